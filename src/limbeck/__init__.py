@@ -1,0 +1,57 @@
+"""limbeck: good image generators out of raw Internet photos.
+
+Implements Self-Distilled StyleGAN (Mokady et al., arXiv 2202.12211): filter a photo collection by
+how well its own generator reconstructs it, train again, truncate towards many modes.
+
+Names are loaded when first used, so `import limbeck` costs milliseconds and no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Config": "limbeck.config",
+    "preset": "limbeck.presets",
+    "ingest": "limbeck.ingestion",
+    "open_dataset": "limbeck.data",
+    "train": "limbeck.training",
+    "load_networks": "limbeck.nets",
+    "score": "limbeck.curation",
+    "keep": "limbeck.curation",
+    "find_modes": "limbeck.modes",
+    "sample": "limbeck.sampling",
+    "evaluate": "limbeck.evaluation",
+    "report": "limbeck.reporting",
+    "run": "limbeck.pipeline",
+    "Pipeline": "limbeck.model",
+    "LimbeckError": "limbeck.errors",
+}
+__all__ = sorted(_HOME)
+
+if TYPE_CHECKING:
+    from limbeck.config import Config
+    from limbeck.curation import keep, score
+    from limbeck.data import open_dataset
+    from limbeck.errors import LimbeckError
+    from limbeck.evaluation import evaluate
+    from limbeck.ingestion import ingest
+    from limbeck.model import Pipeline
+    from limbeck.modes import find_modes
+    from limbeck.nets import load_networks
+    from limbeck.pipeline import run
+    from limbeck.presets import preset
+    from limbeck.reporting import report
+    from limbeck.sampling import sample
+    from limbeck.training import train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'limbeck' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

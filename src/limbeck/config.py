@@ -1,0 +1,229 @@
+"""Every setting of limbeck, typed, frozen and nested. One dial, `size`, derives most of the rest.
+
+The same schema serves the command line, `run.json` and Python. Defaults that come from a paper
+or from METHOD carry their source; presets (`limbeck.presets`) are functions that return one of these.
+"""
+
+import difflib
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from limbeck.errors import UsageError
+
+Truncation = Literal[
+    "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-soft"
+]
+Space = Literal["w", "lpips"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def is_network_size(size: int) -> bool:
+    """Whether `size` is a power of two from 8 to 1024."""
+    return 8 <= size <= 1024 and size & (size - 1) == 0
+
+
+class NetConfig(_Section):
+    """Shapes of generator, discriminator and encoder (StyleGAN2, arXiv 1912.04958)."""
+
+    size: int = Field(64, description="picture side in pixels, a power of two from 8 to 1024")
+    channel_base: int = Field(32768, gt=0, description="channels at side r: channel_base / r ...")
+    channel_max: int = Field(512, gt=0, description="... but at most this many")
+    z_dim: int = Field(512, gt=0)
+    w_dim: int = Field(512, gt=0)
+    mapping_layers: int = Field(8, ge=1)
+    g_architecture: Literal["skip", "orig"] = "skip"
+    d_architecture: Literal["resnet", "orig"] = "resnet"
+    mbstd_group: int | None = Field(4, description="minibatch-std group; None = whole batch")
+    num_classes: int = Field(0, ge=0, description="0 = unconditional")
+
+    @field_validator("size")
+    @classmethod
+    def _power_of_two(cls, size: int) -> int:
+        if not is_network_size(size):
+            raise ValueError("must be a power of two from 8 to 1024")
+        return size
+
+    def channels(self, resolution: int) -> int:
+        """Feature maps at side `resolution`."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+
+class DataConfig(_Section):
+    """How photos become a dataset (DESIGN, 'Settled')."""
+
+    size: int = Field(64, description="the network's size; the store keeps max(size, 128)")
+    min_side: int = Field(0, ge=0, description="reject shorter sides; 0 = half the network's size")
+    near_duplicate_bits: int = Field(
+        3, ge=-1, le=3, description="perceptual-hash bits two copies may differ in; -1 = keep copies"
+    )
+    class_from: Literal["none", "folder"] = "none"
+
+
+class TrainConfig(_Section):
+    """Joint training of G, D and E (METHOD section 3)."""
+
+    kimg: float = Field(25000, gt=0, description="length in thousands of real images shown")
+    batch: int = Field(64, ge=2)
+    lr: float = Field(0.0025, gt=0, description="Adam step of G and D")
+    encoder_lr_ratio: float = Field(0.25, gt=0, le=1, description="E's step relative to G's")
+    mirror: bool = True
+    gamma: float | None = Field(None, description="R1 weight; None = 0.0002 size^2 / batch")
+    r1_every: int = Field(16, ge=1)
+    pl_weight: float = Field(2.0, ge=0)
+    pl_every: int = Field(4, ge=1)
+    pl_decay: float = 0.01
+    pl_batch_shrink: int = Field(2, ge=1)
+    style_mixing: float = Field(0.9, ge=0, le=1)
+    ema_kimg: float = Field(20.0, ge=0, description="half-life of the average of G and E")
+    ema_rampup: float | None = Field(0.05, description="half-life at most this share of images seen")
+    w_avg_beta: float = 0.998
+    encoder: bool = True
+    reconstruct: Literal["real", "fake", "both"] = "both"
+    encoder_every: int = Field(2, ge=1)
+    encoder_start_kimg: float = Field(200.0, ge=0)
+    rec_l1: float = 1.0
+    rec_perceptual: float = 0.5
+    rec_w: float = 0.1
+    rec_scale: float = 2.0
+    rec_measure: Literal["discriminator", "lpips-vgg16"] = "discriminator"
+    augment: Literal["ada", "fixed", "none"] = "ada"
+    augment_p: float = Field(0.0, ge=0, le=1, description="first (ada) or constant (fixed) p")
+    ada_target: float = 0.6
+    ada_every: int = 4
+    ada_kimg: float = Field(500.0, gt=0, description="kimg in which p can move by 1")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    tick_kimg: float = Field(4.0, gt=0, description="a line of statistics each")
+    snapshot_kimg: float = Field(50.0, gt=0, description="networks, state and grid each")
+    keep_snapshots: int = Field(2, ge=2)
+
+
+class ScoreConfig(_Section):
+    """Outlier scores (METHOD 1, 4, 7)."""
+
+    mirror: bool = Field(True, description="mean over a photo and its mirror image")
+    blur: float = Field(2.0, gt=0, description="sigma of the blurred copy, pixels at 64 px")
+    batch: int = Field(64, ge=1)
+
+
+class KeepConfig(_Section):
+    """Which photos go on (METHOD 2, step 5). At most one of fraction, threshold, count."""
+
+    column: str = "recommended"
+    rule: Literal["auto", "fraction", "threshold", "count"] = "auto"
+    fraction: float | None = Field(None, gt=0, le=1)
+    threshold: float | None = None
+    count: int | None = Field(None, ge=1)
+    per_mode: bool = Field(False, description="apply the share within each mode")
+    auto_min: float = Field(0.6, gt=0, le=1)
+    auto_max: float = Field(0.95, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        given = [n for n in ("fraction", "threshold", "count") if getattr(self, n) is not None]
+        if (self.rule == "auto" and given) or (self.rule != "auto" and given != [self.rule]):
+            raise ValueError(f"rule {self.rule!r} does not fit the given {given or 'nothing'}")
+        if self.rule == "threshold" and self.per_mode:
+            raise ValueError("a threshold is one number for all; per_mode needs fraction or auto")
+        return self
+
+
+class ModesConfig(_Section):
+    """Clusters of the generator's latents (METHOD 2, step 7)."""
+
+    samples: int = Field(60_000, ge=16)
+    clusters: int = Field(64, ge=1)
+    space: Space = "w"
+    pca: int = Field(256, ge=2, description="components kept when clustering in LPIPS space")
+    exemplars: int = Field(8, ge=1)
+
+
+class SampleConfig(_Section):
+    """Pictures that a run draws by itself."""
+
+    seeds: int = Field(64, ge=1)
+    psi: float = Field(0.7, ge=0, le=1)
+    truncation: Truncation = "multimodal-lpips"
+
+
+class Config(_Section):
+    """The whole configuration of a run."""
+
+    preset: str = "small"
+    seed: int = Field(0, ge=0)
+    device: str = "auto"
+    data: DataConfig = DataConfig()
+    net: NetConfig = NetConfig()
+    train: TrainConfig = TrainConfig()
+    kept_kimg: float | None = Field(None, gt=0, description="second training; None = like the first")
+    score: ScoreConfig = ScoreConfig()
+    keep: KeepConfig = KeepConfig()
+    modes: ModesConfig = ModesConfig()
+    sample: SampleConfig = SampleConfig()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.data.size != self.net.size:
+            raise ValueError(f"data.size {self.data.size} differs from net.size {self.net.size}")
+        group = self.net.mbstd_group
+        if group and self.train.batch % min(group, self.train.batch):
+            raise ValueError(
+                f"train.batch {self.train.batch} is not a multiple of net.mbstd_group {group}"
+            )
+        return self
+
+    def gamma(self) -> float:
+        """R1 weight: given, or 0.0002 size^2 / batch (METHOD 3)."""
+        if self.train.gamma is not None:
+            return self.train.gamma
+        return 0.0002 * self.net.size**2 / self.train.batch
+
+    def replace(self, **changes: Any) -> "Config":
+        """A copy with fields changed by dotted name, e.g. `replace(**{"train.kimg": 10})`.
+
+        Raises:
+            UsageError: an unknown field (with the nearest name) or a value out of range.
+        """
+        values = self.model_dump()
+        for dotted, value in changes.items():
+            *sections, leaf = dotted.split(".")
+            node = values
+            for name in sections:
+                node = node.get(name) if isinstance(node.get(name), dict) else {}
+            if leaf not in node:
+                raise UsageError(f"no setting {dotted!r}", _nearest(dotted))
+            node[leaf] = value
+        return parse_config(values)
+
+
+def setting_names() -> list[str]:
+    """Dotted names of all settings."""
+    names: list[str] = []
+    for name, value in Config().model_dump().items():
+        names += [f"{name}.{leaf}" for leaf in value] if isinstance(value, dict) else [name]
+    return names
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name, setting_names(), n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else "see `limbeck run --help`"
+
+
+def parse_config(values: dict[str, Any]) -> Config:
+    """Validate plain values (from YAML, JSON or the command line).
+
+    Raises:
+        UsageError: names each field at fault, what was given, what is wanted, and the nearest name.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for issue in error.errors():
+            where = ".".join(str(part) for part in issue["loc"]) or "configuration"
+            hint = f" ({_nearest(where)})" if issue["type"] == "extra_forbidden" else ""
+            lines.append(f"{where} = {issue['input']!r}: {issue['msg']}{hint}"[:300])
+        raise UsageError("; ".join(lines), "correct the setting and run again") from None

@@ -1,0 +1,1 @@
+"""Small tensor tools without project nouns: randomness, pictures, devices."""

@@ -1,0 +1,140 @@
+"""What flows between stages: small frozen records that know how to lie on disk as JSON."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Record(BaseModel):
+    """Base of the records: frozen, unknown fields refused, JSON through `model_dump`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Status(StrEnum):
+    """What became of a listed file; every file has exactly one."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    OPTED_OUT = "opted_out"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """Why a file is not in the dataset (empty for accepted ones)."""
+
+    NONE = ""
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED = "unsupported_format"
+    CORRUPT = "corrupt"
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
+    DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    OPTED_OUT = "opted_out"
+    UNREADABLE = "unreadable"
+
+
+class ImageInfo(Record):
+    """One listed file (one row of images.parquet).
+
+    `id` is the first 16 hex of sha256(source bytes + box), null for what failed; `source` is the
+    path relative to the root or `archive!member`; `box` the crop (left, top, right, bottom) in
+    pixels of the upright picture.
+    """
+
+    source: str
+    id: str | None = None
+    sha256: str | None = Field(None, description="of the source bytes; joins with labels")
+    status: Status
+    reason: Reason = Reason.NONE
+    detail: str = ""
+    width: int = 0
+    height: int = 0
+    box: tuple[int, int, int, int] | None = None
+    upscaled: bool = False
+    label: int | None = None
+    licence: str | None = None
+    author: str | None = None
+    url: str | None = None
+    phash: str | None = None
+    duplicate_of: str | None = None
+    shard: int | None = None
+    row: int | None = None
+
+
+class IngestSummary(Record):
+    """Counts with the accounting identity listed = accepted + rejected + opted_out + failed."""
+
+    listed: int
+    accepted: int
+    rejected: dict[str, int]
+    opted_out: int
+    failed: int
+    size: int = Field(description="side of the stored pictures, pixels")
+    seconds: float
+
+    def balanced(self) -> bool:
+        """Whether the identity holds."""
+        return self.listed == (
+            self.accepted + sum(self.rejected.values()) + self.opted_out + self.failed
+        )
+
+
+class TrainSummary(Record):
+    """What a training left behind."""
+
+    kimg: float
+    images: int
+    seconds: float
+    images_per_second: float
+    networks: str = Field(description="folder of the last snapshot, relative to the stage")
+    precision: str
+    augment_p: float
+    last: dict[str, float] = Field(default_factory=dict, description="last statistics")
+
+
+class ScoreSummary(Record):
+    """What scoring measured; `columns` maps a name to its formula."""
+
+    images: int
+    columns: dict[str, str]
+    seconds: float
+
+
+class KeepSummary(Record):
+    """Result of a keep rule: `threshold` is the largest kept score of `column`."""
+
+    listed: int
+    kept: int
+    dropped: int
+    overridden: int
+    column: str
+    rule: str
+    threshold: float
+    modes_kept: dict[int, float] = Field(default_factory=dict, description="mode -> kept share")
+    warnings: list[str] = Field(default_factory=list)
+
+
+class ModesSummary(Record):
+    """Clusters of a generator's latents; `found` counts those with >= 1/4 of the mean share."""
+
+    clusters: int
+    found: int
+    space: str
+    samples: int
+    sizes: list[int]
+    seconds: float
+
+
+class Done(Record):
+    """done.json: written last; a stage is stale only if an input or its slice of config changed."""
+
+    stage: str
+    inputs: dict[str, str]
+    config_digest: str
+    seconds: float
+    finished: str
+    version: str
+    summary: dict[str, Any]
