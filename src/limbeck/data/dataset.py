@@ -1,0 +1,264 @@
+"""Reading a dataset: records, pixels at any size, batches."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from limbeck import fsio
+from limbeck.data.store import FORMAT, FORMAT_VERSION, INDEX, TABLE, from_table
+from limbeck.errors import DataError
+from limbeck.kit.images import resize_area
+from limbeck.records import ImageInfo, Status
+
+RESIDENT_BYTES = 2 * 2**30
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures on their way between stages.
+
+    Attributes:
+        images: uint8 [N, 3, S, S] RGB.
+        ids: N ids.
+        labels: int64 [N] class labels, or None when the dataset is unconditional.
+    """
+
+    images: Tensor
+    ids: tuple[str, ...]
+    labels: Tensor | None = None
+
+
+class PixelView:
+    """Pixels of a dataset at one size: `view[rows]` is uint8 [n, 3, size, size].
+
+    A pure function of `rows`: the resident and the memory-mapped view give the same bytes.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[NDArray[np.uint8]],
+        places: NDArray[np.int64],
+        size: int,
+        resident: bool,
+    ) -> None:
+        self.size = size
+        self.resident = resident
+        self._shards = shards
+        self._places = places
+        self._pixels: Tensor | None = None
+        if resident:
+            pixels = torch.empty((len(places), 3, size, size), dtype=torch.uint8)
+            for start in range(0, len(places), _CHUNK):
+                stop = min(start + _CHUNK, len(places))
+                pixels[start:stop] = self._read(np.arange(start, stop))
+            self._pixels = pixels
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, rows: ArrayLike) -> Tensor:
+        """uint8 [n, 3, size, size] for int rows [n] (0 <= row < len).
+
+        Raises:
+            IndexError: a row outside the dataset.
+        """
+        chosen = np.asarray(rows, dtype=np.int64).reshape(-1)
+        if len(chosen) and not (chosen.min() >= 0 and chosen.max() < len(self)):
+            raise IndexError(f"rows {chosen.min()}..{chosen.max()} of a dataset of {len(self)}")
+        if self._pixels is not None:
+            return self._pixels[torch.from_numpy(chosen)]
+        return self._read(chosen)
+
+    def _read(self, rows: NDArray[np.int64]) -> Tensor:
+        side = self._shards[0].shape[-1]
+        pixels = np.empty((len(rows), 3, side, side), dtype=np.uint8)
+        for index, (shard, row) in enumerate(self._places[rows]):
+            pixels[index] = self._shards[shard][row]
+        return resize_area(torch.from_numpy(pixels), self.size)
+
+
+class Dataset:
+    """Accepted pictures of a dataset folder, in row order; made by `open_dataset`.
+
+    Attributes:
+        root: the folder.
+        size: side of the stored pictures, pixels.
+        infos: one record per picture, in row order.
+        class_names: names of the labels; empty when unconditional.
+        counts: listed, accepted, rejected by reason, opted_out, failed of the whole folder.
+    """
+
+    def __init__(self, root: Path, index: dict[str, Any], infos: Sequence[ImageInfo]) -> None:
+        self.root = root
+        self.size: int = index["size"]
+        self.class_names: tuple[str, ...] = tuple(index["class_names"])
+        self.counts: dict[str, Any] = index["counts"]
+        self.infos: tuple[ImageInfo, ...] = tuple(infos)
+        self._index = index
+
+    def __len__(self) -> int:
+        return len(self.infos)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Ids in row order."""
+        return tuple(str(info.id) for info in self.infos)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of class labels; 0 = unconditional."""
+        return len(self.class_names)
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """int64 [len] class labels in row order, or None when unconditional."""
+        if not self.class_names:
+            return None
+        return torch.tensor([int(info.label or 0) for info in self.infos], dtype=torch.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex of the content: pixels (through the shards' hashes), ids and labels."""
+        return fsio.digest_json(
+            {
+                "size": self.size,
+                "shards": [shard["sha256"] for shard in self._index["shards"]],
+                "rows": [[i.id, i.shard, i.row] for i in self.infos],
+                "labels": [i.label for i in self.infos] if self.class_names else None,
+            }
+        )
+
+    def listed(self) -> list[ImageInfo]:
+        """Every listed file of the folder, accepted or not, in listing order."""
+        return from_table(_read_table(self.root))
+
+    def select(self, ids: Iterable[str]) -> "Dataset":
+        """The same folder with fewer rows, in row order whatever the order of `ids`.
+
+        Raises:
+            DataError: an id that this dataset does not hold.
+        """
+        wanted = set(ids)
+        unknown = wanted - set(self.ids)
+        if unknown:
+            raise DataError(
+                f"{len(unknown)} ids are not in {self.root}, e.g. {min(unknown)}",
+                "the list was made for another dataset; make it again",
+            )
+        return Dataset(self.root, self._index, [i for i in self.infos if i.id in wanted])
+
+    def at(self, size: int, *, resident: bool | None = None) -> PixelView:
+        """Pixels brought to `size` by averaging over areas (bilinear where they must grow).
+
+        Args:
+            size: side in pixels.
+            resident: hold the reduced set in memory; None = when it takes at most 2 GB.
+        """
+        if resident is None:
+            resident = len(self) * 3 * size * size <= RESIDENT_BYTES
+        places = np.array([(i.shard, i.row) for i in self.infos], dtype=np.int64).reshape(-1, 2)
+        return PixelView(self._open_shards(), places, size, resident)
+
+    def batches(self, size: int, batch: int) -> Iterator[Batch]:
+        """All pictures once, in row order; the last batch may be smaller."""
+        if batch < 1:
+            raise ValueError(f"batch is {batch}, must be at least 1")
+        view = self.at(size, resident=False)
+        labels = self.labels
+        for start in range(0, len(self), batch):
+            stop = min(start + batch, len(self))
+            yield Batch(
+                view[np.arange(start, stop)],
+                self.ids[start:stop],
+                None if labels is None else labels[start:stop],
+            )
+
+    def _open_shards(self) -> list[NDArray[np.uint8]]:
+        opened = []
+        for shard in self._index["shards"]:
+            path = self.root / shard["file"]
+            try:
+                pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError) as error:
+                raise DataError(f"{path} cannot be read: {error}", _AGAIN) from error
+            if pixels.shape != (shard["rows"], 3, self.size, self.size) or pixels.dtype != np.uint8:
+                raise DataError(
+                    f"{path} holds {pixels.dtype} {pixels.shape}, not its index's", _AGAIN
+                )
+            opened.append(pixels)
+        return opened
+
+
+_AGAIN = "ingest the photos again into this folder"
+
+
+def _read_table(root: Path) -> pa.Table:
+    try:
+        return pq.read_table(root / TABLE)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{root / TABLE} cannot be read: {error}", _AGAIN) from error
+
+
+def _read_index(root: Path) -> dict[str, Any]:
+    if not root.is_dir():
+        raise DataError(f"no dataset at {root}", "make one with `limbeck ingest PHOTOS --out DIR`")
+    if not (root / INDEX).exists():
+        begun = (root / TABLE).exists() or any(root.glob("*images-*"))
+        what = "is half-written (no index.json)" if begun else "holds no dataset (no index.json)"
+        inner = root / "data" / INDEX
+        hint = f"did you mean {inner.parent}?" if inner.exists() else _AGAIN
+        raise DataError(f"{root} {what}", hint)
+    index = fsio.read_json(root / INDEX)
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise DataError(f"{root / INDEX} does not describe a limbeck dataset", _AGAIN)
+    if index.get("format_version") != FORMAT_VERSION:
+        raise DataError(
+            f"{root}: dataset format {index.get('format_version')}, "
+            f"this limbeck reads {FORMAT_VERSION}",
+            "use the limbeck version that made it, or ingest again",
+        )
+    missing = {"size", "counts", "class_names", "table", "shards"} - set(index)
+    if missing:
+        raise DataError(f"{root / INDEX} lacks {sorted(missing)}", _AGAIN)
+    return index
+
+
+def _check_file(root: Path, facts: dict[str, Any], verify: bool) -> None:
+    path = root / facts["file"]
+    if not path.exists():
+        raise DataError(f"{path} is missing", _AGAIN)
+    if path.stat().st_size != facts["bytes"]:
+        raise DataError(
+            f"{path} is damaged: {path.stat().st_size} bytes, index.json says {facts['bytes']}",
+            _AGAIN,
+        )
+    if verify and fsio.sha256_file(path) != facts["sha256"]:
+        raise DataError(f"{path} is damaged: its sha256 differs from index.json", _AGAIN)
+
+
+def open_dataset(path: Path | str, *, verify: bool = False) -> Dataset:
+    """Open a dataset folder.
+
+    Args:
+        path: the folder that holds index.json.
+        verify: also read every file and compare its sha256 (sizes are always compared).
+
+    Raises:
+        DataError: missing, half-written, of another format, or damaged.
+    """
+    root = Path(path)
+    index = _read_index(root)
+    for facts in [index["table"], *index["shards"]]:
+        _check_file(root, facts, verify)
+    rows = from_table(_read_table(root))
+    return Dataset(root, index, [row for row in rows if row.status is Status.ACCEPTED])

@@ -1,0 +1,200 @@
+"""Writing a dataset: shards of pixels, one table row per listed file, and index.json last.
+
+A folder without index.json is a dataset that was not finished; readers refuse it.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from torch import Tensor
+
+from limbeck import __version__, fsio
+from limbeck.errors import DataError
+from limbeck.records import ImageInfo, Status
+
+FORMAT = "limbeck-dataset"
+FORMAT_VERSION = 1
+INDEX = "index.json"
+TABLE = "images.parquet"
+SHARD_BYTES = 512 * 2**20
+
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("source", pa.string()),
+        ("sha256", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("box", pa.list_(pa.int32())),
+        ("upscaled", pa.bool_()),
+        ("label", pa.int32()),
+        ("licence", pa.string()),
+        ("author", pa.string()),
+        ("url", pa.string()),
+        ("phash", pa.string()),
+        ("duplicate_of", pa.string()),
+        ("shard", pa.int32()),
+        ("row", pa.int32()),
+    ]
+)
+
+Picture = NDArray[np.uint8] | Tensor
+
+
+def write_dataset(
+    root: Path,
+    infos: Iterable[ImageInfo],
+    pictures: Iterable[Picture],
+    size: int,
+    *,
+    class_names: Sequence[str] = (),
+    shard_bytes: int = SHARD_BYTES,
+) -> None:
+    """Write a dataset folder; memory holds one picture at a time.
+
+    `infos` is read only after the last picture, so it may be a list that the producer of
+    `pictures` fills on its way.
+
+    Args:
+        root: the folder; an older dataset in it is replaced (its index goes first).
+        infos: one row per listed file; the accepted ones in the order of `pictures`. `shard` and
+            `row` are filled in here.
+        pictures: uint8 [3, size, size] RGB, one for each accepted row.
+        size: side of the stored pictures, pixels.
+        class_names: names of the labels 0, 1, ...; empty = unconditional.
+        shard_bytes: a shard file holds at most this many bytes of pixels (at least one picture).
+
+    Raises:
+        DataError: a picture of another shape, counts that differ, an id given twice, a label
+            without a name, or a disk that cannot be written.
+    """
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / INDEX).unlink(missing_ok=True)
+    fsio.sweep(root)
+    per_shard = max(1, shard_bytes // (3 * size * size))
+    shards = _write_shards(root, iter(pictures), size, per_shard)
+    rows = _place(list(infos), [int(s["rows"]) for s in shards], len(class_names))
+    with fsio.atomic_file(root / TABLE) as temporary:
+        pq.write_table(_to_table(rows), temporary, compression="zstd")
+    fsio.write_json(
+        root / INDEX,
+        {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "limbeck": __version__,
+            "size": size,
+            "counts": _counts(rows),
+            "class_names": list(class_names),
+            "table": _facts(root / TABLE),
+            "shards": shards,
+        },
+    )
+
+
+def from_table(table: pa.Table) -> list[ImageInfo]:
+    """Rows of images.parquet as records."""
+    return [
+        ImageInfo.model_validate({**row, "box": tuple(row["box"]) if row["box"] else None})
+        for row in table.to_pylist()
+    ]
+
+
+def _to_table(rows: Sequence[ImageInfo]) -> pa.Table:
+    return pa.Table.from_pylist([row.model_dump(mode="json") for row in rows], schema=_SCHEMA)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    return {
+        "file": path.name,
+        "bytes": path.stat().st_size,
+        "sha256": fsio.sha256_file(path),
+    }
+
+
+def _header(rows: int, size: int) -> bytes:
+    """The .npy header; numpy pads it so that its length does not depend on `rows`."""
+    buffer = io.BytesIO()
+    fields = {"descr": "|u1", "fortran_order": False, "shape": (rows, 3, size, size)}
+    np.lib.format.write_array_header_1_0(buffer, fields)
+    return buffer.getvalue()
+
+
+def _write_shards(
+    root: Path, pictures: Iterator[Picture], size: int, per_shard: int
+) -> list[dict[str, Any]]:
+    """Write all shards, remove those of an older dataset, return what index.json says of them."""
+    shards: list[dict[str, Any]] = []
+    while (first := next(pictures, None)) is not None:
+        path = root / f"images-{len(shards):05d}.npy"
+        rows = _write_shard(path, chain([first], islice(pictures, per_shard - 1)), size)
+        shards.append({**_facts(path), "rows": rows})
+    for old in root.glob("images-*.npy"):
+        if old.name not in {shard["file"] for shard in shards}:
+            old.unlink()
+    return shards
+
+
+def _write_shard(path: Path, pictures: Iterable[Picture], size: int) -> int:
+    rows = 0
+    with fsio.atomic_file(path) as temporary, open(temporary, "wb") as file:
+        length = file.write(_header(0, size))
+        for picture in pictures:
+            pixels = np.ascontiguousarray(np.asarray(picture))
+            if pixels.shape != (3, size, size) or pixels.dtype != np.uint8:
+                raise DataError(
+                    f"picture {rows} of {path.name} is {pixels.dtype} {pixels.shape}, "
+                    f"the store takes uint8 (3, {size}, {size})"
+                )
+            file.write(pixels.data)
+            rows += 1
+        header = _header(rows, size)
+        if len(header) != length:
+            raise DataError(f"{path.name}: numpy wrote headers of two lengths")
+        file.seek(0)
+        file.write(header)
+    return rows
+
+
+def _place(infos: list[ImageInfo], shard_rows: list[int], classes: int) -> list[ImageInfo]:
+    """Give accepted rows their shard and row; check what a reader will rely on."""
+    places = [(shard, row) for shard, rows in enumerate(shard_rows) for row in range(rows)]
+    accepted = [info for info in infos if info.status is Status.ACCEPTED]
+    if len(accepted) != len(places):
+        raise DataError(f"{len(places)} pictures for {len(accepted)} accepted rows")
+    twice = [i for i, n in Counter(info.id for info in accepted).items() if n > 1 or i is None]
+    if twice:
+        raise DataError(f"accepted rows need ids of their own; wrong: {twice[0]!r}")
+    for info in accepted:
+        if classes and not (info.label is not None and 0 <= info.label < classes):
+            raise DataError(f"{info.source}: label {info.label} is not among {classes} classes")
+    place = iter(places)
+    return [
+        info.model_copy(update=dict(zip(("shard", "row"), next(place), strict=True)))
+        if info.status is Status.ACCEPTED
+        else info
+        for info in infos
+    ]
+
+
+def _counts(rows: Sequence[ImageInfo]) -> dict[str, Any]:
+    status = Counter(row.status for row in rows)
+    rejected = Counter(row.reason.value for row in rows if row.status is Status.REJECTED)
+    return {
+        "listed": len(rows),
+        "accepted": status[Status.ACCEPTED],
+        "rejected": dict(sorted(rejected.items())),
+        "opted_out": status[Status.OPTED_OUT],
+        "failed": status[Status.FAILED],
+    }

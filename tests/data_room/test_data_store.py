@@ -1,0 +1,191 @@
+"""The store: what is written is what is read, and damage is named."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from limbeck.data import Dataset, open_dataset, write_dataset
+from limbeck.errors import DataError
+from limbeck.kit.images import resize_area
+from limbeck.records import ImageInfo, Reason, Status
+
+
+def _pictures(count: int, size: int = 16) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 3, size, size), dtype=np.uint8)
+
+
+def _info(index: int, label: int | None = None) -> ImageInfo:
+    digest = hashlib.sha256(str(index).encode()).hexdigest()
+    return ImageInfo(
+        source=f"{index}.png", id=digest[:16], sha256=digest, status=Status.ACCEPTED,
+        width=40, height=30, box=(5, 0, 35, 30), label=label,
+    )  # fmt: skip
+
+
+def _write(root: Path, count: int = 10, *, labels: bool = False, **options: int) -> Dataset:
+    infos = [_info(i, i % 2 if labels else None) for i in range(count)]
+    infos.insert(
+        1, ImageInfo(source="notes.txt", status=Status.REJECTED, reason=Reason.NOT_AN_IMAGE)
+    )
+    names = ("a", "b") if labels else ()
+    write_dataset(root, infos, _pictures(count), 16, class_names=names, **options)
+    return open_dataset(root, verify=True)
+
+
+def test_round_trip_over_several_shards(tmp_path: Path) -> None:
+    data = _write(tmp_path / "d", shard_bytes=3 * 3 * 16 * 16)
+    assert len(data) == 10
+    assert sorted(p.name for p in (tmp_path / "d").glob("*.npy")) == [
+        f"images-{i:05d}.npy" for i in range(4)
+    ]
+    assert data.counts == {
+        "listed": 11, "accepted": 10, "rejected": {"not_an_image": 1}, "opted_out": 0, "failed": 0
+    }  # fmt: skip
+    assert [i.source for i in data.listed()][:2] == ["0.png", "notes.txt"]
+    assert data.infos[0].box == (5, 0, 35, 30)
+    assert torch.equal(data.at(16)[range(10)], torch.from_numpy(_pictures(10)))
+    assert np.load(tmp_path / "d" / "images-00003.npy").shape == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize("size", [4, 8, 12, 16, 32])
+def test_resident_and_mapped_agree(tmp_path: Path, size: int) -> None:
+    data = _write(tmp_path / "d", shard_bytes=4 * 3 * 16 * 16)
+    rows = np.array([9, 0, 3, 3, 7])
+    resident, mapped = data.at(size, resident=True), data.at(size, resident=False)
+    assert resident.resident
+    assert not mapped.resident
+    assert torch.equal(resident[rows], mapped[rows])
+    assert torch.equal(mapped[rows], resize_area(torch.from_numpy(_pictures(10)), size)[rows])
+
+
+def test_a_view_is_pure_and_refuses_rows_outside(tmp_path: Path) -> None:
+    view = _write(tmp_path / "d").at(8)
+    first = view[[1, 2]]
+    first.zero_()
+    assert view[[1, 2]].float().mean() > 1
+    for rows in ([-1], [10]):
+        with pytest.raises(IndexError):
+            view[rows]
+
+
+def test_batches_cover_all_rows_once(tmp_path: Path) -> None:
+    data = _write(tmp_path / "d", labels=True)
+    batches = list(data.batches(8, 4))
+    assert [len(b.ids) for b in batches] == [4, 4, 2]
+    assert sum((b.ids for b in batches), ()) == data.ids
+    assert torch.equal(torch.cat([b.images for b in batches]), data.at(8)[range(10)])
+    assert data.num_classes == 2
+    assert torch.cat([b.labels for b in batches if b.labels is not None]).tolist() == [0, 1] * 5
+    assert _write(tmp_path / "e").labels is None
+
+
+def test_select_keeps_row_order_and_changes_the_digest(tmp_path: Path) -> None:
+    data = _write(tmp_path / "d")
+    some = data.select([data.ids[7], data.ids[2]])
+    assert some.ids == (data.ids[2], data.ids[7])
+    assert torch.equal(some.at(16)[[0, 1]], data.at(16)[[2, 7]])
+    assert data.select(data.ids).digest == data.digest != some.digest
+    assert some.digest == data.select([data.ids[2], data.ids[7]]).digest
+    with pytest.raises(DataError, match="1 ids are not in"):
+        data.select(["f" * 16])
+
+
+def test_digest_is_of_content_not_of_place(tmp_path: Path) -> None:
+    one, two = _write(tmp_path / "a"), _write(tmp_path / "b")
+    assert one.digest == two.digest
+    changed = _pictures(10)
+    changed[4, 0, 0, 0] ^= 1
+    write_dataset(tmp_path / "c", [_info(i) for i in range(10)], changed, 16)
+    assert open_dataset(tmp_path / "c").digest != one.digest
+
+
+def test_rewriting_leaves_no_old_shard(tmp_path: Path) -> None:
+    _write(tmp_path / "d", shard_bytes=1)
+    data = _write(tmp_path / "d", 3)
+    assert [p.name for p in (tmp_path / "d").glob("*.npy")] == ["images-00000.npy"]
+    assert len(data) == 3
+
+
+def test_an_empty_dataset_can_be_read(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "d", [], [], 16)
+    data = open_dataset(tmp_path / "d", verify=True)
+    assert len(data) == 0
+    assert list(data.batches(8, 4)) == []
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no dataset at"):
+        open_dataset(tmp_path / "none")
+    with pytest.raises(DataError, match="holds no dataset"):
+        open_dataset(tmp_path)
+    root = tmp_path / "d"
+    _write(root)
+    (tmp_path / "run").mkdir()
+    root.rename(tmp_path / "run" / "data")
+    with pytest.raises(DataError, match="did you mean"):
+        open_dataset(tmp_path / "run")
+    root = tmp_path / "run" / "data"
+    shard = root / "images-00000.npy"
+    good = shard.read_bytes()
+    shard.write_bytes(good[:-1])
+    with pytest.raises(DataError, match=r"images-00000\.npy is damaged: .* bytes"):
+        open_dataset(root)
+    shard.write_bytes(good[:-1] + bytes([good[-1] ^ 255]))
+    open_dataset(root)
+    with pytest.raises(DataError, match="sha256 differs"):
+        open_dataset(root, verify=True)
+    shard.unlink()
+    with pytest.raises(DataError, match="is missing"):
+        open_dataset(root)
+
+
+def test_other_formats_and_half_written_folders_are_refused(tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    _write(root)
+    index = json.loads((root / "index.json").read_text())
+    for change, message in [
+        ({"format_version": 99}, "dataset format 99"),
+        ({"format": "other"}, "does not describe"),
+    ]:
+        (root / "index.json").write_text(json.dumps({**index, **change}))
+        with pytest.raises(DataError, match=message):
+            open_dataset(root)
+    del index["shards"]
+    (root / "index.json").write_text(json.dumps(index))
+    with pytest.raises(DataError, match="lacks"):
+        open_dataset(root)
+    (root / "index.json").unlink()
+    with pytest.raises(DataError, match="half-written"):
+        open_dataset(root)
+
+
+def test_a_writer_that_fails_leaves_no_dataset(tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    _write(root)
+
+    def pictures():
+        yield _pictures(1)[0]
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        write_dataset(root, [_info(0)], pictures(), 16)
+    assert not list(root.glob(".tmp-*"))
+    with pytest.raises(DataError, match="half-written"):
+        open_dataset(root)
+
+
+def test_the_writer_checks_its_caller(tmp_path: Path) -> None:
+    wrong = [
+        ([_info(0)], _pictures(2), (), "2 pictures for 1 accepted"),
+        ([_info(0), _info(0)], _pictures(2), (), "ids of their own"),
+        ([_info(0)], _pictures(1, 8), (), "the store takes uint8"),
+        ([_info(0)], _pictures(1).astype(np.float32), (), "the store takes uint8"),
+        ([_info(0)], _pictures(1), ("a",), "label None"),
+    ]
+    for infos, pictures, names, message in wrong:
+        with pytest.raises(DataError, match=message):
+            write_dataset(tmp_path / "d", infos, pictures, 16, class_names=names)
