@@ -124,11 +124,16 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} is not JSON: {error}", "remove it and run again") from error
 
 
+def json_line(row: Mapping[str, Any]) -> str:
+    """One JSON object as one line."""
+    return json.dumps(dict(row), allow_nan=False) + "\n"
+
+
 def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
     """Append one JSON object as one line; a line is written by a single system call."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(dict(row), allow_nan=False) + "\n")
+        file.write(json_line(row))
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,295 @@
+"""The chain of stages: what is stale, what is done, and the one command that walks it.
+
+A stage's folder holds `begun.json` (the digests of its inputs and of its slice of the configuration,
+written first) and `done.json` (written last by the stage itself). It is current when both are there
+and the first says what is wanted now; begun for something else, it is cleared and made again.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from limbeck import fsio, logs
+from limbeck.config import Config
+from limbeck.curation import ScoreInputs, keep, read_keep, read_scores, score
+from limbeck.data import Dataset, open_dataset
+from limbeck.errors import UsageError
+from limbeck.ingestion import ingest, source_digest
+from limbeck.kit.device import machine, pick_device
+from limbeck.latents import ModeCentres
+from limbeck.model import Pipeline
+from limbeck.modes import find_modes, read_modes
+from limbeck.nets import Networks, load_networks
+from limbeck.reporting import report
+from limbeck.rundir import STAGES, RunDir, read_done
+from limbeck.sampling import write_samples
+from limbeck.training import measure_speed, train, train_slice
+
+_OVERRIDES = "overrides.csv"
+
+
+@dataclass(frozen=True)
+class StageState:
+    """Where a stage stands: done, begun but not ended (the next run repairs it), or missing."""
+
+    name: str
+    state: Literal["done", "partial", "missing"]
+    seconds: float | None
+    finished: str | None
+    summary: Mapping[str, Any]
+
+
+def status(out: Path) -> list[StageState]:
+    """The stages of a run in order.
+
+    Raises:
+        DataError: `out` is not a run.
+    """
+    run_dir = RunDir(out)
+    run_dir.read()
+    states = []
+    for name in STAGES:
+        folder = run_dir.root / name
+        done = read_done(folder) if (folder / "begun.json").exists() else None
+        if done is None:
+            state: Literal["partial", "missing"] = "partial" if folder.exists() else "missing"
+            states.append(StageState(name, state, None, None, {}))
+        else:
+            states.append(StageState(name, "done", done.seconds, done.finished, done.summary))
+    return states
+
+
+class _Chain:
+    """Walks stages of one run, skipping what is current."""
+
+    def __init__(self, run_dir: RunDir, config: Config) -> None:
+        self.run_dir = run_dir
+        self.config = config
+
+    def stage(
+        self, name: str, inputs: Mapping[str, str], settings: Any, work: Callable[[Path], object]
+    ) -> Path:
+        """Make the stage `name` unless it is current; returns its folder."""
+        folder = self.run_dir.root / name
+        wanted = {"inputs": dict(inputs), "config": fsio.digest_json(settings)}
+        begun = folder / "begun.json"
+        same = begun.exists() and fsio.read_json(begun) == wanted
+        if same and (folder / "done.json").exists():
+            logs.say(f"[green]{name}[/green]: up to date")
+            return folder
+        if folder.exists() and not same:
+            _clear(folder)
+        fsio.write_json(begun, wanted)
+        started = time.perf_counter()
+        logs.say(f"[bold]{name}[/bold] ...")
+        work(folder)
+        logs.say(f"[green]{name}[/green]: {logs.duration(time.perf_counter() - started)}")
+        return folder
+
+    def train(self, name: str, dataset: Dataset, kimg: float) -> tuple[Path, Networks]:
+        """A training stage; returns the folder of its last networks and the networks."""
+        folder = self.stage(
+            name,
+            {"dataset": dataset.digest},
+            train_slice(self.config, kimg),
+            lambda out: train(dataset, self.config, out, kimg=kimg),
+        )
+        done = read_done(folder)
+        assert done is not None, "train() writes done.json before it returns"
+        nets_dir = folder / str(done.summary["networks"])
+        networks = load_networks(nets_dir).to(pick_device(self.config.device)).eval()
+        return nets_dir, networks
+
+    def scores(self, dataset: Dataset, nets_dir: Path, networks: Networks) -> Path:
+        """Modes of the raw generator, then every score column."""
+        config = self.config
+
+        def work(out: Path) -> None:
+            modes = find_modes(networks, out / "raw-modes", config.modes, seed=config.seed)
+            score(
+                dataset, networks, out, config.score, centres=modes.centres, seed=config.seed
+            )
+
+        settings = [config.score.model_dump(), config.modes.model_dump(), config.seed]
+        inputs = {"dataset": dataset.digest, "networks": _networks_digest(nets_dir)}
+        return self.stage("scores", inputs, settings, work)
+
+    def keep(self, scores_dir: Path) -> Path:
+        """The keep rule; a person's overrides are an input."""
+        overrides = self.run_dir.keep / _OVERRIDES
+        inputs = {
+            "scores": fsio.sha256_file(scores_dir / "scores.parquet"),
+            "overrides": fsio.sha256_file(overrides) if overrides.exists() else "",
+        }
+
+        def work(out: Path) -> None:
+            scores = read_scores(scores_dir)
+            keep(scores, out, self.config.keep, modes=scores.modes())
+
+        return self.stage("keep", inputs, self.config.keep.model_dump(), work)
+
+    def modes(self, nets_dir: Path, networks: Networks) -> Path:
+        """Modes of the distilled generator."""
+        config = self.config
+        return self.stage(
+            "modes",
+            {"networks": _networks_digest(nets_dir)},
+            [config.modes.model_dump(), config.seed],
+            lambda out: find_modes(networks, out, config.modes, seed=config.seed),
+        )
+
+    def outputs(self, nets_dir: Path, networks: Networks, modes: ModeCentres) -> None:
+        """Samples and the model folder."""
+        config = self.config
+        inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
+        settings = [config.sample.model_dump(), config.data.model_dump()]
+        self.stage(
+            "samples",
+            inputs,
+            settings,
+            lambda out: write_samples(
+                networks, out, range(config.sample.seeds), psi=config.sample.psi,
+                truncation=config.sample.truncation, modes=modes,
+            ),
+        )  # fmt: skip
+        self.stage(
+            "model",
+            inputs,
+            settings,
+            lambda out: Pipeline(networks, modes, config=config).save_pretrained(out),
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Empty a stage begun for other inputs; what a person wrote stays."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != _OVERRIDES:
+            entry.unlink()
+
+
+def _networks_digest(nets_dir: Path) -> str:
+    return fsio.digest_json({p.name: fsio.sha256_file(p) for p in sorted(nets_dir.iterdir())})
+
+
+def _least_kimg(config: Config) -> float:
+    return config.train.batch * 16 / 1000
+
+
+def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dict[str, float]]:
+    """Turn the seconds that are left into kimg of both trainings.
+
+    A short measurement gives the training speed; scoring, modes and report are estimated from
+    the sizes of their work; the rest is shared equally between the two trainings.
+
+    Returns:
+        The configuration with `train.kimg` and `kept_kimg` set, and what was measured.
+
+    Raises:
+        UsageError: the budget does not reach for a few steps of each training.
+    """
+    began = time.perf_counter()
+    rate = measure_speed(dataset, config, seconds=min(20.0, seconds * 0.05))
+    per_photo = score_seconds(dataset, config)
+    fixed = 30 + 2 * config.modes.samples * 1e-3
+    other = per_photo * len(dataset) * 1.1 + fixed
+    left = seconds - (time.perf_counter() - began) - other
+    kimg = left * 0.95 * rate / 2000
+    if kimg < _least_kimg(config):
+        raise UsageError(
+            f"the time budget leaves {left:.0f} s for training after about {other:.0f} s of scoring, "
+            f"modes and report at {rate:.0f} images/s",
+            f"give at least {logs.duration(other + 2200 * _least_kimg(config) / rate + 60)} more",
+        )
+    kimg = round(kimg, 3)
+    logs.say(f"budget: {rate:.0f} images/s, so {kimg:g} kimg raw and {kimg:g} kimg kept")
+    measured = {"images_per_second": round(rate, 2), "score_seconds_per_photo": per_photo}
+    return config.replace(**{"train.kimg": kimg, "kept_kimg": kimg}), measured
+
+
+def score_seconds(dataset: Dataset, config: Config) -> float:
+    """Seconds that scoring takes per photo, measured on one batch of fresh networks."""
+    probe = dataset.select(dataset.ids[: config.score.batch])
+    networks = Networks.create(config.net, config.seed, encoder=config.train.encoder)
+    return ScoreInputs.seconds_per_photo(probe, networks.to(pick_device(config.device)), config.score)
+
+
+def run(
+    photos: Path,
+    out: Path,
+    config: Config,
+    *,
+    time_budget: float | None = None,
+    opt_out: Path | None = None,
+) -> RunDir:
+    """Photos in; dataset, generator, scores, kept set, second generator, modes, report out.
+
+    Args:
+        photos: a folder or a zip of images; never written to.
+        out: the run's folder; the same call again skips what is done and repairs the rest.
+        config: what to do; resolved and written to run.json first.
+        time_budget: seconds for the whole command, turned into kimg once and stored.
+        opt_out: a file of ids, sha256, URLs or sources to leave out, one a line.
+
+    Raises:
+        LimbeckError: see the stages; what is finished stays finished.
+    """
+    began = time.perf_counter()
+    run_dir = RunDir(out)
+    requested = {"config": config.model_dump(mode="json"), "time_budget": time_budget}
+    resolved = _resolved(run_dir, requested)
+    extra: dict[str, Any] = {
+        "requested": requested, "photos": str(photos), "machine": machine(pick_device(config.device)),
+    }  # fmt: skip
+    if resolved is None:
+        run_dir.write(config, **extra, resolved=time_budget is None)
+    chain = _Chain(run_dir, resolved or config)
+    inputs = {"source": source_digest(photos)}
+    if opt_out is not None:
+        inputs["opt_out"] = fsio.sha256_file(opt_out)
+    data = chain.stage(
+        "data", inputs, config.data.model_dump(),
+        lambda folder: ingest(photos, folder, config.data, opt_out=opt_out),
+    )  # fmt: skip
+    dataset = open_dataset(data)
+    if resolved is None and time_budget is not None:
+        chain.config, measured = spend(config, dataset, time_budget - (time.perf_counter() - began))
+        run_dir.write(chain.config, **extra, resolved=True, measured=measured)
+    config = chain.config
+    raw_dir, raw = chain.train("raw", dataset, config.train.kimg)
+    scores = chain.scores(dataset, raw_dir, raw)
+    kept_ids = read_keep(chain.keep(scores)).ids
+    kept_kimg = config.kept_kimg or config.train.kimg
+    kept_dir, kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
+    modes = read_modes(chain.modes(kept_dir, kept))
+    chain.outputs(kept_dir, kept, modes.mode_centres)
+    stages = [read_done(run_dir.root / name) for name in STAGES if name != "report"]
+    digests = {d.stage: fsio.digest_json(d.model_dump(mode="json")) for d in stages if d}
+    chain.stage("report", digests, None, lambda _: report(out))
+    return run_dir
+
+
+def _resolved(run_dir: RunDir, requested: Mapping[str, Any]) -> Config | None:
+    """The stored configuration when the same was asked before and its kimg are settled."""
+    if not run_dir.file.exists():
+        return None
+    stored = run_dir.read()
+    if stored.get("requested") == dict(requested) and stored.get("resolved"):
+        return run_dir.config()
+    return None
+
+
+def plan(photos: Path, out: Path, config: Config) -> list[tuple[str, str]]:
+    """What `run` would do, without doing it: (stage, "done" | "to do" | "to repair").
+
+    Raises:
+        DataError: `photos` cannot be read.
+    """
+    source_digest(photos)
+    states = {s.name: s.state for s in status(out)} if RunDir(out).file.exists() else {}
+    words = {"done": "done", "partial": "to repair", "missing": "to do"}
+    return [(name, words[states.get(name, "missing")]) for name in STAGES]

@@ -1,0 +1,124 @@
+"""The augment pipeline of ADA (Karras et al. 2020, arXiv 2006.06676, appendix B), written from the paper.
+
+Pixel blits, general geometric transformations and colour transformations, each applied to each
+picture with probability p, differentiable to first order. Geometry is one affine map read from a
+picture enlarged twice by the FIR filter, then reduced by it, with mirrored borders.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from limbeck.ops import downsample2, upsample2
+
+_FIR = (1.0, 3.0, 3.0, 1.0)
+
+
+def adapt_p(p: float, mean_sign: float, target: float, images: int, ada_kimg: float) -> float:
+    """New strength: p moves by images / (1000 ada_kimg) towards E[sign D(x)] = target (eq. 1)."""
+    step = math.copysign(images / (ada_kimg * 1000), mean_sign - target)
+    return min(max(p + step, 0.0), 1.0)
+
+
+def _affine(rows: list[list[Tensor]]) -> Tensor:
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+class _Draws:
+    """Random numbers of one call: `gate(p)` chooses pictures, `normal` and `uniform` draw [N]."""
+
+    def __init__(self, count: int, p: float, rng: torch.Generator, device: torch.device) -> None:
+        self.count, self.p, self.rng, self.device = count, p, rng, device
+
+    def uniform(self) -> Tensor:
+        return torch.rand(self.count, generator=self.rng, device=self.rng.device).to(self.device)
+
+    def normal(self) -> Tensor:
+        return torch.randn(self.count, generator=self.rng, device=self.rng.device).to(self.device)
+
+    def gated(self, value: Tensor, neutral: float, p: float | None = None) -> Tensor:
+        """`value` where the coin of p falls, `neutral` elsewhere."""
+        return torch.where(self.uniform() < (self.p if p is None else p), value, neutral)
+
+
+def _geometry(draw: _Draws, size: int) -> Tensor:
+    """Inverse affine maps [N, 3, 3] from output to input, in units of half the picture."""
+    one, zero = torch.ones(draw.count, device=draw.device), torch.zeros(draw.count, device=draw.device)
+
+    def rotate(angle: Tensor) -> Tensor:
+        c, s = angle.cos(), angle.sin()
+        return _affine([[c, -s, zero], [s, c, zero], [zero, zero, one]])
+
+    def scale(x: Tensor, y: Tensor) -> Tensor:
+        return _affine([[x, zero, zero], [zero, y, zero], [zero, zero, one]])
+
+    def shift(x: Tensor, y: Tensor) -> Tensor:
+        return _affine([[one, zero, x], [zero, one, y], [zero, zero, one]])
+
+    # Pixel blits: mirror, quarter turns, whole-pixel shifts of up to an eighth.
+    matrix = scale(draw.gated(1 - 2 * (draw.uniform() < 0.5).float(), 1.0), one)
+    matrix = matrix @ rotate(draw.gated((draw.uniform() * 4).floor(), 0.0) * (math.pi / 2))
+    pixels = [draw.gated((draw.uniform() * 2 - 1) * size / 8, 0.0).round() for _ in "xy"]
+    matrix = matrix @ shift(pixels[0] * 2 / size, pixels[1] * 2 / size)
+    # General geometry: isotropic scale, rotation, anisotropic scale, rotation, shift.
+    factor = torch.exp2(draw.gated(draw.normal() * 0.2, 0.0))
+    matrix = matrix @ scale(factor, factor)
+    p_rot = 1 - math.sqrt(max(1 - draw.p, 0.0))
+    matrix = matrix @ rotate(draw.gated((draw.uniform() * 2 - 1) * math.pi, 0.0, p_rot))
+    factor = torch.exp2(draw.gated(draw.normal() * 0.2, 0.0))
+    matrix = matrix @ scale(factor, 1 / factor)
+    matrix = matrix @ rotate(draw.gated((draw.uniform() * 2 - 1) * math.pi, 0.0, p_rot))
+    return matrix @ shift(
+        draw.gated(draw.normal() * 0.25, 0.0), draw.gated(draw.normal() * 0.25, 0.0)
+    )
+
+
+def _colour(draw: _Draws) -> tuple[Tensor, Tensor]:
+    """Affine maps of RGB: matrices [N, 3, 3] and offsets [N, 3]."""
+    eye = torch.eye(3, device=draw.device)
+    luma = torch.full((3, 3), 1 / 3, device=draw.device)  # v v^T of the grey axis
+    brightness = draw.gated(draw.normal() * 0.2, 0.0)
+    contrast = torch.exp2(draw.gated(draw.normal() * 0.5, 0.0))
+    flip = draw.gated((draw.uniform() < 0.5).float(), 0.0)
+    angle = draw.gated((draw.uniform() * 2 - 1) * math.pi, 0.0)
+    saturation = torch.exp2(draw.gated(draw.normal(), 0.0))
+    axis = 3**-0.5
+    cross = axis * torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=draw.device)
+    c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    hue = c * eye + s * cross + (1 - c) * luma  # Rodrigues about the grey axis
+    matrix = contrast[:, None, None] * eye
+    matrix = (eye - 2 * flip[:, None, None] * luma) @ matrix
+    offset = (brightness * contrast * (1 - 2 * flip))[:, None].expand(-1, 3)
+    matrix = hue @ matrix  # leaves the grey axis, and so `offset`, alone
+    matrix = (luma + (eye - luma) * saturation[:, None, None]) @ matrix
+    return matrix, offset
+
+
+def augment(pictures: Tensor, p: float, rng: torch.Generator) -> Tensor:
+    """Augment float32 [N, 3, S, S] with strength p in [0, 1]; p = 0 returns the input itself.
+
+    Args:
+        pictures: in [-1, 1]; gradients flow to them.
+        p: probability of each transformation.
+        rng: the only source of randomness.
+    """
+    if p <= 0:
+        return pictures
+    count, _, size, _ = pictures.shape
+    draw = _Draws(count, p, rng, pictures.device)
+    matrix = _geometry(draw, size)
+    fir = torch.tensor(_FIR, device=pictures.device)
+    fir = torch.outer(fir, fir) / fir.sum() ** 2
+    margin = size // 2
+    x = F.pad(pictures, [margin] * 4, mode="reflect")
+    x = upsample2(x, fir)
+    grid = F.affine_grid(
+        (matrix * torch.tensor([[0.5], [0.5], [1.0]], device=x.device))[:, :2],
+        [count, 3, 2 * size, 2 * size], align_corners=False,
+    )  # fmt: skip
+    x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    x = downsample2(x, fir)
+    colour, offset = _colour(draw)
+    return torch.einsum("nij,njhw->nihw", colour, x) + offset[:, :, None, None]

@@ -1,0 +1,54 @@
+"""The objective, term by term: pure functions of tensors (StyleGAN2, arXiv 1912.04958; METHOD 3).
+
+Logits are float32 [N, 1]; pictures float32 [N, 3, S, S] in [-1, 1]; every loss is a scalar mean.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def generator_loss(fake_logits: Tensor) -> Tensor:
+    """Non-saturating loss of G: mean softplus(-D(G(z))) (Goodfellow et al. 2014, section 3)."""
+    return F.softplus(-fake_logits).mean()
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Logistic loss of D: mean softplus(D(G(z))) + mean softplus(-D(x))."""
+    return F.softplus(fake_logits).mean() + F.softplus(-real_logits).mean()
+
+
+def r1_penalty(real_logits: Tensor, real: Tensor) -> Tensor:
+    """Per-picture |dD/dx|^2 [N] (Mescheder et al. 2018, eq. 9, without gamma / 2).
+
+    `real` must require grad and be what D saw: with augmentation, the augmented pictures.
+    """
+    (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+    return gradient.square().sum([1, 2, 3])
+
+
+def path_lengths(pictures: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
+    """Per-picture |J_w^T y| [N] (StyleGAN2, eq. 4), y = noise / sqrt(H W), J by one product.
+
+    Args:
+        pictures: [N, 3, H, W], made from `ws`.
+        ws: [N, num_ws, w_dim], requires grad.
+        noise: standard normal, like `pictures`.
+    """
+    scale = (pictures.shape[2] * pictures.shape[3]) ** -0.5
+    (gradient,) = torch.autograd.grad((pictures * noise * scale).sum(), ws, create_graph=True)
+    return gradient.square().sum(2).mean(1).sqrt()
+
+
+def path_penalty(lengths: Tensor, mean: Tensor, decay: float) -> tuple[Tensor, Tensor]:
+    """Path-length penalty mean (|J^T y| - a)^2 and the moved average a (StyleGAN2, eq. 4)."""
+    moved = mean.lerp(lengths.mean().detach(), decay)
+    return (lengths - moved).square().mean(), moved
+
+
+def feature_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """Mean over layers of |f(a) - f(b)|_1 / |f(b)|_1: scale-free, so D may grow (our choice)."""
+    terms = [(x - y).abs().mean() / y.abs().mean().clamp_min(1e-6) for x, y in zip(a, b, strict=True)]
+    return torch.stack([term.float() for term in terms]).mean()

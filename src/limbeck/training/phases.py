@@ -1,0 +1,230 @@
+"""Updates as rows of a table: what is trained, how often, by which loss (METHOD 3).
+
+A phase's loss takes the networks and a `Step` and returns a scalar and named terms; stepping,
+averaging and reporting are the loop's business. The encoder is one more row.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from limbeck.config import Config
+from limbeck.nets import Discriminator, Encoder, Generator, Networks
+from limbeck.percept import LPIPS
+from limbeck.training.augment import augment
+from limbeck.training.losses import (
+    discriminator_loss,
+    feature_distance,
+    generator_loss,
+    path_lengths,
+    path_penalty,
+    r1_penalty,
+)
+
+Terms = dict[str, Tensor]
+
+
+@dataclass
+class Step:
+    """What one iteration gives each phase.
+
+    real: float32 [B, 3, S, S] in [-1, 1]; labels: int64 [B] or None; p: augment strength;
+    pl_mean: running path length (moved in place); rng: this phase's own generator.
+    """
+
+    real: Tensor
+    labels: Tensor | None
+    p: float
+    pl_mean: Tensor
+    rng: torch.Generator
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal on the networks' device."""
+        noise = torch.randn(*shape, generator=self.rng, device=self.rng.device)
+        return noise.to(self.real.device)
+
+    def augment(self, pictures: Tensor) -> Tensor:
+        """ADA at this step's strength."""
+        return augment(pictures, self.p, self.rng)
+
+
+LossFn = Callable[[Networks, Step], tuple[Tensor, Terms]]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One row: `trains` names members of Networks; due when the step is a multiple of `every`."""
+
+    name: str
+    trains: tuple[Literal["G", "D", "E"], ...]
+    every: int
+    start_images: int
+    loss: LossFn
+
+    def due(self, images: int, batch: int) -> bool:
+        """Whether this row runs in the iteration that begins at `images`."""
+        return images >= self.start_images and (images // batch) % self.every == 0
+
+
+def _styles(
+    G: Generator, step: Step, count: int, mixing: float, labels: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """w [count, w_dim] of the first latent, and ws with style mixing (StyleGAN, section 3.1)."""
+    z = step.normal(2 * count, G.z_dim)
+    doubled = None if labels is None else labels.repeat(2)
+    first, second = G.mapping.w(z, doubled).chunk(2)
+    cut = torch.randint(1, G.num_ws, (count, 1), generator=step.rng, device=step.rng.device)
+    mixed = torch.rand(count, 1, generator=step.rng, device=step.rng.device) < mixing
+    layer = torch.arange(G.num_ws, device=step.rng.device)[None]
+    keep = ((layer < cut) | ~mixed).to(first.device)
+    return first, torch.where(keep[:, :, None], G.broadcast(first), G.broadcast(second))
+
+
+def g_main(config: Config) -> LossFn:
+    """Non-saturating loss of G; moves w_avg from M(z) only."""
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+        w, ws = _styles(nets.G, step, len(step.real), config.train.style_mixing, step.labels)
+        beta = config.train.w_avg_beta
+        nets.G.mapping.w_avg.lerp_(w.detach().float().mean(0), 1 - beta)
+        if nets.E is not None:
+            nets.E.w_avg.copy_(nets.G.mapping.w_avg)
+        fake = nets.G.synthesis(ws, noise="random", generator=step.rng)
+        logits = nets.D(step.augment(fake), step.labels)
+        total = generator_loss(logits)
+        return total, {"loss/G": total, "signs/fake": logits.sign().mean(), "w_std": w.std(0).mean()}
+
+    return loss
+
+
+def g_path(config: Config) -> LossFn:
+    """Path-length regularisation, lazily every `pl_every` (StyleGAN2, section 3.2)."""
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+        count = max(len(step.real) // config.train.pl_batch_shrink, 1)
+        labels = None if step.labels is None else step.labels[:count]
+        _, ws = _styles(nets.G, step, count, config.train.style_mixing, labels)
+        pictures = nets.G.synthesis(ws, noise="random", generator=step.rng)
+        lengths = path_lengths(pictures, ws, step.normal(*pictures.shape))
+        penalty, moved = path_penalty(lengths, step.pl_mean, config.train.pl_decay)
+        step.pl_mean.copy_(moved)
+        total = penalty * config.train.pl_weight * config.train.pl_every
+        return total, {"loss/path": penalty, "path_length": lengths.mean()}
+
+    return loss
+
+
+def d_main(config: Config) -> LossFn:
+    """Logistic loss of D on real and fake in one batch, minibatch-std per half."""
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+        with torch.no_grad():
+            _, ws = _styles(nets.G, step, len(step.real), config.train.style_mixing, step.labels)
+            fake = nets.G.synthesis(ws, noise="random", generator=step.rng)
+            pictures = step.augment(torch.cat([step.real, fake]))
+        labels = None if step.labels is None else step.labels.repeat(2)
+        real_logits, fake_logits = nets.D(pictures, labels, splits=2).chunk(2)
+        total = discriminator_loss(real_logits, fake_logits)
+        return total, {
+            "loss/D": total,
+            "signs/real": real_logits.sign().mean(),
+            "logits/real": real_logits.mean(),
+            "logits/fake": fake_logits.mean(),
+        }
+
+    return loss
+
+
+def d_r1(config: Config) -> LossFn:
+    """R1 on D's own input, lazily every `r1_every` (gamma / 2 x interval)."""
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+        with torch.no_grad():
+            real = step.augment(step.real)
+        real = real.detach().requires_grad_(True)
+        penalty = r1_penalty(nets.D(real, step.labels), real).mean()
+        return penalty * (config.gamma() / 2 * config.train.r1_every), {"loss/R1": penalty}
+
+    return loss
+
+
+def _need_encoder(nets: Networks) -> Encoder:
+    assert nets.E is not None, "the encoder phases are only made for networks with an encoder"
+    return nets.E
+
+
+def _distance(config: Config, D: Discriminator, lpips: LPIPS | None, a: Tensor, b: Tensor) -> Tensor:
+    """a2's perceptual measure: D's own features, or LPIPS-VGG16 (METHOD 3)."""
+    if lpips is not None:
+        return lpips.distance(a, b).mean()
+    count = len(a)
+    features = D.features(torch.cat([a, b]))
+    return feature_distance([f[:count] for f in features], [f[count:].detach() for f in features])
+
+
+def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
+    """Phase B on photos: w = E(x), x' = G(w); adversarial and reconstruction, for G and E."""
+    train = config.train
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+        E, x = _need_encoder(nets), step.real
+        w = E(x)
+        again = nets.G.synthesis(nets.G.broadcast(w), noise="random", generator=step.rng)
+        adversarial = generator_loss(nets.D(step.augment(again), step.labels))
+        l1 = (again - x).abs().mean()
+        perceptual = _distance(config, nets.D, lpips, again, x)
+        cycle = (E(again) - w.detach()).abs().mean()
+        rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * cycle
+        terms = {"rec/l1": l1, "rec/perceptual": perceptual, "rec/w": cycle}
+        terms["E/w_std"] = w.detach().std(0).mean()
+        return adversarial + train.rec_scale * rec, terms
+
+    return loss
+
+
+def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
+    """Phase B on G's own pictures, detached: only E learns, so it cannot learn to serve outliers."""
+    train = config.train
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+        E = _need_encoder(nets)
+        with torch.no_grad():
+            true_w = nets.G.mapping.w(step.normal(len(step.real), nets.G.z_dim), step.labels)
+            x = nets.G.synthesis(nets.G.broadcast(true_w), noise="random", generator=step.rng)
+        w = E(x)
+        again = nets.G.synthesis(nets.G.broadcast(w), noise="random", generator=step.rng)
+        l1 = (again - x).abs().mean()
+        perceptual = _distance(config, nets.D, lpips, again, x)
+        latent = (w - true_w).abs().mean()
+        rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * latent
+        terms = {"rec_fake/l1": l1, "rec_fake/perceptual": perceptual, "rec_fake/w": latent}
+        return train.rec_scale * rec, terms
+
+    return loss
+
+
+def phase_table(config: Config, lpips: LPIPS | None) -> list[Phase]:
+    """The rows of a run, in the order they are taken.
+
+    Args:
+        config: the run's configuration.
+        lpips: LPIPS-VGG16 when `rec_measure` asks for it, else None.
+    """
+    train = config.train
+    rows = [Phase("G", ("G",), 1, 0, g_main(config))]
+    if train.pl_weight > 0:
+        rows.append(Phase("G-path", ("G",), train.pl_every, 0, g_path(config)))
+    if train.encoder:
+        start = round(train.encoder_start_kimg * 1000)
+        every = train.encoder_every * (2 if train.reconstruct == "both" else 1)
+        if train.reconstruct in ("real", "both"):
+            rows.append(Phase("E-real", ("G", "E"), every, start, e_real(config, lpips)))
+        if train.reconstruct in ("fake", "both"):
+            rows.append(Phase("E-fake", ("E",), every, start, e_fake(config, lpips)))
+    rows.append(Phase("D", ("D",), 1, 0, d_main(config)))
+    if config.gamma() > 0:
+        rows.append(Phase("D-R1", ("D",), train.r1_every, 0, d_r1(config)))
+    return rows

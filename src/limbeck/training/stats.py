@@ -1,0 +1,97 @@
+"""What training tells: one line of stats.jsonl a tick, and a live display with rates and ETA."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.progress import Progress, TaskID
+from torch import Tensor
+
+from limbeck import fsio, logs
+from limbeck.training.state import TrainState
+
+
+class Stats:
+    """Means of named terms between ticks, speed, and where they are shown.
+
+    Rows carry `images, kimg, seconds (of training, all sessions), images_per_second, augment_p,
+    pl_mean` and the mean of every term since the last tick.
+    """
+
+    def __init__(self, out: Path, images: int, target: int) -> None:
+        self.path = out / "stats.jsonl"
+        self.target = target
+        rows = [row for row in fsio.read_jsonl(self.path) if row["images"] <= images]
+        if self.path.exists():  # a killed session may have told of images that were not saved
+            fsio.write_text(self.path, "".join(fsio.json_line(row) for row in rows))
+        self.before = float(rows[-1]["seconds"]) if rows else 0.0
+        self.last: dict[str, float] = {}
+        self.rate = float(rows[-1]["images_per_second"]) if rows else 0.0
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._tick_images = self._first_images = images
+        self._started = self._tick_time = time.perf_counter()
+        self._said = 0.0
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    @property
+    def total_seconds(self) -> float:
+        """Wall seconds of training over all sessions."""
+        return self.before + time.perf_counter() - self._started
+
+    @contextmanager
+    def display(self, name: str) -> Iterator[None]:
+        """Show a progress bar while inside."""
+        with logs.progress() as progress:
+            self._progress = progress
+            self._task = progress.add_task(f"training {name}", total=self.target, note="")
+            yield
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        """Take the terms of one iteration; no synchronisation with the device."""
+        for key, value in terms.items():
+            self._sums[key] = self._sums[key] + value if key in self._sums else value.float()
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def tick(self, state: TrainState) -> None:
+        """Write a row and refresh the display; without new images it does nothing."""
+        if state.images == self._tick_images:
+            return
+        now = time.perf_counter()
+        self.rate = (state.images - self._tick_images) / max(now - self._tick_time, 1e-9)
+        self.last = {
+            key: round(float(total) / self._counts[key], 6) for key, total in self._sums.items()
+        }
+        row = {
+            "images": state.images,
+            "kimg": state.images / 1000,
+            "seconds": round(self.total_seconds, 3),
+            "images_per_second": round(self.rate, 2),
+            "augment_p": round(state.augment_p, 6),
+            "pl_mean": round(float(state.pl_mean), 6),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            **self.last,
+        }
+        fsio.append_jsonl(self.path, row)
+        self._show(state, now)
+        self._sums, self._counts = {}, {}
+        self._tick_images, self._tick_time = state.images, now
+
+    def _show(self, state: TrainState, now: float) -> None:
+        left = (self.target - state.images) / max(self.rate, 1e-9)
+        note = " ".join(
+            [f"{self.rate:.0f} img/s"]
+            + [f"{k.split('/')[-1]} {self.last[k]:.2f}" for k in ("loss/G", "loss/D") if k in self.last]
+            + ([f"rec {self.last['rec/l1']:.3f}"] if "rec/l1" in self.last else [])
+        )
+        if self._progress is not None:
+            self._progress.update(self._task, completed=state.images, note=note)
+        if (self._progress is None or self._progress.disable) and now - self._said > 15:
+            self._said = now
+            logs.say(
+                f"  {state.images / 1000:g} of {self.target / 1000:g} kimg, {note}, "
+                f"{logs.duration(left)} left"
+            )
