@@ -1,0 +1,19 @@
+# Every target starts from nothing installed; .venv is made once and kept.
+PYTHON ?=
+DEMO ?= demo
+DEMO_ARGS ?= --seed 0
+export PYTHON
+
+.PHONY: demo test check setup
+
+demo: setup  ## the whole pipeline on a drawn crawl; ends in $(DEMO)/run/report/index.html
+	.venv/bin/limbeck demo --out $(DEMO) --json $(DEMO_ARGS)
+
+test: setup  ## the test suite
+	scripts/test
+
+check: setup  ## lint, format, types, house rules
+	scripts/check
+
+setup:
+	@scripts/setup
