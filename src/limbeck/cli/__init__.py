@@ -1,0 +1,65 @@
+"""The command `limbeck`: one verb a stage, and one that walks them all.
+
+The only room that parses arguments or prints. Heavy rooms are imported inside the verbs, so
+`limbeck --help` stays light.
+"""
+
+from typing import Annotated
+
+import typer
+
+from limbeck import __version__
+from limbeck.cli import demo, machine, sampling, stages, whole
+
+app = typer.Typer(
+    name="limbeck",
+    help="Good image generators out of raw Internet photos: filter, train, find modes, sample.",
+    epilog="Start with: limbeck demo --out demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"limbeck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Good image generators out of raw Internet photos: filter, train, find modes, sample."""
+
+
+_EXAMPLE = "Example: limbeck "
+app.command(epilog=_EXAMPLE + "demo --out demo --seed 0 --json")(demo.demo)
+app.command(epilog=_EXAMPLE + "run photos/ --out runs/dogs --preset tiny --time-budget 60m")(
+    whole.run
+)
+app.command(epilog=_EXAMPLE + "status runs/dogs")(whole.status)
+app.command(epilog=_EXAMPLE + "ingest photos.zip --out data/dogs --size 64")(stages.ingest)
+app.command(epilog=_EXAMPLE + "train data/dogs --out nets/raw --preset small --kimg 500")(
+    stages.train
+)
+app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(stages.score)
+app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")(stages.keep)
+app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stages.modes)
+app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(
+    sampling.sample
+)
+app.command(epilog=_EXAMPLE + "evaluate runs/dogs --labels truth.jsonl --json")(whole.evaluate)
+app.command(epilog=_EXAMPLE + "report runs/dogs")(whole.report)
+app.command(epilog=_EXAMPLE + "doctor")(machine.doctor)
+app.command(epilog=_EXAMPLE + "weights get lpips-vgg16")(machine.weights)
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    app()

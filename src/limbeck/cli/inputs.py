@@ -1,0 +1,103 @@
+"""From a folder named on the command line to what a stage takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck.errors import DataError, UsageError
+from limbeck.rundir import RunDir, read_done
+
+if TYPE_CHECKING:
+    from limbeck.config import Config
+    from limbeck.nets import Networks
+
+
+def existing(path: Path, what: str) -> Path:
+    """The path itself.
+
+    Raises:
+        DataError: nothing lies there.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such {what}", "check the name; paths are relative to here")
+    return path
+
+
+def enclosing_run(path: Path) -> Path | None:
+    """The run (a folder with run.json) that holds `path`, or None."""
+    for folder in (path, *path.resolve().parents):
+        if (folder / "run.json").exists():
+            return folder
+    return None
+
+
+def networks_folder(path: Path) -> Path:
+    """The snapshot meant by a snapshot, a training stage, or a run (its kept, else raw networks).
+
+    Raises:
+        DataError: no finished training lies there.
+    """
+    existing(path, "folder of networks")
+    if (path / "config.json").exists():
+        return path
+    for folder in (path, path / "kept", path / "raw"):
+        done = read_done(folder)
+        if done is not None and "networks" in done.summary:
+            return folder / str(done.summary["networks"])
+    raise DataError(
+        f"{path} holds no trained networks (no config.json, no finished training)",
+        "give a folder that `limbeck train` or `limbeck run` made",
+    )
+
+
+def is_model(path: Path) -> bool:
+    """Whether `path` is a model folder (what `limbeck run` leaves in `model/`)."""
+    return (path / "generator.safetensors").exists()
+
+
+def open_networks(path: Path, device: str, config: Config | None = None) -> Networks:
+    """Load networks on a device, with the compute dtype that the machine is good at.
+
+    Raises:
+        DataError: as `networks_folder`.
+        UsageError: no such device.
+    """
+    from limbeck.kit.device import compute_dtype, pick_device
+    from limbeck.nets import load_networks
+
+    where = pick_device(device)
+    networks = load_networks(networks_folder(path)).to(where).eval()
+    networks.set_compute_dtype(compute_dtype(config.train.precision if config else "auto", where))
+    return networks
+
+
+def read_ids(path: Path) -> list[str]:
+    """Ids of kept photos from keep.parquet (or the folder that holds it).
+
+    Raises:
+        DataError: the file is missing or has no `id` and `keep` columns.
+    """
+    import pyarrow.parquet as pq
+
+    file = existing(path / "keep.parquet" if path.is_dir() else path, "keep list")
+    table = pq.read_table(file)
+    if not {"id", "keep"} <= set(table.column_names):
+        raise DataError(f"{file} has no columns id and keep", "give a file made by `limbeck keep`")
+    rows = zip(table["id"].to_pylist(), table["keep"].to_pylist(), strict=True)
+    return [str(key) for key, kept in rows if kept]
+
+
+def run_folder(path: Path) -> RunDir:
+    """A run's folder.
+
+    Raises:
+        UsageError: it is a stage of a run, not the run.
+        DataError: it is neither.
+    """
+    run = RunDir(existing(path, "run"))
+    outer = enclosing_run(path)
+    if outer is not None and outer != path:
+        raise UsageError(f"{path} lies inside the run {outer}", f"give {outer} itself")
+    run.read()
+    return run

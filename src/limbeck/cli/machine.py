@@ -1,0 +1,138 @@
+"""The verbs about this machine: doctor and weights."""
+
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from limbeck import __version__, logs
+from limbeck.cli.options import Device, DryRun, Json, Seed
+from limbeck.cli.outcome import Outcome, verb
+from limbeck.errors import UsageError
+
+_GIB = 1 << 30
+
+
+@verb
+def doctor(
+    seed: Seed = 0, device: Device = "auto", dry_run: DryRun = False, as_json: Json = False
+) -> Outcome:
+    """What this machine has, which code path limbeck takes on it and why, and what is missing."""
+    from limbeck.kit.device import machine, pick_device
+
+    where = pick_device(device)
+    facts = machine(where)
+    free = shutil.disk_usage(Path.cwd()).free
+    memory = memory_bytes()
+    advice = _advice(str(facts["device"]), bool(facts["bf16"]), free)
+    weights_here = weights_table()
+    absent = [name for name, present in weights_here.items() if not present]
+    if absent:
+        advice.append(f"weights not here: {', '.join(absent)} -> limbeck weights get NAME")
+    values: dict[str, object] = {
+        "limbeck": __version__,
+        "python": platform.python_version(),
+        **facts,
+        "precision": "bf16" if facts["bf16"] else "fp32",
+        "memory_bytes": memory,
+        "disk_free_bytes": free,
+        "weights": weights_here,
+        "advice": advice,
+    }
+    table = Table(box=None, show_header=False)
+    for name in ("limbeck", "python", "torch", "platform", "cpu", "cores", "threads", "device"):
+        table.add_row(name, escape(str(values[name])))
+    if "gpu" in values:
+        table.add_row("gpu", escape(str(values["gpu"])))
+    table.add_row("precision", precision_reason(str(facts["device"]), bool(facts["bf16"])))
+    table.add_row("memory", f"{memory / _GIB:.1f} GiB" if memory else "unknown")
+    table.add_row("disk free", f"{free / _GIB:.1f} GiB here")
+    for name, present in weights_here.items():
+        table.add_row(f"weights {name}", "[green]here[/]" if present else "[yellow]absent[/]")
+    logs.console().print(table)
+    return Outcome(values, [f"[yellow]-[/] {escape(line)}" for line in advice] or ["all is well"])
+
+
+def precision_reason(device: str, bf16: bool) -> str:
+    """Which numbers convolutions use, and why."""
+    if bf16:
+        return "bf16 (this machine computes it fast)"
+    if device.startswith("cpu"):
+        return "fp32 (no avx512_bf16 or amx_bf16: bf16 convolutions would be about 25x slower)"
+    return "fp32 (bf16 needs CUDA compute capability 8.0)"
+
+
+def memory_bytes() -> int | None:
+    """Physical memory, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def weights_table() -> dict[str, bool]:
+    """Name of each set of pretrained weights -> whether it is on this machine."""
+    from limbeck.percept import list_weights
+
+    return {row.name: row.present for row in list_weights()}
+
+
+def _advice(device: str, bf16: bool, free: int) -> list[str]:
+    advice = []
+    if device.startswith("cpu"):
+        advice.append("no GPU: presets tiny (minutes) and small (a night) are made for this")
+    if sys.platform.startswith("linux") and not bf16 and device.startswith("cpu"):
+        advice.append("this CPU has no fast bf16: training takes about twice as long as with it")
+    if free < 2 * _GIB:
+        advice.append("under 2 GiB of disk left: snapshots may not fit")
+    return advice
+
+
+Action = Annotated[Literal["list", "get", "verify"], typer.Argument(help="list, get or verify.")]
+
+
+@verb
+def weights(
+    action: Action = "list",
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which weights; default: all.")
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Pretrained weights: list which are here, get them (pinned sha256), verify their bytes."""
+    known = weights_table()
+    unknown = sorted(set(names or []) - known.keys())
+    if unknown:
+        raise UsageError(f"no weights {unknown[0]!r}", f"choose one of {', '.join(known)}")
+    chosen = names or list(known)
+    if action == "list":
+        lines = [
+            f"{escape(name):28} {'[green]here[/]' if known[name] else '[yellow]absent[/]'}"
+            for name in chosen
+        ]
+        return Outcome({"weights": {name: known[name] for name in chosen}}, lines)
+    if dry_run:
+        return Outcome(
+            {"dry_run": True, "verb": f"weights {action}", "names": chosen},
+            [f"would {action} {escape(name)}" for name in chosen],
+        )
+    if action == "get":
+        from limbeck.percept import get_weights
+
+        got = {name: str(get_weights(name)) for name in chosen}
+        return Outcome({"weights": got}, [f"{name}: {escape(path)}" for name, path in got.items()])
+    from limbeck.percept import verify_weights
+
+    checked = [name for name in chosen if known[name]]
+    for name in checked:
+        verify_weights(name)
+    return Outcome({"verified": checked}, [f"{escape(name)}: as pinned" for name in checked])

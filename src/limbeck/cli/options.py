@@ -1,0 +1,161 @@
+"""Options that the verbs share, and the small languages they are written in."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from limbeck.config import Config
+from limbeck.errors import UsageError
+from limbeck.presets import preset
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check the arguments, say what would be done, do nothing.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object as the last line of standard output.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Any setting, e.g. train.batch=16; repeatable."
+    ),
+]
+Preset = Annotated[
+    str, typer.Option("--preset", help="smoke, tiny, small, auto or paper256; sets all the rest.")
+]
+Size = Annotated[
+    int | None, typer.Option("--size", help="Side of the generator's pictures, a power of two.")
+]
+Kimg = Annotated[
+    float | None, typer.Option("--kimg", help="Length of training, thousands of pictures shown.")
+]
+Psi = Annotated[
+    float | None,
+    typer.Option(
+        "--psi", "--trunc", min=0.0, max=1.0, help="0 = every picture typical, 1 = no truncation."
+    ),
+]
+TruncationName = Annotated[
+    str | None,
+    typer.Option(
+        "--truncation",
+        help="none, global, index, multimodal-l2, multimodal-lpips or multimodal-soft.",
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+
+_BUDGET = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_SEED_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_MOST_SEEDS = 1_000_000
+
+
+def parse_budget(text: str) -> float:
+    """`90s`, `60m`, `6h`, `1h30m` -> seconds.
+
+    Raises:
+        UsageError: another form, or nothing at all.
+    """
+    match = _BUDGET.fullmatch(text.strip().lower())
+    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if total <= 0:
+        raise UsageError(f"--time-budget {text!r} is not a time", "write 90s, 60m, 6h or 1h30m")
+    return total
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`0-7,42` -> [0, 1, ..., 7, 42]; both ends of a range count.
+
+    Raises:
+        UsageError: another form, a range that runs backwards, or more than a million seeds.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = _SEED_RANGE.fullmatch(part.strip())
+        first = int(match[1]) if match else 0
+        last = int(match[2] or match[1]) if match else -1
+        if last < first or len(seeds) + last - first >= _MOST_SEEDS:
+            raise UsageError(
+                f"--seeds {text!r}: {part!r} is no range of seeds", "write e.g. 0-7,42"
+            )
+        seeds += range(first, last + 1)
+    return seeds
+
+
+def parse_settings(pairs: list[str] | None) -> dict[str, object]:
+    """`["train.batch=16"]` -> {"train.batch": 16}; values are read as YAML.
+
+    Raises:
+        UsageError: a pair without `=`, or a value that is not YAML.
+    """
+    settings: dict[str, object] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {pair!r} is not NAME=VALUE", "write e.g. --set train.batch=16")
+        try:
+            settings[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UsageError(f"--set {pair!r}: the value cannot be read", "quote it") from None
+    return settings
+
+
+def build_config(
+    name: str,
+    *,
+    seed: int,
+    device: str,
+    size: int | None = None,
+    pairs: list[str] | None = None,
+    changes: dict[str, object] | None = None,
+) -> Config:
+    """A preset with the named options on top, and `--set` on top of those.
+
+    Args:
+        name: preset.
+        seed: of the run.
+        device: auto, cpu, cuda or mps.
+        size: side in pixels; None = the preset's own.
+        pairs: what `--set` was given.
+        changes: dotted setting -> value; None values are left as the preset has them.
+
+    Raises:
+        UsageError: an unknown preset or setting, or a value out of range.
+    """
+    given = {key: value for key, value in (changes or {}).items() if value is not None}
+    return preset(name, size).replace(seed=seed, device=device, **given, **_apart(given, pairs))
+
+
+def _apart(given: dict[str, object], pairs: list[str] | None) -> dict[str, object]:
+    settings = parse_settings(pairs)
+    twice = sorted({"seed", "device", *given} & settings.keys())
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice", "use the option or --set, not both")
+    return settings
+
+
+def keep_changes(
+    fraction: float | None, threshold: float | None, count: int | None, per_mode: bool
+) -> dict[str, object]:
+    """The keep rule that the options name, as settings; `auto` when none is given.
+
+    Raises:
+        UsageError: more than one of them.
+    """
+    rules = {"fraction": fraction, "threshold": threshold, "count": count}
+    given = {name: value for name, value in rules.items() if value is not None}
+    if len(given) > 1:
+        raise UsageError(
+            f"{' and '.join('--' + name for name in given)} exclude one another", "give one of them"
+        )
+    changes: dict[str, object] = {f"keep.{name}": value for name, value in given.items()}
+    if given:
+        changes["keep.rule"] = next(iter(given))
+    if per_mode:
+        changes["keep.per_mode"] = True
+    return changes

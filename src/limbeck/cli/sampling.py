@@ -1,0 +1,130 @@
+"""The verb sample: seeds in, pictures out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+from rich.markup import escape
+
+from limbeck.cli.inputs import (
+    enclosing_run,
+    existing,
+    is_model,
+    networks_folder,
+    open_networks,
+)
+from limbeck.cli.options import Device, DryRun, Json, Out, Seed, parse_seeds
+from limbeck.cli.outcome import Outcome, verb
+from limbeck.config import Truncation
+from limbeck.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from limbeck.latents import ModeCentres
+
+
+@verb
+def sample(
+    source: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model folder, a snapshot or a run.")
+    ],
+    out: Out,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", help="e.g. 0-7,42; one seed, one picture.")
+    ] = None,
+    psi: Annotated[
+        float,
+        typer.Option("--psi", "--trunc", min=0.0, max=1.0, help="0 = typical, 1 = as trained."),
+    ] = 0.7,
+    truncation: Annotated[
+        str | None,
+        typer.Option(
+            "--truncation",
+            help="none, global, index, multimodal-l2, multimodal-lpips or multimodal-soft; "
+            "default: multimodal-lpips where modes are known, else global.",
+        ),
+    ] = None,
+    modes: Annotated[
+        Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
+    ] = None,
+    mode: Annotated[
+        int | None, typer.Option("--mode", min=0, help="The mode for --truncation index.")
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Draw pictures: one PNG a seed and a contact sheet. Without --seeds: --seed and 15 more."""
+    numbers = parse_seeds(seeds) if seeds else list(range(seed, seed + 16))
+    existing(source, "model or networks")
+    centres = _centres_file(source, modes)
+    method = _method(truncation, centres, mode)
+    networks = source if is_model(source) else networks_folder(source)
+    values: dict[str, object] = {
+        "out": out,
+        "networks": networks,
+        "modes": centres,
+        "seeds": len(numbers),
+        "psi": psi,
+        "truncation": method,
+    }
+    if dry_run:
+        return Outcome(
+            {"dry_run": True, "verb": "sample", **values},
+            [f"would draw {len(numbers)} pictures into {escape(str(out))} ({method}, psi {psi:g})"],
+        )
+    from limbeck.sampling import write_samples
+
+    loaded = open_networks(networks, device)
+    write_samples(
+        loaded,
+        out,
+        numbers,
+        psi=psi,
+        truncation=method,
+        modes=_load_centres(centres),
+        mode_index=mode,
+    )
+    return Outcome(
+        values,
+        [
+            f"drew [bold]{len(numbers)}[/bold] pictures ({method}, psi {psi:g})",
+            f"pictures: {escape(str(out))}",
+        ],
+    )
+
+
+def _centres_file(source: Path, modes: Path | None) -> Path | None:
+    """modes.safetensors that belongs to the networks, or None when there is none."""
+    if modes is not None:
+        file = modes / "modes.safetensors" if modes.is_dir() else modes
+        return existing(file, "file of modes")
+    run = enclosing_run(source)
+    beside = [source / "modes.safetensors", *([run / "modes" / "modes.safetensors"] if run else [])]
+    return next((file for file in beside if file.exists()), None)
+
+
+def _method(name: str | None, centres: Path | None, mode: int | None) -> Truncation:
+    methods = get_args(Truncation)
+    if name is None:
+        name = "index" if mode is not None else "multimodal-lpips" if centres else "global"
+    if name not in methods:
+        raise UsageError(f"no truncation {name!r}", f"choose one of {', '.join(methods)}")
+    if (name == "index") != (mode is not None):
+        raise UsageError("--truncation index and --mode belong together", "give both or neither")
+    if centres is None and name not in ("none", "global"):
+        raise DataError(
+            f"truncation {name!r} needs modes and none were found",
+            "give --modes FOLDER, or --truncation global",
+        )
+    return cast(Truncation, name)
+
+
+def _load_centres(file: Path | None) -> ModeCentres | None:
+    if file is None:
+        return None
+    from limbeck.latents import ModeCentres
+
+    return ModeCentres.load(file)

@@ -1,0 +1,244 @@
+"""The verbs that are one stage each: ingest, train, score, keep, modes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from limbeck.cli.inputs import existing, networks_folder, open_networks, read_ids
+from limbeck.cli.options import (
+    Device,
+    DryRun,
+    Json,
+    Kimg,
+    Out,
+    Preset,
+    Seed,
+    Set,
+    Size,
+    build_config,
+    keep_changes,
+)
+from limbeck.cli.outcome import Outcome, verb
+from limbeck.logs import duration
+
+NetworksPath = Annotated[
+    Path, typer.Argument(metavar="NETS", help="A snapshot, a training stage or a run.")
+]
+DataPath = Annotated[Path, typer.Argument(metavar="DATA", help="A dataset made by ingest.")]
+
+
+@verb
+def ingest(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos.")],
+    out: Out,
+    preset: Preset = "small",
+    size: Size = None,
+    opt_out: Annotated[
+        Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
+    ] = None,
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Read, crop, clean and de-duplicate photos into a dataset; the photos stay as they are."""
+    config = build_config(preset, seed=seed, device=device, size=size, pairs=settings)
+    existing(photos, "folder or archive of photos")
+    if dry_run:
+        return _would("ingest", {"photos": photos, "out": out, "size": config.data.size})
+    from limbeck.ingestion import ingest as run_ingest
+
+    summary = run_ingest(photos, out, config.data, opt_out=opt_out)
+    rejected = sum(summary.rejected.values())
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))
+    return Outcome(
+        {"out": out, **summary.model_dump()},
+        [
+            f"[bold]{summary.accepted}[/bold] of {summary.listed} files accepted "
+            f"in {duration(summary.seconds)}",
+            f"rejected {rejected}{f' ({reasons})' if reasons else ''}, "
+            f"opted out {summary.opted_out}, failed {summary.failed}",
+            f"dataset: {escape(str(out))} (index.json, images.parquet; {summary.size} px)",
+        ],
+        then=f"limbeck train {out} --out {out}-nets --preset {preset}",
+    )
+
+
+@verb
+def train(
+    data: DataPath,
+    out: Out,
+    preset: Preset = "small",
+    size: Size = None,
+    kimg: Kimg = None,
+    ids: Annotated[
+        Path | None, typer.Option("--ids", help="keep.parquet: train on the kept photos only.")
+    ] = None,
+    no_encoder: Annotated[bool, typer.Option("--no-encoder", help="Train G and D alone.")] = False,
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Train generator, discriminator and encoder; the same command resumes where it stopped."""
+    changes = {"train.kimg": kimg, "train.encoder": False if no_encoder else None}
+    config = build_config(
+        preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
+    )
+    existing(data, "dataset")
+    kept = read_ids(ids) if ids else None
+    if dry_run:
+        return _would(
+            "train",
+            {
+                "data": data,
+                "out": out,
+                "kimg": config.train.kimg,
+                "ids": len(kept) if kept else None,
+                "config": config.model_dump(mode="json"),
+            },
+        )
+    from limbeck.data import open_dataset
+    from limbeck.training import train as run_train
+
+    dataset = open_dataset(data)
+    summary = run_train(dataset.select(kept) if kept is not None else dataset, config, out)
+    return Outcome(
+        {"out": out, **summary.model_dump()},
+        [
+            f"trained [bold]{summary.kimg:g}[/bold] kimg on {len(kept) if kept else len(dataset)} "
+            f"photos in {duration(summary.seconds)} "
+            f"({summary.images_per_second:.0f} images/s, {summary.precision})",
+            f"networks: {escape(str(out / summary.networks))}",
+        ],
+        then=f"limbeck score {data} {out} --out {out}-scores",
+    )
+
+
+@verb
+def score(
+    data: DataPath,
+    networks: NetworksPath,
+    out: Out,
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Score every photo by how badly its own generator reconstructs it; higher means odder."""
+    config = build_config("small", seed=seed, device=device, pairs=settings)
+    existing(data, "dataset")
+    snapshot = networks_folder(networks)
+    if dry_run:
+        return _would("score", {"data": data, "networks": snapshot, "out": out})
+    from limbeck.curation import score as run_score
+    from limbeck.data import open_dataset
+
+    dataset = open_dataset(data)
+    loaded = open_networks(snapshot, device, config)
+    scores = run_score(dataset, loaded, out, config.score, seed=seed)
+    columns = [name for name in scores.table.column_names if name != "id"]
+    return Outcome(
+        {"out": out, "images": len(scores.ids), "columns": columns},
+        [
+            f"scored [bold]{len(scores.ids)}[/bold] photos in {len(columns)} columns",
+            f"scores: {escape(str(out / 'scores.parquet'))}",
+        ],
+        then=f"limbeck keep {out} --out {out}-keep",
+    )
+
+
+@verb
+def keep(
+    scores: Annotated[Path, typer.Argument(metavar="SCORES", help="Folder made by score.")],
+    out: Out,
+    fraction: Annotated[
+        float | None, typer.Option("--fraction", help="Keep this share, 0 to 1.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Keep scores up to this value.")
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", help="Keep this many photos.")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", help="The score to cut on; default: recommended.")
+    ] = None,
+    per_mode: Annotated[
+        bool, typer.Option("--per-mode", help="Apply the share within each mode.")
+    ] = False,
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Choose which photos go on. Nothing is scored again and nothing is deleted."""
+    changes = {**keep_changes(fraction, threshold, count, per_mode), "keep.column": column}
+    config = build_config("small", seed=seed, device=device, pairs=settings, changes=changes)
+    existing(scores, "folder of scores")
+    if dry_run:
+        return _would("keep", {"scores": scores, "out": out, "rule": config.keep.model_dump()})
+    from limbeck.curation import keep as run_keep
+    from limbeck.curation import read_scores
+
+    table = read_scores(scores)
+    kept = run_keep(table, out, config.keep, modes=table.modes())
+    summary = kept.summary
+    return Outcome(
+        {"out": out, **summary.model_dump(mode="json")},
+        [
+            f"kept [bold]{summary.kept}[/bold] of {summary.listed} photos "
+            f"({summary.rule} on {summary.column}, up to {summary.threshold:.4g}; "
+            f"{summary.overridden} by hand)",
+            f"list: {escape(str(out / 'keep.parquet'))}; your word wins in "
+            f"{escape(str(out / 'overrides.csv'))}",
+        ],
+        then=f"limbeck train DATA --ids {out} --out KEPT",
+    )
+
+
+@verb
+def modes(
+    networks: NetworksPath,
+    out: Out,
+    clusters: Annotated[int | None, typer.Option("--clusters", help="How many centres.")] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", help="w (latents) or lpips (pictures).")
+    ] = None,
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Cluster the generator's latents: the kinds of picture it makes, with an atlas."""
+    changes: dict[str, object] = {"modes.clusters": clusters, "modes.space": space}
+    config = build_config("small", seed=seed, device=device, pairs=settings, changes=changes)
+    snapshot = networks_folder(networks)
+    if dry_run:
+        return _would("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
+    from limbeck.modes import find_modes
+
+    found = find_modes(open_networks(snapshot, device, config), out, config.modes, seed=seed)
+    summary = found.summary
+    return Outcome(
+        {"out": out, **summary.model_dump()},
+        [
+            f"[bold]{summary.found}[/bold] of {summary.clusters} clusters hold a real share "
+            f"({summary.samples} latents, {summary.space} space, {duration(summary.seconds)})",
+            f"atlas: {escape(str(out))}",
+        ],
+        then=f"limbeck sample {networks} --modes {out} --out samples",
+    )
+
+
+def _would(stage: str, values: dict[str, object]) -> Outcome:
+    lines = [f"would {stage}:"]
+    lines += [
+        f"  {name}: {escape(str(value))}" for name, value in values.items() if name != "config"
+    ]
+    return Outcome({"dry_run": True, "verb": stage, **values}, lines)

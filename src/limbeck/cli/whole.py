@@ -1,0 +1,230 @@
+"""The verbs about a whole run: run, status, evaluate, report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from limbeck import logs
+from limbeck.cli.inputs import existing, run_folder
+from limbeck.cli.options import (
+    Device,
+    DryRun,
+    Json,
+    Kimg,
+    Out,
+    Preset,
+    Psi,
+    Seed,
+    Set,
+    Size,
+    TruncationName,
+    build_config,
+    keep_changes,
+    parse_budget,
+)
+from limbeck.cli.outcome import Outcome, verb
+from limbeck.logs import duration
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A folder made by `limbeck run`.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option("--labels", help="Truth for measuring (jsonl or csv); nothing else reads it."),
+]
+
+
+@verb
+def run(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos.")],
+    out: Out,
+    preset: Preset = "small",
+    size: Size = None,
+    kimg: Kimg = None,
+    kept_kimg: Annotated[
+        float | None, typer.Option("--kept-kimg", help="Length of the second training.")
+    ] = None,
+    time_budget: Annotated[
+        str | None, typer.Option("--time-budget", help="For the whole command: 90s, 60m, 1h30m.")
+    ] = None,
+    keep_fraction: Annotated[
+        float | None, typer.Option("--keep-fraction", help="Keep this share; default: automatic.")
+    ] = None,
+    keep_threshold: Annotated[
+        float | None, typer.Option("--keep-threshold", help="Keep scores up to this value.")
+    ] = None,
+    keep_count: Annotated[
+        int | None, typer.Option("--keep-count", help="Keep this many photos.")
+    ] = None,
+    keep_per_mode: Annotated[
+        bool, typer.Option("--keep-per-mode", help="Apply the share within each mode.")
+    ] = False,
+    truncation: TruncationName = None,
+    psi: Psi = None,
+    no_encoder: Annotated[
+        bool,
+        typer.Option("--no-encoder", help="Train G and D alone; scores that need E are left out."),
+    ] = False,
+    opt_out: Annotated[
+        Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
+    ] = None,
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Photos in; a filtered set, a generator, its modes, samples, a model and a report out."""
+    changes: dict[str, object] = {
+        "train.kimg": kimg,
+        "kept_kimg": kept_kimg,
+        "train.encoder": False if no_encoder else None,
+        "sample.truncation": truncation,
+        "sample.psi": psi,
+        **keep_changes(keep_fraction, keep_threshold, keep_count, keep_per_mode),
+    }
+    config = build_config(
+        preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
+    )
+    budget = parse_budget(time_budget) if time_budget else None
+    existing(photos, "folder or archive of photos")
+    from limbeck import pipeline
+
+    if dry_run:
+        rows = pipeline.plan(photos, out, config)
+        return Outcome(
+            {
+                "dry_run": True,
+                "out": out,
+                "plan": [list(row) for row in rows],
+                "time_budget": budget,
+                "config": config.model_dump(mode="json"),
+            },
+            [f"would write {escape(str(out))}:", *(f"  {name:8} {state}" for name, state in rows)],
+        )
+    done = pipeline.run(photos, out, config, time_budget=budget, opt_out=opt_out)
+    return _walked(done.root)
+
+
+def _walked(root: Path) -> Outcome:
+    from limbeck import pipeline
+
+    stages = pipeline.status(root)
+    seconds = {stage.name: stage.seconds for stage in stages}
+    kept = next(stage.summary for stage in stages if stage.name == "keep")
+    page = root / "report" / "index.html"
+    return Outcome(
+        {
+            "run": root,
+            "report": page,
+            "model": root / "model",
+            "listed": kept.get("listed"),
+            "kept": kept.get("kept"),
+            "dropped": kept.get("dropped"),
+            "stages": {stage.name: stage.state for stage in stages},
+            "seconds": seconds,
+        },
+        [
+            f"kept [bold]{kept.get('kept')}[/bold] of {kept.get('listed')} photos; "
+            f"{duration(sum(value or 0 for value in seconds.values()))} of work in all",
+            f"report: {escape(str(page))}",
+            f"model:  {escape(str(root / 'model'))}",
+        ],
+        then=f"limbeck sample {root / 'model'} --seeds 0-63 --out samples",
+    )
+
+
+@verb
+def status(
+    path: RunPath,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """What a run has done, what is missing, how long it took and how much room it takes."""
+    from limbeck import pipeline
+
+    run_dir = run_folder(path)
+    stages = pipeline.status(path)
+    table = Table("stage", "state", "time", "disk", box=None, header_style="dim")
+    colours = {"done": "green", "partial": "yellow", "missing": "dim"}
+    rows = []
+    for stage in stages:
+        size = disk_use(path / stage.name)
+        colour = colours.get(stage.state, "red")
+        took = duration(stage.seconds) if stage.seconds is not None else ""
+        table.add_row(stage.name, f"[{colour}]{stage.state}[/]", took, megabytes(size))
+        rows.append(
+            {"stage": stage.name, "state": stage.state, "seconds": stage.seconds, "bytes": size}
+        )
+    logs.console().print(table)
+    whole = all(stage.state == "done" for stage in stages)
+    resume = f"limbeck run {run_dir.read().get('photos', 'PHOTOS')} --out {path} (and its options)"
+    following = f"open {path / 'report' / 'index.html'}" if whole else resume
+    return Outcome(
+        {"run": path, "complete": whole, "stages": rows, "next": following}, [], then=following
+    )
+
+
+def disk_use(folder: Path) -> int:
+    """Bytes of all files under a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def megabytes(count: int) -> str:
+    """Bytes -> `12.3 MB`."""
+    return f"{count / 1e6:,.1f} MB"
+
+
+@verb
+def evaluate(
+    path: RunPath,
+    labels: Labels = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Measure a run: outlier AUROC where labels are known, and what the pictures allow."""
+    run_dir = run_folder(path)
+    if labels is not None:
+        existing(labels, "file of labels")
+    if dry_run:
+        return Outcome(
+            {"dry_run": True, "verb": "evaluate", "run": path, "labels": labels},
+            [f"would evaluate {escape(str(path))}"],
+        )
+    from limbeck.evaluation import evaluate as run_evaluate
+
+    rows = run_evaluate(run_dir.root, labels=labels)
+    return Outcome(
+        {"run": path, "metrics": [dict(row) for row in rows]},
+        [f"{len(rows)} figures: {escape(str(path / 'metrics' / 'metrics.jsonl'))}"],
+        then=f"limbeck report {path}" + (f" --labels {labels}" if labels else ""),
+    )
+
+
+@verb
+def report(
+    path: RunPath,
+    labels: Labels = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Write the run's report: one HTML file that needs no network."""
+    run_dir = run_folder(path)
+    if labels is not None:
+        existing(labels, "file of labels")
+    if dry_run:
+        return Outcome(
+            {"dry_run": True, "verb": "report", "run": path, "labels": labels},
+            [f"would write {escape(str(path / 'report' / 'index.html'))}"],
+        )
+    from limbeck.reporting import report as write_report
+
+    page = write_report(run_dir.root, labels=labels)
+    return Outcome({"run": path, "report": page}, [f"report: {escape(str(page))}"])
