@@ -1,0 +1,27 @@
+"""Which photos are odd, and which go on: scores, rank fusion, keep rules. No label is read here."""
+
+from limbeck.curation.fusion import fisher as fisher
+from limbeck.curation.keeping import KeepList as KeepList
+from limbeck.curation.keeping import keep as keep
+from limbeck.curation.keeping import keep_inputs as keep_inputs
+from limbeck.curation.keeping import read_keep as read_keep
+from limbeck.curation.rules import automatic_share as automatic_share
+from limbeck.curation.scoring import score as score
+from limbeck.curation.scoring import score_inputs as score_inputs
+from limbeck.curation.scoring import seconds_per_photo as seconds_per_photo
+from limbeck.curation.table import Scores as Scores
+from limbeck.curation.table import read_scores as read_scores
+
+__all__ = [
+    "KeepList",
+    "Scores",
+    "automatic_share",
+    "fisher",
+    "keep",
+    "keep_inputs",
+    "read_keep",
+    "read_scores",
+    "score",
+    "score_inputs",
+    "seconds_per_photo",
+]

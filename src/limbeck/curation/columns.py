@@ -1,0 +1,114 @@
+"""Score columns of one batch of photos; what they need is prepared once in `Scorer`."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from limbeck.config import ScoreConfig
+from limbeck.curation.covariates import blur, covariates
+from limbeck.curation.embedding import (
+    PICTURES,
+    SPACE_SIZE,
+    Pictures,
+    embed_centres,
+    squared_distances,
+)
+from limbeck.kit.images import to_float
+from limbeck.nets import Networks
+from limbeck.percept import LPIPS, at_least
+
+MIDDLE_LAYERS = {"lpips_conv2": 1, "lpips_conv3": 2}
+
+
+@dataclass(frozen=True)
+class PhotoBatch:
+    """Photos twice: uint8 at the networks' size, and at 64 px for LPIPS space.
+
+    `networks`: [N, 3, S, S]; `space`: [N, 3, 64, 64]; on the networks' device.
+    """
+
+    networks: Tensor
+    space: Tensor
+
+
+class Scorer:
+    """Everything fixed while the photos stream by: networks, LPIPS, pictures, centroid, centres."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        lpips: LPIPS,
+        config: ScoreConfig,
+        *,
+        centroid: Tensor,
+        centres: Tensor | None,
+        seed: int,
+        pictures: int = PICTURES,
+    ) -> None:
+        """Draw the pictures; `centroid` is float [D] at 64 px, `centres` latents [K, w_dim]."""
+        self.networks, self.lpips, self.config = networks, lpips, config
+        g = networks.G_ema
+        self.pictures = Pictures(
+            g, lpips, networks.config, count=pictures, seed=seed, batch=config.batch
+        )
+        self.centroid = centroid
+        self.centres = None if centres is None else embed_centres(g, lpips, centres, config.batch)
+
+    def columns(self, photos: PhotoBatch) -> dict[str, Tensor]:
+        """Columns [N] of a batch: float, but `x_mode` int64; the set's means are still missing."""
+        x = to_float(photos.networks)
+        layers = self.lpips.embed_layers(at_least(x, SPACE_SIZE))
+        result = {**covariates(x), **self._space(photos, torch.cat(layers, 1))}
+        if self.networks.E_ema is not None:
+            result |= self._reconstruction(x, layers)
+        if not self.networks.config.num_classes:
+            result["d_logit"] = -self.networks.D(x, splits=len(x)).float().flatten()
+        return result
+
+    def _space(self, photos: PhotoBatch, seen: Tensor) -> dict[str, Tensor]:
+        """Distances in LPIPS space. `seen` embeds the photos as the networks see them.
+
+        Pictures are compared with photos as blurred as they are; the centroid, of photos only, with
+        photos as sharp as 64 px allow.
+        """
+        size = self.networks.config.size
+        sharp = seen if size == SPACE_SIZE else self.lpips.embed(to_float(photos.space))
+        alike = sharp if size > SPACE_SIZE else seen
+        result = {
+            "centroid": ((sharp - self.centroid) ** 2).sum(1),
+            "nngen": self.pictures.nearest(alike),
+        }
+        if self.centres is not None:
+            nearest = squared_distances(alike, self.centres).min(1)
+            result |= {"mode_distance": nearest.values, "x_mode": nearest.indices}
+        return result
+
+    def _reconstruction(self, x: Tensor, layers: list[Tensor]) -> dict[str, Tensor]:
+        """LPIPS and squared error of x and its mirror to their reconstructions, w, blurred copy."""
+        w = self._encode(x)
+        parts = self._compare(x, layers, w)
+        if self.config.mirror:
+            flipped = x.flip(3)
+            mirrored = self.lpips.embed_layers(at_least(flipped, SPACE_SIZE))
+            other = self._compare(flipped, mirrored, self._encode(flipped))
+            parts = {name: (value + other[name]) / 2 for name, value in parts.items()}
+        w_avg = self.networks.G_ema.mapping.w_avg
+        parts["w_distance"] = (((w - w_avg) / self.pictures.w_std) ** 2).mean(1).sqrt()
+        shown = at_least(x, SPACE_SIZE)
+        hazy = self.lpips.embed(blur(shown, self.config.blur * shown.shape[-1] / SPACE_SIZE))
+        parts["blur_distance"] = ((torch.cat(layers, 1) - hazy) ** 2).sum(1)
+        return parts
+
+    def _encode(self, x: Tensor) -> Tensor:
+        encoder = self.networks.E_ema
+        assert encoder is not None, "called only with an encoder"
+        return encoder(x).float()
+
+    def _compare(self, x: Tensor, layers: list[Tensor], w: Tensor) -> dict[str, Tensor]:
+        g = self.networks.G_ema
+        picture = g.synthesis(g.broadcast(w), noise="const").float()
+        others = self.lpips.embed_layers(at_least(picture, SPACE_SIZE))
+        by_layer = [((a - b) ** 2).sum(1) for a, b in zip(layers, others, strict=True)]
+        result = {"lpips": torch.stack(by_layer).sum(0), "l2": ((x - picture) ** 2).mean((1, 2, 3))}
+        return result | {name: by_layer[index] for name, index in MIDDLE_LAYERS.items()}

@@ -1,0 +1,38 @@
+"""What every column means; written beside the numbers and shown in the report."""
+
+from collections.abc import Iterable
+
+FUSED = ("lpips_mid", "nngen", "feature_gauss", "feature_ppca", "centroid")
+
+FORMULAS = {
+    "lpips": "LPIPS-AlexNet(x, G_ema(E_ema(x))) at the networks' size, at least 64 px; constant "
+    "noise; mean over x and its mirror image (the paper's score)",
+    "lpips_mid": "the part of lpips that comes from AlexNet's conv2 plus the part from conv3, each "
+    "divided by its mean over the set",
+    "lpips_blur_ratio": "lpips / max(b, 0.01 mean b), b = LPIPS-AlexNet(x, Gaussian blur of x)",
+    "l2": "mean over pixels of (x - G_ema(E_ema(x)))^2, values in [-1, 1]; mean over x and its "
+    "mirror image",
+    "w_distance": "root mean square over coordinates of (E_ema(x) - w_avg) / std of M_ema(z)",
+    "d_logit": "-D(x), x alone in its minibatch",
+    "centroid": "|phi(x) - mean over the set of phi|^2, phi = LPIPS-AlexNet embedding at 64 px",
+    "mode_distance": "LPIPS-AlexNet at 64 px from x to the nearest mode centre's picture",
+    "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} pictures "
+    "of G_ema at psi 0.7",
+    "feature_gauss": "squared Mahalanobis distance in 128 principal components of standardised "
+    "AlexNet activations (spatial means, 5 layers), x at up to 128 px (instance selection)",
+    "feature_ppca": "squared residual of 64 principal components of the same activations",
+    "x_edge_energy": "covariate: mean squared brightness gradient",
+    "x_brightness": "covariate: mean brightness",
+    "x_contrast": "covariate: standard deviation of brightness",
+    "x_saturation": "covariate: mean over pixels of max(R, G, B) - min(R, G, B)",
+    "x_mode": "number of the nearest mode centre's picture (LPIPS-AlexNet at 64 px)",
+}
+
+
+def recommended_formula(names: Iterable[str]) -> str:
+    """The formula of `recommended` over the columns in `names`, saying which are missing."""
+    present = set(names)
+    used = [name for name in FUSED if name in present]
+    absent = [name for name in FUSED if name not in present]
+    text = f"sum over ({', '.join(used)}) of -log(1 - R + 0.5 / N), R = rank / N (Fisher's fusion)"
+    return f"{text}; without {', '.join(absent)}: the networks have no encoder" if absent else text

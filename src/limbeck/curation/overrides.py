@@ -1,0 +1,70 @@
+"""overrides.csv: a person's word about single photos. Read here, never written."""
+
+import csv
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from limbeck.errors import DataError
+
+FILE = "overrides.csv"
+_YES = frozenset({"1", "true", "yes", "keep"})
+_NO = frozenset({"0", "false", "no", "drop"})
+
+
+@dataclass(frozen=True)
+class Override:
+    """Keep or drop one photo, whatever its score."""
+
+    keep: bool
+    reason: str
+
+
+def read_overrides(path: Path, known: Collection[str]) -> dict[str, Override]:
+    """Read a CSV with the header `id,keep,reason`; an absent file holds no override.
+
+    Args:
+        path: the file.
+        known: ids that exist; an override of any other id is a mistake.
+
+    Raises:
+        DataError: names the line: a wrong header, not three fields, an unknown id, one given twice,
+            or `keep` that is none of 1, true, yes, keep, 0, false, no, drop.
+    """
+    path = Path(path)
+    if not path.exists():
+        return {}
+    ids = set(known)
+    result: dict[str, Override] = {}
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not UTF-8 CSV: {error}", "save it as UTF-8 CSV") from error
+    for line, row in enumerate(rows, 1):
+        fields = [field.strip() for field in row]
+        if line == 1:
+            if fields != ["id", "keep", "reason"]:
+                raise DataError(f"{path}:1: header is {','.join(row)!r}", "write `id,keep,reason`")
+        elif any(fields):
+            result[_checked(path, line, fields, ids, result)] = Override(
+                fields[1].lower() in _YES, fields[2]
+            )
+    return result
+
+
+def _checked(
+    path: Path, line: int, fields: list[str], ids: set[str], seen: dict[str, Override]
+) -> str:
+    where = f"{path}:{line}"
+    if len(fields) != 3:
+        raise DataError(f"{where}: {len(fields)} fields", "write id,keep,reason")
+    photo, word, _ = fields
+    if photo not in ids:
+        raise DataError(f"{where}: no photo {photo!r} was scored", "take the id from keep.csv")
+    if photo in seen:
+        raise DataError(f"{where}: photo {photo!r} was given before", "leave one line for it")
+    if word.lower() not in _YES | _NO:
+        raise DataError(
+            f"{where}: keep is {word!r}", "write 1 or 0 (true/false, yes/no, keep/drop)"
+        )
+    return photo

@@ -1,0 +1,228 @@
+"""Scoring a dataset: two streams over the photos, then what needs the whole set (METHOD 2, step 4)."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from limbeck import logs, rundir
+from limbeck.config import ScoreConfig
+from limbeck.curation.columns import PhotoBatch, Scorer
+from limbeck.curation.densities import (
+    GAUSS_COMPONENTS,
+    PPCA_COMPONENTS,
+    fit_components,
+    gaussian_distance,
+    residual_distance,
+)
+from limbeck.curation.embedding import NEIGHBOURS, PICTURES, SPACE_SIZE
+from limbeck.curation.formulas import FORMULAS, FUSED, recommended_formula
+from limbeck.curation.fusion import Column, fisher
+from limbeck.curation.table import MODE, Scores, read_scores
+from limbeck.data import Dataset
+from limbeck.errors import DataError
+from limbeck.kit.images import to_float
+from limbeck.nets import Networks
+from limbeck.percept import LPIPS, at_least
+
+FEATURE_SIZE = 128
+_BLUR_FLOOR = 0.01
+
+Arrays = dict[str, Column]
+
+
+def score(
+    dataset: Dataset,
+    networks: Networks,
+    out: Path,
+    config: ScoreConfig,
+    *,
+    centres: Tensor | None = None,
+    seed: int = 0,
+) -> Scores:
+    """Score every photo; writes scores.parquet, scores.json (formulas) and done.json into `out`.
+
+    Nothing here reads a label. Scores that stand in `out` for the same photos, networks, centres,
+    settings and seed are returned as they are.
+
+    Args:
+        dataset: photos; read at the networks' size, at 64 px and at up to 128 px.
+        networks: G_ema, D and, for the reconstruction columns, E_ema; the work is done where their
+            parameters lie. They are put into evaluation mode.
+        out: the stage's folder.
+        config: mirror, blur, batch.
+        centres: mode centres, latents float [K, w_dim]; adds `mode_distance` and `x_mode`.
+        seed: of the generated pictures that `nngen` compares with.
+
+    Returns:
+        Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid, nngen,
+        feature_gauss, feature_ppca, centroid` by rank (Fisher); without an encoder, the last four.
+
+    Raises:
+        DataError: an empty dataset, or a score that is not finite.
+        WeightsError: LPIPS-AlexNet is missing.
+    """
+    started = time.perf_counter()
+    if not len(dataset):
+        raise DataError(
+            f"{dataset.root} holds no accepted photo", "look at `limbeck ingest --json`"
+        )
+    inputs = score_inputs(dataset, networks, centres)
+    settings = {**config.model_dump(mode="json"), "seed": seed}
+    if rundir.is_current(out, inputs, settings):
+        return read_scores(out)
+    networks.eval()
+    columns = compute(dataset, networks, config, centres=centres, seed=seed)
+    seconds = time.perf_counter() - started
+    scores = Scores.of(dataset.ids, columns, _formulas(columns), round(seconds, 3))
+    scores.save(out)
+    rundir.finish(
+        out, "scores", inputs=inputs, config=settings, started=started,
+        summary=scores.summary.model_dump(mode="json"),
+    )  # fmt: skip
+    rate = len(dataset) / max(seconds, 1e-9)
+    logs.say(f"scored {len(dataset)} photos in {logs.duration(seconds)} ({rate:,.0f} photos/s)")
+    return scores
+
+
+def score_inputs(
+    dataset: Dataset, networks: Networks, centres: Tensor | None = None
+) -> dict[str, str]:
+    """Digests of what `score` reads: dataset, networks (G_ema, E_ema, D), centres."""
+    modules = (networks.G_ema, networks.E_ema, networks.D)
+    digests = [_digest_module(module) for module in modules if module is not None]
+    return {
+        "dataset": dataset.digest,
+        "networks": "-".join(digests),
+        "centres": "" if centres is None else _digest_tensors({"centres": centres}),
+    }
+
+
+def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig) -> float:
+    """Measured cost of scoring one photo of `dataset`, without the fixed part (the pictures)."""
+    networks.eval()
+    lpips = _lpips(networks)
+    probe = dataset.select(dataset.ids[: config.batch])
+    with torch.no_grad():
+        _survey(probe, lpips, config.batch)
+        started = time.perf_counter()
+        centroid, _ = _survey(probe, lpips, config.batch)
+        surveyed = time.perf_counter() - started
+        scorer = Scorer(
+            networks, lpips, config, centroid=centroid, centres=None, seed=0, pictures=NEIGHBOURS
+        )
+        started = time.perf_counter()
+        _stream(probe, scorer, config.batch)
+    return (surveyed + time.perf_counter() - started) / max(len(probe), 1)
+
+
+@torch.no_grad()
+def compute(
+    dataset: Dataset,
+    networks: Networks,
+    config: ScoreConfig,
+    *,
+    centres: Tensor | None = None,
+    seed: int = 0,
+    pictures: int = PICTURES,
+) -> dict[str, Column | NDArray[np.int64]]:
+    """All columns [N] in dataset order, writing nothing; see `score`."""
+    lpips = _lpips(networks)
+    centroid, features = _survey(dataset, lpips, config.batch)
+    scorer = Scorer(
+        networks, lpips, config, centroid=centroid, centres=centres, seed=seed, pictures=pictures
+    )
+    streamed = _stream(dataset, scorer, config.batch)
+    return _assemble(streamed, features)
+
+
+def _lpips(networks: Networks) -> LPIPS:
+    device = next(networks.G_ema.parameters()).device
+    return LPIPS.load("alex").to(device)
+
+
+def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]]:
+    """Row numbers in batches, with progress counted in photos."""
+    with logs.progress() as display:
+        task = display.add_task(what, total=len(dataset), note="")
+        started = time.perf_counter()
+        for start in range(0, len(dataset), batch):
+            stop = min(start + batch, len(dataset))
+            yield np.arange(start, stop)
+            rate = stop / max(time.perf_counter() - started, 1e-9)
+            display.update(task, completed=stop, note=f"{rate:,.0f} photos/s")
+
+
+def _survey(dataset: Dataset, lpips: LPIPS, batch: int) -> tuple[Tensor, NDArray[np.float32]]:
+    """First stream, photos alone: the centroid [D] in LPIPS space and pooled features [N, 1152]."""
+    device = next(lpips.parameters()).device
+    small = dataset.at(SPACE_SIZE, resident=False)
+    large = dataset.at(min(dataset.size, FEATURE_SIZE), resident=False)
+    total: Tensor | None = None
+    features = []
+    for rows in _rows(dataset, batch, "photos"):
+        embedding = lpips.embed(to_float(small[rows].to(device)))
+        total = embedding.sum(0) if total is None else total + embedding.sum(0)
+        seen = at_least(to_float(large[rows].to(device)), SPACE_SIZE)
+        features.append(lpips.pooled(seen).float().cpu().numpy())
+    assert total is not None, "an empty dataset is refused before"
+    return total / len(dataset), np.concatenate(features)
+
+
+def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[np.generic]]:
+    """Second stream, photos against the networks: raw columns [N]."""
+    device = next(scorer.networks.G_ema.parameters()).device
+    seen = dataset.at(scorer.networks.config.size, resident=False)
+    small = dataset.at(SPACE_SIZE, resident=False)
+    parts: dict[str, list[NDArray[np.generic]]] = {}
+    for rows in _rows(dataset, batch, "scores"):
+        photos = PhotoBatch(seen[rows].to(device), small[rows].to(device))
+        for name, values in scorer.columns(photos).items():
+            parts.setdefault(name, []).append(values.cpu().numpy())
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _assemble(
+    streamed: dict[str, NDArray[np.generic]], features: NDArray[np.float32]
+) -> dict[str, Column | NDArray[np.int64]]:
+    """Columns that need the whole set, in the order of FORMULAS, `recommended` first."""
+    made: Arrays = {name: np.asarray(v, dtype=np.float64) for name, v in streamed.items()}
+    if "lpips" in made:
+        middle = [made.pop("lpips_conv2"), made.pop("lpips_conv3")]
+        made["lpips_mid"] = np.sum([part / max(part.mean(), 1e-12) for part in middle], axis=0)
+        hazy = made.pop("blur_distance")
+        floor = max(_BLUR_FLOOR * float(hazy.mean()), 1e-12)
+        made["lpips_blur_ratio"] = made["lpips"] / np.maximum(hazy, floor)
+    fitted = fit_components(features, GAUSS_COMPONENTS)
+    made["feature_gauss"] = gaussian_distance(features, fitted)
+    made["feature_ppca"] = residual_distance(features, fitted.first(PPCA_COMPONENTS))
+    result: dict[str, Column | NDArray[np.int64]] = {
+        "recommended": fisher([made[name] for name in FUSED if name in made])
+    }
+    result |= {name: made[name] for name in FORMULAS if name in made}
+    if MODE in made:
+        result[MODE] = made[MODE].astype(np.int64)
+    return result
+
+
+def _formulas(columns: dict[str, Column | NDArray[np.int64]]) -> dict[str, str]:
+    known = {**FORMULAS, "recommended": recommended_formula(columns)}
+    known["nngen"] = known["nngen"].format(neighbours=NEIGHBOURS, pictures=PICTURES)
+    return {name: known[name] for name in columns}
+
+
+def _digest_module(module: nn.Module) -> str:
+    return _digest_tensors(module.state_dict())
+
+
+def _digest_tensors(tensors: dict[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        total.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        total.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()[:16]

@@ -1,0 +1,119 @@
+"""The table of scores: one row a photo, one column a score, each with its formula."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from limbeck import fsio
+from limbeck.curation.fusion import Column
+from limbeck.errors import DataError, UsageError
+from limbeck.records import ScoreSummary
+
+MODE = "x_mode"
+_PARQUET, _FORMULAS = "scores.parquet", "scores.json"
+
+
+class Scores:
+    """Scores of a dataset's photos.
+
+    Attributes:
+        ids: the photos, in dataset order.
+        table: pyarrow table, `id` (string) and one float64 column a score (`x_mode` is int64).
+        summary: counts, seconds and the formula of every column.
+
+    In every score column higher means odder; a column named `x_...` is a covariate, not a score.
+    """
+
+    def __init__(self, table: pa.Table, summary: ScoreSummary) -> None:
+        self.table = table
+        self.summary = summary
+
+    @classmethod
+    def of(
+        cls,
+        ids: tuple[str, ...],
+        columns: Mapping[str, Column | NDArray[np.int64]],
+        formulas: Mapping[str, str],
+        seconds: float = 0.0,
+    ) -> "Scores":
+        """Build from arrays [N] each.
+
+        Raises:
+            DataError: a column has another length, no formula, or a value that is not finite.
+        """
+        for name, values in columns.items():
+            if len(values) != len(ids) or name not in formulas:
+                raise DataError(f"score column {name!r} has no formula or not {len(ids)} rows")
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                raise DataError(
+                    f"score {name!r} of photo {ids[bad[0]]} is {values[bad[0]]} ({len(bad)} such)",
+                    "the networks may hold NaN: score an earlier snapshot",
+                )
+        table = pa.table({"id": pa.array(ids, pa.string()), **dict(columns)})
+        named = {name: formulas[name] for name in columns}
+        return cls(table, ScoreSummary(images=len(ids), columns=named, seconds=seconds))
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The photos' ids, in row order."""
+        return tuple(self.table.column("id").to_pylist())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, without `id`."""
+        return tuple(name for name in self.table.column_names if name != "id")
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def column(self, name: str) -> Column:
+        """One column as float64 [N], in the order of `ids`.
+
+        Raises:
+            UsageError: there is no such column; the message lists those that exist.
+        """
+        if name not in self.names:
+            raise UsageError(f"no score column {name!r}", f"choose one of {', '.join(self.names)}")
+        return np.asarray(self.table.column(name).to_numpy(), dtype=np.float64)
+
+    def modes(self) -> dict[str, int] | None:
+        """id -> nearest mode (`x_mode`), or None when no centres were given to `score`."""
+        if MODE not in self.names:
+            return None
+        return dict(zip(self.ids, self.table.column(MODE).to_pylist(), strict=True))
+
+    def to_csv(self, path: Path) -> None:
+        """Write the table as CSV with a header, atomically."""
+        with fsio.atomic_file(Path(path)) as temporary:
+            pa_csv.write_csv(self.table, temporary)
+
+    def save(self, folder: Path) -> None:
+        """Write scores.parquet and scores.json (formulas); the caller writes done.json."""
+        with fsio.atomic_file(folder / _PARQUET) as temporary:
+            pq.write_table(self.table, temporary)
+        fsio.write_json(folder / _FORMULAS, self.summary.model_dump(mode="json"))
+
+
+def read_scores(folder: Path) -> Scores:
+    """Read what `score` wrote.
+
+    Raises:
+        DataError: the folder holds no scores, or unreadable ones.
+    """
+    folder = Path(folder)
+    path = folder / _PARQUET
+    if not path.exists():
+        raise DataError(f"{folder} holds no scores ({_PARQUET} is missing)", "run `limbeck score`")
+    summary = ScoreSummary.model_validate(fsio.read_json(folder / _FORMULAS))
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "remove it and score again") from error
+    return Scores(table, summary)
