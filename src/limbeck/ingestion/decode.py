@@ -1,0 +1,218 @@
+"""Bytes of a stranger's file -> an upright sRGB square, or a reason why not."""
+
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from limbeck.records import Reason
+
+MAX_PIXELS = 64_000_000
+Box = tuple[int, int, int, int]
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
+_KNOWN = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WEBP"),
+)
+_UNSUPPORTED = (
+    (4, b"ftyp", "HEIF, AVIF or video; HEIF needs `pip install limbeck[heif]`"),
+    (0, b"II*\0", "this kind of TIFF"),
+    (0, b"MM\0*", "this kind of TIFF"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"%PDF", "PDF"),
+    (0, b"PK\3\4", "an archive; give it to ingest by itself"),
+)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Rejected(Exception):
+    """A file that cannot become a picture: why, and the decoder's own words."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Square:
+    """A decoded picture: uint8 RGB [3, S, S], and what was odd about its file (or empty)."""
+
+    pixels: NDArray[np.uint8]
+    note: str
+
+
+def centre_box(width: int, height: int) -> Box:
+    """The largest centred square of a picture: (left, top, right, bottom), pixels, half-open."""
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
+
+
+@contextmanager
+def strict_pillow() -> Iterator[None]:
+    """Turn Pillow's bomb warning into a rejection and keep its chatter off the screen.
+
+    Filters are the process's, so this goes around the whole pool of threads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    try:
+        import pillow_heif
+    except ImportError:
+        pass
+    else:
+        pillow_heif.register_heif_opener()
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _matches(data: bytes, table: tuple[tuple[int, bytes, str], ...]) -> str:
+    return next((name for at, magic, name in table if data[at : at + len(magic)] == magic), "")
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header only; the format is sniffed, names count for nothing.
+
+    Raises:
+        Rejected: not an image, unsupported, damaged in its header, or more than 64 MP.
+    """
+    if not data:
+        raise Rejected(Reason.NOT_AN_IMAGE, "empty file")
+    try:
+        image = Image.open(io.BytesIO(data), formats=_formats())
+    except UnidentifiedImageError:
+        if known := _matches(data, _KNOWN):
+            raise Rejected(Reason.CORRUPT, f"{known} with an unreadable header") from None
+        if other := _matches(data, _UNSUPPORTED):
+            raise Rejected(Reason.UNSUPPORTED, other) from None
+        raise Rejected(Reason.NOT_AN_IMAGE, "no known picture format") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Rejected(Reason.TOO_LARGE, str(error)) from None
+    except Exception as error:  # a decoder may raise anything on a stranger's bytes
+        raise Rejected(Reason.CORRUPT, _words(error)) from None
+    if image.width * image.height > MAX_PIXELS:
+        raise Rejected(
+            Reason.TOO_LARGE, f"{image.width} x {image.height} pixels, limit {MAX_PIXELS}"
+        )
+    return image
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(0x0112, 1)
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return 1
+    return value if isinstance(value, int) and value in _UPRIGHT else 1
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """(width, height) after EXIF rotation, from the header alone.
+
+    Raises:
+        Rejected: as `square`, for what the header shows.
+    """
+    image = _open(data)
+    width, height = image.size
+    return (height, width) if _orientation(image) >= 5 else (width, height)
+
+
+def square(data: bytes, box: Box, side: int) -> Square:
+    """Decode, turn upright, crop `box` (pixels of the upright picture), Lanczos to `side`, sRGB.
+
+    The first frame counts; alpha is laid on white; 16 bits are scaled to 8. A JPEG more than twice
+    as large as needed is first reduced by its own block transform (never below 2 x `side`).
+
+    Raises:
+        Rejected: truncated, damaged, or a pixel layout that is not a photo's.
+    """
+    image = _open(data)
+    orientation = _orientation(image)
+    profile = image.info.get("icc_profile")
+    full = max(image.size)
+    try:
+        if image.format in ("JPEG", "MPO"):
+            factor = min(1.0, 2 * side / (box[2] - box[0]))
+            wanted = (int(image.width * factor) + 1, int(image.height * factor) + 1)
+            image.draft(image.mode, wanted)
+        image.load()
+        scale = max(image.size) / full
+        if orientation in _UPRIGHT:
+            image = image.transpose(_UPRIGHT[orientation])
+        left, top, right, bottom = (round(edge * scale) for edge in box)
+        image = _eight_bit(image.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
+        image = image.resize((side, side), Image.Resampling.LANCZOS)
+        image, note = _to_srgb(image, profile)
+    except Rejected:
+        raise
+    except Exception as error:  # a decoder may raise anything on a stranger's bytes
+        raise Rejected(Reason.CORRUPT, _words(error)) from None
+    return Square(np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), note)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Any mode -> L, RGB or CMYK without alpha."""
+    if image.mode.startswith(("I", "F")):
+        return _scaled(np.asarray(image, dtype=np.float64), image.mode)
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, layer).convert("RGB")
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+
+
+def _scaled(values: NDArray[np.float64], mode: str) -> Image.Image:
+    """16-bit integers and floats in [0, 1] (or [0, 255]) -> L."""
+    low, high = float(values.min()), float(values.max())
+    limit = 65535.0 if mode.startswith("I") else 1.0 if high <= 1 else 255.0
+    if not (low >= 0 and high <= limit):
+        raise Rejected(Reason.UNSUPPORTED, f"mode {mode} with values from {low:g} to {high:g}")
+    return Image.fromarray(np.round(values * (255 / limit)).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
+    """L, RGB or CMYK with an embedded ICC profile (or none: taken as sRGB) -> sRGB RGB, a note."""
+    if not profile:
+        return image.convert("RGB"), ""
+    try:
+        source = ImageCms.getOpenProfile(io.BytesIO(profile))
+        space = source.profile.xcolor_space.strip()
+        if space == "RGB" and image.mode == "L":
+            image = image.convert("RGB")
+        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != image.mode:
+            return image.convert("RGB"), f"colour profile for {space} ignored"
+        target = ImageCms.createProfile("sRGB")
+        turned = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        return image.convert("RGB"), f"unreadable colour profile ignored: {error}"[:200]
+    return (image.convert("RGB"), "") if turned is None else (turned, "")

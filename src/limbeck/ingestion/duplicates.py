@@ -1,0 +1,96 @@
+"""Near duplicates: a 64-bit perceptual hash proposes, a small thumbnail confirms."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dctn
+
+THUMB = 32
+_BANDS = 4
+_BAND_BITS = 64 // _BANDS
+_LIMIT = 6.0
+_SHARE = 0.15
+_FLAT = 0.5
+
+
+def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 [3, S, S] -> uint8 [3, 32, 32] by averaging over areas."""
+    side = pixels.shape[-1]
+    edges = np.arange(THUMB) * side // THUMB
+    counts = np.maximum(np.diff(np.append(edges, side)), 1)
+    if side < THUMB:
+        return np.ascontiguousarray(pixels[:, edges][:, :, edges])
+    sums = np.add.reduceat(pixels.astype(np.float32), edges, axis=1)
+    sums = np.add.reduceat(sums, edges, axis=2)
+    return np.asarray(np.round(sums / counts[:, None] / counts), dtype=np.uint8)
+
+
+def perceptual_hash(thumb: NDArray[np.uint8]) -> int:
+    """64 bits: which of the 8 x 8 lowest DCT terms of the grey thumbnail exceed their median.
+
+    A copy that was resized or compressed again differs in few bits, a mirror image in about half.
+    """
+    grey = np.tensordot((0.299, 0.587, 0.114), thumb.astype(np.float64), axes=1)
+    low = np.round(dctn(grey, norm="ortho")[:8, :8], 3).ravel()
+    bits = low > np.median(low[1:])
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+class NearDuplicates:
+    """The pictures kept so far, searchable by hash.
+
+    Two hashes within 3 bits agree in at least one of four 16-bit bands (pigeonhole), so a search
+    looks at one bucket a band instead of at every picture. Found pairs must also agree as
+    thumbnails: their mean absolute difference may be at most 6 levels and at most 15 % of the kept
+    one's contrast, so that pages with other words, or flat pictures of another colour, stay apart.
+
+    Memory: 3 KB a kept picture.
+
+    Args:
+        bits: largest Hamming distance, 0 to 3; -1 finds nothing.
+    """
+
+    def __init__(self, bits: int) -> None:
+        if bits >= _BANDS:
+            raise ValueError(f"{_BANDS} bands find at most {_BANDS - 1} differing bits, not {bits}")
+        self._bits = bits
+        self._buckets: list[dict[int, list[int]]] = [{} for _ in range(_BANDS)]
+        self._hashes: list[int] = []
+        self._thumbs: list[NDArray[np.uint8]] = []
+        self._means: list[float] = []
+        self._tolerances: list[float] = []
+
+    def find(self, key: int, thumb: NDArray[np.uint8]) -> int | None:
+        """Index (order of `add`) of the first kept picture this one repeats, or None."""
+        if self._bits < 0:
+            return None
+        near = {
+            index
+            for band, bucket in zip(_split(key), self._buckets, strict=True)
+            for index in bucket.get(band, ())
+            if (self._hashes[index] ^ key).bit_count() <= self._bits
+        }
+        mean = float(thumb.mean())
+        for index in sorted(near):
+            tolerance = self._tolerances[index]
+            if abs(self._means[index] - mean) > tolerance:
+                continue
+            apart = np.abs(self._thumbs[index].astype(np.int16) - thumb).mean()
+            if apart <= tolerance:
+                return index
+        return None
+
+    def add(self, key: int, thumb: NDArray[np.uint8]) -> None:
+        """Remember a kept picture."""
+        index = len(self._hashes)
+        self._hashes.append(key)
+        self._thumbs.append(thumb)
+        self._means.append(float(thumb.mean()))
+        contrast = float(thumb.std(axis=(1, 2)).mean())
+        self._tolerances.append(max(_FLAT, min(_LIMIT, _SHARE * contrast)))
+        for band, bucket in zip(_split(key), self._buckets, strict=True):
+            bucket.setdefault(band, []).append(index)
+
+
+def _split(key: int) -> list[int]:
+    mask = (1 << _BAND_BITS) - 1
+    return [(key >> (_BAND_BITS * band)) & mask for band in range(_BANDS)]
