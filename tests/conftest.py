@@ -1,0 +1,74 @@
+"""What every test shares: which marks run by default, threads, and one small finished run.
+
+A test marked `slow`, `gpu`, `network` or `browser` is left out unless the `-m` expression names
+its mark: `pytest -m slow`, `pytest -m "gpu or slow"`, `pytest -m "slow and parity"`.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads are slower
+
+ON_REQUEST = ("slow", "gpu", "network", "browser")
+DOGS = Path(__file__).parents[2] / "shared" / "data" / "dogs-96-dev.zip"
+SMOKE_PHOTOS = 72
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    named = set(re.findall(r"\w+", str(config.getoption("markexpr", default="") or "")))
+    left_out = [
+        item
+        for item in items
+        if any(item.get_closest_marker(mark) and mark not in named for mark in ON_REQUEST)
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        dropped = set(left_out)
+        items[:] = [item for item in items if item not in dropped]
+    no_dogs = pytest.mark.skip(reason="the development photos are not beside this checkout")
+    for item in items:
+        if item.get_closest_marker("dogs") and not DOGS.exists():
+            item.add_marker(no_dogs)
+
+
+@dataclass(frozen=True)
+class Smoke:
+    """A finished `limbeck run` of the preset smoke on a drawn crawl."""
+
+    photos: Path
+    truth: Path
+    run: Path
+    args: list[str]
+    values: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def crawl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small drawn crawl: photos/ and truth.jsonl. Read-only for tests."""
+    from limbeck.demo import draw_crawl
+
+    out = tmp_path_factory.mktemp("crawl")
+    draw_crawl(out, count=SMOKE_PHOTOS, seed=0, workers=1)
+    return out
+
+
+@pytest.fixture(scope="session")
+def smoke(crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Smoke:
+    """One whole run on that crawl, made once a session. Read-only for tests."""
+    from typer.testing import CliRunner
+
+    from limbeck.cli import app
+
+    run = tmp_path_factory.mktemp("smoke") / "run"
+    photos = crawl / "photos"
+    args = ["run", str(photos), "--out", str(run), "--preset", "smoke", "--device", "cpu", "--json"]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+    values = json.loads(result.stdout.splitlines()[-1])
+    return Smoke(photos=photos, truth=crawl / "truth.jsonl", run=run, args=args, values=values)

@@ -1,0 +1,199 @@
+"""Rules of the house that a reader of the source can check: floors, public names, safety."""
+
+import ast
+import importlib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import limbeck
+from limbeck.cli import app
+
+SRC = Path(limbeck.__file__).parent
+ROOT = SRC.parents[1]
+
+# Lowest first; a room imports only from rows above its own here. Sisters share a row.
+FLOORS: list[set[str]] = [
+    {"errors"},
+    {"fsio", "logs"},
+    {"config", "records"},
+    {"presets", "rundir"},
+    {"ops", "kit"},
+    {"data", "nets", "percept", "latents"},
+    {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "sampling", "demo",
+     "model"},
+    {"pipeline"},
+    {"cli"},
+    {"__main__"},
+]  # fmt: skip
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+PUBLIC = [
+    "Config", "LimbeckError", "Pipeline", "evaluate", "find_modes", "ingest", "keep",
+    "load_networks", "open_dataset", "preset", "report", "run", "sample", "score", "train",
+]  # fmt: skip
+VERBS = [
+    "demo", "doctor", "evaluate", "ingest", "keep", "modes", "report", "run", "sample", "score",
+    "status", "train", "weights",
+]  # fmt: skip
+FILES = sorted(SRC.rglob("*.py"))
+UNPICKLERS = ("percept/weights", "convert/")
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(SRC).parts[0].removesuffix(".py")
+
+
+def shown(file: Path) -> str:
+    return file.relative_to(SRC).as_posix()
+
+
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
+def imports(file: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of all that a file imports, function bodies included."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{shown(file)}:{node.lineno}: relative import"
+            for alias in node.names:
+                yield node.lineno, f"{node.module}.{alias.name}"
+
+
+def calls(file: Path) -> Iterator[tuple[int, str, ast.Call]]:
+    """Line, dotted callee and node of every call."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Call):
+            yield node.lineno, ast.unparse(node.func), node
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {room_of(file) for file in FILES} - {"__init__"}
+    assert rooms <= FLOOR.keys(), f"rooms without a floor: {sorted(rooms - FLOOR.keys())}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=shown)
+def test_imports_go_strictly_downward(file: Path) -> None:
+    room = room_of(file)
+    if room == "__init__":  # the lazy front door names every room
+        return
+    for line, name in imports(file):
+        parts = name.split(".")
+        if parts[0] != "limbeck" or parts[1].startswith("__version"):
+            continue
+        other = parts[1]
+        assert other in FLOOR, f"{shown(file)}:{line} imports {name}, which has no floor"
+        assert other == room or FLOOR[other] < FLOOR[room], (
+            f"{shown(file)}:{line}: {room} (floor {FLOOR[room]}) imports {name} "
+            f"(floor {FLOOR[other]}); only lower floors may be imported"
+        )
+
+
+@pytest.mark.parametrize("file", FILES, ids=shown)
+def test_other_rooms_are_entered_by_the_front_door(file: Path) -> None:
+    room = room_of(file)
+    for line, name in imports(file):
+        parts = name.split(".")
+        if parts[0] != "limbeck" or len(parts) < 4 or parts[1] in (room, "kit"):
+            continue
+        is_module = (SRC / parts[1] / f"{parts[2]}.py").exists()
+        assert not is_module, f"{shown(file)}:{line}: import from limbeck.{parts[1]}, not {name}"
+
+
+def test_public_names() -> None:
+    assert sorted(limbeck.__all__) == PUBLIC
+    for name in PUBLIC:
+        assert callable(getattr(limbeck, name)), name
+        assert getattr(limbeck, name).__doc__, f"{name} has no docstring"
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = limbeck.nonsense
+
+
+def test_verbs() -> None:
+    assert sorted(typer.main.get_command(app).commands) == VERBS  # type: ignore[attr-defined]
+
+
+def public_of(room: str) -> set[str]:
+    """What a room offers: `__all__` of a package, else the public definitions of its files."""
+    folder = SRC / room
+    if folder.is_dir():
+        module = importlib.import_module(f"limbeck.{room}")
+        if hasattr(module, "__all__"):
+            return set(module.__all__)
+    files = folder.rglob("*.py") if folder.is_dir() else [SRC / f"{room}.py"]
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    names = {n.name for file in files for n in tree(file).body if isinstance(n, kinds)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_rooms_share_no_public_name() -> None:
+    owners = defaultdict(list)
+    middle = set().union(*FLOORS[4:8])
+    for room in sorted({room_of(file) for file in FILES} & middle):
+        for name in public_of(room):
+            owners[name].append(room)
+    shared = {name: rooms for name, rooms in owners.items() if len(rooms) > 1}
+    assert not shared
+
+
+def test_packages_list_real_names() -> None:
+    for folder in sorted(path.parent for path in SRC.glob("*/__init__.py")):
+        module = importlib.import_module(f"limbeck.{folder.name}")
+        missing = [n for n in getattr(module, "__all__", []) if not hasattr(module, n)]
+        assert not missing, f"limbeck.{folder.name} lists {missing} but has no such names"
+
+
+@pytest.mark.parametrize("file", FILES, ids=shown)
+def test_nothing_unpickles(file: Path) -> None:
+    if shown(file).startswith(UNPICKLERS):
+        return
+    bad = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+    for line, name in imports(file):
+        assert name.split(".")[0] not in bad, f"{shown(file)}:{line} imports {name}"
+    for line, name, node in calls(file):
+        assert name not in ("torch.load", "torch.save"), f"{shown(file)}:{line} calls {name}"
+        pickled = [k for k in node.keywords if k.arg == "allow_pickle"]
+        assert all(isinstance(k.value, ast.Constant) and k.value.value is False for k in pickled), (
+            f"{shown(file)}:{line} allows pickle"
+        )
+
+
+@pytest.mark.parametrize("file", FILES, ids=shown)
+def test_loads_are_strict_and_randomness_is_explicit(file: Path) -> None:
+    for line, name, node in calls(file):
+        where = f"{shown(file)}:{line}"
+        for word in node.keywords:
+            loose = word.arg == "strict" and ast.unparse(word.value) == "False"
+            assert not loose or name == "zip", f"{where}: {name}(strict=False)"
+        banned = ("torch.manual_seed", "np.random.seed", "random.seed", "torch.seed")
+        assert name not in banned, f"{where}: {name} touches global randomness"
+
+
+@pytest.mark.parametrize("file", FILES, ids=shown)
+def test_only_the_command_line_prints(file: Path) -> None:
+    if room_of(file) == "cli":
+        return
+    for line, name, _ in calls(file):
+        assert name not in ("print", "sys.stdout.write"), f"{shown(file)}:{line} prints"
+    heads = {name.split(".")[0] for _, name in imports(file)}
+    assert not heads & {"argparse", "typer", "click"}, f"{shown(file)} parses arguments"
+
+
+@pytest.mark.parametrize("file", FILES, ids=shown)
+def test_nothing_opens_a_connection(file: Path) -> None:
+    bad = ("requests", "socket", "urllib.request", "http.", "httpx", "aiohttp", "ftplib")
+    for line, name in imports(file):
+        assert not f"{name}.".startswith(bad), f"{shown(file)}:{line} imports {name}"
+
+
+def test_constraints_pin_every_version_and_name_no_host() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all(pin.count("==") == 1 and "/" not in pin and "@" not in pin for pin in pins)
+    names = {pin.split("==")[0].lower() for pin in pins}
+    assert {"torch", "numpy", "pytest", "ruff", "mypy", "typer"} <= names
