@@ -58,7 +58,10 @@ class DataConfig(_Section):
     size: int = Field(64, description="the network's size; the store keeps max(size, 128)")
     min_side: int = Field(0, ge=0, description="reject shorter sides; 0 = half the network's size")
     near_duplicate_bits: int = Field(
-        3, ge=-1, le=3, description="perceptual-hash bits two copies may differ in; -1 = keep copies"
+        3,
+        ge=-1,
+        le=3,
+        description="perceptual-hash bits two copies may differ in; -1 = keep copies",
     )
     class_from: Literal["none", "folder"] = "none"
 
@@ -79,7 +82,9 @@ class TrainConfig(_Section):
     pl_batch_shrink: int = Field(2, ge=1)
     style_mixing: float = Field(0.9, ge=0, le=1)
     ema_kimg: float = Field(20.0, ge=0, description="half-life of the average of G and E")
-    ema_rampup: float | None = Field(0.05, description="half-life at most this share of images seen")
+    ema_rampup: float | None = Field(
+        0.05, description="half-life at most this share of images seen"
+    )
     w_avg_beta: float = 0.998
     encoder: bool = True
     reconstruct: Literal["real", "fake", "both"] = "both"
@@ -158,7 +163,9 @@ class Config(_Section):
     data: DataConfig = DataConfig()
     net: NetConfig = NetConfig()
     train: TrainConfig = TrainConfig()
-    kept_kimg: float | None = Field(None, gt=0, description="second training; None = like the first")
+    kept_kimg: float | None = Field(
+        None, gt=0, description="second training; None = like the first"
+    )
     score: ScoreConfig = ScoreConfig()
     keep: KeepConfig = KeepConfig()
     modes: ModesConfig = ModesConfig()
@@ -225,5 +232,6 @@ def parse_config(values: dict[str, Any]) -> Config:
         for issue in error.errors():
             where = ".".join(str(part) for part in issue["loc"]) or "configuration"
             hint = f" ({_nearest(where)})" if issue["type"] == "extra_forbidden" else ""
-            lines.append(f"{where} = {issue['input']!r}: {issue['msg']}{hint}"[:300])
+            given = "" if isinstance(issue["input"], dict) else f" = {issue['input']!r}"
+            lines.append(f"{where}{given}: {issue['msg']}{hint}"[:300])
         raise UsageError("; ".join(lines), "correct the setting and run again") from None

@@ -1,0 +1,51 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from limbeck import fsio
+from limbeck.errors import DataError
+from limbeck.presets import preset
+from limbeck.rundir import FORMAT_VERSION, STAGES, RunDir, finish, is_current, read_done
+
+
+def test_done_is_current_only_for_the_same_inputs_and_settings(tmp_path: Path) -> None:
+    folder = tmp_path / "keep"
+    assert read_done(folder) is None
+    assert not is_current(folder, {"scores": "a"}, {"fraction": 0.6})
+    done = finish(
+        folder, "keep", inputs={"scores": "a"}, config={"fraction": 0.6},
+        started=time.perf_counter() - 2, summary={"kept": 3},
+    )  # fmt: skip
+    assert read_done(folder) == done
+    assert done.seconds >= 2
+    assert is_current(folder, {"scores": "a"}, {"fraction": 0.6})
+    assert not is_current(folder, {"scores": "b"}, {"fraction": 0.6})
+    assert not is_current(folder, {"scores": "a", "more": "c"}, {"fraction": 0.6})
+    assert not is_current(folder, {"scores": "a"}, {"fraction": 0.7})
+
+
+def test_run_json_carries_the_whole_configuration(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    config = preset("smoke").replace(seed=9)
+    run.write(config, photos="somewhere")
+    assert run.config() == config
+    values = run.read()
+    assert (values["format_version"], values["photos"]) == (FORMAT_VERSION, "somewhere")
+    assert {"limbeck", "python", "argv", "written"} <= values.keys()
+
+
+def test_stage_folders_are_attributes(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    assert [getattr(run, name) for name in STAGES] == [tmp_path / name for name in STAGES]
+    with pytest.raises(AttributeError):
+        _ = run.nonsense
+    assert run.done("raw") is None
+
+
+def test_what_is_no_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a run"):
+        RunDir(tmp_path).read()
+    fsio.write_json(tmp_path / "run.json", {"format_version": FORMAT_VERSION + 1})
+    with pytest.raises(DataError, match=f"format {FORMAT_VERSION + 1}"):
+        RunDir(tmp_path).read()
