@@ -1,4 +1,4 @@
-"""Plain facts of a picture that a score may secretly follow; columns `x_...`, never used to drop."""
+"""Plain facts of a picture that a score may secretly follow: columns `x_...`, no scores."""
 
 import math
 

@@ -16,8 +16,8 @@ FORMULAS = {
     "d_logit": "-D(x), x alone in its minibatch",
     "centroid": "|phi(x) - mean over the set of phi|^2, phi = LPIPS-AlexNet embedding at 64 px",
     "mode_distance": "LPIPS-AlexNet at 64 px from x to the nearest mode centre's picture",
-    "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} pictures "
-    "of G_ema at psi 0.7",
+    "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} "
+    "pictures of G_ema at psi 0.7",
     "feature_gauss": "squared Mahalanobis distance in 128 principal components of standardised "
     "AlexNet activations (spatial means, 5 layers), x at up to 128 px (instance selection)",
     "feature_ppca": "squared residual of 64 principal components of the same activations",

@@ -68,7 +68,7 @@ def keep(
     """Apply a keep rule, then a person's overrides; writes keep.parquet, keep.csv and done.json.
 
     Rules on `config.column` (higher is odder, ties by id): `auto` keeps the share that
-    `automatic_share` reads off the column's shape, `fraction` that share (rounded to the nearest photo),
+    `automatic_share` reads off the column's shape, `fraction` that share (to the nearest photo),
     `count` that many, `threshold` every photo whose score is at most that. With `per_mode` the same
     number of photos is shared out among the modes in proportion to their sizes. `out/overrides.csv`
     (id,keep,reason) is read last, wins, and is never written.

@@ -1,4 +1,4 @@
-"""Scoring a dataset: two streams over the photos, then what needs the whole set (METHOD 2, step 4)."""
+"""Scoring a dataset: two streams of photos, then what needs them all (METHOD 2, step 4)."""
 
 import hashlib
 import time
@@ -60,8 +60,9 @@ def score(
         seed: of the generated pictures that `nngen` compares with.
 
     Returns:
-        Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid, nngen,
-        feature_gauss, feature_ppca, centroid` by rank (Fisher); without an encoder, the last four.
+        Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid`,
+        `nngen`, `feature_gauss`, `feature_ppca` and `centroid` by rank (Fisher); without an encoder
+        the last four.
 
     Raises:
         DataError: an empty dataset, or a score that is not finite.
@@ -69,9 +70,7 @@ def score(
     """
     started = time.perf_counter()
     if not len(dataset):
-        raise DataError(
-            f"{dataset.root} holds no accepted photo", "look at `limbeck ingest --json`"
-        )
+        raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
     inputs = score_inputs(dataset, networks, centres)
     settings = {**config.model_dump(mode="json"), "seed": seed}
     if rundir.is_current(out, inputs, settings):

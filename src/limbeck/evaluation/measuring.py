@@ -1,0 +1,180 @@
+"""Measuring a run: every figure with what it was measured on, appended to metrics.jsonl."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from limbeck import __version__, fsio, logs
+from limbeck.data import Dataset, open_dataset
+from limbeck.errors import DataError
+from limbeck.evaluation.nearest import lpips_diversity, nearest_modes
+from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
+from limbeck.evaluation.recovery import mode_recovery
+from limbeck.evaluation.scorefile import ScoreFile, read_kept
+from limbeck.evaluation.truth import Truth, TruthRow, read_truth
+from limbeck.kit.device import machine
+from limbeck.latents import ModeCentres
+from limbeck.records import ImageInfo
+from limbeck.rundir import RunDir
+
+Row: TypeAlias = dict[str, object]
+
+_DIVERSE = 256
+
+
+def evaluate(run: Path, *, labels: Path | None = None) -> list[Row]:
+    """Measure what stands in a run; rows are appended to run/metrics/metrics.jsonl.
+
+    With labels: AUROC of every score column (overall and by kind), what the keep list cost, and the
+    true modes against the raw and the distilled generator's. Always: LPIPS diversity of samples and
+    of photos, where samples stand.
+
+    Args:
+        run: a run's folder.
+        labels: see `read_truth`; used here and nowhere else.
+
+    Returns:
+        The rows: each has `metric`, `value`, counts, `seed`, `date`, `preset`, version, `machine`.
+
+    Raises:
+        DataError: no run, no dataset in it, unusable labels, or nothing to measure.
+    """
+    run_dir = RunDir(Path(run))
+    config = run_dir.config()
+    dataset = open_dataset(run_dir.data)
+    rows: list[Row] = []
+    if labels is not None:
+        rows += _labelled(run_dir, dataset, read_truth(labels), config.net.size, config.seed)
+    rows += _diversity(run_dir.root / "samples", dataset, config.net.size)
+    if not rows:
+        raise DataError(f"{run_dir.root}: nothing to measure", "give --labels, or draw samples")
+    about = {
+        "seed": config.seed,
+        "preset": config.preset,
+        "size": config.net.size,
+        "photos": len(dataset),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "limbeck": __version__,
+        "machine": machine(torch.device("cpu")),
+    }
+    rows = [{**row, **about} for row in rows]
+    for row in rows:
+        fsio.append_jsonl(run_dir.root / "metrics" / "metrics.jsonl", row)
+    logs.say(f"measured {len(rows)} figures of {run_dir.root}")
+    return rows
+
+
+def _labelled(run_dir: RunDir, dataset: Dataset, truth: Truth, size: int, seed: int) -> list[Row]:
+    rows: list[Row] = []
+    table = run_dir.scores / "scores.parquet"
+    if table.exists():
+        scores = ScoreFile(table)
+        rows += outlier_rows(outlier_auroc(scores, dataset.infos, truth, seed=seed))
+    if (run_dir.keep / "keep.parquet").exists():
+        listed, kept = read_kept(run_dir.keep / "keep.parquet")
+        cost = keep_cost(listed, kept, dataset.infos, truth)
+        rows.append(
+            {
+                "metric": "keep",
+                "value": cost.outliers_removed,
+                "listed": len(listed),
+                "kept": len(kept),
+                **cost.model_dump(mode="json"),
+            }
+        )
+    return rows + _modes(run_dir, dataset, truth.join(dataset.infos), size)
+
+
+def outlier_rows(table: OutlierTable, *, control: bool = False) -> list[Row]:
+    """One row of metrics per column: its AUROC, with average precision, spread and AUROC by kind.
+
+    `control`: the scores came from untrained networks (see `untrained_control`).
+    """
+    result: list[Row] = []
+    for name in table.columns():
+        row = table.row(name)
+        result.append(
+            {
+                "metric": "auroc-untrained" if control else "auroc",
+                "column": name,
+                "value": row.auroc,
+                "average_precision": row.average_precision,
+                "spread": row.spread,
+                "outliers": row.outliers,
+                "in_domain": row.in_domain,
+                "by_kind": {kind: table.auroc(name, kind) for kind in table.kinds()},
+                "photos_without_label": table.photos_without_label,
+                "labels_without_photo": table.labels_without_photo,
+            }
+        )
+    return result
+
+
+def untrained_control(
+    run: Path, scores: ScoreColumns, infos: Sequence[ImageInfo], truth: Truth, *, seed: int = 0
+) -> list[Row]:
+    """What the same columns reach with networks that never saw a photo; appended to metrics.jsonl.
+
+    Args:
+        run: the run's folder.
+        scores: the table that `limbeck.curation.score` gives for `Networks.create` of the run's
+            own NetConfig: same photos, same settings, no training.
+        infos, truth, seed: as in `outlier_auroc`.
+    """
+    rows = outlier_rows(outlier_auroc(scores, infos, truth, seed=seed), control=True)
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    for row in rows:
+        row |= {"seed": seed, "photos": len(scores.ids), "date": date, "limbeck": __version__}
+        fsio.append_jsonl(Path(run) / "metrics" / "metrics.jsonl", row)
+    return rows
+
+
+def _modes(
+    run_dir: RunDir, dataset: Dataset, joined: Mapping[str, TruthRow], size: int
+) -> list[Row]:
+    """True modes of in-domain photos against the modes of both generators."""
+    true_modes = {p: r.mode for p, r in joined.items() if r.mode and not r.is_outlier}
+    if not true_modes:
+        return []
+    rows: list[Row] = []
+    for which, folder in (("raw", run_dir.scores / "raw-modes"), ("kept", run_dir.modes)):
+        if not (folder / "modes.safetensors").exists():
+            continue
+        centres = ModeCentres.load(folder / "modes.safetensors")
+        chosen = dataset.select(true_modes)
+        found = mode_recovery(true_modes, nearest_modes(chosen, centres.embeddings, size))
+        values = found.model_dump(mode="json")
+        rows.append(
+            {"metric": "modes", "generator": which, "value": found.recovered, "centres":
+             len(centres.centres), **values}
+        )  # fmt: skip
+    return rows
+
+
+def _diversity(samples: Path, dataset: Dataset, size: int) -> list[Row]:
+    """Mean pairwise LPIPS of the run's samples beside that of as many photos, evenly chosen."""
+    files = sorted(p for p in samples.glob("*.png") if not p.name.startswith("grid"))[:_DIVERSE]
+    if len(files) < 2 or len(dataset) < 2:
+        return []
+    pictures = torch.stack([_read_png(file) for file in files])
+    rows = np.unique(np.linspace(0, len(dataset) - 1, num=len(files)).astype(np.int64))
+    photos = dataset.at(size, resident=False)[rows]
+    return [
+        {
+            "metric": "lpips_diversity",
+            "value": lpips_diversity(pictures),
+            "of_photos": lpips_diversity(photos),
+            "samples": len(files),
+        }
+    ]
+
+
+def _read_png(path: Path) -> Tensor:
+    with Image.open(path) as picture:
+        return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy.stats import spearmanr
+
+from limbeck.curation import fisher
+from limbeck.curation.densities import fit_components, gaussian_distance, residual_distance
+from limbeck.curation.fusion import rank_share
+
+
+def test_ranks_of_a_known_list_with_ties() -> None:
+    assert_allclose(rank_share(np.array([5.0, 1.0, 5.0, 9.0])), [0.625, 0.25, 0.625, 1.0])
+
+
+def test_fisher_is_its_formula() -> None:
+    column = np.array([3.0, 1.0, 2.0])
+    expected = [-np.log(1 - r / 3 + 0.5 / 3) for r in (3, 1, 2)]
+    assert_allclose(fisher([column]), expected)
+    assert_allclose(fisher([column, column]), 2 * np.array(expected))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 5))
+@settings(max_examples=40, deadline=None)
+def test_increasing_changes_of_a_column_change_nothing(seed: int, count: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    columns = [random.normal(size=count).round(1) for _ in range(width)]
+    changed = [np.exp(columns[0]) * 7 - 3, *[c**3 for c in columns[1:]]]
+    assert_allclose(fisher(changed), fisher(columns))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40))
+@settings(max_examples=40, deadline=None)
+def test_odder_everywhere_is_odder_fused(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    columns = [random.normal(size=count) for _ in range(3)]
+    columns = [np.append(c, c.max() + 1) for c in columns]
+    fused = fisher(columns)
+    assert fused.argmax() == count
+    turned = fisher([-c for c in columns])
+    assert turned.argmin() == count
+
+
+def test_fusion_does_not_depend_on_the_order_of_photos() -> None:
+    random = np.random.default_rng(0)
+    columns = [random.normal(size=50) for _ in range(4)]
+    order = random.permutation(50)
+    assert_allclose(fisher([c[order] for c in columns]), fisher(columns)[order])
+
+
+def test_nothing_to_fuse_is_an_error() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        fisher([])
+
+
+def test_gaussian_distance_is_the_full_mahalanobis_distance_when_all_axes_stay() -> None:
+    random = np.random.default_rng(1)
+    x = (random.normal(size=(400, 6)) @ random.normal(size=(6, 6))).astype(np.float32)
+    found = gaussian_distance(x, fit_components(x, 6))
+    centred = x - x.mean(0, dtype=np.float64)
+    inverse = np.linalg.inv(centred.T @ centred / len(x))
+    assert_allclose(found, np.einsum("ni,ij,nj->n", centred, inverse, centred), rtol=1e-4)
+    assert_allclose(found.mean(), 6, rtol=1e-4)
+
+
+def test_residual_vanishes_inside_the_plane_and_sees_what_leaves_it() -> None:
+    random = np.random.default_rng(2)
+    plane = random.normal(size=(2, 8))
+    x = random.normal(size=(200, 2)) @ plane
+    normal = np.linalg.svd(plane)[2][-1]
+    x[0] += 4 * normal
+    found = residual_distance(x.astype(np.float32), fit_components(x.astype(np.float32), 2))
+    assert found.argmax() == 0
+    assert found[0] > 50 * np.median(found[1:])
+
+
+def test_scale_and_shift_of_single_features_do_not_matter() -> None:
+    random = np.random.default_rng(3)
+    x = random.gamma(2, size=(300, 12)).astype(np.float32)
+    other = (x * random.uniform(0.5, 20, 12) + random.normal(size=12)).astype(np.float32)
+    for distance in (gaussian_distance, residual_distance):
+        a, b = (distance(f, fit_components(f, 5)) for f in (x, other))
+        assert spearmanr(a, b).statistic > 0.9999
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_photos_and_constant_features_give_finite_numbers(count: int) -> None:
+    x = np.ones((count, 9), np.float32)
+    x[:, 0] = np.arange(count)
+    fitted = fit_components(x, 4)
+    assert fitted.axes.shape[1] <= 1
+    assert np.isfinite(gaussian_distance(x, fitted)).all()
+    assert np.isfinite(residual_distance(x, fitted)).all()

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limbeck.curation import automatic_share, fisher
+from limbeck.curation.rules import keep_lowest, keep_per_mode, quotas, share_count
+
+
+def mixture(odd: float, count: int, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    outliers = round(odd * count)
+    return np.r_[random.normal(0, 1, count - outliers), random.normal(4, 1, outliers)]
+
+
+@pytest.mark.parametrize(
+    ("odd", "least", "most"),
+    [(0.05, 0.87, 0.95), (0.1, 0.81, 0.9), (0.2, 0.7, 0.8), (0.3, 0.6, 0.7)],
+)
+@pytest.mark.parametrize("count", [500, 5000])
+def test_auto_follows_the_outliers_of_a_mixture(
+    odd: float, least: float, most: float, count: int
+) -> None:
+    for seed in range(5):
+        assert least <= automatic_share(mixture(odd, count, seed)) <= most
+
+
+def test_auto_keeps_most_of_a_clean_set_and_never_less_than_its_limit() -> None:
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        assert automatic_share(random.normal(size=5000)) == 0.95
+        assert automatic_share(random.gamma(3, size=5000)) == 0.95
+        assert automatic_share(fisher([random.normal(size=5000) for _ in range(5)])) == 0.95
+        assert automatic_share(mixture(0.45, 5000, seed)) == 0.6
+        assert automatic_share(mixture(0.45, 5000, seed), 0.2, 0.9) < 0.6
+
+
+def test_auto_on_fused_columns_that_agree_about_the_outliers() -> None:
+    random = np.random.default_rng(0)
+    odd = np.arange(4000) >= 3600
+    columns = [random.normal(size=4000) + 2.5 * odd for _ in range(5)]
+    assert 0.82 <= automatic_share(fisher(columns)) <= 0.93
+
+
+def test_auto_ignores_shift_and_scale_of_signed_columns_and_scale_of_others() -> None:
+    signed = mixture(0.1, 3000, 0)
+    assert automatic_share(signed) == automatic_share(signed * 13 - 500)
+    positive = np.random.default_rng(1).gamma(2, size=3000)
+    assert automatic_share(positive) == automatic_share(positive * 64)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [2.0] * 50, [0.0] * 90 + [1.0] * 10])
+def test_auto_on_degenerate_columns_keeps_most(values: list[float]) -> None:
+    assert automatic_share(np.array(values)) == 0.95
+
+
+scores_and_modes = st.integers(1, 60).flatmap(
+    lambda n: st.tuples(
+        st.lists(st.integers(-3, 3), min_size=n, max_size=n),
+        st.lists(st.integers(0, 4), min_size=n, max_size=n),
+        st.integers(0, n),
+    )
+)
+
+
+@given(scores_and_modes)
+@settings(max_examples=80, deadline=None)
+def test_keep_lowest_keeps_exactly_that_many_and_the_lowest(
+    case: tuple[list[int], list[int], int],
+) -> None:
+    numbers, _, count = case
+    values, ids = np.array(numbers, float), [f"{i:03d}" for i in range(len(numbers))]
+    kept = keep_lowest(values, ids, count)
+    assert kept.sum() == count
+    if 0 < count < len(ids):
+        last = max((values[i], ids[i]) for i in np.flatnonzero(kept))
+        assert all((values[i], ids[i]) > last for i in np.flatnonzero(~kept))
+
+
+@given(scores_and_modes)
+@settings(max_examples=80, deadline=None)
+def test_the_choice_does_not_depend_on_row_order(case: tuple[list[int], list[int], int]) -> None:
+    numbers, modes, count = case
+    ids = [f"{i:03d}" for i in range(len(numbers))]
+    rows = np.random.default_rng(len(ids)).permutation(len(ids))
+    values = np.array(numbers, float)
+
+    def chosen(order: np.ndarray, per_mode: bool) -> set[str]:
+        names = [ids[i] for i in order]
+        if per_mode:
+            kept = keep_per_mode(values[order], names, [modes[i] for i in order], count)
+        else:
+            kept = keep_lowest(values[order], names, count)
+        return {names[i] for i in np.flatnonzero(kept)}
+
+    for per_mode in (False, True):
+        assert chosen(np.arange(len(ids)), per_mode) == chosen(rows, per_mode)
+
+
+@given(scores_and_modes)
+@settings(max_examples=80, deadline=None)
+def test_per_mode_shares_differ_by_less_than_one_photo(
+    case: tuple[list[int], list[int], int],
+) -> None:
+    numbers, modes, count = case
+    ids = [f"{i:03d}" for i in range(len(numbers))]
+    kept = keep_per_mode(np.array(numbers, float), ids, modes, count)
+    assert kept.sum() == count
+    for mode in set(modes):
+        rows = np.array(modes) == mode
+        assert abs(kept[rows].sum() - rows.sum() * count / len(ids)) < 1
+
+
+@given(st.floats(0.001, 1), st.integers(0, 5000))
+def test_a_share_is_rounded_to_the_nearest_photo(share: float, total: int) -> None:
+    count = share_count(share, total)
+    assert 0 <= count <= total
+    assert abs(count - share * total) <= 0.5 or (count == 1 and share * total < 1)
+
+
+def test_quotas_of_a_known_case() -> None:
+    assert quotas(5, {0: 6, 1: 3, 2: 1}) == {0: 3, 1: 2, 2: 0}
+    assert quotas(10, {0: 6, 1: 3, 2: 1}) == {0: 6, 1: 3, 2: 1}
