@@ -42,8 +42,8 @@ class NearDuplicates:
     looks at one bucket a band instead of at every picture. Found pairs must also agree as
     thumbnails: their root mean square difference may be at most 10 levels and at most a quarter of
     the kept one's contrast (standard deviation), so that pages with other words, or flat pictures
-    of another colour, stay apart (of photos saved again as JPEG 60 at 0.7 of their size, 99 % stay
-    within 3 bits and within that quarter).
+    of another colour, stay apart. (Measured on 600 photos saved again: JPEG 75 at full size 99.7 %
+    found, JPEG 60 at 0.73 of the size 98.8 %, JPEG 40 at 0.67 93.8 %, none mistaken for another.)
 
     Memory: 3 KB a kept picture.
 
