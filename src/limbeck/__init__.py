@@ -31,20 +31,21 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
-    from limbeck.config import Config
-    from limbeck.curation import keep, score
-    from limbeck.data import open_dataset
-    from limbeck.errors import LimbeckError
-    from limbeck.evaluation import evaluate
-    from limbeck.ingestion import ingest
-    from limbeck.model import Pipeline
-    from limbeck.modes import find_modes
-    from limbeck.nets import load_networks
-    from limbeck.pipeline import run
-    from limbeck.presets import preset
-    from limbeck.reporting import report
-    from limbeck.sampling import sample
-    from limbeck.training import train
+    from limbeck.config import Config as Config
+    from limbeck.curation import keep as keep
+    from limbeck.curation import score as score
+    from limbeck.data import open_dataset as open_dataset
+    from limbeck.errors import LimbeckError as LimbeckError
+    from limbeck.evaluation import evaluate as evaluate
+    from limbeck.ingestion import ingest as ingest
+    from limbeck.model import Pipeline as Pipeline
+    from limbeck.modes import find_modes as find_modes
+    from limbeck.nets import load_networks as load_networks
+    from limbeck.pipeline import run as run
+    from limbeck.presets import preset as preset
+    from limbeck.reporting import report as report
+    from limbeck.sampling import sample as sample
+    from limbeck.training import train as train
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Every setting of limbeck, typed, frozen and nested. One dial, `size`, derives most of the rest.
 
 The same schema serves the command line, `run.json` and Python. Defaults that come from a paper
-or from METHOD carry their source; presets (`limbeck.presets`) are functions that return one of these.
+or from METHOD carry their source; presets (`limbeck.presets`) are functions that return one.
 """
 
 import difflib
@@ -197,9 +197,10 @@ class Config(_Section):
         values = self.model_dump()
         for dotted, value in changes.items():
             *sections, leaf = dotted.split(".")
-            node = values
+            node: dict[str, Any] = values
             for name in sections:
-                node = node.get(name) if isinstance(node.get(name), dict) else {}
+                inner = node.get(name)
+                node = inner if isinstance(inner, dict) else {}
             if leaf not in node:
                 raise UsageError(f"no setting {dotted!r}", _nearest(dotted))
             node[leaf] = value

@@ -1,4 +1,4 @@
-"""Progress for people on stderr; results for programs on stdout belong to the command line alone."""
+"""Progress for people on stderr; results for programs on stdout are the command line's alone."""
 
 import os
 import sys

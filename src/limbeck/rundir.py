@@ -88,11 +88,14 @@ class RunDir:
             DataError: there is none, or it was written by another format.
         """
         if not self.file.exists():
-            raise DataError(f"{self.root} is not a run (no run.json)", "give a folder made by `limbeck run`")
+            raise DataError(
+                f"{self.root} is not a run (no run.json)", "give a folder made by `limbeck run`"
+            )
         values: dict[str, Any] = fsio.read_json(self.file)
         if values.get("format_version") != FORMAT_VERSION:
             raise DataError(
-                f"{self.file}: format {values.get('format_version')}, this limbeck reads {FORMAT_VERSION}",
+                f"{self.file}: format {values.get('format_version')}, "
+                f"this limbeck reads {FORMAT_VERSION}",
                 "use the limbeck version that made it",
             )
         return values

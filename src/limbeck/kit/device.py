@@ -1,4 +1,4 @@
-"""What the machine can do, asked once: device, bf16, and facts for run.json and `limbeck doctor`."""
+"""What the machine can do, asked once: device, bf16, facts for run.json and `limbeck doctor`."""
 
 import os
 import platform
@@ -65,7 +65,9 @@ def machine(device: torch.device | None = None) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "platform": platform.platform(),
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "device": str(device),
