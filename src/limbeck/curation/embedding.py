@@ -72,7 +72,7 @@ def embed_centres(g: Generator, lpips: LPIPS, centres: Tensor, batch: int) -> Te
     """Latent centres [K, w_dim] -> LPIPS embeddings [K, D] of their pictures at 64 px."""
 
     def chunks() -> Iterator[Tensor]:
-        for part in centres.to(next(g.parameters()).device).split(batch):
+        for part in torch.split(centres.to(next(g.parameters()).device), batch):
             picture = g.synthesis(g.broadcast(part.float()), noise="const").float()
             yield lpips.embed(at_space(picture))
 

@@ -46,25 +46,20 @@ def read_overrides(path: Path, known: Collection[str]) -> dict[str, Override]:
             if fields != ["id", "keep", "reason"]:
                 raise DataError(f"{path}:1: header is {','.join(row)!r}", "write `id,keep,reason`")
         elif any(fields):
-            result[_checked(path, line, fields, ids, result)] = Override(
-                fields[1].lower() in _YES, fields[2]
-            )
+            photo, override = _checked(f"{path}:{line}", fields, ids)
+            if photo in result:
+                what = f"{path}:{line}: photo {photo!r} was given before"
+                raise DataError(what, "leave one line for it")
+            result[photo] = override
     return result
 
 
-def _checked(
-    path: Path, line: int, fields: list[str], ids: set[str], seen: dict[str, Override]
-) -> str:
-    where = f"{path}:{line}"
+def _checked(where: str, fields: list[str], ids: set[str]) -> tuple[str, Override]:
     if len(fields) != 3:
         raise DataError(f"{where}: {len(fields)} fields", "write id,keep,reason")
-    photo, word, _ = fields
+    photo, word, reason = fields
     if photo not in ids:
         raise DataError(f"{where}: no photo {photo!r} was scored", "take the id from keep.csv")
-    if photo in seen:
-        raise DataError(f"{where}: photo {photo!r} was given before", "leave one line for it")
     if word.lower() not in _YES | _NO:
-        raise DataError(
-            f"{where}: keep is {word!r}", "write 1 or 0 (true/false, yes/no, keep/drop)"
-        )
-    return photo
+        raise DataError(f"{where}: keep is {word!r}", "write 1 or 0, yes or no, keep or drop")
+    return photo, Override(word.lower() in _YES, reason)

@@ -51,6 +51,6 @@ def lpips_diversity(pictures: Tensor, batch: int = _BATCH) -> float:
     if count < 2:
         raise ValueError(f"diversity needs two pictures, got {count}")
     lpips = LPIPS.load("alex")
-    embedding = torch.cat([_embed(part, lpips) for part in pictures.split(batch)]).double()
+    embedding = torch.cat([_embed(part, lpips) for part in torch.split(pictures, batch)]).double()
     spread = (embedding**2).sum(1).mean() - (embedding.mean(0) ** 2).sum()
     return float(2 * count / (count - 1) * spread)

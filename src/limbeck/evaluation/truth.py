@@ -33,7 +33,7 @@ class TruthRow:
 
 
 class Truth:
-    """Labels of many files, joined to photos by sha256, else by path, else by a unique file name."""
+    """Labels of many files, joined to photos by sha256, else path, else unique file name."""
 
     def __init__(self, rows: Sequence[TruthRow]) -> None:
         self.rows = tuple(rows)
@@ -84,9 +84,11 @@ def read_truth(path: Path) -> Truth:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"no labels at {path}", "give a .jsonl, .csv or .zip file")
-    name, text = (path.name, _text(path.read_bytes(), path))
     if zipfile.is_zipfile(path):
-        name, text = _from_zip(path)
+        name, data = _from_zip(path)
+    else:
+        name, data = path.name, path.read_bytes()
+    text = _text(data, path)
     parse = _parse_csv if name.endswith(".csv") else _parse_jsonl
     rows = [_row(values, f"{path}:{line}") for line, values in parse(text, path)]
     if not rows:
@@ -95,8 +97,6 @@ def read_truth(path: Path) -> Truth:
 
 
 def _text(data: bytes, path: Path) -> str:
-    if zipfile.is_zipfile(path):
-        return ""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,12 +105,12 @@ def _text(data: bytes, path: Path) -> str:
         ) from error
 
 
-def _from_zip(path: Path) -> tuple[str, str]:
+def _from_zip(path: Path) -> tuple[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         inside = set(archive.namelist())
         for name in _MEMBERS:
             if name in inside:
-                return name, archive.read(name).decode("utf-8-sig")
+                return name, archive.read(name)
     raise DataError(f"{path} holds no labels", f"it should contain one of {', '.join(_MEMBERS)}")
 
 
