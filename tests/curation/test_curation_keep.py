@@ -91,7 +91,8 @@ def test_per_mode_keeps_the_same_share_of_each(tmp_path: Path) -> None:
 
 def test_a_person_wins_and_the_file_stays_as_it_is(tmp_path: Path) -> None:
     scores = made([0.0, 1.0, 2.0, 3.0])
-    text = f"id,keep,reason\n{scores.ids[0]},no,logo: mine\n{scores.ids[3]},1,\n\n{scores.ids[1]},yes,ok\n"
+    first, second, _, last = scores.ids
+    text = f"id,keep,reason\n{first},no,logo: mine\n{last},1,\n\n{second},yes,ok\n"
     (tmp_path / "overrides.csv").write_text(text)
     result = keep(scores, tmp_path, rule(fraction=0.5))
     assert result.ids == (scores.ids[1], scores.ids[3])

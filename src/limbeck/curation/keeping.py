@@ -181,9 +181,7 @@ def _apply(
         assert config.count is not None, "checked by KeepConfig"
         count = config.count
         if count > total:
-            raise UsageError(
-                f"keep.count = {count}, but only {total} photos were scored", "ask for less"
-            )
+            raise UsageError(f"keep.count = {count} of {total} scored photos", "ask for less")
     elif config.rule == "fraction":
         assert config.fraction is not None, "checked by KeepConfig"
         count = share_count(config.fraction, total)
