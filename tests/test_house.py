@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,3 +198,15 @@ def test_constraints_pin_every_version_and_name_no_host() -> None:
     assert all(pin.count("==") == 1 and "/" not in pin and "@" not in pin for pin in pins)
     names = {pin.split("==")[0].lower() for pin in pins}
     assert {"torch", "numpy", "pytest", "ruff", "mypy", "typer"} <= names
+
+
+def test_the_method_page_names_functions_that_exist() -> None:
+    text = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.py)(?::([\w.]+))?`", text)
+    assert len(named) > 20
+    for file, name in named:
+        body = tree(SRC / file).body
+        for part in name.split(".") if name else []:
+            found = [n for n in body if getattr(n, "name", None) == part]
+            assert found, f"docs/method.md: {file} has no {name}"
+            body = getattr(found[0], "body", [])
