@@ -1,6 +1,7 @@
 """Options that the verbs share, and the small languages they are written in."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -112,7 +113,7 @@ def build_config(
     device: str,
     size: int | None = None,
     pairs: list[str] | None = None,
-    changes: dict[str, object] | None = None,
+    changes: Mapping[str, object] | None = None,
 ) -> Config:
     """A preset with the named options on top, and `--set` on top of those.
 
