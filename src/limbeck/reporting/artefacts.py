@@ -1,0 +1,180 @@
+"""What a run left on disk, read once; what is not there yet is named, never guessed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from limbeck import fsio
+from limbeck.config import Config
+from limbeck.data import Dataset, open_dataset
+from limbeck.errors import DataError, LimbeckError
+from limbeck.records import Done, ImageInfo
+from limbeck.rundir import RunDir, read_done
+
+FloatArray = NDArray[np.float64]
+
+_STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "metrics")
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """scores.parquet: ids [N], score columns f64 [N] (higher is odder), formulas by column."""
+
+    ids: tuple[str, ...]
+    columns: dict[str, FloatArray]
+    formulas: dict[str, str]
+
+
+@dataclass(frozen=True)
+class KeepTable:
+    """keep.parquet: what became of each scored photo, and the rule's summary."""
+
+    kept: dict[str, bool]
+    reasons: dict[str, str]
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training (`raw` or `kept`): its statistics and its newest networks."""
+
+    name: str
+    stats: list[dict[str, Any]]
+    networks: Path | None
+    images: int
+    done: Done | None
+
+
+@dataclass
+class Artefacts:
+    """Everything the page shows that comes from files; None or empty where a stage is missing."""
+
+    root: Path
+    run_json: dict[str, Any]
+    config: Config | None
+    dataset: Dataset | None = None
+    files: list[ImageInfo] = field(default_factory=list)
+    scores: ScoreTable | None = None
+    keep: KeepTable | None = None
+    raw: Training | None = None
+    kept: Training | None = None
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    done: dict[str, Done] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Name a part as missing, with its error's own words, when it cannot be read."""
+        try:
+            yield
+        except LimbeckError as error:
+            self.missing[name] = error.what
+        except (OSError, KeyError, ValueError) as error:
+            self.missing[name] = f"{type(error).__name__}: {error}"
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _data_root(root: Path, run_json: dict[str, Any]) -> Path:
+    """run/data, or the dataset that run.json's `data` points at.
+
+    Raises:
+        DataError: neither holds a dataset.
+    """
+    link = run_json.get("data")
+    places = [root / "data", *([Path(link), root / link] if isinstance(link, str) else [])]
+    for place in places:
+        if (place / "index.json").exists():
+            return place
+    raise DataError(f"no dataset yet: {root / 'data'} holds no index.json")
+
+
+def _scores(folder: Path) -> ScoreTable:
+    table = pq.read_table(folder / "scores.parquet")
+    formulas: dict[str, str] = {}
+    if (folder / "scores.json").exists():
+        formulas = _formulas(fsio.read_json(folder / "scores.json"))
+    numeric = {
+        name: np.asarray(table.column(name).to_numpy(), dtype=np.float64)
+        for name in table.column_names
+        if name != "id" and table.column(name).to_numpy().dtype.kind in "fiu"
+    }
+    return ScoreTable(tuple(table.column("id").to_pylist()), numeric, formulas)
+
+
+def _formulas(value: object) -> dict[str, str]:
+    """Column -> formula, from `{"columns": {...}}` or from the mapping itself."""
+    if isinstance(value, dict):
+        inner = value.get("columns", value)
+        if isinstance(inner, dict):
+            return {str(k): v for k, v in inner.items() if isinstance(v, str)}
+    return {}
+
+
+def _keep(folder: Path) -> KeepTable:
+    rows = pq.read_table(folder / "keep.parquet").to_pylist()
+    done = read_done(folder)
+    return KeepTable(
+        {row["id"]: bool(row["keep"]) for row in rows},
+        {row["id"]: _text(row.get("reason")) for row in rows},
+        dict(done.summary) if done else {},
+    )
+
+
+def snapshots(folder: Path) -> list[Path]:
+    """Folders `nets-<images>`, oldest first."""
+    found = [p for p in folder.glob("nets-*") if p.is_dir() and p.name[5:].isdigit()]
+    return sorted(found, key=lambda p: int(p.name[5:]))
+
+
+def _training(folder: Path) -> Training:
+    if not (folder / "stats.jsonl").exists():
+        raise DataError(f"no training yet: {folder / 'stats.jsonl'} does not exist")
+    done = read_done(folder)
+    nets = snapshots(folder)
+    named = folder / str(done.summary.get("networks", "")) if done else folder
+    networks = named if named != folder and named.is_dir() else (nets[-1] if nets else None)
+    images = int(networks.name[5:]) if networks and networks.name[5:].isdigit() else 0
+    return Training(folder.name, fsio.read_jsonl(folder / "stats.jsonl"), networks, images, done)
+
+
+def read_artefacts(run: Path) -> Artefacts:
+    """Read what is there.
+
+    Raises:
+        DataError: `run` is not a run folder (no run.json).
+    """
+    folder = RunDir(run)
+    found = Artefacts(root=Path(run), run_json=folder.read(), config=None)
+    with found.part("settings"):
+        found.config = folder.config()
+    with found.part("data"):
+        found.dataset = open_dataset(_data_root(found.root, found.run_json))
+        found.files = found.dataset.listed()
+    with found.part("raw"):
+        found.raw = _training(found.root / "raw")
+    with found.part("scores"):
+        found.scores = _scores(found.root / "scores")
+    with found.part("keep"):
+        found.keep = _keep(found.root / "keep")
+    with found.part("kept"):
+        found.kept = _training(found.root / "kept")
+    with found.part("metrics"):
+        found.metrics = fsio.read_jsonl(found.root / "metrics" / "metrics.jsonl")
+    places = {name: found.root / name for name in _STAGES}
+    if found.dataset is not None:
+        places["data"] = found.dataset.root
+    for name, place in places.items():
+        with found.part(f"{name}/done.json"):
+            record = read_done(place)
+            if record is not None:
+                found.done[name] = record
+    return found

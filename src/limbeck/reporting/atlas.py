@@ -1,0 +1,96 @@
+"""The modes: what each looks like, its share of the generator's output, what was kept of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from limbeck.latents import ModeCentres
+from limbeck.reporting.artefacts import KeepTable, ScoreTable
+from limbeck.reporting.drawing import Artist
+from limbeck.reporting.pictures import Picture, from_file, single
+
+GUTTED = 0.5
+_MOST = 96
+
+
+@dataclass(frozen=True)
+class ModeCard:
+    """One mode; shares in percent, `kept` None where photos were not assigned to modes."""
+
+    number: int
+    centre: Picture | None
+    exemplars: Picture | None
+    size: float
+    photos: int | None
+    kept: float | None
+    gutted: bool
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Cards, the largest mode first."""
+
+    cards: tuple[ModeCard, ...]
+    hidden: int
+    found: int
+
+
+def _centres(artist: Artist | None, modes: ModeCentres, order: list[int]) -> dict[int, Picture]:
+    if artist is None:
+        return {}
+    drawn = artist.paint(modes.centres[order])
+    return {k: single(drawn[i], f"centre of mode {k}") for i, k in enumerate(order)}
+
+
+def _order(modes: ModeCentres) -> tuple[list[int], list[float]]:
+    sizes = [float(s) for s in modes.sizes.tolist()]
+    total = sum(sizes) or 1.0
+    order = sorted(range(len(sizes)), key=lambda k: (-sizes[k], k))[:_MOST]
+    return order, [s / total for s in sizes]
+
+
+def distilled_atlas(folder: Path, modes: ModeCentres, artist: Artist | None) -> Atlas:
+    """Modes of the distilled generator, with the exemplars that the stage left as mode-NN.png."""
+    order, shares = _order(modes)
+    centres = _centres(artist, modes, order)
+    cards = []
+    for k in order:
+        path = folder / f"mode-{k:02d}.png"
+        examples = from_file(path, f"examples of mode {k}", at_most=512) if path.exists() else None
+        cards.append(ModeCard(k, centres.get(k), examples, 100 * shares[k], None, None, False))
+    return Atlas(tuple(cards), len(shares) - len(cards), count_found(shares))
+
+
+def raw_atlas(
+    modes: ModeCentres, artist: Artist | None, scores: ScoreTable, keep: KeepTable
+) -> Atlas:
+    """Modes of the first generator with the photos nearest to each and the share of them kept.
+
+    Raises:
+        ValueError: scores.parquet has no `x_mode` column.
+    """
+    if "x_mode" not in scores.columns:
+        raise ValueError("scores.parquet has no x_mode column (photo -> mode)")
+    mode_of = scores.columns["x_mode"].astype(np.int64)
+    kept = np.array([keep.kept.get(photo, False) for photo in scores.ids], dtype=bool)
+    order, shares = _order(modes)
+    centres = _centres(artist, modes, order)
+    overall = float(kept.mean()) if len(kept) else 0.0
+    cards = []
+    for k in order:
+        mine = mode_of == k
+        share = float(kept[mine].mean()) if mine.any() else None
+        gutted = share is not None and int(mine.sum()) >= 5 and share < GUTTED * overall
+        cards.append(
+            ModeCard(
+                k, centres.get(k), None, 100 * shares[k], int(mine.sum()),
+                None if share is None else 100 * share, gutted,
+            )
+        )  # fmt: skip
+    return Atlas(tuple(cards), len(shares) - len(cards), count_found(shares))
+
+
+def count_found(shares: list[float]) -> int:
+    """Clusters holding at least a quarter of the mean share (DESIGN, 'Settled')."""
+    return sum(s >= 0.25 / len(shares) for s in shares)

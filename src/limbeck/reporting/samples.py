@@ -1,0 +1,100 @@
+"""Raw against distilled, global against multi-modal: the same seeds, side by side."""
+
+from dataclasses import dataclass
+
+from limbeck.latents import ModeCentres, truncate
+from limbeck.reporting.drawing import Artist
+from limbeck.reporting.pictures import Picture, sheet
+
+PSIS = (0.3, 0.5, 0.7, 1.0)
+HEADLINE_PSI = 0.7
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sheets of the same seeds; None where a generator or the modes are missing."""
+
+    title: str
+    left: Picture | None
+    right: Picture | None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The big pair on top, and rows of pairs by psi."""
+
+    seeds: int
+    raw: Picture | None
+    distilled: Picture | None
+    truncated: str
+    by_psi: tuple[Pair, ...]
+    generators: tuple[Pair, ...]
+
+
+def show_samples(raw: Artist | None, kept: Artist | None, modes: ModeCentres | None) -> Samples:
+    """Draw every comparison; fewer seeds where pictures are large, to stay within seconds.
+
+    The big pair compares what each way gives a user: all photos and global truncation against kept
+    photos and multi-modal truncation. `generators` changes the training set alone (global
+    truncation), `by_psi` the truncation alone (distilled generator).
+    """
+    any_artist = kept or raw
+    size = any_artist.networks.config.size if any_artist else 64
+    many = 48 if size <= 64 else 24 if size <= 128 else 12
+    few = 24 if size <= 64 else 12 if size <= 128 else 6
+    columns, narrow = (8 if many == 48 else 6 if many == 24 else 4), (6 if few > 6 else 3)
+    psis = PSIS if size <= 128 else (0.5, 1.0)
+    words = f"{many} samples"
+    raw_sheet = None
+    kept_sheet = None
+    how = "multi-modal truncation" if modes else "global truncation"
+    raw_w = raw.latents(range(many)) if raw else None
+    if raw and raw_w is not None:
+        raw_sheet = sheet(
+            raw.paint(raw.globally(raw_w, HEADLINE_PSI)), columns,
+            f"{words} of the generator trained on all accepted photos, global truncation",
+        )  # fmt: skip
+    if kept is None:
+        return Samples(many, raw_sheet, None, how, (), ())
+    w = kept.latents(range(many))
+    targets = kept.nearest_centres(w, modes) if modes else None
+    kept_sheet = sheet(
+        kept.paint(
+            kept.globally(w, HEADLINE_PSI)
+            if targets is None
+            else truncate(w, HEADLINE_PSI, targets)
+        ),
+        columns,
+        f"{words} of the distilled generator, {how}",
+    )
+    rows = []
+    for psi in psis:
+        left = sheet(
+            kept.paint(kept.globally(w[:few], psi)), narrow,
+            f"{few} samples, global truncation, psi {psi:g}",
+        )  # fmt: skip
+        right = None
+        if targets is not None and psi < 1:
+            right = sheet(
+                kept.paint(truncate(w[:few], psi, targets[:few])), narrow,
+                f"{few} samples, multi-modal truncation, psi {psi:g}",
+            )  # fmt: skip
+        rows.append(Pair(f"psi {psi:g}", left, right))
+    pairs = _generators(raw, kept, few, narrow)
+    return Samples(many, raw_sheet, kept_sheet, how, tuple(rows), pairs)
+
+
+def _generators(raw: Artist | None, kept: Artist, few: int, columns: int) -> tuple[Pair, ...]:
+    if raw is None:
+        return ()
+    pairs = []
+    for psi in (HEADLINE_PSI, 1.0):
+        sheets = [
+            sheet(
+                artist.paint(artist.globally(artist.latents(range(few)), psi)), columns,
+                f"{few} samples of the generator trained on {name} photos, psi {psi:g}",
+            )
+            for artist, name in ((raw, "all accepted"), (kept, "kept"))
+        ]  # fmt: skip
+        pairs.append(Pair(f"psi {psi:g}" + ("" if psi < 1 else ", no truncation"), *sheets))
+    return tuple(pairs)
