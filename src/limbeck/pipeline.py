@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from limbeck import fsio, logs
 from limbeck.config import Config
-from limbeck.curation import ScoreInputs, keep, read_keep, read_scores, score
+from limbeck.curation import keep, read_keep, read_scores, score
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import UsageError
 from limbeck.ingestion import ingest, source_digest
 from limbeck.kit.device import machine, pick_device
+from limbeck.kit.images import to_float
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.modes import find_modes, read_modes
 from limbeck.nets import Networks, load_networks
+from limbeck.percept import LPIPS, at_least
 from limbeck.reporting import report
 from limbeck.rundir import STAGES, RunDir, read_done
 from limbeck.sampling import write_samples
@@ -212,10 +216,15 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
 
 
 def score_seconds(dataset: Dataset, config: Config) -> float:
-    """Seconds that scoring takes per photo, measured on one batch of fresh networks."""
-    probe = dataset.select(dataset.ids[: config.score.batch])
-    networks = Networks.create(config.net, config.seed, encoder=config.train.encoder)
-    return ScoreInputs.seconds_per_photo(probe, networks.to(pick_device(config.device)), config.score)
+    """Seconds of scoring per photo: six embeddings (photo, reconstruction, mirrors, blur, rest)."""
+    device = pick_device(config.device)
+    rows = np.arange(min(len(dataset), config.score.batch))
+    pictures = at_least(to_float(dataset.at(config.net.size)[rows].to(device)), 64)
+    lpips = LPIPS.load("alex").to(device)
+    lpips.embed(pictures)
+    began = time.perf_counter()
+    float(lpips.embed(pictures).sum())
+    return 6 * (time.perf_counter() - began) / len(rows)
 
 
 def run(

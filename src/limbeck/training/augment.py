@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limbeck.ops import downsample2, upsample2
+from limbeck.ops import upfirdn, upsample2
 
 _FIR = (1.0, 3.0, 3.0, 1.0)
 
@@ -114,11 +114,13 @@ def augment(pictures: Tensor, p: float, rng: torch.Generator) -> Tensor:
     margin = size // 2
     x = F.pad(pictures, [margin] * 4, mode="reflect")
     x = upsample2(x, fir)
-    grid = F.affine_grid(
-        (matrix * torch.tensor([[0.5], [0.5], [1.0]], device=x.device))[:, :2],
-        [count, 3, 2 * size, 2 * size], align_corners=False,
-    )  # fmt: skip
+    # The picture is the middle half of what is read; one more sample all round feeds the filter.
+    side = 2 * size + 2
+    base = torch.tensor([side / (2 * size)] * 2 + [1.0], device=x.device)
+    read = torch.tensor([[0.5], [0.5], [1.0]], device=x.device)
+    theta = (read * matrix * base)[:, :2]
+    grid = F.affine_grid(theta, [count, 3, side, side], align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    x = downsample2(x, fir)
+    x = upfirdn(x, fir, down=2)
     colour, offset = _colour(draw)
     return torch.einsum("nij,njhw->nihw", colour, x) + offset[:, :, None, None]

@@ -213,7 +213,12 @@ def train_slice(config: Config, kimg: float) -> dict[str, object]:
     }
 
 
-def _labels(dataset: Dataset, config: Config) -> Tensor | None:
+def class_labels(dataset: Dataset, config: Config) -> Tensor | None:
+    """int64 [N] of the dataset's classes, or None for unconditional networks.
+
+    Raises:
+        DataError: a photo without a class, or more classes than the networks know.
+    """
     if config.net.num_classes == 0:
         return None
     found = [info.label for info in dataset.infos]

@@ -114,6 +114,7 @@ class TrainState:
             (temporary / "state.json").write_text(json.dumps(manifest, indent=2))
 
     @classmethod
+    @torch.no_grad()
     def load(
         cls, folder: Path, config: Config, device: torch.device, dataset: str
     ) -> "TrainState":
@@ -143,8 +144,9 @@ class TrainState:
                 prefix = f"{name}/{key}/"
                 moments = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
                 for moment, value in moments.items():
+                    # The fused step walks raw memory: moments must have their parameter's strides.
                     optimizer.state[parameter][moment] = (
-                        value.reshape(()) if moment == "step" else value.to(device)
+                        value if moment == "step" else torch.empty_like(parameter).copy_(value)
                     )
         state.images = int(manifest["images"])
         state.augment_p = float(manifest["augment_p"])

@@ -1,0 +1,104 @@
+import math
+
+import pytest
+import torch
+
+from limbeck.training.augment import adapt_p, augment
+from limbeck.training.losses import (
+    discriminator_loss,
+    feature_distance,
+    generator_loss,
+    path_lengths,
+    path_penalty,
+    r1_penalty,
+)
+
+
+def test_logistic_losses_in_closed_form():
+    zero = torch.zeros(4, 1)
+    assert generator_loss(zero).item() == pytest.approx(math.log(2))
+    assert discriminator_loss(zero, zero).item() == pytest.approx(2 * math.log(2))
+    assert generator_loss(zero + 20).item() < 1e-8 < generator_loss(zero - 20).item()
+    assert discriminator_loss(zero + 20, zero - 20).item() < 1e-7
+
+
+def test_r1_of_a_linear_discriminator_is_its_squared_weight():
+    weight = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(1)).requires_grad_(True)
+    penalty = r1_penalty((x * weight).sum([1, 2, 3])[:, None], x)
+    torch.testing.assert_close(penalty, weight.square().sum().expand(5))
+
+
+def test_path_length_of_a_linear_map():
+    g = torch.Generator().manual_seed(0)
+    jacobian = torch.randn(3 * 4 * 4, 6, generator=g)
+    ws = torch.randn(2, 5, 6, generator=g).requires_grad_(True)
+    noise = torch.randn(2, 3, 4, 4, generator=g)
+    pictures = (ws.sum(1) @ jacobian.T).reshape(2, 3, 4, 4)
+    lengths = path_lengths(pictures, ws, noise)
+    wanted = (noise.flatten(1) / 4 @ jacobian).norm(dim=1)
+    torch.testing.assert_close(lengths, wanted)
+
+
+def test_path_mean_moves_by_its_decay():
+    penalty, moved = path_penalty(torch.tensor([2.0, 4.0]), torch.tensor(1.0), 0.01)
+    assert moved.item() == pytest.approx(1.02)
+    assert penalty.item() == pytest.approx(((2 - 1.02) ** 2 + (4 - 1.02) ** 2) / 2)
+
+
+def test_feature_distance_has_no_scale():
+    a, b = [torch.rand(2, 3, 4, 4)], [torch.rand(2, 3, 4, 4)]
+    wanted = feature_distance(a, b)
+    torch.testing.assert_close(feature_distance([a[0] * 7], [b[0] * 7]), wanted)
+    assert feature_distance(b, b).item() == 0
+
+
+def test_p_moves_towards_its_target_and_stays_a_probability():
+    assert adapt_p(0.0, 1.0, 0.6, 500, 1.0) == pytest.approx(0.5)
+    assert adapt_p(0.5, 0.0, 0.6, 500, 1.0) == pytest.approx(0.0)
+    assert adapt_p(0.9, 1.0, 0.6, 500, 1.0) == 1.0
+    assert adapt_p(0.1, -1.0, 0.6, 500, 1.0) == 0.0
+
+
+def _pictures(count: int = 64) -> torch.Tensor:
+    return torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(3)) * 2 - 1
+
+
+def test_augment_at_p_zero_is_the_input_itself():
+    x = _pictures()
+    assert augment(x, 0.0, torch.Generator()) is x
+
+
+def test_augment_is_a_function_of_its_generator():
+    x = _pictures()
+    a = augment(x, 0.7, torch.Generator().manual_seed(1))
+    assert torch.equal(a, augment(x, 0.7, torch.Generator().manual_seed(1)))
+    assert not torch.equal(a, augment(x, 0.7, torch.Generator().manual_seed(2)))
+    assert a.shape == x.shape
+    assert torch.isfinite(a).all()
+
+
+def test_augment_touches_about_as_many_pictures_as_p_says():
+    smooth = torch.nn.functional.avg_pool2d(_pictures(200), 5, 1, 2)
+
+    def moved(p: float) -> float:
+        out = augment(smooth, p, torch.Generator().manual_seed(0))
+        identity = augment(smooth, 1e-9, torch.Generator().manual_seed(0))
+        return ((out - identity).abs().amax([1, 2, 3]) > 1e-3).float().mean().item()
+
+    assert moved(1e-9) == 0
+    assert 0.02 < moved(0.01) < 0.3
+    assert moved(1.0) > 0.99
+
+
+def test_augment_neutral_draws_keep_a_smooth_picture():
+    ramp = torch.linspace(-1, 1, 32).expand(2, 3, 32, 32).contiguous()
+    out = augment(ramp, 1e-9, torch.Generator().manual_seed(0))
+    assert (out - ramp)[..., 4:-4].abs().max() < 0.02
+
+
+def test_augment_gives_gradients():
+    x = _pictures(4).requires_grad_(True)
+    augment(x, 0.8, torch.Generator().manual_seed(0)).square().sum().backward()
+    assert x.grad is not None
+    assert x.grad.abs().sum() > 0
