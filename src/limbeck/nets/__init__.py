@@ -1,0 +1,19 @@
+"""Generator, discriminator, encoder, and the bundle of them with save and load."""
+
+from limbeck.nets.discriminator import Discriminator as Discriminator
+from limbeck.nets.discriminator import minibatch_std as minibatch_std
+from limbeck.nets.encoder import Encoder as Encoder
+from limbeck.nets.generator import Generator as Generator
+from limbeck.nets.networks import Networks as Networks
+from limbeck.nets.networks import load_networks as load_networks
+from limbeck.nets.synthesis import Noise as Noise
+
+__all__ = [
+    "Discriminator",
+    "Encoder",
+    "Generator",
+    "Networks",
+    "Noise",
+    "load_networks",
+    "minibatch_std",
+]

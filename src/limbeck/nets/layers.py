@@ -1,0 +1,149 @@
+"""Layers with equalised learning rate (Karras et al. 2018, section 4.1) in the public layout.
+
+Parameters are stored at unit scale; every gain (fan-in, learning rate, sqrt 2 of the leaky ReLU)
+is folded into weight and bias at run time (METHOD 4). Parameters stay float32; `compute_dtype` of
+the networks decides in which dtype pictures are convolved. Constructors leave parameters empty;
+`initialise` fills them from one explicit generator.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from limbeck.kit.rng import generator
+from limbeck.ops import Plan, lrelu, make_filter, resample
+
+LRELU_GAIN = 2**0.5
+_BEFORE_3X3 = Plan(1, 1, (2, 2, 2, 2))
+_BEFORE_1X1 = Plan(1, 2, (1, 1, 1, 1))
+
+
+class Layer(nn.Module, ABC):
+    """A module that owns parameters and knows how they begin."""
+
+    @abstractmethod
+    def reset(self, rng: torch.Generator) -> None:
+        """Fill this layer's own parameters and random buffers (not those of its children)."""
+
+
+def empty(*shape: int) -> nn.Parameter:
+    """A parameter to be filled by `Layer.reset`."""
+    return nn.Parameter(torch.empty(shape))
+
+
+def initialise(module: nn.Module, *keys: int | str) -> None:
+    """Reset every layer of `module`, in order, from the generator named by `keys`.
+
+    Parameters on the meta device have shape only and are left alone.
+    """
+    if any(p.is_meta for p in module.parameters()):
+        return
+    rng = generator(*keys)
+    with torch.no_grad():
+        for layer in module.modules():
+            if isinstance(layer, Layer):
+                layer.reset(rng)
+
+
+class FullyConnected(Layer):
+    """x [N, I] float32 -> act(W x + b) [N, O] with equalised learning rate.
+
+    Args:
+        inputs, outputs: I and O.
+        activate: leaky ReLU with gain sqrt 2, else linear.
+        lr_multiplier: 0.01 in mapping networks (StyleGAN, section 4).
+        bias_init: first value of the bias.
+        zero: start with a weight of zeros.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        activate: bool = False,
+        lr_multiplier: float = 1.0,
+        bias_init: float = 0.0,
+        zero: bool = False,
+    ) -> None:
+        super().__init__()
+        self.weight = empty(outputs, inputs)
+        self.bias = empty(outputs)
+        self.activate = activate
+        self.bias_init = bias_init / lr_multiplier
+        self.weight_std = 0.0 if zero else 1 / lr_multiplier
+        act_gain = LRELU_GAIN if activate else 1.0
+        self.weight_gain = lr_multiplier / math.sqrt(inputs) * act_gain
+        self.bias_gain = lr_multiplier * act_gain
+
+    def reset(self, rng: torch.Generator) -> None:
+        """Normal weight, constant bias."""
+        self.weight.normal_(generator=rng).mul_(self.weight_std)
+        self.bias.fill_(self.bias_init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, I] -> [N, O], in x's dtype."""
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        y = torch.addmm(bias, x, weight.t(), beta=self.bias_gain, alpha=self.weight_gain)
+        return lrelu(y) if self.activate else y
+
+
+class Conv(Layer):
+    """Convolution of the discriminator and encoder, to the same size or to half of it.
+
+    Args:
+        inputs, outputs, kernel: channels and side (1 or 3).
+        bias: whether it has one.
+        activate: leaky ReLU with gain sqrt 2, else linear.
+        down: 1, or 2 with the low-pass filter in front (StyleGAN2, section 4).
+        gain: further gain of the result, e.g. sqrt 1/2 of a residual branch.
+    """
+
+    resample_filter: Tensor
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        bias: bool = True,
+        activate: bool = True,
+        down: int = 1,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weight = empty(outputs, inputs, kernel, kernel)
+        self.bias = empty(outputs) if bias else None
+        self.register_buffer("resample_filter", make_filter())
+        self.activate, self.down = activate, down
+        self.bias_gain = gain * (LRELU_GAIN if activate else 1.0)
+        self.weight_gain = self.bias_gain / math.sqrt(inputs * kernel * kernel)
+
+    def reset(self, rng: torch.Generator) -> None:
+        """Normal weight, zero bias."""
+        self.weight.normal_(generator=rng)
+        if self.bias is not None:
+            self.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, I, H, W] -> [N, O, H / down, W / down], in x's dtype."""
+        kernel = self.weight.shape[2]
+        weight = self.weight * self.weight_gain
+        weight = weight.to(x.dtype, memory_format=torch.channels_last)
+        bias = None if self.bias is None else (self.bias * self.bias_gain).to(x.dtype)
+        if self.down == 1:
+            y = F.conv2d(x, weight, bias, padding=kernel // 2)
+        elif kernel == 1:
+            y = F.conv2d(resample(x, self.resample_filter, _BEFORE_1X1), weight, bias)
+        else:
+            y = F.conv2d(resample(x, self.resample_filter, _BEFORE_3X3), weight, bias, stride=2)
+        return lrelu(y) if self.activate else y
+
+
+def unit_second_moment(x: Tensor) -> Tensor:
+    """x [N, D] scaled so that each row has mean square 1."""
+    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()

@@ -1,0 +1,191 @@
+"""The bundle of networks, and how it lies on disk: one safetensors file each and config.json."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from limbeck import fsio
+from limbeck.config import NetConfig
+from limbeck.errors import DataError, UsageError
+from limbeck.nets.discriminator import Discriminator
+from limbeck.nets.encoder import Encoder
+from limbeck.nets.generator import Generator
+from limbeck.nets.trunk import Trunk
+
+FORMAT_VERSION = 1
+NAMES = ("G", "D", "E", "G_ema", "E_ema")
+
+
+class Networks(nn.Module):
+    """G, D, E and the averages G_ema, E_ema; E and E_ema are None without an encoder.
+
+    Parameters are float32; `set_compute_dtype` decides in which dtype pictures are convolved.
+    Averages need no gradient.
+
+    Args:
+        config: shapes.
+        seed: source of the first parameters.
+        encoder: whether there is one.
+    """
+
+    def __init__(self, config: NetConfig, seed: int = 0, encoder: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.G, self.D = Generator(config, seed), Discriminator(config, seed)
+        self.G_ema = Generator(config, seed)
+        self.E = Encoder(config, seed) if encoder else None
+        self.E_ema = Encoder(config, seed) if encoder else None
+        for average in (self.G_ema, self.E_ema):
+            if average is not None:
+                average.eval().requires_grad_(False)
+
+    @classmethod
+    def create(cls, net: NetConfig, seed: int, encoder: bool = True) -> "Networks":
+        """New networks; the averages equal G and E."""
+        return cls(net, seed, encoder)
+
+    def members(self) -> dict[str, nn.Module]:
+        """The networks present, by name."""
+        return {name: module for name, module in self.named_children() if name in NAMES}
+
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """Convolve in `dtype` (float32 or bfloat16; `limbeck.kit.device.compute_dtype`).
+
+        Mapping, styles, minibatch-std, the last layer of D and E and the sum of RGB pictures
+        stay float32, and so do parameters (ENGINE, point 5).
+        """
+        for module in self.members().values():
+            if isinstance(module, Generator):
+                module.synthesis.compute_dtype = dtype
+            elif isinstance(module, Trunk):
+                module.compute_dtype = dtype
+
+    def save(
+        self,
+        folder: Path,
+        dtype: torch.dtype = torch.float32,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        """Write NAME.safetensors each and config.json into `folder`, all or nothing.
+
+        Args:
+            folder: replaced when it exists.
+            dtype: of the tensors on disk; float32 comes back bitwise.
+            names: members to write; None = all present.
+
+        Raises:
+            UsageError: an absent member was asked for.
+            DataError: the folder cannot be written.
+        """
+        members = self.members()
+        chosen = list(members) if names is None else list(names)
+        _known(chosen, members, "these networks")
+        with fsio.atomic_dir(folder) as temporary:
+            for name in chosen:
+                state = members[name].state_dict()
+                tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in state.items()}
+                save_file(tensors, temporary / f"{name}.safetensors")
+            about = {
+                "format_version": FORMAT_VERSION,
+                "net": self.config.model_dump(mode="json"),
+                "names": chosen,
+                "dtype": str(dtype).removeprefix("torch."),
+            }
+            fsio.write_json(temporary / "config.json", about)
+
+
+def _known(names: Sequence[str], there: Sequence[str] | dict[str, nn.Module], who: str) -> None:
+    absent = [name for name in names if name not in there]
+    if absent:
+        raise UsageError(
+            f"{who} have no {', '.join(absent)}", f"choose among {', '.join(there) or 'none'}"
+        )
+
+
+def load_networks(
+    folder: Path, names: Sequence[str] | None = None, expect: NetConfig | None = None
+) -> Networks:
+    """Read what `Networks.save` wrote, on the CPU in float32.
+
+    Args:
+        folder: holds config.json and the files it names.
+        names: members to read; None = all that were saved. Members that are not read do not exist
+            as attributes (E and E_ema are None).
+        expect: refuse networks of another configuration.
+
+    Raises:
+        DataError: a file is missing, damaged or does not fit config.json; or the configuration
+            differs from `expect` (the message lists the differing fields).
+        UsageError: a member was asked for that was not saved.
+    """
+    folder = Path(folder)
+    config, saved = _read_about(folder)
+    if expect is not None:
+        _same_config(folder, config, expect)
+    chosen = saved if names is None else list(names)
+    _known(chosen, saved, f"networks in {folder}")
+    with torch.device("meta"):
+        networks = Networks(config, encoder=True)
+    for name in NAMES:
+        if name in chosen:
+            _fill(getattr(networks, name), folder / f"{name}.safetensors")
+        elif name in ("E", "E_ema"):
+            setattr(networks, name, None)
+        else:
+            delattr(networks, name)
+    return networks
+
+
+def _read_about(folder: Path) -> tuple[NetConfig, list[str]]:
+    path = folder / "config.json"
+    about = fsio.read_json(path)
+    version = about.get("format_version") if isinstance(about, dict) else None
+    if version != FORMAT_VERSION:
+        raise DataError(
+            f"{path}: format_version is {version!r}, this limbeck reads {FORMAT_VERSION}",
+            "use the limbeck that wrote it, or save the networks again",
+        )
+    try:
+        return NetConfig.model_validate(about["net"]), [str(name) for name in about["names"]]
+    except (KeyError, ValidationError) as error:
+        raise DataError(f"{path}: {error}", "copy the folder again from its source") from None
+
+
+def _same_config(folder: Path, found: NetConfig, wanted: NetConfig) -> None:
+    a, b = found.model_dump(), wanted.model_dump()
+    differing = [f"{key}: {a[key]!r} there, {b[key]!r} wanted" for key in a if a[key] != b[key]]
+    if differing:
+        raise DataError(
+            f"networks in {folder} have another configuration: {'; '.join(differing)}",
+            "use the configuration they were trained with",
+        )
+
+
+def _fill(module: nn.Module, path: Path) -> None:
+    """Give a module on the meta device the tensors of one file, every one of them or none."""
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist", "copy the folder again") from None
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path} is damaged: {error}", "copy the folder again") from error
+    wanted = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    wrong = [f"{key} is missing" for key in wanted if key not in tensors]
+    wrong += [f"{key} is not part of it" for key in tensors if key not in wanted]
+    wrong += [
+        f"{key} is {list(tensors[key].shape)} instead of {list(shape)}"
+        for key, shape in wanted.items()
+        if key in tensors and tuple(tensors[key].shape) != shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+        raise DataError(
+            f"{path} does not fit config.json: {'; '.join(wrong[:8])}{more}",
+            "the two files belong to different networks; copy the folder again",
+        )
+    module.load_state_dict({k: v.float() for k, v in tensors.items()}, assign=True)

@@ -1,0 +1,177 @@
+"""The synthesis network ws -> picture (StyleGAN2, sections 2.2 and 4: `skip` or `orig`)."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from limbeck.config import NetConfig
+from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty
+from limbeck.ops import lrelu, make_filter, modulated_1x1, modulated_conv2d, upsample2
+
+Noise = Literal["const", "random", "none"]
+
+
+class StyledConv(Layer):
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU; to twice the size when up is 2."""
+
+    noise_const: Tensor
+    resample_filter: Tensor
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, size: int, up: int) -> None:
+        super().__init__()
+        self.affine = FullyConnected(w_dim, inputs, bias_init=1.0)
+        self.weight = empty(outputs, inputs, 3, 3)
+        self.noise_strength = empty()
+        self.bias = empty(outputs)
+        self.register_buffer("resample_filter", make_filter())
+        self.register_buffer("noise_const", torch.zeros(size, size))
+        self.up = up
+
+    def reset(self, rng: torch.Generator) -> None:
+        """Normal weight and constant noise, zero noise strength and bias."""
+        self.weight.normal_(generator=rng)
+        self.noise_const.normal_(generator=rng)
+        self.noise_strength.zero_()
+        self.bias.zero_()
+
+    def _offset(self, count: int, noise: Noise, rng: torch.Generator | None) -> Tensor:
+        """bias + noise, float32, broadcasting to [N, O, H, W]; the activation's gain included."""
+        offset = (self.bias * LRELU_GAIN)[None, :, None, None]
+        if noise == "none":
+            return offset
+        if noise == "const":
+            pattern = self.noise_const[None, None]
+        else:
+            size = self.noise_const.shape[0]
+            where = self.bias.device if rng is None else rng.device
+            pattern = torch.randn(count, 1, size, size, generator=rng, device=where)
+            pattern = pattern.to(self.bias.device)
+        return offset + pattern * (self.noise_strength * LRELU_GAIN)
+
+    def forward(self, x: Tensor, w: Tensor, noise: Noise, rng: torch.Generator | None) -> Tensor:
+        """[N, I, H, W] in the compute dtype, w [N, w_dim] float32 -> [N, O, H up, W up]."""
+        offset = self._offset(len(x), noise, rng).to(x.dtype, memory_format=torch.channels_last)
+        y = modulated_conv2d(
+            x, self.weight, self.affine(w), up=self.up, f=self.resample_filter, gain=LRELU_GAIN,
+            bias=offset,
+        )  # fmt: skip
+        return lrelu(y)
+
+
+class ToRGB(Layer):
+    """Modulated 1x1 convolution to three channels, without demodulation."""
+
+    def __init__(self, inputs: int, w_dim: int) -> None:
+        super().__init__()
+        self.affine = FullyConnected(w_dim, inputs, bias_init=1.0)
+        self.weight = empty(3, inputs, 1, 1)
+        self.bias = empty(3)
+        self.weight_gain = 1 / math.sqrt(inputs)
+
+    def reset(self, rng: torch.Generator) -> None:
+        """Normal weight, zero bias."""
+        self.weight.normal_(generator=rng)
+        self.bias.zero_()
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """[N, I, H, W], w [N, w_dim] -> float32 [N, 3, H, W]."""
+        y = modulated_1x1(x, self.weight, self.affine(w) * self.weight_gain)
+        return y.float() + self.bias[None, :, None, None]
+
+
+class Block(Layer):
+    """One resolution of the synthesis: `conv0` (up), `conv1`, `torgb`; `const` at 4 px."""
+
+    resample_filter: Tensor
+
+    def __init__(self, net: NetConfig, size: int) -> None:
+        super().__init__()
+        outputs = net.channels(size)
+        self.first = size == 4
+        self.register_buffer("resample_filter", make_filter())
+        if self.first:
+            self.const = empty(outputs, 4, 4)
+        else:
+            self.conv0 = StyledConv(net.channels(size // 2), outputs, net.w_dim, size, up=2)
+        self.conv1 = StyledConv(outputs, outputs, net.w_dim, size, up=1)
+        rgb = net.g_architecture == "skip" or size == net.size
+        self.torgb = ToRGB(outputs, net.w_dim) if rgb else None
+        self.num_convs = 1 if self.first else 2
+
+    def reset(self, rng: torch.Generator) -> None:
+        """Normal `const`."""
+        if self.first:
+            self.const.normal_(generator=rng)
+
+    def begin(self, count: int, dtype: torch.dtype) -> Tensor:
+        """The learned constant as [count, C, 4, 4]."""
+        x = self.const.to(dtype).unsqueeze(0).expand(count, -1, -1, -1)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def forward(
+        self,
+        x: Tensor,
+        picture: Tensor | None,
+        ws: tuple[Tensor, ...],
+        noise: Noise,
+        rng: torch.Generator | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features and picture so far, and this block's w's (convolutions, then RGB) -> both."""
+        if not self.first:
+            x = self.conv0(x, ws[0], noise, rng)
+        x = self.conv1(x, ws[self.num_convs - 1], noise, rng)
+        if picture is not None:
+            picture = upsample2(picture, self.resample_filter)
+        if self.torgb is not None:
+            rgb: Tensor = self.torgb(x, ws[self.num_convs])
+            picture = rgb if picture is None else picture + rgb
+        return x, picture
+
+
+class Synthesis(nn.Module):
+    """ws [N, num_ws, w_dim] -> picture; blocks `b4`, `b8`, ... `b{size}`.
+
+    `compute_dtype`: dtype of convolutions; styles and the sum of RGB pictures stay float32.
+    """
+
+    def __init__(self, net: NetConfig) -> None:
+        super().__init__()
+        self.compute_dtype = torch.float32
+        self.sizes = [2**i for i in range(2, net.size.bit_length())]
+        self.num_ws = 2 * len(self.sizes)
+        for size in self.sizes:
+            self.add_module(f"b{size}", Block(net, size))
+
+    def block(self, size: int) -> Block:
+        """The block that makes [size, size] features."""
+        block = self.get_submodule(f"b{size}")
+        assert isinstance(block, Block)
+        return block
+
+    def forward(
+        self, ws: Tensor, noise: Noise = "const", generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Pictures, float32 [N, 3, S, S], about [-1, 1].
+
+        Args:
+            ws: float32 [N, num_ws, w_dim]; a block's RGB shares its w with the next convolution.
+            noise: "const" (the stored pattern), "random" or "none".
+            generator: source of random noise; required when `noise` is "random".
+
+        Raises:
+            ValueError: random noise without a generator.
+        """
+        if noise == "random" and generator is None:
+            raise ValueError("noise='random' needs a torch.Generator")
+        each = ws.float().unbind(1)
+        x = self.block(4).begin(len(ws), self.compute_dtype)
+        picture: Tensor | None = None
+        at = 0
+        for size in self.sizes:
+            block = self.block(size)
+            x, picture = block(x, picture, each[at : at + block.num_convs + 1], noise, generator)
+            at += block.num_convs
+        assert picture is not None, "the last block has a picture"
+        return picture

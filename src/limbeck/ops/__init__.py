@@ -1,0 +1,37 @@
+"""Tensor operations without project nouns; each fast form has a plain reference beside it."""
+
+from limbeck.ops.act import GAINS as GAINS
+from limbeck.ops.act import bias_act as bias_act
+from limbeck.ops.act import lrelu as lrelu
+from limbeck.ops.fir import Plan as Plan
+from limbeck.ops.fir import downsample2 as downsample2
+from limbeck.ops.fir import filter2 as filter2
+from limbeck.ops.fir import make_filter as make_filter
+from limbeck.ops.fir import resample as resample
+from limbeck.ops.fir import upfirdn as upfirdn
+from limbeck.ops.fir import upfirdn_reference as upfirdn_reference
+from limbeck.ops.fir import upsample2 as upsample2
+from limbeck.ops.modconv import demodulation as demodulation
+from limbeck.ops.modconv import modulated_1x1 as modulated_1x1
+from limbeck.ops.modconv import modulated_conv2d as modulated_conv2d
+from limbeck.ops.modconv import modulated_conv2d_reference as modulated_conv2d_reference
+from limbeck.ops.modconv import up_conv as up_conv
+
+__all__ = [
+    "GAINS",
+    "Plan",
+    "bias_act",
+    "demodulation",
+    "downsample2",
+    "filter2",
+    "lrelu",
+    "make_filter",
+    "modulated_1x1",
+    "modulated_conv2d",
+    "modulated_conv2d_reference",
+    "resample",
+    "up_conv",
+    "upfirdn",
+    "upfirdn_reference",
+    "upsample2",
+]

@@ -1,0 +1,110 @@
+"""Convolution whose weight each picture scales: StyleGAN2, section 2.2, equations 1 to 3.
+
+Scaling the weight's input channels by s is scaling the picture's channels by s; the norm that
+demodulates is exact without the per-picture weight [N, O, I, k, k] (METHOD 4). The plain form
+that does build that weight stands beside it and the tests compare the two.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from limbeck.ops.fir import Plan, resample
+
+EPSILON = 1e-8
+_UP_PLAN = Plan(1, 1, (1, 1, 1, 1), False, 4.0)
+
+
+def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
+    """Equation 3 in closed form: d = rsqrt(s^2 (sum_kk w^2)^T + eps).
+
+    Args:
+        weight: [O, I, k, k].
+        styles: [N, I].
+
+    Returns:
+        [N, O].
+    """
+    return (styles.square() @ weight.square().sum((2, 3)).t() + EPSILON).rsqrt()
+
+
+def up_conv(x: Tensor, weight: Tensor, f: Tensor) -> Tensor:
+    """Zeros between pixels, weight [O, I, 3, 3], low-pass: [N, I, H, W] -> [N, O, 2H, 2W]."""
+    return resample(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), f, _UP_PLAN)
+
+
+def modulated_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    demodulate: bool = True,
+    up: int = 1,
+    f: Tensor | None = None,
+    gain: float = 1.0,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """Modulated convolution with same padding, or to twice the size.
+
+    Args:
+        x: [N, I, H, W] in the compute dtype.
+        weight: [O, I, k, k] float32, k odd (3 when up is 2).
+        styles: [N, I] float32.
+        demodulate: bring each output map to unit variance for unit-variance input.
+        up: 1 or 2.
+        f: resampling filter, needed when up is 2.
+        gain: multiplies the convolution, but not `bias`.
+        bias: broadcasts to the result, compute dtype; added at the end.
+
+    Returns:
+        [N, O, H up, W up], x's dtype.
+    """
+    w = weight.to(x.dtype, memory_format=torch.channels_last)
+    x = x * styles.to(x.dtype)[:, :, None, None]
+    if up == 2:
+        if f is None:
+            raise ValueError("up=2 needs the resampling filter f")
+        y = up_conv(x, w, f)
+    else:
+        y = F.conv2d(x, w, padding=weight.shape[2] // 2)
+    if demodulate:
+        d = (demodulation(weight, styles) * gain).to(x.dtype)[:, :, None, None]
+        return y * d if bias is None else torch.addcmul(bias, y, d)
+    y = y * gain if gain != 1 else y
+    return y if bias is None else y + bias
+
+
+def modulated_1x1(x: Tensor, weight: Tensor, styles: Tensor) -> Tensor:
+    """Modulated 1x1 convolution without demodulation, as one small matrix for each picture.
+
+    For few output maps (RGB) the per-picture weight [N, O, I] is smaller than the picture.
+
+    Args:
+        x: [N, I, H, W]; weight: [O, I, 1, 1]; styles: [N, I].
+
+    Returns:
+        [N, O, H, W], x's dtype, channels_last.
+    """
+    n, _, height, width = x.shape
+    w = (styles[:, :, None] * weight[:, :, 0, 0].t()).to(x.dtype)
+    y = torch.bmm(x.permute(0, 2, 3, 1).reshape(n, height * width, -1), w)
+    return y.reshape(n, height, width, -1).permute(0, 3, 1, 2)
+
+
+def modulated_conv2d_reference(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    demodulate: bool = True,
+    up: int = 1,
+    f: Tensor | None = None,
+) -> Tensor:
+    """The same with the weight of each picture built and used by itself; slow, for tests."""
+    w = weight[None] * styles[:, None, :, None, None]
+    if demodulate:
+        w = w * (w.square().sum((2, 3, 4), keepdim=True) + EPSILON).rsqrt()
+    if up == 2 and f is not None:
+        return torch.cat([up_conv(a[None], b, f) for a, b in zip(x, w, strict=True)])
+    pad = weight.shape[2] // 2
+    return torch.cat([F.conv2d(a[None], b, padding=pad) for a, b in zip(x, w, strict=True)])
