@@ -1,0 +1,45 @@
+"""Latents of a generator: drawing them, truncating them towards many centres, painting seeds."""
+
+from limbeck.latents.centres import ModeCentres as ModeCentres
+from limbeck.latents.centres import tensors_digest as tensors_digest
+from limbeck.latents.drawing import SPACE_SIZE as SPACE_SIZE
+from limbeck.latents.drawing import Embeds as Embeds
+from limbeck.latents.drawing import HoldsGenerator as HoldsGenerator
+from limbeck.latents.drawing import MapsLatents as MapsLatents
+from limbeck.latents.drawing import Noise as Noise
+from limbeck.latents.drawing import Paints as Paints
+from limbeck.latents.drawing import Sample as Sample
+from limbeck.latents.drawing import draw_w as draw_w
+from limbeck.latents.drawing import embed_w as embed_w
+from limbeck.latents.drawing import paint_seeds as paint_seeds
+from limbeck.latents.drawing import seeds_to_z as seeds_to_z
+from limbeck.latents.truncation import Target as Target
+from limbeck.latents.truncation import nearest_embedding as nearest_embedding
+from limbeck.latents.truncation import nearest_l2 as nearest_l2
+from limbeck.latents.truncation import needs_pictures as needs_pictures
+from limbeck.latents.truncation import soft_target as soft_target
+from limbeck.latents.truncation import target_for as target_for
+from limbeck.latents.truncation import truncate as truncate
+
+__all__ = [
+    "SPACE_SIZE",
+    "Embeds",
+    "HoldsGenerator",
+    "MapsLatents",
+    "ModeCentres",
+    "Noise",
+    "Paints",
+    "Sample",
+    "Target",
+    "draw_w",
+    "embed_w",
+    "nearest_embedding",
+    "nearest_l2",
+    "needs_pictures",
+    "paint_seeds",
+    "seeds_to_z",
+    "soft_target",
+    "target_for",
+    "tensors_digest",
+    "truncate",
+]

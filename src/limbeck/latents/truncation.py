@@ -1,0 +1,130 @@
+"""Truncation as pure functions: w' = t + psi (w - t), and the choice of the target t.
+
+The paper's idea (METHOD 2, step 8): t is not the one global mean but the perceptually nearest
+cluster centre. Variants as named in METHOD 5.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from limbeck.config import Truncation
+from limbeck.errors import UsageError
+from limbeck.latents.centres import ModeCentres, squared_distances
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where truncation pulls: `w` float [N, w_dim] or [w_dim]; `modes` int64 [N], or None."""
+
+    w: Tensor
+    modes: Tensor | None = None
+
+
+def truncate(w: Tensor, psi: float, target: Tensor) -> Tensor:
+    """w' = t + psi (w - t), exactly w at psi 1 and exactly t at psi 0 (METHOD 2, step 8).
+
+    Args:
+        w: float [N, w_dim].
+        psi: 0 to 1.
+        target: float [N, w_dim] or [w_dim].
+    """
+    return torch.lerp(target.expand_as(w), w, psi)
+
+
+def nearest_l2(w: Tensor, centres: Tensor) -> Tensor:
+    """Float [N, w_dim], [K, w_dim] -> int64 [N], the centre nearest in W."""
+    return squared_distances(w, centres).argmin(1)
+
+
+def nearest_embedding(embeddings: Tensor, centre_embeddings: Tensor) -> Tensor:
+    """LPIPS embeddings [N, D], [K, D] -> int64 [N], the perceptually nearest centre.
+
+    LPIPS is a squared distance of embeddings, so this is one matrix product (METHOD 4).
+    """
+    return squared_distances(embeddings, centre_embeddings).argmin(1)
+
+
+def soft_target(
+    embeddings: Tensor, centre_embeddings: Tensor, centres: Tensor, tau: float
+) -> Tensor:
+    """Mean of centres weighted by softmax(-LPIPS / tau): float [N, w_dim]; hard at tau = 0.
+
+    Args:
+        embeddings: float [N, D] of the pictures.
+        centre_embeddings: float [K, D].
+        centres: float [K, w_dim].
+        tau: softness in LPIPS units, >= 0.
+    """
+    distances = squared_distances(embeddings, centre_embeddings)
+    if tau <= 0:
+        return centres[distances.argmin(1)]
+    return torch.softmax(-distances / tau, dim=1) @ centres
+
+
+def needs_pictures(truncation: Truncation) -> bool:
+    """Whether the target depends on what G(w) looks like (and so needs an embedder)."""
+    return truncation in ("multimodal-lpips", "multimodal-soft")
+
+
+def target_for(
+    truncation: Truncation,
+    w: Tensor,
+    *,
+    w_avg: Tensor,
+    modes: ModeCentres | None = None,
+    embeddings: Tensor | None = None,
+    mode_index: int | None = None,
+    tau: float | None = None,
+) -> Target:
+    """The target of each w, by method; `none` is w itself.
+
+    Args:
+        truncation: `none`, `global` (w_avg), `index` (centre `mode_index`), `multimodal-l2` (centre
+            nearest in W), `multimodal-lpips` (centre whose picture is nearest; the paper's),
+            `multimodal-soft` (centres weighted by softmax(-LPIPS / tau)).
+        w: float [N, w_dim].
+        w_avg: float [w_dim].
+        modes: needed by all but `none` and `global`.
+        embeddings: float [N, D], LPIPS of G(w) at 64 px; needed where `needs_pictures`.
+        mode_index: for `index`.
+        tau: softness; default `modes.tau()`.
+
+    Raises:
+        UsageError: an unknown method, or something it needs is missing or out of range.
+    """
+    if truncation == "none":
+        return Target(w)
+    if truncation == "global":
+        return Target(w_avg)
+    if truncation not in ("index", "multimodal-l2", "multimodal-lpips", "multimodal-soft"):
+        raise UsageError(f"no truncation {truncation!r}", "see `limbeck sample --help`")
+    if modes is None:
+        raise UsageError(
+            f"truncation {truncation!r} needs modes", "run `limbeck modes`, or use 'global'"
+        )
+    if modes.centres.shape[1] != w.shape[1]:
+        raise UsageError(
+            f"the modes' centres have {modes.centres.shape[1]} numbers, the generator's w "
+            f"{w.shape[1]}",
+            "give the modes of this generator",
+        )
+    centres = modes.centres
+    if truncation == "index":
+        if mode_index is None or not 0 <= mode_index < len(modes):
+            raise UsageError(
+                f"truncation 'index' at mode {mode_index}",
+                f"give a mode from 0 to {len(modes) - 1}",
+            )
+        chosen = torch.full((len(w),), mode_index, device=w.device)
+    elif truncation == "multimodal-l2":
+        chosen = nearest_l2(w, centres)
+    elif embeddings is None:
+        raise UsageError(f"truncation {truncation!r} needs the pictures' LPIPS embeddings")
+    else:
+        chosen = nearest_embedding(embeddings, modes.embeddings)
+        if truncation == "multimodal-soft":
+            softness = modes.tau() if tau is None else tau
+            return Target(soft_target(embeddings, modes.embeddings, centres, softness), chosen)
+    return Target(centres[chosen], chosen)

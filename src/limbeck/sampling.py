@@ -1,0 +1,152 @@
+"""Seeds in, pictures out: one seed, one picture."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from limbeck import fsio, logs, rundir
+from limbeck.config import Truncation
+from limbeck.errors import UsageError
+from limbeck.kit.images import grid, resize_area, save_png
+from limbeck.latents import (
+    HoldsGenerator,
+    ModeCentres,
+    Noise,
+    Sample,
+    needs_pictures,
+    paint_seeds,
+    tensors_digest,
+)
+from limbeck.percept import LPIPS
+
+_RANGE = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?")
+_MOST_SEEDS = 1_000_000
+_GRID_COLUMNS, _GRID_SIDE, _GRID_MOST = 8, 256, 256
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`"0-7,42"` -> [0, 1, ..., 7, 42]; both ends of a range count, order and repeats are kept.
+
+    Raises:
+        UsageError: another form, a range that runs backwards, or more than a million seeds.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if match is None:
+            raise UsageError(f"seeds {text!r}: {part!r} is no seed or range", "write e.g. 0-7,42")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise UsageError(f"seeds {text!r}: {part!r} runs backwards", f"write {last}-{first}")
+        if len(seeds) + last - first >= _MOST_SEEDS:
+            raise UsageError(f"seeds {text!r}: more than {_MOST_SEEDS:,} seeds", "draw in parts")
+        seeds += range(first, last + 1)
+    return seeds
+
+
+def sample(
+    networks: HoldsGenerator,
+    seeds: Sequence[int],
+    *,
+    psi: float = 0.7,
+    truncation: Truncation = "multimodal-lpips",
+    modes: ModeCentres | None = None,
+    mode_index: int | None = None,
+    batch: int = 16,
+    noise: Noise = "const",
+    labels: Sequence[int] | None = None,
+) -> Iterator[Sample]:
+    """Pictures of the averaged generator, one a seed, in the seeds' order.
+
+    Args:
+        networks: `Networks`, or a `Pipeline`.
+        seeds: not negative.
+        psi: 0 = the target itself, 1 = not truncated.
+        truncation: see `latents.target_for`; multi-modal ones need `modes`.
+        modes: centres of this generator's latents.
+        mode_index: the centre for `index`.
+        batch: pictures at once; changes a picture by at most 1/255.
+        noise: `const` (the stored maps), `random` (drawn per seed), `none`.
+        labels: class of each seed; default seed mod classes where the generator has classes.
+
+    Yields:
+        Sample(seed, image uint8 [3, S, S] on the CPU, mode).
+
+    Raises:
+        UsageError: something that the truncation needs is missing, or a value out of range.
+    """
+    embedder = None
+    if needs_pictures(truncation) and modes is not None:
+        embedder = LPIPS.load("alex").to(networks.G_ema.mapping.w_avg.device)
+    return paint_seeds(
+        networks, seeds, psi=psi, truncation=truncation, modes=modes, embedder=embedder,
+        mode_index=mode_index, batch=batch, noise=noise, labels=labels,
+    )  # fmt: skip
+
+
+def write_samples(
+    networks: HoldsGenerator,
+    out: Path,
+    seeds: Sequence[int],
+    *,
+    psi: float = 0.7,
+    truncation: Truncation = "multimodal-lpips",
+    modes: ModeCentres | None = None,
+    mode_index: int | None = None,
+    batch: int = 16,
+    noise: Noise = "const",
+    labels: Sequence[int] | None = None,
+) -> list[Path]:
+    """`sample` onto disk: seed000042.png each, grid.png (the first 256), samples.json, done.json.
+
+    The same call again does nothing while all its files are there; other seeds add to the folder.
+
+    Returns:
+        The pictures' paths in the order of `seeds`.
+
+    Raises:
+        UsageError: as `sample`; no seeds.
+        DataError: the folder cannot be written.
+    """
+    if not seeds:
+        raise UsageError("no seeds to draw", "give e.g. --seeds 0-15")
+    out, started = Path(out), time.perf_counter()
+    paths = [out / f"seed{seed:06d}.png" for seed in seeds]
+    inputs = {
+        "generator": _digest(networks), "modes": modes.digest() if modes else "",
+    }  # fmt: skip
+    settings = {
+        "seeds": list(seeds), "psi": psi, "truncation": truncation, "mode_index": mode_index,
+        "noise": noise, "labels": None if labels is None else list(labels),
+    }  # fmt: skip
+    files = [*paths, out / "grid.png", out / "samples.json"]
+    if rundir.is_current(out, inputs, settings) and all(file.exists() for file in files):
+        return paths
+    (out / "done.json").unlink(missing_ok=True)
+    drawn = sample(
+        networks, seeds, psi=psi, truncation=truncation, modes=modes, mode_index=mode_index,
+        batch=batch, noise=noise, labels=labels,
+    )  # fmt: skip
+    rows: list[dict[str, object]] = []
+    shown: list[torch.Tensor] = []
+    for one, path in zip(logs.track(drawn, "samples", len(seeds)), paths, strict=True):
+        save_png(one.image, path)
+        rows.append({"seed": one.seed, "file": path.name, "mode": one.mode})
+        if len(shown) < _GRID_MOST:
+            shown.append(resize_area(one.image[None], min(one.image.shape[-1], _GRID_SIDE))[0])
+    save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), out / "grid.png")
+    fsio.write_json(out / "samples.json", {"psi": psi, "truncation": truncation, "samples": rows})
+    rundir.finish(
+        out, "samples", inputs=inputs, config=settings, started=started,
+        summary={"pictures": len(seeds), "psi": psi, "truncation": truncation},
+    )  # fmt: skip
+    return paths
+
+
+def _digest(networks: HoldsGenerator) -> str:
+    generator = networks.G_ema
+    assert isinstance(generator, torch.nn.Module)
+    return tensors_digest(generator.state_dict())
