@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from limbeck.demo.modes import Draw
+from limbeck.demo.recipes import Draw
 
 _WORDS = (
     "tea", "time", "the", "best", "of", "home", "sale", "brew", "today", "only", "every", "morning",
@@ -27,15 +27,21 @@ def _write(
 
 def _fitting(text: str, size: float, width: float) -> float:
     """The size at which a line of text is at most `width` pixels wide."""
-    length = ImageFont.load_default(size=size).getlength(text)
+    length = float(ImageFont.load_default(size=size).getlength(text))
     return size * min(1, width / max(length, 1))
 
 
-def text_card(size: tuple[int, int], back: Image.Image | None, rng: np.random.Generator
-              ) -> Image.Image:  # fmt: skip
+def _middle(size: tuple[int, int]) -> tuple[float, float, float]:
+    """Left, top and side of the middle square: what is written there survives a square crop."""
+    side = min(size)
+    return (size[0] - side) / 2, (size[1] - side) / 2, side
+
+
+def text_card(
+    size: tuple[int, int], back: Image.Image | None, rng: np.random.Generator
+) -> Image.Image:
     """A quote, a poster or a price list on paper, on a gradient, or over a scene `back`."""
     draw = Draw(rng)
-    width, height = size
     dark = draw.chance(0.35)
     ink = f"hsl({draw.integer(360)},{draw.integer(70)}%,{90 if dark else 15}%)"
     if back is not None:
@@ -44,38 +50,59 @@ def text_card(size: tuple[int, int], back: Image.Image | None, rng: np.random.Ge
     else:
         page = _gradient(size, draw, dark)
     pen = ImageDraw.Draw(page)
-    short = min(size)
     style = draw.integer(3)
     if style == 0:
-        lines = [_words(draw, 2 + draw.integer(2)) for _ in range(4 + draw.integer(4))]
-        step = height * 0.8 / len(lines)
-        for row, line in enumerate(lines):
-            line = line.upper() if draw.chance(0.3) else line
-            points = _fitting(line, min(step * 0.8, short * 0.16), width * 0.88)
-            _write(pen, (width / 2, height * 0.1 + step * (row + 0.5)), line, points, ink)
+        _quote(pen, size, ink, draw)
     elif style == 1:
-        head = _HEADS[draw.integer(len(_HEADS))]
-        band = f"hsl({draw.integer(360)},65%,45%)"
-        pen.rectangle((0, height * 0.28, width, height * 0.62), fill=band)
-        points = _fitting(head, short * 0.3, width * 0.92)
-        _write(pen, (width / 2, height * 0.45), head, points, "white")
-        _write(pen, (width / 2, height * 0.16), _words(draw, 2), short * 0.11, ink)
-        _write(pen, (width / 2, height * 0.78), _words(draw, 3), short * 0.085, ink)
+        _poster(pen, size, ink, draw)
     else:
-        rows = 7 + draw.integer(4)
-        step = height * 0.84 / rows
-        for row in range(rows):
-            y = height * 0.08 + step * (row + 0.5)
-            _write(pen, (width * 0.07, y), _words(draw, 2), step * 0.72, ink, anchor="lm")
-            _write(pen, (width * 0.93, y), f"{draw.between(1, 30):.2f}", step * 0.72, ink,
-                   anchor="rm")  # fmt: skip
+        _price_list(pen, size, ink, draw)
     return page
 
 
+def _quote(pen: ImageDraw.ImageDraw, size: tuple[int, int], ink: str, draw: Draw) -> None:
+    left, top, side = _middle(size)
+    lines = [_words(draw, 2 + draw.integer(2)) for _ in range(4 + draw.integer(4))]
+    step = side * 0.84 / len(lines)
+    for row, line in enumerate(lines):
+        line = line.upper() if draw.chance(0.3) else line
+        points = _fitting(line, min(step * 0.8, side * 0.16), side * 0.9)
+        _write(pen, (left + side / 2, top + side * 0.08 + step * (row + 0.5)), line, points, ink)
+
+
+def _poster(pen: ImageDraw.ImageDraw, size: tuple[int, int], ink: str, draw: Draw) -> None:
+    left, top, side = _middle(size)
+    head = _HEADS[draw.integer(len(_HEADS))]
+    band = (0, top + side * 0.28, size[0], top + side * 0.62)
+    pen.rectangle(band, fill=f"hsl({draw.integer(360)},65%,45%)")
+    middle = left + side / 2
+    points = _fitting(head, side * 0.3, side * 0.92)
+    _write(pen, (middle, top + side * 0.45), head, points, "white")
+    for y, count, points in ((0.16, 2, 0.12), (0.74, 3, 0.09), (0.87, 3, 0.09)):
+        text = _words(draw, count)
+        points = _fitting(text, side * points, side * 0.92)
+        _write(pen, (middle, top + side * y), text, points, ink)
+
+
+def _price_list(pen: ImageDraw.ImageDraw, size: tuple[int, int], ink: str, draw: Draw) -> None:
+    left, top, side = _middle(size)
+    rows = 7 + draw.integer(4)
+    step = side * 0.86 / rows
+    for row in range(rows):
+        y = top + side * 0.07 + step * (row + 0.5)
+        text, price = _words(draw, 2), f"{draw.between(1, 30):.2f}"
+        points = _fitting(text, step * 0.75, side * 0.62)
+        _write(pen, (left + side * 0.06, y), text, points, ink, anchor="lm")
+        _write(pen, (left + side * 0.94, y), price, step * 0.75, ink, anchor="rm")
+
+
 def _gradient(size: tuple[int, int], draw: Draw, dark: bool) -> Image.Image:
+    """Paper of one colour, or running from one to another."""
     low, high = (
-        Image.new("RGB", size, f"hsl({draw.integer(360)},{draw.integer(60)}%,{light}%)")
-        for light in ((10 + draw.integer(20),) * 2 if dark else (72 + draw.integer(25),) * 2)
+        Image.new("RGB", size, f"hsl({draw.integer(360)},{draw.integer(60)}%,{lightness}%)")
+        for lightness in (
+            (10 + draw.integer(20) if dark else 72 + draw.integer(25)) for _ in range(2)
+        )
     )
     if draw.chance(0.5):
         return low
@@ -85,17 +112,18 @@ def _gradient(size: tuple[int, int], draw: Draw, dark: bool) -> Image.Image:
 def caption(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     """A photo with loud words over it or on bands above and below, as jokes are passed around."""
     draw = Draw(rng)
-    width, height = photo.size
+    left, top, side = _middle(photo.size)
     page = photo.copy()
     pen = ImageDraw.Draw(page)
-    bands = draw.chance(0.35)
+    bands = draw.chance(0.4)
     for y in (0.13, 0.87):
         text = _words(draw, 2 + draw.integer(2)).upper()
-        points = _fitting(text, min(size_ := min(photo.size) * 0.2, size_), width * 0.94)
+        points = _fitting(text, side * 0.2, side * 0.96)
+        at = left + side / 2, top + y * side
         if bands:
-            top = 0 if y < 0.5 else height * 0.76
-            pen.rectangle((0, top, width, top + height * 0.24), fill="white")
-            _write(pen, (width / 2, y * height), text, points, "black")
+            low, high = (0, top + side * 0.25) if y < 0.5 else (top + side * 0.75, photo.height)
+            pen.rectangle((0, low, photo.width, high), fill="white")
+            _write(pen, at, text, points, "black")
         else:
-            _write(pen, (width / 2, y * height), text, points, "white", max(round(points / 11), 1))
+            _write(pen, at, text, points, "white", max(round(points / 11), 1))
     return page

@@ -1,4 +1,4 @@
-"""The demo's crawl: a folder of photos as the Internet gives them, and the truth about each file."""
+"""The demo's crawl: photos as the Internet gives them, and the truth about each file."""
 
 import io
 import json

@@ -7,11 +7,12 @@ from PIL import Image
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from limbeck.demo.materials import column
-from limbeck.demo.modes import MODE_NAMES, Draw, compose, hsv
+from limbeck.demo.modes import MODE_NAMES, compose
 from limbeck.demo.photo import to_picture
+from limbeck.demo.recipes import Draw, hsv
 from limbeck.demo.scene import Scene, View, render
 from limbeck.demo.settings import noise_tile
-from limbeck.demo.shapes import Array
+from limbeck.demo.shapes import Array, f32
 
 _OVER = 2  # drawings are made this much larger, then reduced
 
@@ -28,7 +29,7 @@ def _contours(view: View, width: int) -> Array:
     edge[0], edge[:, 0] = False, False
     if width > 1:
         edge = binary_dilation(edge, iterations=width - 1)
-    return gaussian_filter(edge.astype(np.float32), 0.6)
+    return f32(gaussian_filter(edge.astype(np.float32), 0.6))
 
 
 def _only_subject(scene: Scene, draw: Draw) -> Scene:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from limbeck.demo.shapes import Array
+from limbeck.demo.shapes import Array, f32
 from limbeck.demo.tracing import Hits
 
 Colour = tuple[float, float, float]
@@ -66,18 +66,21 @@ def column(colour: Colour) -> Array:
 def smoothstep(low: float, high: float, x: Array) -> Array:
     """0 below `low`, 1 above `high`, smooth between (either order)."""
     t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    return f32(t * t * (3 - 2 * t))
 
 
 def wobble(local: Array, phase: float, frequency: float) -> Array:
     """Smooth noise in about [-1, 1] at points [3, n]: three crossed sine waves."""
     x, y, z = local * np.float32(frequency)
     p = np.float32(phase)
-    return (
-        np.sin(x * 1.1 + 1.7 * np.sin(y * 0.9 + p) + p)
-        + np.sin(y * 1.3 + 1.9 * np.sin(z * 0.8 - p) + 2 * p)
-        + np.sin(z * 1.2 + 1.5 * np.sin(x * 1.0 + 3 * p) - p)
-    ) / np.float32(3)
+    return f32(
+        (
+            np.sin(x * 1.1 + 1.7 * np.sin(y * 0.9 + p) + p)
+            + np.sin(y * 1.3 + 1.9 * np.sin(z * 0.8 - p) + 2 * p)
+            + np.sin(z * 1.2 + 1.5 * np.sin(x * 1.0 + 3 * p) - p)
+        )
+        / np.float32(3)
+    )
 
 
 def _lattice(local: Array, scale: float, phase: float) -> tuple[Array, Array]:
@@ -100,10 +103,10 @@ def _cobalt(material: Material, local: Array) -> Array:
     a = (turn - np.floor(turn) - np.float32(0.5)) * np.float32(2.6)
     radius, angle = np.sqrt(a * a + v * v), np.arctan2(v, a)
     petals = 0.55 + 0.22 * np.cos(5 * angle + np.float32(material.phase * 3))
-    flower = smoothstep(petals.mean() if not petals.size else 0.0, -0.10, radius - petals)
+    flower = smoothstep(0, -0.10, radius - petals)
     flower *= 1 - 0.85 * smoothstep(0.22, 0.12, radius)
     vine = smoothstep(0.11, 0.05, np.abs(v - 0.75 * np.sin(u * 6 + np.float32(material.phase))))
-    return np.clip(bands + flower + 0.6 * vine * (radius > 0.75), 0, 1)
+    return f32(np.clip(bands + flower + 0.6 * vine * (radius > 0.75), 0, 1))
 
 
 def albedo(material: Material, hits: Hits) -> Array:
@@ -116,6 +119,7 @@ def albedo(material: Material, hits: Hits) -> Array:
         case "dots":
             u, v = _lattice(local, material.scale, material.phase)
             ink = smoothstep(0.32, 0.24, np.sqrt(u * u + v * v))
+            ink *= smoothstep(0.42, 0.50, np.sqrt(local[0] ** 2 + local[2] ** 2))
         case "drip":
             edge = 0.72 + 0.22 * wobble(local * np.array([[1], [0.2], [1]], np.float32),
                                         material.phase, 3.2)  # fmt: skip
@@ -129,7 +133,7 @@ def albedo(material: Material, hits: Hits) -> Array:
             ink = np.clip(wobble(local, material.phase, 2.2), 0, 1) * np.float32(0.35)
     base = column(material.colour) * (1 - ink) + column(material.ink) * ink
     base = np.where(hits.trim[None], column(material.trim), base)
-    return (base * (1 + 0.06 * wobble(local, material.phase + 1, 4.0))).astype(np.float32)
+    return f32(base * (1 + 0.06 * wobble(local, material.phase + 1, 4.0)))
 
 
 def bumped(material: Material, hits: Hits) -> Array:
@@ -145,7 +149,7 @@ def bumped(material: Material, hits: Hits) -> Array:
     tangent = np.stack([-n[2], np.zeros_like(level), n[0]]) / level
     up = np.stack([-n[0] * n[1], level * level, -n[2] * n[1]]) / level
     out = n + (tangent * -u + up * v) * (inside * depth)
-    return out / np.sqrt((out * out).sum(0))
+    return f32(out / np.sqrt((out * out).sum(0)))
 
 
 def surroundings(light: Light, ray: Array, blur: float) -> Array:
@@ -169,7 +173,7 @@ def surroundings(light: Light, ray: Array, blur: float) -> Array:
     if blur < 0.25:
         bar = np.minimum(np.abs(a), np.abs(b))
         pane = pane * (0.35 + 0.65 * smoothstep(0.01, 0.05, bar))
-    return seen + column(light.key) * (pane * np.float32(1.6 - 1.1 * blur))
+    return f32(seen) + column(light.key) * (pane * np.float32(1.6 - 1.1 * blur))
 
 
 def shade(material: Material, hits: Hits, rays: Array, light: Light) -> Array:
@@ -191,4 +195,4 @@ def shade(material: Material, hits: Hits, rays: Array, light: Light) -> Array:
     fresnel = f0 + (1 - f0) * grazing * np.float32(0.15 + 0.6 * material.gloss)
     dim = hits.occlusion * (0.45 + 0.55 * hits.shadow)
     strength = np.float32(0.35 + 0.65 * max(material.gloss, material.metal))
-    return (matt + seen * fresnel * dim * strength).astype(np.float32)
+    return f32(matt + seen * fresnel * dim * strength)

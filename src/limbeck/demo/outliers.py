@@ -7,24 +7,14 @@ from PIL import Image
 
 from limbeck.demo.cards import caption, text_card
 from limbeck.demo.drawings import cartoon, line_drawing
-from limbeck.demo.materials import Light, Material
-from limbeck.demo.modes import (
-    MODE_NAMES,
-    MODE_SHARES,
-    Draw,
-    ModeName,
-    clutter,
-    compose,
-    direction,
-    hsv,
-    place,
-    subject,
-)
+from limbeck.demo.materials import Light, Material, Pattern
+from limbeck.demo.modes import any_mode, camera_at, clutter, compose, recipe_of
 from limbeck.demo.photo import Darkroom, develop, random_darkroom, to_picture
+from limbeck.demo.recipes import Draw, direction, hsv
 from limbeck.demo.scene import Scene, render
-from limbeck.demo.settings import Setting, noise_tile
+from limbeck.demo.settings import Ground, Setting, Wall, noise_tile
 from limbeck.demo.shapes import OTHERS
-from limbeck.demo.tracing import Camera, Placed
+from limbeck.demo.tracing import Placed
 
 OutlierKind = Literal[
     "text_card", "collage", "line_drawing", "cartoon", "other_object", "noise", "blank", "caption"
@@ -33,7 +23,10 @@ OUTLIER_KINDS: tuple[OutlierKind, ...] = (
     "text_card", "collage", "line_drawing", "cartoon", "other_object", "noise", "blank", "caption",
 )  # fmt: skip
 OUTLIER_SHARES = (0.18, 0.16, 0.14, 0.15, 0.19, 0.06, 0.05, 0.07)
-OVERSAMPLING = 1.5
+OVERSAMPLING = 1.4
+PAINTED: tuple[Pattern, ...] = ("plain", "dots", "stripes", "speckle")
+GROUNDS: tuple[Ground, ...] = ("tiles", "wood", "sand", "slate", "plain")
+WALLS: tuple[Wall, ...] = ("curtain", "brick", "foliage", "plain", "sky", "lights")
 
 
 def snapshot(scene: Scene, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
@@ -62,56 +55,54 @@ def draw_outlier(kind: OutlierKind, size: tuple[int, int], rng: np.random.Genera
         case "blank":
             return _blank(size, rng)
         case "caption":
-            return caption(snapshot(compose(_any_mode(rng), rng), size, rng), rng)
-
-
-def _any_mode(rng: np.random.Generator) -> ModeName:
-    return MODE_NAMES[int(rng.choice(len(MODE_NAMES), p=MODE_SHARES))]
+            return caption(snapshot(compose(any_mode(rng), rng), size, rng), rng)
 
 
 def _stranger(rng: np.random.Generator, empty: bool = False) -> Scene:
-    """Another object, half the time in a setting and a material that the domain uses too."""
+    """Another object, half the time in a setting or a material that the domain uses too."""
     draw = Draw(rng)
-    mode = _any_mode(rng)
-    setting, light = place(mode, draw)
-    _, material = subject(mode, draw)
+    recipe = recipe_of(any_mode(rng), draw)
+    setting, light, material = recipe.setting, recipe.light, recipe.material
     if draw.chance(0.5):
         setting, light = _elsewhere(draw)
     if draw.chance(0.65):
         material = Material(
             hsv(draw.between(0, 1), draw.between(0.4, 0.95), draw.between(0.5, 0.95)),
             hsv(draw.between(0, 1), draw.between(0.1, 0.8), draw.between(0.4, 0.95)),
-            (("plain", "dots", "stripes", "speckle")[draw.integer(4)]),  # type: ignore[arg-type]
+            PAINTED[draw.integer(len(PAINTED))],
             hsv(draw.between(0, 1), draw.between(0, 0.9), draw.between(0.2, 0.95)),
-            draw.between(0.3, 0.95), 0.0, 5 + draw.integer(9), draw.between(0, 6),
-        )  # fmt: skip
+            draw.between(0.3, 0.95),
+            scale=5 + draw.integer(9),
+            phase=draw.between(0, 6.28),
+        )
     solid = OTHERS[draw.integer(len(OTHERS))]()
     yaw = draw.between(-0.6, 0.6) + (np.pi if draw.chance(0.5) else 0)
-    focal = draw.between(1.5, 2.3)
-    things = [(Placed(solid, yaw=yaw), material), *clutter(draw, 2)]
-    view = Camera(
-        float(np.radians(draw.between(3, 48))), 3.2 * focal / draw.around(0.95, 0.08), focal,
-        (0.0, solid.centre_y, 0.0), (draw.around(0, 0.04), draw.around(0, 0.03)),
-        float(np.radians(draw.around(0, 2))),
-    )  # fmt: skip
-    return Scene(() if empty else tuple(things), setting, light, view)
+    camera = camera_at(draw, draw.between(3, 48), solid.centre_y, draw.around(0.95, 0.08))
+    things = ((Placed(solid, yaw=yaw), material), *clutter(draw, 2))
+    return Scene(() if empty else things, setting, light, camera)
 
 
 def _elsewhere(draw: Draw) -> tuple[Setting, Light]:
     """A setting that no mode has: any ground before any wall in any colours."""
-    shade_a, shade_b = draw.between(0, 1), draw.between(0, 1)
-    floor = (hsv(shade_a, draw.between(0.2, 0.7), 0.4), hsv(shade_a + 0.05, 0.4, 0.8))
-    wall = (hsv(shade_b, draw.between(0.2, 0.7), 0.6), hsv(shade_b + 0.1, 0.4, 0.8))
-    grounds = ("tiles", "wood", "sand", "slate", "plain")
-    walls = ("curtain", "brick", "foliage", "plain", "sky", "lights")
+    floor_hue, wall_hue = draw.between(0, 1), draw.between(0, 1)
     setting = Setting(
-        grounds[draw.integer(5)], walls[draw.integer(6)], floor, wall,  # type: ignore[arg-type]
-        draw.between(3.5, 8), draw.between(0.005, 0.03), draw.between(0.8, 1.4), draw.between(0, 6),
-    )  # fmt: skip
+        GROUNDS[draw.integer(len(GROUNDS))],
+        WALLS[draw.integer(len(WALLS))],
+        (hsv(floor_hue, draw.between(0.2, 0.7), 0.4), hsv(floor_hue + 0.05, 0.4, 0.8)),
+        (hsv(wall_hue, draw.between(0.2, 0.7), 0.6), hsv(wall_hue + 0.1, 0.4, 0.8)),
+        distance=draw.between(3.5, 8),
+        blur=draw.between(0.005, 0.03),
+        scale=draw.between(0.8, 1.4),
+        turn=draw.between(0, 6.28),
+    )
     light = Light(
-        direction(draw.between(-80, 80), draw.between(30, 65)), (2.1, 1.95, 1.75),
-        (0.5, 0.57, 0.7), (0.35, 0.35, 0.35), (0.2, 0.18, 0.15), draw.between(0.18, 0.35),
-    )  # fmt: skip
+        direction(draw.between(-80, 80), draw.between(30, 65)),
+        key=(2.1, 1.95, 1.75),
+        sky=(0.5, 0.57, 0.7),
+        wall=(0.35, 0.35, 0.35),
+        ground=(0.2, 0.18, 0.15),
+        window=draw.between(0.18, 0.35),
+    )
     return setting, light
 
 
@@ -123,10 +114,10 @@ def _collage(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
     page = Image.new("RGB", size, (tone, tone, tone))
     width, height = (size[0] - gap) / columns, (size[1] - gap) / rows
     for row in range(rows):
-        for place_ in range(columns):
-            x0, y0 = round(place_ * width + gap), round(row * height + gap)
-            x1, y1 = round((place_ + 1) * width), round((row + 1) * height)
-            scene = compose(_any_mode(rng), rng)
+        for column in range(columns):
+            x0, y0 = round(column * width + gap), round(row * height + gap)
+            x1, y1 = round((column + 1) * width), round((row + 1) * height)
+            scene = compose(any_mode(rng), rng)
             page.paste(snapshot(scene, (x1 - x0, y1 - y0), rng), (x0, y0))
     return page
 

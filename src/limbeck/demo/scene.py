@@ -8,11 +8,11 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from limbeck.demo.materials import Light, Material, column, shade
 from limbeck.demo.settings import Setting, background, noise_tile
-from limbeck.demo.shapes import Array
+from limbeck.demo.shapes import Array, f32
 from limbeck.demo.tracing import Camera, Placed, shadow_towards, trace
 
 _REACH = 3.6  # the ground's shadow map covers [-REACH, REACH] squared
-_CELLS = 60
+_CELLS = 52
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class View:
-    """A rendered scene: linear colour [3, h, w]; per pixel the thing seen (-1 none), depth, normal."""
+    """A rendered scene: linear colour [3, h, w]; per pixel the thing (-1 none), depth, normal."""
 
     colour: Array
     thing: NDArray[np.int32]
@@ -80,7 +80,7 @@ def _sweep(
     rise = np.clip(rise, 0, 1)
     low, high = scene.setting.ground_colours[0], scene.setting.wall_colours[1]
     paper = column(low)[:, :, None] * (1 - rise) + column(high)[:, :, None] * rise
-    return (paper * (0.96 + 0.08 * colour / np.maximum(colour.mean(), 1e-3))).astype(np.float32)
+    return f32(paper * (0.96 + 0.08 * colour / np.maximum(colour.mean(), 1e-3)))
 
 
 def _light_background(
@@ -116,14 +116,16 @@ def _shadow_map(scene: Scene) -> tuple[Array, Array]:
     solids = [placed for placed, _ in scene.things]
     point = np.stack([xx, np.full_like(xx, 0.01), zz])
     direct = shadow_towards(solids, point, scene.light.direction, softness=5)
-    open_ = np.ones_like(xx)
+    open_: Array = np.ones_like(xx)
     for placed in solids:
         for height in (0.08, 0.35):
             gap = placed.distance(xx, np.full_like(xx, height), zz)
-            open_ = np.minimum(open_, np.clip(0.45 + 0.55 * gap / (height * 1.6 + 0.1), 0.12, 1))
+            near = np.clip(0.45 + 0.55 * gap / (height * 1.6 + 0.1), 0.12, 1)
+            open_ = f32(np.minimum(open_, near))
     edge = np.clip((_REACH - np.maximum(np.abs(xx), np.abs(zz))) * 1.5, 0, 1)
-    direct, open_ = 1 + (direct - 1) * edge, 1 + (open_ - 1) * edge
-    return direct.reshape(_CELLS, _CELLS), open_.reshape(_CELLS, _CELLS)
+    shape = (_CELLS, _CELLS)
+    shadow, sky = 1 + (direct - 1) * edge, 1 + (open_ - 1) * edge
+    return f32(shadow).reshape(shape), f32(sky).reshape(shape)
 
 
 def _defocus(colour: Array, depth: Array, focus: float, amount: float) -> Array:
@@ -135,4 +137,4 @@ def _defocus(colour: Array, depth: Array, focus: float, amount: float) -> Array:
     height, width = depth.shape
     soft = soft.repeat(2, 1).repeat(2, 2)[:, :height, :width]
     share = np.clip((depth - focus) / np.float32(0.45 * focus) - 0.15, 0, 1)
-    return (colour + (soft - colour) * share).astype(np.float32)
+    return f32(colour + (soft - colour) * share)

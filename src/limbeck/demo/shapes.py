@@ -6,6 +6,7 @@ a tail). Distances are float32 arrays of the shape of the points; first order, n
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,15 @@ Array = NDArray[np.float32]
 Point = tuple[float, float, float]
 
 
+def f32(x: NDArray[np.floating]) -> Array:
+    """`x` as float32; no copy where it already is."""
+    return np.asarray(x, np.float32)
+
+
 def smooth_union(a: Array, b: Array, width: float) -> Array:
     """The union of two solids with a fillet of `width` units (polynomial smooth minimum)."""
     overlap = np.maximum(np.float32(width) - np.abs(a - b), np.float32(0))
-    return np.minimum(a, b) - overlap * overlap * np.float32(0.25 / width)
+    return f32(np.minimum(a, b) - overlap * overlap * np.float32(0.25 / width))
 
 
 def ellipsoid(x: Array, y: Array, z: Array, centre: Point, radii: Point) -> Array:
@@ -26,29 +32,35 @@ def ellipsoid(x: Array, y: Array, z: Array, centre: Point, radii: Point) -> Arra
     rx, ry, rz = radii
     k0 = np.sqrt((dx / rx) ** 2 + (dy / ry) ** 2 + (dz / rz) ** 2)
     k1 = np.sqrt((dx / rx**2) ** 2 + (dy / ry**2) ** 2 + (dz / rz**2) ** 2)
-    return k0 * (k0 - 1) / np.maximum(k1, 1e-4)
+    return f32(k0 * (k0 - 1) / np.maximum(k1, 1e-4))
 
 
 def ball(x: Array, y: Array, z: Array, centre: Point, radius: float) -> Array:
     """Distance to a sphere."""
     dx, dy, dz = x - centre[0], y - centre[1], z - centre[2]
-    return np.sqrt(dx * dx + dy * dy + dz * dz) - np.float32(radius)
+    return f32(np.sqrt(dx * dx + dy * dy + dz * dz) - np.float32(radius))
 
 
 def rod(x: Array, y: Array, z: Array, a: Point, b: Point, ra: float, rb: float) -> Array:
     """Distance to a rounded rod from `a` to `b` whose radius goes from `ra` to `rb`."""
     bx, by, bz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
     dx, dy, dz = x - a[0], y - a[1], z - a[2]
-    t = np.clip((dx * bx + dy * by + dz * bz) / (bx * bx + by * by + bz * bz), 0, 1)
-    dx, dy, dz = dx - t * bx, dy - t * by, dz - t * bz
-    return np.sqrt(dx * dx + dy * dy + dz * dz) - (np.float32(ra) + np.float32(rb - ra) * t)
+    inv = 1 / (bx * bx + by * by + bz * bz)
+    along = dx * (bx * inv) + dy * (by * inv)
+    if bz:
+        along += dz * (bz * inv)
+    t = np.minimum(np.maximum(along, 0), 1)
+    dx, dy = dx - t * bx, dy - t * by
+    if bz:
+        dz = dz - t * bz
+    return f32(np.sqrt(dx * dx + dy * dy + dz * dz) - (t * (rb - ra) + ra))
 
 
 def ring(x: Array, y: Array, z: Array, height: float, radius: float, thickness: float) -> Array:
     """Distance to a horizontal torus around the y axis."""
     q = np.sqrt(x * x + z * z) - np.float32(radius)
     h = y - np.float32(height)
-    return np.sqrt(q * q + h * h) - np.float32(thickness)
+    return f32(np.sqrt(q * q + h * h) - np.float32(thickness))
 
 
 def hoop(x: Array, y: Array, z: Array, centre: tuple[float, float], radii: tuple[float, float],
@@ -56,7 +68,7 @@ def hoop(x: Array, y: Array, z: Array, centre: tuple[float, float], radii: tuple
     """Distance to an upright elliptical hoop in the plane z = 0 (a handle)."""
     dx, dy = (x - centre[0]) / radii[0], (y - centre[1]) / radii[1]
     q = (np.sqrt(dx * dx + dy * dy) - 1) * np.float32(min(radii))
-    return np.sqrt(q * q + z * z) - np.float32(thickness)
+    return f32(np.sqrt(q * q + z * z) - np.float32(thickness))
 
 
 def drum(x: Array, y: Array, z: Array, low: float, high: float, r_low: float, r_high: float,
@@ -68,7 +80,7 @@ def drum(x: Array, y: Array, z: Array, low: float, high: float, r_low: float, r_
     dx = radial * slope + np.float32(edge)
     dy = np.abs(y - (low + high) / 2) - np.float32((high - low) / 2 - edge)
     outside = np.sqrt(np.maximum(dx, 0) ** 2 + np.maximum(dy, 0) ** 2)
-    return outside + np.minimum(np.maximum(dx, dy), 0) - np.float32(edge)
+    return f32(outside + np.minimum(np.maximum(dx, dy), 0) - np.float32(edge))
 
 
 class Solid(ABC):
@@ -123,13 +135,13 @@ class Teapot(Solid):
         h = self.height
         squeeze = 1 / np.clip(1 - self.taper * (y - h), 0.6, 1.5)
         belly = ellipsoid(x * squeeze, y, z * squeeze, (0, h * 0.96, 0), (1, h, 1))
-        belly = smooth_union(belly, drum(x, y, z, 0, 0.16, 0.62, 0.55, 0.03), 0.12)
+        belly = smooth_union(belly, ring(x, y, z, 0.06, 0.52, 0.10), 0.10)
         s = self.spout
         path = [
             (0.72, 0.62 * h, 0.24), (0.78 + 0.34 * s, 0.80 * h, 0.165),
             (0.86 + 0.52 * s, 1.28 * h, 0.115), (0.90 + 0.78 * s, 1.62 * h, 0.10),
         ]  # fmt: skip
-        for (ax, ay, ra), (bx, by, rb) in zip(path, path[1:], strict=False):
+        for (ax, ay, ra), (bx, by, rb) in pairwise(path):
             belly = smooth_union(belly, rod(x, y, z, (ax, ay, 0), (bx, by, 0), ra, rb), 0.14)
         width = 0.50 / (1 + 0.3 * self.taper * h)
         trim = ring(x, y, z, 1.80 * h, width + 0.06, 0.055)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.demo.shapes import Array, Solid
+from limbeck.demo.shapes import Array, Solid, f32
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,11 @@ def trace(placed: Placed, origin: Array, rays: tuple[Array, Array, Array], light
     normal = _normal(placed, point)
     local = np.stack(placed.local(*point))
     body, trim = placed.solid.parts(*local)
-    return Hits(
-        index, depth, point, local, normal, trim < body,
-        _occlusion(placed, point, normal), shadow_towards([placed], point + normal * 0.03, light),
-    )  # fmt: skip
+    shadow = np.zeros(len(index), np.float32)
+    lit = np.flatnonzero(light @ normal > -0.12)
+    shadow[lit] = shadow_towards([placed], (point + normal * np.float32(0.03))[:, lit], light)
+    open_ = _occlusion(placed, point, normal)
+    return Hits(index, depth, point, local, normal, trim < body, open_, shadow)
 
 
 def _enter(
@@ -125,7 +126,7 @@ def _enter(
     half = np.sqrt(chord.ravel()[index])
     middle = along.ravel()[index]
     direction = np.stack([part.ravel()[index] for part in rays])
-    return index, np.maximum(middle - half, 0.05), middle + half, direction
+    return index, f32(np.maximum(middle - half, 0.05)), f32(middle + half), f32(direction)
 
 
 def _march(placed: Placed, origin: Array, direction: Array, near: Array, far: Array) -> Array:
@@ -146,12 +147,17 @@ def _march(placed: Placed, origin: Array, direction: Array, near: Array, far: Ar
 
 
 def _normal(placed: Placed, point: Array) -> Array:
-    normal = np.zeros_like(point)
     step = np.float32(0.006)
-    for corner in ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1)):
-        k = np.array(corner, np.float32)[:, None]
-        normal += k * placed.distance(*(point + k * step))
-    return normal / np.maximum(np.sqrt((normal * normal).sum(0)), 1e-6)
+    here = placed.distance(*point)
+    x, y, z = point
+    normal = np.stack(
+        [
+            placed.distance(x + step, y, z) - here,
+            placed.distance(x, y + step, z) - here,
+            placed.distance(x, y, z + step) - here,
+        ]
+    )
+    return f32(normal / np.maximum(np.sqrt((normal * normal).sum(0)), 1e-6))
 
 
 def _occlusion(placed: Placed, point: Array, normal: Array) -> Array:
@@ -161,17 +167,17 @@ def _occlusion(placed: Placed, point: Array, normal: Array) -> Array:
         x, y, z = point + normal * np.float32(reach)
         gap = np.minimum(placed.distance(x, y, z), np.maximum(y, 0))
         open_ -= weight * np.maximum(reach - gap, 0) / (reach * 2)
-    return np.clip(open_, 0.12, 1)
+    return f32(np.clip(open_, 0.12, 1))
 
 
 def shadow_towards(solids: list[Placed], point: Array, light: Array, softness: float = 7) -> Array:
     """How much of a broad light each point sees, 0 to 1: the narrowest passage on its way."""
     seen = np.ones(point.shape[1], np.float32)
     toward = light[:, None]
-    for reach in (0.05, 0.12, 0.24, 0.42, 0.66, 0.95, 1.3, 1.8, 2.4):
+    for reach in (0.08, 0.2, 0.4, 0.7, 1.1, 1.6, 2.3):
         x, y, z = point + toward * np.float32(reach)
         for placed in solids:
             gap = placed.distance(x, y, z)
             seen = np.minimum(seen, np.float32(softness) * gap / np.float32(reach) * 0.5 + 0.5)
     seen = np.clip(seen, 0, 1)
-    return seen * seen * (3 - 2 * seen)
+    return f32(seen * seen * (3 - 2 * seen))
