@@ -84,6 +84,14 @@ def test_scale_and_shift_of_single_features_do_not_matter() -> None:
         assert spearmanr(a, b).statistic > 0.9999
 
 
+def test_there_are_never_more_axes_than_a_quarter_of_the_photos() -> None:
+    x = np.random.default_rng(4).normal(size=(40, 30)).astype(np.float32)
+    fitted = fit_components(x, 128)
+    assert fitted.axes.shape == (30, 10)
+    assert fitted.first(3).axes.shape == (30, 3)
+    assert gaussian_distance(x, fitted).std() > 1
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_photos_and_constant_features_give_finite_numbers(count: int) -> None:
     x = np.ones((count, 9), np.float32)

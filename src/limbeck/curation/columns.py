@@ -7,14 +7,9 @@ from torch import Tensor
 
 from limbeck.config import ScoreConfig
 from limbeck.curation.covariates import blur, covariates
-from limbeck.curation.embedding import (
-    PICTURES,
-    SPACE_SIZE,
-    Pictures,
-    embed_centres,
-    squared_distances,
-)
+from limbeck.curation.embedding import PICTURES, Pictures, embed_many, squared_distances
 from limbeck.kit.images import to_float
+from limbeck.latents import SPACE_SIZE
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 
@@ -30,6 +25,11 @@ class PhotoBatch:
 
     networks: Tensor
     space: Tensor
+
+
+def has_critic(networks: Networks) -> bool:
+    """Whether D can judge a photo: it is there, and needs no class."""
+    return "D" in networks.members() and not networks.config.num_classes
 
 
 class Scorer:
@@ -53,7 +53,10 @@ class Scorer:
             g, lpips, networks.config, count=pictures, seed=seed, batch=config.batch
         )
         self.centroid = centroid
-        self.centres = None if centres is None else embed_centres(g, lpips, centres, config.batch)
+        self.centres: Tensor | None = None
+        if centres is not None:
+            latents = centres.to(g.mapping.w_avg.device, torch.float32)
+            self.centres = embed_many(g, lpips, latents, config.batch)
 
     def columns(self, photos: PhotoBatch) -> dict[str, Tensor]:
         """Columns [N] of a batch: float, but `x_mode` int64; the set's means are still missing."""
@@ -62,7 +65,7 @@ class Scorer:
         result = {**covariates(x), **self._space(photos, torch.cat(layers, 1))}
         if self.networks.E_ema is not None:
             result |= self._reconstruction(x, layers)
-        if not self.networks.config.num_classes:
+        if has_critic(self.networks):
             result["d_logit"] = -self.networks.D(x, splits=len(x)).float().flatten()
         return result
 

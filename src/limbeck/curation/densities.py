@@ -14,6 +14,7 @@ from limbeck.curation.fusion import Column
 
 GAUSS_COMPONENTS = 128
 PPCA_COMPONENTS = 64
+_PHOTOS_PER_AXIS = 4
 _SMALL = 1e-6
 
 
@@ -38,7 +39,10 @@ class Components:
 
 
 def fit_components(features: NDArray[np.float32], components: int) -> Components:
-    """Fit to float32 [N, D]; keeps min(components, rank) axes, at least none."""
+    """Fit to float32 [N, D]; at most `components` axes, the rank, and N / 4.
+
+    With as many axes as photos, every photo would be equally far: it takes several a direction.
+    """
     mean = features.mean(axis=0, dtype=np.float64)
     std = features.std(axis=0, dtype=np.float64)
     std = np.where(std > _SMALL * max(float(std.max(initial=0.0)), _SMALL), std, 1.0)
@@ -46,7 +50,7 @@ def fit_components(features: NDArray[np.float32], components: int) -> Components
     variance, axes = np.linalg.eigh(z.T @ z / max(len(z), 1))
     variance, axes = variance[::-1], axes[:, ::-1]
     rank = int((variance > _SMALL * max(float(variance[0]), _SMALL)).sum())
-    kept = min(components, rank)
+    kept = min(components, rank, len(features) // _PHOTOS_PER_AXIS)
     return Components(mean, std, axes[:, :kept], variance[:kept])
 
 
@@ -68,4 +72,4 @@ def gaussian_distance(features: NDArray[np.float32], fitted: Components) -> Colu
 def residual_distance(features: NDArray[np.float32], fitted: Components) -> Column:
     """[N, D] -> what the components leave [N]: |z|^2 - sum_k p_k^2, at least 0."""
     projected, squares = _project(features, fitted)
-    return np.maximum(squares - projected.sum(axis=1), 0.0)
+    return np.asarray(np.maximum(squares - projected.sum(axis=1), 0.0))

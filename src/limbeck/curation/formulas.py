@@ -13,14 +13,15 @@ FORMULAS = {
     "l2": "mean over pixels of (x - G_ema(E_ema(x)))^2, values in [-1, 1]; mean over x and its "
     "mirror image",
     "w_distance": "root mean square over coordinates of (E_ema(x) - w_avg) / std of M_ema(z)",
-    "d_logit": "-D(x), x alone in its minibatch",
+    "d_logit": "-D(x), x alone in its minibatch (unconditional networks only)",
     "centroid": "|phi(x) - mean over the set of phi|^2, phi = LPIPS-AlexNet embedding at 64 px",
     "mode_distance": "LPIPS-AlexNet at 64 px from x to the nearest mode centre's picture",
     "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} "
     "pictures of G_ema at psi 0.7",
     "feature_gauss": "squared Mahalanobis distance in 128 principal components of standardised "
-    "AlexNet activations (spatial means, 5 layers), x at up to 128 px (instance selection)",
-    "feature_ppca": "squared residual of 64 principal components of the same activations",
+    "AlexNet activations (spatial means, 5 layers), x at up to 128 px; at most N / 4 components "
+    "(instance selection)",
+    "feature_ppca": "squared residual of the first 64 of those components",
     "x_edge_energy": "covariate: mean squared brightness gradient",
     "x_brightness": "covariate: mean brightness",
     "x_contrast": "covariate: standard deviation of brightness",

@@ -1,6 +1,5 @@
 """Scoring a dataset: two streams of photos, then what needs them all (METHOD 2, step 4)."""
 
-import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from limbeck import logs, rundir
 from limbeck.config import ScoreConfig
@@ -20,13 +19,14 @@ from limbeck.curation.densities import (
     gaussian_distance,
     residual_distance,
 )
-from limbeck.curation.embedding import NEIGHBOURS, PICTURES, SPACE_SIZE
+from limbeck.curation.embedding import NEIGHBOURS, PICTURES
 from limbeck.curation.formulas import FORMULAS, FUSED, recommended_formula
 from limbeck.curation.fusion import Column, fisher
 from limbeck.curation.table import MODE, Scores, read_scores
 from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.kit.images import to_float
+from limbeck.latents import SPACE_SIZE, tensors_digest
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 
@@ -93,12 +93,12 @@ def score_inputs(
     dataset: Dataset, networks: Networks, centres: Tensor | None = None
 ) -> dict[str, str]:
     """Digests of what `score` reads: dataset, networks (G_ema, E_ema, D), centres."""
-    modules = (networks.G_ema, networks.E_ema, networks.D)
-    digests = [_digest_module(module) for module in modules if module is not None]
+    used = {k: v for k, v in networks.members().items() if k in ("G_ema", "E_ema", "D")}
+    digests = [tensors_digest(module.state_dict()) for _, module in sorted(used.items())]
     return {
         "dataset": dataset.digest,
         "networks": "-".join(digests),
-        "centres": "" if centres is None else _digest_tensors({"centres": centres}),
+        "centres": "" if centres is None else tensors_digest({"centres": centres}),
     }
 
 
@@ -213,15 +213,3 @@ def _formulas(columns: dict[str, Column | NDArray[np.int64]]) -> dict[str, str]:
     known = {**FORMULAS, "recommended": recommended_formula(columns)}
     known["nngen"] = known["nngen"].format(neighbours=NEIGHBOURS, pictures=PICTURES)
     return {name: known[name] for name in columns}
-
-
-def _digest_module(module: nn.Module) -> str:
-    return _digest_tensors(module.state_dict())
-
-
-def _digest_tensors(tensors: dict[str, Tensor]) -> str:
-    total = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        total.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        total.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return total.hexdigest()[:16]

@@ -6,18 +6,15 @@ from torch import Tensor
 from limbeck import logs
 from limbeck.data import Dataset
 from limbeck.kit.images import resize_area, to_float
-from limbeck.latents import nearest_embedding
-from limbeck.percept import LPIPS, at_least
+from limbeck.latents import SPACE_SIZE, nearest_embedding
+from limbeck.percept import LPIPS
 
-SPACE_SIZE = 64
 _BATCH = 64
 
 
 def _embed(pictures: Tensor, lpips: LPIPS) -> Tensor:
     """uint8 NCHW -> LPIPS embedding at 64 px."""
     x = to_float(pictures.to(next(lpips.parameters()).device))
-    if x.shape[-1] < SPACE_SIZE:
-        return lpips.embed(at_least(x, SPACE_SIZE))
     return lpips.embed(resize_area(x, SPACE_SIZE))
 
 

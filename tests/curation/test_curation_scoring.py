@@ -1,0 +1,279 @@
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import limbeck.curation
+from limbeck import rundir
+from limbeck.config import NetConfig, ScoreConfig
+from limbeck.curation import Scores, fisher, read_scores, score, seconds_per_photo
+from limbeck.curation.covariates import blur, covariates
+from limbeck.curation.embedding import Pictures, nearest_mean, squared_distances
+from limbeck.curation.formulas import FUSED, recommended_formula
+from limbeck.curation.scoring import compute
+from limbeck.data import Dataset, open_dataset, write_dataset
+from limbeck.kit.images import to_float, to_uint8
+from limbeck.kit.rng import generator
+from limbeck.latents import draw_w, truncate
+from limbeck.nets import Networks
+from limbeck.percept import LPIPS, at_least
+from limbeck.records import ImageInfo, Status
+
+PICTURES = 40
+CONFIG = ScoreConfig(batch=8)
+PHOTOS = 20
+
+
+def net(size: int, classes: int = 0) -> NetConfig:
+    return NetConfig(
+        size=size, channel_base=128, channel_max=16, z_dim=16, w_dim=16, mapping_layers=2,
+        num_classes=classes,
+    )  # fmt: skip
+
+
+def photos(side: int) -> torch.Tensor:
+    """Soft colour fields; the last is noise, the one before it flat grey."""
+    random = generator("curation-tests", side)
+    coarse = torch.rand(PHOTOS, 3, 4, 4, generator=random)
+    x = torch.nn.functional.interpolate(coarse, size=side, mode="bicubic", align_corners=False)
+    x[-1] = torch.rand(3, side, side, generator=random)
+    x[-2] = 0.5
+    return (x.clamp(0, 1) * 255).to(torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    root = tmp_path_factory.mktemp("set")
+    infos = [
+        ImageInfo(source=f"{i}.png", id=f"{i:016x}", status=Status.ACCEPTED, width=128, height=128)
+        for i in range(PHOTOS)
+    ]
+    write_dataset(root, infos, iter(photos(128)), 128)
+    return open_dataset(root)
+
+
+@pytest.fixture(scope="module")
+def networks() -> Networks:
+    return warm(Networks.create(net(32), 0), 1)
+
+
+def warm(made: Networks, seed: int) -> Networks:
+    """Fresh networks whose encoder does not give w_avg for every photo."""
+    random = generator("warm", seed)
+    assert made.E_ema is not None
+    with torch.no_grad():
+        for value in made.E_ema.parameters():
+            if not value.any():
+                value.copy_(0.1 * torch.randn(value.shape, generator=random))
+    return made
+
+
+@pytest.fixture(scope="module")
+def columns(dataset: Dataset, networks: Networks) -> dict[str, np.ndarray]:
+    centres = torch.randn(3, 16, generator=generator("centres"))
+    return compute(dataset, networks, CONFIG, centres=centres, pictures=PICTURES)
+
+
+def test_streaming_in_batches_changes_no_column(
+    dataset: Dataset, networks: Networks, columns: dict[str, np.ndarray]
+) -> None:
+    centres = torch.randn(3, 16, generator=generator("centres"))
+    whole = compute(dataset, networks, ScoreConfig(batch=20), centres=centres, pictures=PICTURES)
+    assert list(whole) == list(columns)
+    for name, values in whole.items():
+        np.testing.assert_allclose(columns[name], values, rtol=2e-3, atol=2e-4, err_msg=name)
+
+
+def test_columns_are_their_formulas(
+    dataset: Dataset, networks: Networks, columns: dict[str, np.ndarray]
+) -> None:
+    lpips = LPIPS.load("alex")
+    x = to_float(dataset.at(32)[np.arange(PHOTOS)])
+    g, e = networks.G_ema, networks.E_ema
+    assert e is not None
+    with torch.no_grad():
+        per_view, per_pixel, middle = [], [], []
+        for view in (x, x.flip(3)):
+            picture = g.synthesis(g.broadcast(e(view)), noise="const")
+            big, other = at_least(view, 64), at_least(picture, 64)
+            per_view.append(lpips.distance(big, other))
+            per_pixel.append(((view - picture) ** 2).mean((1, 2, 3)))
+            pairs = zip(lpips.embed_layers(big), lpips.embed_layers(other), strict=True)
+            middle.append(torch.stack([((a - b) ** 2).sum(1) for a, b in pairs])[1:3])
+        embedding = lpips.embed(to_float(dataset.at(64)[np.arange(PHOTOS)]))
+        logits = torch.cat([networks.D(photo[None]) for photo in x]).flatten()
+    check(columns["lpips"], torch.stack(per_view).mean(0))
+    check(columns["l2"], torch.stack(per_pixel).mean(0))
+    layers = torch.stack(middle).mean(0)
+    check(columns["lpips_mid"], (layers / layers.mean(1, keepdim=True)).sum(0))
+    check(columns["centroid"], ((embedding - embedding.mean(0)) ** 2).sum(1))
+    check(columns["d_logit"], -logits)
+    check(columns["recommended"], torch.from_numpy(fisher([columns[n] for n in FUSED])))
+    assert columns["x_mode"].dtype == np.int64
+    assert set(columns["x_mode"]) <= {0, 1, 2}
+    assert all(np.isfinite(values).all() for values in columns.values())
+
+
+def check(found: np.ndarray, expected: torch.Tensor) -> None:
+    np.testing.assert_allclose(found, expected.numpy(), rtol=2e-3, atol=2e-4)
+
+
+def test_covariates_know_noise_from_grey(columns: dict[str, np.ndarray]) -> None:
+    assert columns["x_edge_energy"].argmax() == PHOTOS - 1
+    assert columns["x_contrast"].argmin() == PHOTOS - 2
+
+
+def test_what_the_generator_draws_is_ordinary_and_noise_is_odd(
+    networks: Networks, tmp_path: Path
+) -> None:
+    g = networks.G_ema
+    with torch.no_grad():
+        w = draw_w(g.mapping, net(32), 24, seed=9)
+        ws = g.broadcast(truncate(w, 0.7, g.mapping.w_avg))
+        drawn = to_uint8(g.synthesis(ws, noise="const"))
+    drawn[7] = photos(32)[-1]
+    infos = [
+        ImageInfo(source=f"{i}.png", id=f"{i:016x}", status=Status.ACCEPTED) for i in range(24)
+    ]
+    write_dataset(tmp_path, infos, iter(drawn), 32)
+    found = compute(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    for name in ("nngen", "centroid", "recommended"):
+        assert found[name].argmax() == 7, name
+
+
+def test_a_mirrored_photo_has_the_same_reconstruction_score(
+    dataset: Dataset, networks: Networks, columns: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    flipped = photos(128).flip(3)
+    write_dataset(tmp_path, list(dataset.infos), iter(flipped), 128)
+    other = compute(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    np.testing.assert_allclose(other["lpips"], columns["lpips"], rtol=1e-3)
+    once = compute(dataset, networks, ScoreConfig(batch=8, mirror=False), pictures=PICTURES)
+    assert np.abs(once["lpips"] - columns["lpips"]).max() > 1e-3
+
+
+@pytest.mark.parametrize("size", [16, 64, 128])
+def test_every_size_of_networks_scores(dataset: Dataset, size: int) -> None:
+    found = compute(dataset, Networks.create(net(size), 1), CONFIG, pictures=8)
+    assert set(FUSED) < set(found)
+    assert all(np.isfinite(values).all() for values in found.values())
+
+
+def test_without_an_encoder_its_columns_are_absent_and_the_formula_says_so(
+    dataset: Dataset,
+) -> None:
+    found = compute(dataset, Networks.create(net(16), 0, encoder=False), CONFIG, pictures=8)
+    absent = {"lpips", "lpips_mid", "l2", "lpips_blur_ratio", "w_distance"}
+    assert not (absent | {"mode_distance", "x_mode"}) & set(found)
+    np.testing.assert_allclose(found["recommended"], fisher([found[n] for n in FUSED[1:]]))
+    assert FUSED[0] == "lpips_mid"
+    formula = recommended_formula(found)
+    assert "sum over (nngen, feature_gauss, feature_ppca, centroid)" in formula
+    assert "without lpips_mid: the networks have no encoder" in formula
+    assert "without" not in recommended_formula(FUSED)
+
+
+def test_conditional_networks_score_without_a_label(dataset: Dataset) -> None:
+    found = compute(dataset, Networks.create(net(16, classes=3), 0), CONFIG, pictures=8)
+    assert "d_logit" not in found
+    assert "nngen" in found
+
+
+def test_the_stage_on_disk_and_again(
+    dataset: Dataset, networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = score(dataset, networks, tmp_path, CONFIG, seed=4)
+    assert isinstance(scores, Scores)
+    assert scores.ids == dataset.ids
+    assert scores.names[0] == "recommended"
+    assert list(scores.summary.columns) == list(scores.names)
+    assert all(scores.summary.columns.values())
+    assert "20 nearest of 1500 pictures" in scores.summary.columns["nngen"]
+    assert read_scores(tmp_path).table.equals(scores.table)
+    done = rundir.read_done(tmp_path)
+    assert done is not None
+    assert done.inputs["dataset"] == dataset.digest
+    monkeypatch.setattr("limbeck.curation.scoring.compute", None)
+    again = score(dataset, networks, tmp_path, CONFIG, seed=4)
+    assert again.table.equals(scores.table)
+    with pytest.raises(TypeError):
+        score(dataset, networks, tmp_path, CONFIG, seed=5)
+
+
+def test_cost_of_a_photo_is_measured(dataset: Dataset, networks: Networks) -> None:
+    assert 0 < seconds_per_photo(dataset, networks, CONFIG) < 5
+
+
+def test_generated_pictures_depend_on_the_seed_alone(networks: Networks) -> None:
+    lpips = LPIPS.load("alex")
+    with torch.no_grad():
+        a, b, c = (
+            Pictures(networks.G_ema, lpips, net(32), count=12, seed=seed, batch=batch).embeddings
+            for seed, batch in ((0, 5), (0, 12), (1, 12))
+        )
+    torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+    assert (a - c).abs().max() > 1e-3
+
+
+def test_distances_and_their_nearest_mean() -> None:
+    random = generator("distances")
+    a, b = torch.randn(5, 7, generator=random), torch.randn(9, 7, generator=random)
+    found = squared_distances(a, b)
+    torch.testing.assert_close(found, torch.cdist(a, b) ** 2)
+    assert (squared_distances(a, a) >= 0).all()
+    torch.testing.assert_close(nearest_mean(found, 3), found.sort(1).values[:, :3].mean(1))
+    torch.testing.assert_close(nearest_mean(found, 50), found.mean(1))
+
+
+def test_covariates_of_known_pictures() -> None:
+    x = torch.zeros(3, 3, 8, 8)
+    x[1, :, :, 4:] = 1.0
+    x[2, 0] = 1.0
+    found = covariates(x)
+    torch.testing.assert_close(found["x_edge_energy"], torch.tensor([0, 1 / 7, 0]))
+    torch.testing.assert_close(found["x_brightness"], torch.tensor([0, 0.5, 0.299]))
+    torch.testing.assert_close(found["x_contrast"], torch.tensor([0, 0.5, 0]))
+    torch.testing.assert_close(found["x_saturation"], torch.tensor([0.0, 0, 1]))
+
+
+def test_blur_keeps_flat_pictures_and_spreads_a_point_as_a_gaussian() -> None:
+    flat = torch.full((1, 3, 16, 16), 0.3)
+    torch.testing.assert_close(blur(flat, 2.0), flat)
+    point = torch.zeros(1, 3, 33, 33)
+    point[..., 16, 16] = 1
+    found = blur(point, 2.0)[0, 0]
+    assert found.sum() == pytest.approx(1, abs=1e-5)
+    offsets = torch.arange(33) - 16.0
+    assert float((found.sum(0) * offsets**2).sum()) == pytest.approx(4, rel=0.05)
+    assert blur(torch.rand(1, 3, 4, 4), 9.0).shape == (1, 3, 4, 4)
+
+
+FORBIDDEN = ("is_outlier", "outlier_kind", "label", "labels", "truth", "manifest")
+
+
+def test_curation_reads_no_label() -> None:
+    folder = Path(limbeck.curation.__file__).parent
+    files = sorted(folder.glob("*.py"))
+    assert len(files) > 5
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in FORBIDDEN, f"{file.name}:{node.lineno} .{node.attr}"
+            elif isinstance(node, ast.Name):
+                assert node.id not in FORBIDDEN, f"{file.name}:{node.lineno} {node.id}"
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert node.value not in FORBIDDEN, f"{file.name}:{node.lineno} {node.value!r}"
+            elif isinstance(node, ast.ImportFrom):
+                assert "evaluation" not in str(node.module), f"{file.name}:{node.lineno}"
+
+
+def test_labels_in_the_records_change_no_score(
+    dataset: Dataset, networks: Networks, columns: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    infos = [info.model_copy(update={"label": i % 2}) for i, info in enumerate(dataset.infos)]
+    write_dataset(tmp_path, infos, iter(photos(128)), 128)
+    found = compute(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, columns[name], err_msg=name)
