@@ -28,32 +28,6 @@ def test_budgets_add_up(hours: int, minutes: int, seconds: int) -> None:
         assert options.parse_budget(f"{hours}h{minutes}m{seconds}s") == total
 
 
-@pytest.mark.parametrize(
-    ("text", "seeds"),
-    [
-        ("5", [5]),
-        ("0-3", [0, 1, 2, 3]),
-        ("0-2,42", [0, 1, 2, 42]),
-        ("7,7", [7, 7]),
-        (" 1 , 2 ", [1, 2]),
-    ],
-)
-def test_seeds(text: str, seeds: list[int]) -> None:
-    assert options.parse_seeds(text) == seeds
-
-
-@pytest.mark.parametrize("text", ["", "a", "3-1", "1,,2", "-1", "1.5", "0-99999999", "1-"])
-def test_what_is_no_seeds(text: str) -> None:
-    with pytest.raises(UsageError, match="is no range of seeds"):
-        options.parse_seeds(text)
-
-
-@given(st.integers(0, 10**6), st.integers(0, 500))
-def test_a_range_holds_both_ends(first: int, more: int) -> None:
-    seeds = options.parse_seeds(f"{first}-{first + more}")
-    assert (seeds[0], seeds[-1], len(seeds)) == (first, first + more, more + 1)
-
-
 def test_settings_are_typed() -> None:
     pairs = ["train.batch=16", "train.lr=0.001", "train.mirror=false", "modes.space=lpips",
              "train.gamma=null", "a="]  # fmt: skip

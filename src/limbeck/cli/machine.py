@@ -1,11 +1,13 @@
 """The verbs about this machine: doctor and weights."""
 
+from __future__ import annotations
+
 import os
 import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -15,6 +17,9 @@ from limbeck import __version__, logs
 from limbeck.cli.options import Device, DryRun, Json, Seed
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.errors import UsageError
+
+if TYPE_CHECKING:
+    from limbeck.percept import Weights
 
 _GIB = 1 << 30
 
@@ -31,7 +36,7 @@ def doctor(
     free = shutil.disk_usage(Path.cwd()).free
     memory = memory_bytes()
     advice = _advice(str(facts["device"]), bool(facts["bf16"]), free)
-    weights_here = weights_table()
+    weights_here = {row.name: row.present for row in known_weights()}
     absent = [name for name, present in weights_here.items() if not present]
     if absent:
         advice.append(f"weights not here: {', '.join(absent)} -> limbeck weights get NAME")
@@ -76,11 +81,11 @@ def memory_bytes() -> int | None:
         return None
 
 
-def weights_table() -> dict[str, bool]:
-    """Name of each set of pretrained weights -> whether it is on this machine."""
+def known_weights() -> list[Weights]:
+    """Every set of pretrained weights that limbeck knows."""
     from limbeck.percept import list_weights
 
-    return {row.name: row.present for row in list_weights()}
+    return list_weights()
 
 
 def _advice(device: str, bf16: bool, free: int) -> list[str]:
@@ -109,30 +114,33 @@ def weights(
     as_json: Json = False,
 ) -> Outcome:
     """Pretrained weights: list which are here, get them (pinned sha256), verify their bytes."""
-    known = weights_table()
+    known = {row.name: row for row in known_weights()}
     unknown = sorted(set(names or []) - known.keys())
     if unknown:
         raise UsageError(f"no weights {unknown[0]!r}", f"choose one of {', '.join(known)}")
-    chosen = names or list(known)
+    chosen = [known[name] for name in names or known]
     if action == "list":
-        lines = [
-            f"{escape(name):28} {'[green]here[/]' if known[name] else '[yellow]absent[/]'}"
-            for name in chosen
-        ]
-        return Outcome({"weights": {name: known[name] for name in chosen}}, lines)
+        return Outcome(
+            {"weights": {row.name: row.present for row in chosen}},
+            [
+                f"{row.name:20} {'[green]here  [/]' if row.present else '[yellow]absent[/]'} "
+                f"{row.megabytes:6.1f} MB  {escape(row.what)} ({row.licence})"
+                for row in chosen
+            ],
+        )
     if dry_run:
         return Outcome(
-            {"dry_run": True, "verb": f"weights {action}", "names": chosen},
-            [f"would {action} {escape(name)}" for name in chosen],
+            {"dry_run": True, "verb": f"weights {action}", "names": [row.name for row in chosen]},
+            [f"would {action} {row.name}" for row in chosen],
         )
     if action == "get":
         from limbeck.percept import get_weights
 
-        got = {name: str(get_weights(name)) for name in chosen}
+        got = {row.name: str(get_weights(row.name)) for row in chosen}
         return Outcome({"weights": got}, [f"{name}: {escape(path)}" for name, path in got.items()])
     from limbeck.percept import verify_weights
 
-    checked = [name for name in chosen if known[name]]
+    checked = [row.name for row in chosen if row.present or names]
     for name in checked:
         verify_weights(name)
     return Outcome({"verified": checked}, [f"{escape(name)}: as pinned" for name in checked])

@@ -51,8 +51,6 @@ TruncationName = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 
 _BUDGET = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-_SEED_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
-_MOST_SEEDS = 1_000_000
 
 
 def parse_budget(text: str) -> float:
@@ -67,25 +65,6 @@ def parse_budget(text: str) -> float:
     if total <= 0:
         raise UsageError(f"--time-budget {text!r} is not a time", "write 90s, 60m, 6h or 1h30m")
     return total
-
-
-def parse_seeds(text: str) -> list[int]:
-    """`0-7,42` -> [0, 1, ..., 7, 42]; both ends of a range count.
-
-    Raises:
-        UsageError: another form, a range that runs backwards, or more than a million seeds.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        match = _SEED_RANGE.fullmatch(part.strip())
-        first = int(match[1]) if match else 0
-        last = int(match[2] or match[1]) if match else -1
-        if last < first or len(seeds) + last - first >= _MOST_SEEDS:
-            raise UsageError(
-                f"--seeds {text!r}: {part!r} is no range of seeds", "write e.g. 0-7,42"
-            )
-        seeds += range(first, last + 1)
-    return seeds
 
 
 def parse_settings(pairs: list[str] | None) -> dict[str, object]:

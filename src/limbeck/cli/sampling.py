@@ -15,13 +15,13 @@ from limbeck.cli.inputs import (
     networks_folder,
     open_networks,
 )
-from limbeck.cli.options import Device, DryRun, Json, Out, Seed, parse_seeds
+from limbeck.cli.options import Device, DryRun, Json, Out, Seed
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.config import Truncation
 from limbeck.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from limbeck.latents import ModeCentres
+    from limbeck.latents import HoldsGenerator, ModeCentres
 
 
 @verb
@@ -57,6 +57,8 @@ def sample(
     as_json: Json = False,
 ) -> Outcome:
     """Draw pictures: one PNG a seed and a contact sheet. Without --seeds: --seed and 15 more."""
+    from limbeck.sampling import parse_seeds, write_samples
+
     numbers = parse_seeds(seeds) if seeds else list(range(seed, seed + 16))
     existing(source, "model or networks")
     centres = _centres_file(source, modes)
@@ -75,11 +77,8 @@ def sample(
             {"dry_run": True, "verb": "sample", **values},
             [f"would draw {len(numbers)} pictures into {escape(str(out))} ({method}, psi {psi:g})"],
         )
-    from limbeck.sampling import write_samples
-
-    loaded = open_networks(networks, device)
     write_samples(
-        loaded,
+        _generator(networks, device),
         out,
         numbers,
         psi=psi,
@@ -120,6 +119,14 @@ def _method(name: str | None, centres: Path | None, mode: int | None) -> Truncat
             "give --modes FOLDER, or --truncation global",
         )
     return cast(Truncation, name)
+
+
+def _generator(folder: Path, device: str) -> HoldsGenerator:
+    if not is_model(folder):
+        return open_networks(folder, device)
+    from limbeck.model import Pipeline
+
+    return Pipeline.from_pretrained(folder, device=device)
 
 
 def _load_centres(file: Path | None) -> ModeCentres | None:
