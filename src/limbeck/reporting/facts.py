@@ -12,6 +12,8 @@ from limbeck.reporting.artefacts import Artefacts, KeepTable
 from limbeck.reporting.charts import number
 from limbeck.reporting.truth import Label
 
+_ELSEWHERE = {"config", "argv", "requested", "resolved", "format_version", "photos"}
+
 
 @dataclass(frozen=True)
 class Table:
@@ -64,9 +66,18 @@ def stage_times(found: Artefacts) -> tuple[tuple[str, str, str, float], ...]:
     }
     longest = max(max(seconds.values()), 1e-9)
     return tuple(
-        (name, duration(seconds[name]), done.finished, 100 * seconds[name] / longest)
+        (name, duration(seconds[name]), _moment(done.finished), 100 * seconds[name] / longest)
         for name, done in found.done.items()
     )
+
+
+def total_time(found: Artefacts) -> str:
+    """All stages together."""
+    return duration(sum(_stage_seconds(d.summary, d.seconds) for d in found.done.values()))
+
+
+def _moment(iso: str) -> str:
+    return iso[:16].replace("T", " ")
 
 
 def _stage_seconds(summary: Mapping[str, Any], seconds: float) -> float:
@@ -76,10 +87,10 @@ def _stage_seconds(summary: Mapping[str, Any], seconds: float) -> float:
 
 
 def environment(found: Artefacts) -> tuple[tuple[str, str], ...]:
-    """Versions, machine and when, from run.json (configuration and argv are shown elsewhere)."""
+    """Versions, machine and when, from run.json."""
     rows: list[tuple[str, str]] = []
     for key, value in found.run_json.items():
-        if key in {"config", "argv"}:
+        if key in _ELSEWHERE:
             continue
         if isinstance(value, dict):
             rows += [(f"{key}: {k}", words(v)) for k, v in value.items()]

@@ -110,7 +110,7 @@ def show_filter(
             scores.formulas.get(name, ""),
             name == column,
         )
-        for name in score_names(scores)
+        for name in sorted(score_names(scores), key=lambda n: n != column)
     )
     summary = keep.summary if keep else {}
     return Filtering(

@@ -153,6 +153,7 @@ def render(page: Page) -> str:
         why=found.missing,
         settings=facts.settings(found),
         times=facts.stage_times(found),
+        total=facts.total_time(found),
         environment=facts.environment(found),
         command=facts.command_line(found),
         version=__version__,

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch.nn.functional as F
 from PIL import Image, features
 from torch import Tensor
 
 from limbeck.errors import DataError
-from limbeck.kit.images import resize_area, to_pil
+from limbeck.kit.images import resize_area, to_float, to_pil, to_uint8
+
+_VISIBLE = 64
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,13 @@ def single(image: Tensor, alt: str, *, at_most: int = 128) -> Picture:
 
 
 def sheet(images: Tensor, columns: int, alt: str, *, at_most: int = 96) -> Picture:
-    """uint8 [N, 3, S, S] -> one picture, row by row, cells of at most `at_most` pixels."""
+    """uint8 [N, 3, S, S] -> one picture, row by row, cells of 64 to `at_most` pixels."""
     if images.shape[-1] > at_most:
         images = resize_area(images, at_most)
+    if images.shape[-1] < _VISIBLE:
+        images = to_uint8(
+            F.interpolate(to_float(images), size=(_VISIBLE, _VISIBLE), mode="bicubic")
+        )
     count, _, side, _ = images.shape
     columns = max(1, min(columns, count))
     gap = max(1, side // 24)
@@ -56,7 +63,7 @@ def sheet(images: Tensor, columns: int, alt: str, *, at_most: int = 96) -> Pictu
         y, x = (index // columns) * (side + gap), (index % columns) * (side + gap)
         canvas[y : y + side, x : x + side, :3] = cells[index]
         canvas[y : y + side, x : x + side, 3] = 255
-    return picture(Image.fromarray(canvas), alt, exact=side <= 64)
+    return picture(Image.fromarray(canvas), alt, exact=False)
 
 
 def from_file(path: Path, alt: str, *, at_most: int = 1024) -> Picture:

@@ -8,15 +8,18 @@ from limbeck.reporting.pictures import Picture, sheet
 
 PSIS = (0.3, 0.5, 0.7, 1.0)
 HEADLINE_PSI = 0.7
+_SAME = "At psi 1 nothing is pulled anywhere, so both ways give the same pictures."
+_NO_MODES = "There are no modes yet to pull to."
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sheets of the same seeds; None where a generator or the modes are missing."""
+    """Two sheets of the same seeds; `why_not` tells why the right one is None."""
 
     title: str
     left: Picture | None
     right: Picture | None
+    why_not: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def show_samples(raw: Artist | None, kept: Artist | None, modes: ModeCentres | N
                 kept.paint(truncate(w[:few], psi, targets[:few])), narrow,
                 f"{few} samples, multi-modal truncation, psi {psi:g}",
             )  # fmt: skip
-        rows.append(Pair(f"psi {psi:g}", left, right))
+        rows.append(Pair(f"psi {psi:g}", left, right, _NO_MODES if targets is None else _SAME))
     pairs = _generators(raw, kept, few, narrow)
     return Samples(many, raw_sheet, kept_sheet, how, tuple(rows), pairs)
 
@@ -96,5 +99,6 @@ def _generators(raw: Artist | None, kept: Artist, few: int, columns: int) -> tup
             )
             for artist, name in ((raw, "all accepted"), (kept, "kept"))
         ]  # fmt: skip
-        pairs.append(Pair(f"psi {psi:g}" + ("" if psi < 1 else ", no truncation"), *sheets))
+        title = f"psi {psi:g}" + ("" if psi < 1 else ", no truncation")
+        pairs.append(Pair(title, sheets[0], sheets[1]))
     return tuple(pairs)
