@@ -24,7 +24,7 @@ def rule(**values: float) -> KeepConfig:
 
 numbers = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=40)
 quick = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -184,13 +184,14 @@ def test_conditional_networks_score_without_a_label(dataset: Dataset) -> None:
 def test_the_stage_on_disk_and_again(
     dataset: Dataset, networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
     scores = score(dataset, networks, tmp_path, CONFIG, seed=4)
     assert isinstance(scores, Scores)
     assert scores.ids == dataset.ids
     assert scores.names[0] == "recommended"
     assert list(scores.summary.columns) == list(scores.names)
     assert all(scores.summary.columns.values())
-    assert "20 nearest of 1500 pictures" in scores.summary.columns["nngen"]
+    assert "20 nearest of 40 pictures" in scores.summary.columns["nngen"]
     assert read_scores(tmp_path).table.equals(scores.table)
     done = rundir.read_done(tmp_path)
     assert done is not None

@@ -106,7 +106,8 @@ class Scorer:
     def _encode(self, x: Tensor) -> Tensor:
         encoder = self.networks.E_ema
         assert encoder is not None, "called only with an encoder"
-        return encoder(x).float()
+        w: Tensor = encoder(x)
+        return w.float()
 
     def _compare(self, x: Tensor, layers: list[Tensor], w: Tensor) -> dict[str, Tensor]:
         g = self.networks.G_ema

@@ -76,7 +76,7 @@ def score(
     if rundir.is_current(out, inputs, settings):
         return read_scores(out)
     networks.eval()
-    columns = compute(dataset, networks, config, centres=centres, seed=seed)
+    columns = compute(dataset, networks, config, centres=centres, seed=seed, pictures=PICTURES)
     seconds = time.perf_counter() - started
     scores = Scores.of(dataset.ids, columns, _formulas(columns), round(seconds, 3))
     scores.save(out)

@@ -58,7 +58,7 @@ def evaluate(run: Path, *, labels: Path | None = None) -> list[Row]:
         "seed": config.seed,
         "preset": config.preset,
         "size": config.net.size,
-        "photos": len(dataset),
+        "dataset_photos": len(dataset),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "limbeck": __version__,
         "machine": machine(torch.device("cpu")),
@@ -130,7 +130,12 @@ def untrained_control(
     rows = outlier_rows(outlier_auroc(scores, infos, truth, seed=seed), control=True)
     date = datetime.now(UTC).isoformat(timespec="seconds")
     for row in rows:
-        row |= {"seed": seed, "photos": len(scores.ids), "date": date, "limbeck": __version__}
+        row |= {
+            "seed": seed,
+            "dataset_photos": len(scores.ids),
+            "date": date,
+            "limbeck": __version__,
+        }
         fsio.append_jsonl(Path(run) / "metrics" / "metrics.jsonl", row)
     return rows
 
