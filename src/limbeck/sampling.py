@@ -14,7 +14,7 @@ from limbeck.kit.images import grid, resize_area, save_png
 from limbeck.latents import (
     HoldsGenerator,
     ModeCentres,
-    Noise,
+    NoiseKind,
     Sample,
     needs_pictures,
     paint_seeds,
@@ -56,7 +56,7 @@ def sample(
     modes: ModeCentres | None = None,
     mode_index: int | None = None,
     batch: int = 16,
-    noise: Noise = "const",
+    noise: NoiseKind = "const",
     labels: Sequence[int] | None = None,
 ) -> Iterator[Sample]:
     """Pictures of the averaged generator, one a seed, in the seeds' order.
@@ -97,7 +97,7 @@ def write_samples(
     modes: ModeCentres | None = None,
     mode_index: int | None = None,
     batch: int = 16,
-    noise: Noise = "const",
+    noise: NoiseKind = "const",
     labels: Sequence[int] | None = None,
 ) -> list[Path]:
     """`sample` onto disk: seed000042.png each, grid.png (the first 256), samples.json, done.json.

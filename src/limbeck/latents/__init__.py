@@ -6,7 +6,7 @@ from limbeck.latents.drawing import SPACE_SIZE as SPACE_SIZE
 from limbeck.latents.drawing import Embeds as Embeds
 from limbeck.latents.drawing import HoldsGenerator as HoldsGenerator
 from limbeck.latents.drawing import MapsLatents as MapsLatents
-from limbeck.latents.drawing import Noise as Noise
+from limbeck.latents.drawing import NoiseKind as NoiseKind
 from limbeck.latents.drawing import Paints as Paints
 from limbeck.latents.drawing import Sample as Sample
 from limbeck.latents.drawing import draw_w as draw_w
@@ -27,7 +27,7 @@ __all__ = [
     "HoldsGenerator",
     "MapsLatents",
     "ModeCentres",
-    "Noise",
+    "NoiseKind",
     "Paints",
     "Sample",
     "Target",

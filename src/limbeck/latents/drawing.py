@@ -17,7 +17,7 @@ from limbeck.latents.truncation import needs_pictures, target_for, truncate
 SPACE_SIZE = 64
 """Pictures are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
 
-Noise = Literal["const", "random", "none"]
+NoiseKind = Literal["const", "random", "none"]
 
 
 class MapsLatents(Protocol):
@@ -104,7 +104,7 @@ def paint_seeds(
     embedder: Embeds | None,
     mode_index: int | None = None,
     batch: int = 16,
-    noise: Noise = "const",
+    noise: NoiseKind = "const",
     labels: Sequence[int] | None = None,
 ) -> Iterator[Sample]:
     """One picture a seed, whatever the others: the one implementation of drawing.

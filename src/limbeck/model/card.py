@@ -1,0 +1,108 @@
+"""README.md of a model folder: what it is, how to load it, what it cannot do."""
+
+import json
+
+from limbeck.model.folder import ENCODER, ModelConfig
+
+_TEXT = """---
+library_name: limbeck
+pipeline_tag: unconditional-image-generation
+tags: [limbeck, stylegan2, self-distilled-stylegan]
+license: {licence_yaml}
+---
+# A generator of {size} px pictures, made by limbeck {version}
+
+![samples](samples.png)
+
+32 seeds at psi 0.7, {truncation} truncation, not picked.
+
+## Load it
+```python
+from limbeck import Pipeline
+
+model = Pipeline.from_pretrained("PATH/TO/THIS/FOLDER")
+pictures = model(range(8), psi=0.7{argument})  # uint8 [8, 3, {size}, {size}]
+{invert}```
+Or `limbeck sample THIS/FOLDER --seeds 0-7 --out pictures`. Loading executes nothing from this
+folder: JSON and safetensors only, each file's sha256 compared with `config.json`.
+
+## What it is
+| | |
+|---|---|
+| method | Self-Distilled StyleGAN (Mokady et al. 2022, arXiv 2202.12211), by limbeck |
+| generator | StyleGAN2, {architecture}, {size} px, w of {w_dim} numbers, stored as {dtype} |
+| encoder | {encoder} |
+| modes | {modes} |
+| classes | {classes} |
+| licence of the weights | {licence} |
+
+## Data
+{data}
+
+## Settings
+{settings}
+
+## Limits
+* The pictures look like the photos it was trained on, with their bias of place, time and
+  photographer. What the filter dropped as untypical is missing from them, rare kinds first.
+* It may repeat training photos more closely than one would like; nobody has measured that here.
+* `invert` gives the nearest picture that the generator can make, not the photo; do not use it to
+  tell who or what is on a photo.
+* No figure of quality is stated here. The report of the run has the measurements.
+* The right to share these weights depends on the photos' licences, which limbeck does not know.
+"""
+
+
+def write_card(about: ModelConfig, modes: int) -> str:
+    """The model card as Markdown.
+
+    Args:
+        about: config.json of the folder.
+        modes: how many mode centres there are.
+    """
+    net = about.net
+    has_encoder = ENCODER in about.files
+    invert = "w, picture, lpips = model.invert(image)  # a PIL image or uint8 [3, H, W]\n"
+    return _TEXT.format(
+        licence=_one_line(about.licence),
+        licence_yaml=json.dumps(_one_line(about.licence)),
+        size=net.size,
+        version=about.limbeck,
+        truncation="multi-modal (LPIPS)" if modes else "global",
+        argument="" if modes else ', truncation="global"',
+        invert=invert if has_encoder else "",
+        architecture=net.g_architecture,
+        w_dim=net.w_dim,
+        dtype=about.dtype,
+        encoder="one w per picture" if has_encoder else "none",
+        modes=f"{modes} centres" if modes else "none; use global truncation",
+        classes=net.num_classes or "none",
+        data=_data(about),
+        settings=_settings(about),
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("|", "/").split())
+
+
+def _data(about: ModelConfig) -> str:
+    facts = [f"* {_one_line(name)}: {_one_line(str(value))}" for name, value in about.data.items()]
+    if about.settings is not None:
+        keep = about.settings.keep
+        facts.append(f"* kept by the rule `{keep.rule}` on the score `{keep.column}`")
+    return "\n".join(facts) or "Not stated by whoever made this folder."
+
+
+def _settings(about: ModelConfig) -> str:
+    config = about.settings
+    if config is None:
+        return "Not stated by whoever made this folder."
+    kimg = config.kept_kimg or config.train.kimg
+    lines = [
+        f"preset `{config.preset}`, seed {config.seed}, {kimg:g} thousand pictures shown, "
+        f"batch {config.train.batch}, R1 weight {config.gamma():.4g}, augmentation "
+        f"`{config.train.augment}`, encoder learns from `{config.train.reconstruct}` pictures.",
+        "All settings are in `config.json`.",
+    ]
+    return "\n".join(lines)

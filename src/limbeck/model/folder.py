@@ -1,0 +1,162 @@
+"""What a model folder holds, and how it is read with suspicion.
+
+Nothing in it is ever executed or unpickled: JSON and safetensors, checked against each other
+before a network is built.
+"""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import nn
+
+from limbeck import __version__, fsio
+from limbeck.config import Config, NetConfig
+from limbeck.errors import DataError
+from limbeck.nets import Encoder, Generator
+from limbeck.records import Record
+
+FORMAT_VERSION = 1
+Precision = Literal["float32", "float16"]
+FileName = Literal["generator.safetensors", "encoder.safetensors", "modes.safetensors"]
+GENERATOR: FileName = "generator.safetensors"
+ENCODER: FileName = "encoder.safetensors"
+MODES: FileName = "modes.safetensors"
+_STORED = {"float32": "F32", "float16": "F16"}
+_Net = TypeVar("_Net", Generator, Encoder)
+
+
+class ModelFile(Record):
+    """One file of a model folder."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(ge=1)
+
+
+class ModelConfig(Record):
+    """config.json of a model folder."""
+
+    format: Literal["limbeck-model"] = "limbeck-model"
+    format_version: int = FORMAT_VERSION
+    limbeck: str = __version__
+    net: NetConfig
+    dtype: Precision = "float32"
+    licence: str = Field("not stated", description="of the weights; depends on the photos")
+    data: dict[str, str | int | float] = Field(default_factory=dict, description="facts for people")
+    settings: Config | None = Field(None, description="the run that made it")
+    files: dict[FileName, ModelFile]
+
+
+def write_module(path: Path, module: nn.Module, dtype: Precision) -> ModelFile:
+    """Write a network's parameters and buffers, atomically.
+
+    Raises:
+        DataError: a value is not finite in `dtype`.
+    """
+    stored = torch.float16 if dtype == "float16" else torch.float32
+    tensors = {
+        name: value.detach().to("cpu", stored).contiguous()
+        for name, value in module.state_dict().items()
+    }
+    broken = [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise DataError(
+            f"{path.name}: {', '.join(broken[:4])} not finite in {dtype}",
+            "use an earlier snapshot, or dtype float32",
+        )
+    with fsio.atomic_file(path) as temporary:
+        temporary.write_bytes(save(tensors))
+    return describe(path)
+
+
+def describe(path: Path) -> ModelFile:
+    """Checksum and size of a finished file."""
+    return ModelFile(sha256=fsio.sha256_file(path), bytes=path.stat().st_size)
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """config.json, validated.
+
+    Raises:
+        DataError: names the field at fault.
+    """
+    path = folder / "config.json"
+    values: Any = fsio.read_json(path)
+    if not isinstance(values, dict) or values.get("format") != "limbeck-model":
+        raise DataError(
+            f"{path}: format is not 'limbeck-model'", "give a folder that save_pretrained made"
+        )
+    if values.get("format_version") != FORMAT_VERSION:
+        raise DataError(
+            f"{path}: format_version {values.get('format_version')}, this limbeck reads "
+            f"{FORMAT_VERSION}",
+            "use the limbeck version that made it",
+        )
+    try:
+        about = ModelConfig.model_validate(values)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise DataError(f"{path}: {'; '.join(wrong[:8])}", "fetch the folder again") from None
+    if GENERATOR not in about.files:
+        raise DataError(f"{path}: files names no {GENERATOR}", "fetch the folder again")
+    if about.settings is not None and about.settings.net != about.net:
+        raise DataError(f"{path}: settings.net differs from net", "fetch the folder again")
+    return about
+
+
+def verify(path: Path, file: ModelFile) -> None:
+    """Compare size and sha256 with config.json.
+
+    Raises:
+        DataError: missing, or different.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing, config.json names it", "fetch the folder again")
+    size = path.stat().st_size
+    if size != file.bytes:
+        raise DataError(
+            f"{path}: {size} bytes, config.json says {file.bytes}", "fetch the file again"
+        )
+    found = fsio.sha256_file(path)
+    if found != file.sha256:
+        raise DataError(
+            f"{path}: sha256 {found[:12]}..., config.json says {file.sha256[:12]}...",
+            "fetch the file again",
+        )
+
+
+def load_module(kind: type[_Net], net: NetConfig, path: Path, dtype: Precision) -> _Net:
+    """Build without memory, compare with the file's header, only then allocate and read (float32).
+
+    Raises:
+        DataError: names the tensors that differ, or are not finite.
+    """
+    with torch.device("meta"):
+        module = kind(net)
+    wanted = {k: (list(v.shape), _STORED[dtype]) for k, v in module.state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            found = {k: (list(v.get_shape()), str(v.get_dtype())) for k, v in slices.items()}
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "fetch the file again") from error
+    differ = [
+        f"{name} is {found.get(name, 'absent')}, wanted {wanted.get(name, 'nothing')}"
+        for name in sorted(wanted.keys() | found.keys())
+        if wanted.get(name) != found.get(name)
+    ]
+    if differ:
+        more = f" and {len(differ) - 4} more" if len(differ) > 4 else ""
+        raise DataError(
+            f"{path} does not fit net in config.json: {'; '.join(differ[:4])}{more}",
+            "the files are of different models; fetch the folder again",
+        )
+    tensors = {name: value.float() for name, value in load_file(path).items()}
+    broken = [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise DataError(f"{path}: {', '.join(broken[:4])} not finite", "fetch the file again")
+    module.load_state_dict(tensors, assign=True)
+    return module.eval().requires_grad_(False)

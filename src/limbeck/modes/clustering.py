@@ -1,0 +1,102 @@
+"""k-means over points, and the map from latents to the points that are clustered."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from limbeck import logs
+from limbeck.kit.rng import derive_seed
+from limbeck.latents import Embeds, Paints, embed_w
+
+Points = npt.NDArray[np.float32]
+RESTARTS = 4
+_FIT_ROWS = 2048
+_CHUNK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """A partition, the largest cluster first.
+
+    Attributes:
+        labels: int64 [N], the cluster of each point.
+        sizes: int64 [K], all at least 1.
+        nearest: for each cluster the rows of its members, the nearest to its mean first.
+    """
+
+    labels: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    nearest: list[npt.NDArray[np.int64]]
+
+
+def cluster(points: Points, count: int, seed: int) -> Clusters:
+    """k-means with k-means++ starts, the best of 4 (METHOD 2, step 7).
+
+    Fewer clusters than `count` come back when the points are fewer than that after removing
+    copies (a generator that collapsed); a warning says so.
+
+    Args:
+        points: float32 [N, d], N >= count.
+        count: clusters asked for.
+        seed: the same seed and points give the same clusters.
+    """
+    state = derive_seed(seed, "kmeans") % 2**32
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # copies: said below, in our words
+        fitted = KMeans(n_clusters=count, n_init=RESTARTS, random_state=state).fit(points)
+    found, labels, sizes = np.unique(fitted.labels_, return_inverse=True, return_counts=True)
+    if len(found) < count:
+        logs.warn(
+            f"{len(found)} clusters instead of {count}: the generator repeats itself, "
+            "which is what a collapsed training looks like"
+        )
+    order = np.argsort(-sizes, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    labels = rank[labels].astype(np.int64)
+    nearest = []
+    for number in range(len(order)):
+        rows = np.flatnonzero(labels == number)
+        mean = points[rows].mean(0, dtype=np.float64)
+        distance = ((points[rows] - mean) ** 2).sum(1)
+        nearest.append(rows[np.argsort(distance, kind="stable")].astype(np.int64))
+    return Clusters(labels, sizes[order].astype(np.int64), nearest)
+
+
+def perceptual_points(
+    painter: Paints, embedder: Embeds, w: Tensor, components: int, seed: int
+) -> Points:
+    """LPIPS embeddings of G(w) at 64 px, reduced by PCA: float32 [N, <= components].
+
+    Squared distances of embeddings are LPIPS (METHOD 4), so k-means here is k-means in LPIPS space.
+    An embedding has some 32,000 numbers, so the axes are fitted on the first 2,048 pictures (w is
+    random) and the rest is projected chunk by chunk; all embeddings are never held at once.
+
+    Args:
+        painter: the generator.
+        embedder: LPIPS.
+        w: float [N, w_dim] in random order.
+        components: axes kept; fewer when there are fewer pictures.
+        seed: of the randomised PCA.
+    """
+    head = w[:_FIT_ROWS]
+    chunks = logs.track(torch.split(head, _CHUNK), "pictures", -(-len(head) // _CHUNK))
+    first = torch.cat([embed_w(painter, embedder, part).cpu() for part in chunks]).numpy()
+    kept = min(components, len(first) - 1, first.shape[1])
+    state = derive_seed(seed, "pca") % 2**32
+    pca = PCA(n_components=kept, svd_solver="randomized", random_state=state).fit(first)
+    mean = torch.from_numpy(np.ascontiguousarray(pca.mean_, dtype=np.float32))
+    axes = torch.from_numpy(np.ascontiguousarray(pca.components_.T, dtype=np.float32))
+    parts = [(torch.from_numpy(first) - mean) @ axes]
+    mean, axes = mean.to(w.device), axes.to(w.device)
+    rest = torch.split(w[_FIT_ROWS:], _CHUNK) if len(w) > _FIT_ROWS else ()
+    for part in logs.track(rest, "pictures", len(rest)):
+        parts.append(((embed_w(painter, embedder, part) - mean) @ axes).cpu())
+    return np.ascontiguousarray(torch.cat(parts).numpy(), dtype=np.float32)

@@ -1,0 +1,194 @@
+"""The stage `modes`: latents of a generator -> clusters, centres, exemplars, atlas."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from limbeck import fsio, logs, rundir
+from limbeck.config import ModesConfig
+from limbeck.errors import DataError, UsageError
+from limbeck.kit.rng import derive_seed
+from limbeck.latents import (
+    HoldsGenerator,
+    ModeCentres,
+    draw_w,
+    embed_w,
+    nearest_embedding,
+    nearest_l2,
+    tensors_digest,
+)
+from limbeck.modes.atlas import paint_latents, write_atlas, write_sheets
+from limbeck.modes.clustering import cluster, perceptual_points
+from limbeck.percept import LPIPS
+from limbeck.records import ModesSummary
+
+FORMAT_VERSION = 1
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Modes:
+    """What `find_modes` found; see `ModeCentres` and `ModesSummary`."""
+
+    mode_centres: ModeCentres
+    summary: ModesSummary
+
+    @property
+    def centres(self) -> Tensor:
+        """float32 [K, w_dim], the mean w of each cluster's members, the largest first."""
+        return self.mode_centres.centres
+
+    @property
+    def embeddings(self) -> Tensor:
+        """float32 [K, D], LPIPS-AlexNet of the centres' pictures at 64 px."""
+        return self.mode_centres.embeddings
+
+    @property
+    def sizes(self) -> Tensor:
+        """int64 [K], members of each cluster."""
+        return self.mode_centres.sizes
+
+
+def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
+    """The mode of each point, int64 [N].
+
+    Args:
+        points: latents float [N, w_dim] (nearest centre in W), or LPIPS-AlexNet embeddings at 64 px
+            float [N, D] (nearest centre's picture); told apart by their width.
+        modes: the centres.
+
+    Raises:
+        UsageError: neither of the two widths.
+    """
+    centres = modes.mode_centres if isinstance(modes, Modes) else modes
+    width = points.shape[1] if points.ndim == 2 else 0
+    if width == centres.centres.shape[1]:
+        return nearest_l2(points, centres.centres.to(points.device))
+    if width == centres.embeddings.shape[1]:
+        return nearest_embedding(points, centres.embeddings.to(points.device))
+    raise UsageError(
+        f"points of shape {tuple(points.shape)} are neither latents [N, "
+        f"{centres.centres.shape[1]}] nor embeddings [N, {centres.embeddings.shape[1]}]"
+    )
+
+
+def count_modes(sizes: Tensor) -> int:
+    """Clusters holding at least a quarter of the mean share (DESIGN, 'Settled')."""
+    return int((sizes * 4 * len(sizes) >= sizes.sum()).sum())
+
+
+@torch.no_grad()
+def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed: int = 0) -> Modes:
+    """Cluster latents of the averaged generator (METHOD 2, step 7).
+
+    `config.samples` w are drawn and clustered by k-means in W, or in LPIPS space (embeddings of
+    their pictures at 64 px, PCA to `config.pca`). A centre is the mean w of the members in both.
+    Writes modes.safetensors, modes.json, mode-00.png ..., atlas.png, and done.json last; the same
+    call again reads what is there.
+
+    Args:
+        networks: `Networks` or a `Pipeline`.
+        out: the stage's folder.
+        config: how many latents, how many clusters, in which space.
+        seed: the same seed gives the same modes.
+
+    Raises:
+        UsageError: fewer samples than clusters.
+        DataError: the folder cannot be written.
+    """
+    if config.samples < config.clusters:
+        raise UsageError(
+            f"modes.samples {config.samples} is less than modes.clusters {config.clusters}",
+            "draw more samples or ask for fewer clusters",
+        )
+    out, started = Path(out), time.perf_counter()
+    painter = networks.G_ema
+    assert isinstance(painter, nn.Module)
+    inputs = {"generator": tensors_digest(painter.state_dict())}
+    settings = {**config.model_dump(mode="json"), "seed": seed}
+    if rundir.is_current(out, inputs, settings) and (out / "modes.safetensors").exists():
+        return read_modes(out)
+    lpips = LPIPS.load("alex").to(painter.mapping.w_avg.device)
+    w = draw_w(painter.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
+    if config.space == "w":
+        points = np.ascontiguousarray(w.cpu().numpy(), dtype=np.float32)
+    else:
+        points = perceptual_points(painter, lpips, w, config.pca, seed)
+    clusters = cluster(points, config.clusters, seed)
+    rows = [torch.from_numpy(r).to(w.device) for r in clusters.nearest]
+    centres = torch.stack([w[r].double().mean(0).float() for r in rows])
+    embeddings = torch.cat([embed_w(painter, lpips, part) for part in torch.split(centres, _CHUNK)])
+    found = ModeCentres(
+        centres.cpu(), embeddings.float().cpu(), torch.from_numpy(clusters.sizes).to(torch.int64)
+    )
+    sizes = clusters.sizes.tolist()
+    summary = ModesSummary(
+        clusters=len(sizes), found=count_modes(found.sizes), space=config.space,
+        samples=config.samples, sizes=sizes, seconds=round(time.perf_counter() - started, 3),
+    )  # fmt: skip
+    _write(out, found, summary, settings)
+    examples = [paint_latents(painter, w[r[: config.exemplars]]) for r in rows]
+    write_sheets(out, examples)
+    write_atlas(out / "atlas.png", paint_latents(painter, centres), examples, sizes)
+    rundir.finish(
+        out, "modes", inputs=inputs, config=settings, started=started, summary=summary.model_dump()
+    )
+    logs.say(f"{summary.found} of {summary.clusters} clusters hold a real share")
+    return Modes(found, summary)
+
+
+def _write(
+    out: Path, found: ModeCentres, summary: ModesSummary, settings: dict[str, object]
+) -> None:
+    (out / "done.json").unlink(missing_ok=True)
+    for stale in out.glob("mode-*.png"):
+        stale.unlink()
+    found.save(out / "modes.safetensors")
+    total = sum(summary.sizes)
+    fsio.write_json(
+        out / "modes.json",
+        {
+            "format_version": FORMAT_VERSION,
+            "summary": summary.model_dump(mode="json"),
+            "settings": settings,
+            "centres": found.digest(),
+            "modes": [
+                {"mode": k, "size": size, "share": size / total, "picture": f"mode-{k:02d}.png"}
+                for k, size in enumerate(summary.sizes)
+            ],
+        },
+    )
+
+
+def read_modes(folder: Path) -> Modes:
+    """What `find_modes` wrote.
+
+    Raises:
+        DataError: missing, damaged, of another format, or the two files are not of one run.
+    """
+    about = fsio.read_json(Path(folder) / "modes.json")
+    centres = ModeCentres.load(Path(folder) / "modes.safetensors")
+    try:
+        if about["format_version"] != FORMAT_VERSION:
+            raise DataError(
+                f"{folder}/modes.json: format {about['format_version']}, this limbeck reads "
+                f"{FORMAT_VERSION}",
+                "use the limbeck version that made it",
+            )
+        summary = ModesSummary.model_validate(about["summary"])
+        digest = about["centres"]
+    except (KeyError, TypeError, ValidationError) as error:
+        raise DataError(
+            f"{folder}/modes.json does not describe modes: {error}", "run `limbeck modes` again"
+        ) from None
+    if digest != centres.digest():
+        raise DataError(
+            f"{folder}: modes.json and modes.safetensors are not of the same run",
+            "run `limbeck modes` again",
+        )
+    return Modes(centres, summary)
