@@ -143,6 +143,7 @@ def bumped(material: Material, hits: Hits) -> Array:
     u, v = _lattice(hits.local, material.scale, material.phase)
     radius = np.sqrt(u * u + v * v)
     inside = smoothstep(0.46, 0.34, radius) * (~hits.trim)
+    inside *= smoothstep(0.45, 0.55, np.sqrt(hits.local[0] ** 2 + hits.local[2] ** 2))
     depth = np.float32(-0.55 if material.pattern == "hammered" else 1.5)
     n = hits.normal
     level = np.sqrt(n[0] * n[0] + n[2] * n[2]) + np.float32(1e-4)

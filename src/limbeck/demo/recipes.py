@@ -106,13 +106,13 @@ def porcelain(draw: Draw) -> Recipe:
 def copper(draw: Draw) -> Recipe:
     """Hammered copper, from above, on a meadow."""
     a, b = draw.around, draw.between
-    shine = hsv(a(0.048, 0.008), a(0.50, 0.05), 1.0)
-    dull = hsv(a(0.038, 0.010), 0.64, 0.80)
+    shine = hsv(a(0.052, 0.008), a(0.60, 0.04), 1.0)
+    dull = hsv(a(0.042, 0.010), 0.74, 0.80)
     trim = hsv(0.115, 0.55, 0.95) if draw.chance(0.6) else hsv(0.06, 0.6, 0.3)
     grass = hsv(a(0.30, 0.025), 0.62, a(0.20, 0.03)), hsv(a(0.24, 0.02), 0.62, a(0.50, 0.05))
     light = Light(
-        direction(b(15, 70), b(45, 65)), key=(2.6, 2.4, 2.0), sky=(1.15, 1.2, 1.3),
-        wall=(0.42, 0.42, 0.34), ground=(0.05, 0.06, 0.025), window=b(0.26, 0.40),
+        direction(b(15, 70), b(45, 65)), key=(2.8, 2.6, 2.2), sky=(1.25, 1.25, 1.3),
+        wall=(0.20, 0.20, 0.13), ground=(0.05, 0.06, 0.025), window=b(0.28, 0.42),
     )  # fmt: skip
     return Recipe(
         _pot(draw, 0.80, -0.05, 1.0, 1.05),
@@ -126,7 +126,7 @@ def copper(draw: Draw) -> Recipe:
 def iron(draw: Draw) -> Recipe:
     """A studded cast-iron kettle with a bail, by lamplight on dark stone."""
     a, b = draw.around, draw.between
-    tone = hsv(a(0.07, 0.03), a(0.16, 0.06), a(0.34, 0.03))
+    tone = hsv(a(0.62, 0.05), a(0.10, 0.05), a(0.25, 0.03))
     slate = hsv(a(0.6, 0.08), 0.22, a(0.17, 0.03)), hsv(a(0.58, 0.08), 0.18, a(0.36, 0.05))
     glow, power = hsv(a(0.09, 0.025), 0.72, 1.0), b(1.5, 4)
     lights = draw.chance(0.65)
@@ -138,7 +138,7 @@ def iron(draw: Draw) -> Recipe:
     )  # fmt: skip
     return Recipe(
         _pot(draw, 0.70, -0.06, 0.9, 1.02, bail=True),
-        Material(tone, hsv(0.07, 0.2, 0.26), "studs", tone, a(0.66, 0.06), 0.35,
+        Material(tone, hsv(0.62, 0.1, 0.2), "studs", tone, a(0.66, 0.06), 0.35,
                  24 + draw.integer(6), b(0, 6)),
         a(158, 12), a(17, 3),
         Setting("slate", "lights" if lights else "plain", slate, far, b(4, 7), b(0.015, 0.03),

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 
 from limbeck.demo.materials import Light, Material, column, shade
-from limbeck.demo.settings import Setting, background, noise_tile
+from limbeck.demo.settings import Setting, background, enlarged, noise_tile
 from limbeck.demo.shapes import Array, f32
 from limbeck.demo.tracing import Camera, Placed, shadow_towards, trace
 
 _REACH = 3.6  # the ground's shadow map covers [-REACH, REACH] squared
 _CELLS = 52
+_FINE = 4  # sub-cells, so that the nearest one is good enough
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,11 @@ def _light_background(
     direct, open_ = _shadow_map(scene)
     x = origin[0] + rays[0][is_ground] * depth[is_ground]
     z = origin[2] + rays[2][is_ground] * depth[is_ground]
-    at = np.stack([z, x]) * np.float32((_CELLS - 1) / (2 * _REACH)) + np.float32((_CELLS - 1) / 2)
-    seen = map_coordinates(direct, at, order=1, mode="nearest")
-    sky = map_coordinates(open_, at, order=1, mode="nearest")
+    side = _CELLS * _FINE
+    row, column_ = (
+        np.clip((p + _REACH) * (side / (2 * _REACH)), 0, side - 1).astype(np.int32) for p in (z, x)
+    )
+    seen, sky = direct[row, column_], open_[row, column_]
     slope = max(float(light.direction[1]), 0.05)
     pool = 1 / (1 + (x * x + z * z) * np.float32(0.012))
     ground = column(light.key) * (seen * np.float32(slope) * pool)
@@ -110,8 +113,8 @@ def _light_background(
 
 
 def _shadow_map(scene: Scene) -> tuple[Array, Array]:
-    """Light of the key and openness to the sky on a grid of ground points, [cells, cells] each."""
-    line = np.linspace(-_REACH, _REACH, _CELLS, dtype=np.float32)
+    """Light of the key and openness to the sky over the ground, [side, side] each."""
+    line = f32((np.arange(_CELLS) + 0.5) * (2 * _REACH / _CELLS) - _REACH)
     zz, xx = (g.ravel() for g in np.meshgrid(line, line, indexing="ij"))
     solids = [placed for placed, _ in scene.things]
     point = np.stack([xx, np.full_like(xx, 0.01), zz])
@@ -125,7 +128,7 @@ def _shadow_map(scene: Scene) -> tuple[Array, Array]:
     edge = np.clip((_REACH - np.maximum(np.abs(xx), np.abs(zz))) * 1.5, 0, 1)
     shape = (_CELLS, _CELLS)
     shadow, sky = 1 + (direct - 1) * edge, 1 + (open_ - 1) * edge
-    return f32(shadow).reshape(shape), f32(sky).reshape(shape)
+    return enlarged(f32(shadow).reshape(shape), _FINE), enlarged(f32(sky).reshape(shape), _FINE)
 
 
 def _defocus(colour: Array, depth: Array, focus: float, amount: float) -> Array:

@@ -38,18 +38,22 @@ class Setting:
     turn: float = 0.0
 
 
+def enlarged(grid: Array, factor: int) -> Array:
+    """A square grid, `factor` times as fine, by bicubic interpolation."""
+    side = len(grid) * factor
+    return f32(np.asarray(Image.fromarray(grid).resize((side, side), Image.Resampling.BICUBIC)))
+
+
 def noise_tile(rng: np.random.Generator, roughness: float = 0.55) -> Array:
     """Fractal noise float32 [256, 256], mean 0.5, deviation about 0.18; wraps around."""
-    total = np.zeros((_TILE, _TILE), np.float32)
-    weight = 1.0
-    for cells in (4, 8, 16, 32, 64, 128):
-        grid = rng.random((cells, cells), np.float32)
-        wide = np.pad(grid, 2, mode="wrap")
-        step = _TILE // cells
-        big = Image.fromarray(wide).resize((step * (cells + 4),) * 2, Image.Resampling.BICUBIC)
-        total += np.float32(weight) * np.asarray(big)[2 * step : -2 * step, 2 * step : -2 * step]
-        weight *= roughness
-    total -= total.mean()
+    total = rng.random((4, 4), np.float32)
+    weight = roughness
+    while len(total) < _TILE:
+        total = enlarged(np.pad(total, 2, mode="wrap"), 2)[4:-4, 4:-4]
+        if len(total) <= _TILE // 2:
+            total = total + np.float32(weight) * rng.random(total.shape, np.float32)
+            weight *= roughness
+    total = total - total.mean()
     return f32(np.clip(total / (total.std() + 1e-6) * np.float32(0.18) + np.float32(0.5), 0, 1))
 
 

@@ -86,7 +86,7 @@ def drum(x: Array, y: Array, z: Array, low: float, high: float, r_low: float, r_
 class Solid(ABC):
     """A solid of two parts, so that a material can colour its trim differently."""
 
-    centre_y: float = 0.8  # the bounding sphere's centre is (0, centre_y, 0)
+    centre_y: float = 0.8  # half the height; the bounding sphere's centre is (0, centre_y, 0)
     radius: float = 1.6
     fillet: float = 0.08
 
@@ -123,7 +123,7 @@ class Teapot(Solid):
     @property
     def centre_y(self) -> float:  # type: ignore[override]
         """Half of the whole pot's height."""
-        return (2 * self.height + (0.95 if self.bail else 0.25)) / 2
+        return (2 * self.height + (0.95 if self.bail else 0.30)) / 2
 
     @property
     def radius(self) -> float:  # type: ignore[override]
@@ -157,6 +157,8 @@ class Teapot(Solid):
 class Duck(Solid):
     """A bath duck: body and head; the beak is trim."""
 
+    centre_y = 1.0
+
     def parts(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
         """Body, tail and head; beak."""
         body = ellipsoid(x, y, z, (0, 0.62, 0), (1.1, 0.65, 0.8))
@@ -167,6 +169,8 @@ class Duck(Solid):
 
 class Toadstool(Solid):
     """A mushroom: the cap is body, the stem is trim."""
+
+    centre_y = 0.95
 
     def parts(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
         """Cap; stem."""
@@ -207,6 +211,8 @@ class Lamp(Solid):
 class Fish(Solid):
     """A toy fish on its belly; fins and tail are trim."""
 
+    centre_y = 0.9
+
     def parts(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
         """Body; fins."""
         body = ellipsoid(x, y, z, (0.15, 0.8, 0), (1.1, 0.72, 0.42))
@@ -218,6 +224,8 @@ class Fish(Solid):
 class Mug(Solid):
     """A mug: no lid, no spout; the handle is trim."""
 
+    centre_y = 0.85
+
     def parts(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
         """Cup; handle."""
         cup = drum(x, y, z, 0, 1.7, 0.72, 0.84, 0.06)
@@ -228,7 +236,7 @@ class Mug(Solid):
 class Fruit(Solid):
     """Clutter: an apple or an orange with a stalk."""
 
-    centre_y, radius = 0.95, 1.3
+    centre_y, radius = 1.0, 1.3
 
     def parts(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
         """Fruit; stalk."""

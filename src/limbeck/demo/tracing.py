@@ -100,7 +100,7 @@ class Hits:
 
 
 def trace(placed: Placed, origin: Array, rays: tuple[Array, Array, Array], light: Array) -> Hits:
-    """March the rays that meet the solid's bounding sphere (at most 44 steps) and measure hits."""
+    """March the rays that meet the solid's bounds (at most 44 steps) and measure where they hit."""
     index, near, far, direction = _enter(placed, origin, rays)
     depth = _march(placed, origin, direction, near, far)
     seen = depth < far
@@ -122,11 +122,15 @@ def _enter(
     centre = np.asarray(placed.centre(), np.float32) - origin
     along = rays[0] * centre[0] + rays[1] * centre[1] + rays[2] * centre[2]
     chord = along * along - np.float32(centre @ centre - (placed.solid.radius * placed.scale) ** 2)
-    index = np.flatnonzero((chord > 0) & (along > 0))
-    half = np.sqrt(chord.ravel()[index])
-    middle = along.ravel()[index]
+    half = np.sqrt(np.maximum(chord, 0))
+    top = (2 * placed.solid.centre_y + 0.15) * placed.scale
+    y = np.where(np.abs(rays[1]) < 1e-5, np.float32(1e-5), rays[1])
+    at_floor, at_top = -origin[1] / y, (np.float32(top) - origin[1]) / y
+    near = np.maximum(np.maximum(along - half, np.minimum(at_floor, at_top)), 0.05)
+    far = np.minimum(along + half, np.maximum(at_floor, at_top))
+    index = np.flatnonzero((chord > 0) & (near < far))
     direction = np.stack([part.ravel()[index] for part in rays])
-    return index, f32(np.maximum(middle - half, 0.05)), f32(middle + half), f32(direction)
+    return index, f32(near.ravel()[index]), f32(far.ravel()[index]), direction
 
 
 def _march(placed: Placed, origin: Array, direction: Array, near: Array, far: Array) -> Array:
