@@ -78,11 +78,13 @@ def draw_w(
     """
     random = generator(seed, "draw_w")
     device = mapping.w_avg.device
+    z = torch.randn(count, net.z_dim, generator=random)
+    c = torch.randint(net.num_classes, (count,), generator=random) if net.num_classes else None
     parts = []
     for start in range(0, count, batch):
-        z = torch.randn(min(batch, count - start), net.z_dim, generator=random)
-        c = torch.randint(net.num_classes, (len(z),), generator=random) if net.num_classes else None
-        parts.append(mapping.w(z.to(device), None if c is None else c.to(device)).float())
+        rows = slice(start, start + batch)
+        classes = None if c is None else c[rows].to(device)
+        parts.append(mapping.w(z[rows].to(device), classes).float())
     return torch.cat(parts)
 
 

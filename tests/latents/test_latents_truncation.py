@@ -1,0 +1,137 @@
+"""Truncation: laws that hold for any latents."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from limbeck.config import Truncation
+from limbeck.errors import UsageError
+from limbeck.latents import (
+    ModeCentres,
+    nearest_embedding,
+    nearest_l2,
+    needs_pictures,
+    soft_target,
+    target_for,
+    truncate,
+)
+
+METHODS: list[Truncation] = [
+    "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-soft",
+]  # fmt: skip
+
+
+def numbers(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def centres_of(count: int, w_dim: int = 6, width: int = 20, seed: int = 1) -> ModeCentres:
+    return ModeCentres(
+        numbers(count, w_dim, seed=seed), numbers(count, width, seed=seed + 1),
+        torch.arange(count, 0, -1),
+    )  # fmt: skip
+
+
+def target(method: Truncation, w: Tensor, modes: ModeCentres, tau: float | None = None) -> Tensor:
+    found = target_for(
+        method, w, w_avg=numbers(6, seed=9), modes=modes, embeddings=numbers(len(w), 20, seed=5),
+        mode_index=1 if method == "index" else None, tau=tau,
+    )  # fmt: skip
+    return found.w
+
+
+@pytest.mark.parametrize("method", METHODS)
+@given(seed=st.integers(0, 2**31), count=st.integers(1, 9), clusters=st.integers(2, 5))
+@settings(max_examples=15, deadline=None)
+def test_psi_one_is_identity_and_psi_zero_is_the_target(
+    method: Truncation, seed: int, count: int, clusters: int
+) -> None:
+    w, modes = numbers(count, 6, seed=seed), centres_of(clusters, seed=seed)
+    to = target(method, w, modes)
+    assert torch.equal(truncate(w, 1.0, to), w)
+    assert torch.equal(truncate(w, 0.0, to), to.expand_as(w))
+    half = truncate(w, 0.3, to)
+    assert torch.allclose(half, to + 0.3 * (w - to), atol=1e-6)
+
+
+def test_truncation_composes() -> None:
+    w, to = numbers(5, 6, seed=0), numbers(6, seed=1)
+    twice = truncate(truncate(w, 0.8, to), 0.5, to)
+    assert torch.allclose(twice, truncate(w, 0.4, to), atol=1e-6)
+
+
+def test_index_pulls_everyone_to_the_given_centre() -> None:
+    modes, w = centres_of(4), numbers(3, 6, seed=0)
+    for index in range(4):
+        found = target_for("index", w, w_avg=w[0], modes=modes, mode_index=index)
+        assert torch.equal(found.w, modes.centres[index].expand(3, -1))
+        assert found.modes is not None
+        assert found.modes.tolist() == [index] * 3
+
+
+@pytest.mark.parametrize("method", ["multimodal-l2", "multimodal-lpips", "multimodal-soft"])
+def test_equal_centres_are_global_truncation(method: Truncation) -> None:
+    w_avg = numbers(6, seed=3)
+    modes = ModeCentres(
+        w_avg.repeat(5, 1), numbers(5, 20, seed=4), torch.ones(5, dtype=torch.int64)
+    )
+    w = numbers(7, 6, seed=0)
+    found = target_for(
+        method, w, w_avg=w_avg, modes=modes, embeddings=numbers(7, 20, seed=5), tau=0.3
+    )
+    assert torch.allclose(truncate(w, 0.6, found.w), truncate(w, 0.6, w_avg), atol=1e-6)
+
+
+def test_nearest_is_the_nearest() -> None:
+    w, centres = numbers(40, 6, seed=0) + 50, numbers(9, 6, seed=1) + 50
+    brute = ((w[:, None].double() - centres[None].double()) ** 2).sum(2).argmin(1)
+    assert torch.equal(nearest_l2(w, centres), brute)
+    assert torch.equal(nearest_embedding(w, centres), brute)
+    assert torch.equal(nearest_l2(centres, centres), torch.arange(9))
+
+
+def test_soft_becomes_hard_and_uniform() -> None:
+    modes, e = centres_of(5), numbers(8, 20, seed=5)
+    hard = modes.centres[nearest_embedding(e, modes.embeddings)]
+
+    def gap(tau: float) -> float:
+        soft = soft_target(e, modes.embeddings, modes.centres, tau)
+        return float((soft - hard).abs().max())
+
+    assert gap(0.0) == 0
+    assert gap(1e-3) < 1e-5
+    assert gap(1e-3) <= gap(1.0) <= gap(10.0)
+    everywhere = soft_target(e, modes.embeddings, modes.centres, 1e9)
+    assert torch.allclose(everywhere, modes.centres.mean(0).expand(8, -1), atol=1e-5)
+
+
+def test_default_tau_is_a_tenth_of_the_median_nearest_distance() -> None:
+    line = torch.tensor([[0.0], [1.0], [3.0], [6.0]])  # nearest others at 1, 1, 4, 9 (squared)
+    modes = ModeCentres(numbers(4, 6, seed=0), line, torch.ones(4, dtype=torch.int64))
+    assert modes.tau() == pytest.approx(0.1 * 1.0)  # torch's median is the lower one
+    assert centres_of(1).tau() == 0
+    w, e = numbers(3, 6, seed=2), numbers(3, 1, seed=3)
+    default = target_for("multimodal-soft", w, w_avg=w[0], modes=modes, embeddings=e)
+    given = target_for("multimodal-soft", w, w_avg=w[0], modes=modes, embeddings=e, tau=0.1)
+    assert torch.allclose(default.w, given.w)
+
+
+def test_only_perceptual_methods_need_pictures() -> None:
+    assert [m for m in METHODS if needs_pictures(m)] == ["multimodal-lpips", "multimodal-soft"]
+
+
+def test_what_is_missing_is_named() -> None:
+    w, modes = numbers(2, 6, seed=0), centres_of(3)
+    with pytest.raises(UsageError, match="needs modes"):
+        target_for("multimodal-l2", w, w_avg=w[0])
+    with pytest.raises(UsageError, match="embeddings"):
+        target_for("multimodal-lpips", w, w_avg=w[0], modes=modes)
+    for index in (None, -1, 3):
+        with pytest.raises(UsageError, match="from 0 to 2"):
+            target_for("index", w, w_avg=w[0], modes=modes, mode_index=index)
+    with pytest.raises(UsageError, match="give the modes of this generator"):
+        target_for("multimodal-l2", w[:, :4], w_avg=w[0, :4], modes=modes)
+    with pytest.raises(UsageError, match="no truncation"):
+        target_for("gloabl", w, w_avg=w[0])  # type: ignore[arg-type]
