@@ -12,23 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from limbeck import fsio, logs
 from limbeck.config import Config
-from limbeck.curation import keep, read_keep, read_scores, score
+from limbeck.curation import keep, read_keep, read_scores, score, seconds_per_photo
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import UsageError
 from limbeck.ingestion import ingest, source_digest
 from limbeck.kit.device import machine, pick_device
-from limbeck.kit.images import to_float
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.modes import find_modes, read_modes
 from limbeck.nets import Networks, load_networks
-from limbeck.percept import LPIPS, at_least
 from limbeck.reporting import report
-from limbeck.rundir import STAGES, RunDir, read_done
+from limbeck.rundir import STAGES, RunDir, finish, read_done
 from limbeck.sampling import write_samples
 from limbeck.training import measure_speed, train, train_slice
 
@@ -90,6 +86,8 @@ class _Chain:
         started = time.perf_counter()
         logs.say(f"[bold]{name}[/bold] ...")
         work(folder)
+        if not (folder / "done.json").exists():
+            finish(folder, name, inputs=inputs, config=settings, started=started, summary={})
         logs.say(f"[green]{name}[/green]: {logs.duration(time.perf_counter() - started)}")
         return folder
 
@@ -145,8 +143,10 @@ class _Chain:
             lambda out: find_modes(networks, out, config.modes, seed=config.seed),
         )
 
-    def outputs(self, nets_dir: Path, networks: Networks, modes: ModeCentres) -> None:
-        """Samples and the model folder."""
+    def outputs(
+        self, nets_dir: Path, networks: Networks, modes: ModeCentres, facts: Mapping[str, float]
+    ) -> None:
+        """Samples and the model folder; `facts` go onto the model card."""
         config = self.config
         inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
         settings = [config.sample.model_dump(), config.data.model_dump()]
@@ -155,7 +155,7 @@ class _Chain:
             inputs,
             settings,
             lambda out: write_samples(
-                networks, out, range(config.sample.seeds), psi=config.sample.psi,
+                networks, out, list(range(config.sample.seeds)), psi=config.sample.psi,
                 truncation=config.sample.truncation, modes=modes,
             ),
         )  # fmt: skip
@@ -163,7 +163,7 @@ class _Chain:
             "model",
             inputs,
             settings,
-            lambda out: Pipeline(networks, modes, config=config).save_pretrained(out),
+            lambda out: Pipeline(networks, modes, config=config, data=facts).save_pretrained(out),
         )
 
 
@@ -198,7 +198,8 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     """
     began = time.perf_counter()
     rate = measure_speed(dataset, config, seconds=min(20.0, seconds * 0.05))
-    per_photo = score_seconds(dataset, config)
+    probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
+    per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
     fixed = 30 + 2 * config.modes.samples * 1e-3
     other = per_photo * len(dataset) * 1.1 + fixed
     left = seconds - (time.perf_counter() - began) - other
@@ -213,18 +214,6 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     logs.say(f"budget: {rate:.0f} images/s, so {kimg:g} kimg raw and {kimg:g} kimg kept")
     measured = {"images_per_second": round(rate, 2), "score_seconds_per_photo": per_photo}
     return config.replace(**{"train.kimg": kimg, "kept_kimg": kimg}), measured
-
-
-def score_seconds(dataset: Dataset, config: Config) -> float:
-    """Seconds of scoring per photo: six embeddings (photo, reconstruction, mirrors, blur, rest)."""
-    device = pick_device(config.device)
-    rows = np.arange(min(len(dataset), config.score.batch))
-    pictures = at_least(to_float(dataset.at(config.net.size)[rows].to(device)), 64)
-    lpips = LPIPS.load("alex").to(device)
-    lpips.embed(pictures)
-    began = time.perf_counter()
-    float(lpips.embed(pictures).sum())
-    return 6 * (time.perf_counter() - began) / len(rows)
 
 
 def run(
@@ -275,7 +264,8 @@ def run(
     kept_kimg = config.kept_kimg or config.train.kimg
     kept_dir, kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
     modes = read_modes(chain.modes(kept_dir, kept))
-    chain.outputs(kept_dir, kept, modes.mode_centres)
+    facts = {"photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg}
+    chain.outputs(kept_dir, kept, modes.mode_centres, facts)
     stages = [read_done(run_dir.root / name) for name in STAGES if name != "report"]
     digests = {d.stage: fsio.digest_json(d.model_dump(mode="json")) for d in stages if d}
     chain.stage("report", digests, None, lambda _: report(out))
