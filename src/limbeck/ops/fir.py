@@ -53,9 +53,8 @@ class Plan:
 
 def make_filter(filter1d: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)) -> Tensor:
     """The separable filter as a float32 matrix that sums to 1 (StyleGAN2 uses [1, 3, 3, 1])."""
-    line = torch.tensor(filter1d, dtype=torch.float32)
-    square = torch.outer(line, line)
-    return square / square.sum()
+    total = sum(filter1d) ** 2  # Python numbers: arithmetic on the meta device loads torch._dynamo
+    return torch.tensor([[a * b / total for b in filter1d] for a in filter1d], dtype=torch.float32)
 
 
 def _inflate(x: Tensor, up: int) -> Tensor:
