@@ -1,6 +1,6 @@
 """The chain of stages: what is stale, what is done, and the one command that walks it.
 
-A stage's folder holds `begun.json` (the digests of its inputs and of its slice of the configuration,
+A stage's folder holds `begun.json` (digests of its inputs and of its slice of the configuration,
 written first) and `done.json` (written last by the stage itself). It is current when both are there
 and the first says what is wanted now; begun for something else, it is cleared and made again.
 """
@@ -111,9 +111,7 @@ class _Chain:
 
         def work(out: Path) -> None:
             modes = find_modes(networks, out / "raw-modes", config.modes, seed=config.seed)
-            score(
-                dataset, networks, out, config.score, centres=modes.centres, seed=config.seed
-            )
+            score(dataset, networks, out, config.score, centres=modes.centres, seed=config.seed)
 
         settings = [config.score.model_dump(), config.modes.model_dump(), config.seed]
         inputs = {"dataset": dataset.digest, "networks": _networks_digest(nets_dir)}
@@ -202,13 +200,15 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
     fixed = 30 + 2 * config.modes.samples * 1e-3
     other = per_photo * len(dataset) * 1.1 + fixed
-    left = seconds - (time.perf_counter() - began) - other
-    kimg = left * 0.95 * rate / 2000
-    if kimg < _least_kimg(config):
+    spent = time.perf_counter() - began
+    kimg = (seconds - spent - other) * 0.95 * rate / 2000
+    least = _least_kimg(config)
+    if kimg < least:
         raise UsageError(
-            f"the time budget leaves {left:.0f} s for training after about {other:.0f} s of scoring, "
-            f"modes and report at {rate:.0f} images/s",
-            f"give at least {logs.duration(other + 2200 * _least_kimg(config) / rate + 60)} more",
+            f"the time budget is too short: about {other:.0f} s go to scoring, modes and report, "
+            f"and training runs at {rate:.0f} images/s",
+            f"give at least {logs.duration(60 + spent + other + 2200 * least / rate)} "
+            "after ingestion, or a smaller preset",
         )
     kimg = round(kimg, 3)
     logs.say(f"budget: {rate:.0f} images/s, so {kimg:g} kimg raw and {kimg:g} kimg kept")
@@ -240,9 +240,10 @@ def run(
     run_dir = RunDir(out)
     requested = {"config": config.model_dump(mode="json"), "time_budget": time_budget}
     resolved = _resolved(run_dir, requested)
-    extra: dict[str, Any] = {
-        "requested": requested, "photos": str(photos), "machine": machine(pick_device(config.device)),
-    }  # fmt: skip
+    facts = machine(pick_device(config.device))
+    extra: dict[str, Any] = {"requested": requested, "photos": str(photos), "machine": facts}
+    if out.exists():
+        fsio.sweep(out)
     if resolved is None:
         run_dir.write(config, **extra, resolved=time_budget is None)
     chain = _Chain(run_dir, resolved or config)
@@ -264,8 +265,8 @@ def run(
     kept_kimg = config.kept_kimg or config.train.kimg
     kept_dir, kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
     modes = read_modes(chain.modes(kept_dir, kept))
-    facts = {"photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg}
-    chain.outputs(kept_dir, kept, modes.mode_centres, facts)
+    about = {"photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg}
+    chain.outputs(kept_dir, kept, modes.mode_centres, about)
     stages = [read_done(run_dir.root / name) for name in STAGES if name != "report"]
     digests = {d.stage: fsio.digest_json(d.model_dump(mode="json")) for d in stages if d}
     chain.stage("report", digests, None, lambda _: report(out))

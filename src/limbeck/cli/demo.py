@@ -1,35 +1,145 @@
-"""The verb demo: the whole pipeline on a drawn crawl whose truth is known."""
+"""The verb demo: the whole pipeline on a drawn crawl whose truth is known, measured against it."""
 
+import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from limbeck.cli.options import Device, DryRun, Json, Out, Seed, build_config
+from limbeck import fsio, logs
+from limbeck.cli.options import Device, DryRun, Json, Kimg, Out, Seed, Set, build_config
 from limbeck.cli.outcome import Outcome, verb
+from limbeck.config import Config
+
+Rows = list[dict[str, Any]]
 
 
 @verb
 def demo(
     out: Out = Path("demo"),
     count: Annotated[int, typer.Option("--count", min=50, help="Pictures to draw.")] = 3000,
+    kimg: Kimg = 10.0,
+    settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Outcome:
-    """Draw a crawl with planted outliers, run everything on it, and measure against the truth."""
-    config = build_config("tiny", seed=seed, device=device)
+    """Draw a crawl with planted outliers, run everything on it, and measure against the truth.
+
+    Under ten minutes on two CPU cores. The labels are known to the measuring alone.
+    """
+    changes: dict[str, object] = {"train.kimg": kimg, "train.snapshot_kimg": 5.0}
+    config = build_config("tiny", seed=seed, device=device, pairs=settings, changes=changes)
     if dry_run:
         return Outcome(
-            {"dry_run": True, "verb": "demo", "out": out, "count": count},
-            [f"would draw {count} pictures and run everything in {escape(str(out))}"],
+            {"dry_run": True, "verb": "demo", "out": out, "count": count, "kimg": kimg},
+            [
+                f"would draw {count} pictures into {escape(str(out / 'crawl'))}, train twice for "
+                f"{kimg:g} kimg and write {escape(str(out / 'run' / 'report' / 'index.html'))}"
+            ],
         )
+    figures = _walk(out, count, config)
+    page = out / "run" / "report" / "index.html"
+    share = figures["outliers_removed"]
+    return Outcome(
+        figures,
+        [
+            f"found outliers with AUROC [bold]{figures['auroc_recommended']:.3f}[/bold] "
+            f"(paper's plain score {figures['auroc_lpips']:.3f}; untrained networks "
+            f"{figures['control']['auroc_lpips']:.3f})",
+            f"dropped {share:.0%} of the outliers and {figures['in_domain_lost']:.0%} of the rest; "
+            f"{figures['modes']['recovered']} of {figures['modes']['true']} true modes found",
+            f"report: {escape(str(page))}",
+        ],
+        then=f"limbeck run YOUR_PHOTOS --out runs/first --preset {config.preset} --time-budget 60m",
+    )
+
+
+def _walk(out: Path, count: int, config: Config) -> dict[str, Any]:
+    """Draw, run, control, evaluate, report; returns the measured figures."""
+    import os
+
     from limbeck import pipeline
     from limbeck.demo import draw_crawl
+    from limbeck.evaluation import evaluate
+    from limbeck.kit.device import machine, pick_device
+    from limbeck.reporting import report
 
-    draw_crawl(out / "crawl", count=count, seed=seed, workers=2)
-    done = pipeline.run(out / "crawl" / "photos", out / "run", config)
-    page = done.root / "report" / "index.html"
-    return Outcome({"out": out, "report": page}, [f"report: {escape(str(page))}"])
+    began = time.perf_counter()
+    draw_crawl(out / "crawl", count=count, seed=config.seed, workers=max(os.cpu_count() or 1, 1))
+    seconds = {"draw": time.perf_counter() - began}
+    truth, run = out / "crawl" / "truth.jsonl", out / "run"
+    pipeline.run(out / "crawl" / "photos", run, config)
+    seconds |= {stage.name: stage.seconds or 0.0 for stage in pipeline.status(run)}
+    clock = time.perf_counter()
+    logs.say("[bold]control[/bold]: the same scores from untrained networks ...")
+    control = _control(out, config, truth)
+    seconds["control"] = time.perf_counter() - clock
+    clock = time.perf_counter()
+    rows = evaluate(run, labels=truth)
+    seconds["evaluate"] = time.perf_counter() - clock
+    report(run, labels=truth)
+    seconds["total"] = time.perf_counter() - began
+    return {
+        "seed": config.seed,
+        **_figures(rows),
+        "control": {f"auroc_{row['column']}": round(row["value"], 4) for row in control},
+        "counts": _counts(run),
+        "images_per_second": pipeline.status(run)[1].summary["images_per_second"],
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "machine": machine(pick_device(config.device)),
+        "report": str(run / "report" / "index.html"),
+    }
+
+
+def _control(out: Path, config: Config, truth: Path) -> Rows:
+    """The plain score and the recommended one with networks that never saw a photo."""
+    from limbeck.curation import score
+    from limbeck.data import open_dataset
+    from limbeck.evaluation import read_truth, untrained_control
+    from limbeck.kit.device import pick_device
+    from limbeck.nets import Networks
+
+    dataset = open_dataset(out / "run" / "data")
+    networks = Networks.create(config.net, config.seed).to(pick_device(config.device))
+    scores = score(dataset, networks, out / "control", config.score, seed=config.seed)
+    return untrained_control(
+        out / "run", scores, dataset.infos, read_truth(truth), seed=config.seed
+    )
+
+
+def _figures(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """AUROC of each column, what the keep list cost, true modes against found ones."""
+    found: dict[str, Any] = {}
+    for row in rows:
+        if row["metric"] == "auroc" and not row["column"].startswith("x_"):
+            found[f"auroc_{row['column']}"] = round(row["value"], 4)
+            if row["column"] in ("lpips", "recommended"):
+                kinds = {kind: round(value, 3) for kind, value in row["by_kind"].items()}
+                found[f"by_kind_{row['column']}"] = kinds
+        elif row["metric"] == "keep":
+            found |= {key: row[key] for key in ("kept", "outliers_removed", "in_domain_lost")}
+        elif row["metric"] == "modes":
+            values = {
+                "true": row["true_modes"],
+                "recovered": row["recovered"],
+                "clusters": row["clusters"],
+                "purity": round(row["purity"], 3),
+                "chance": round(row["chance"], 3),
+            }
+            found["modes" if row["generator"] == "kept" else "modes_raw"] = values
+        elif row["metric"] == "lpips_diversity":
+            found["lpips_diversity"] = round(row["value"], 4)
+            found["lpips_diversity_photos"] = round(row["of_photos"], 4)
+    return found
+
+
+def _counts(run: Path) -> dict[str, Any]:
+    summary = fsio.read_json(run / "data" / "done.json")["summary"]
+    parts = ("accepted", "opted_out", "failed")
+    total = sum(summary[part] for part in parts) + sum(summary["rejected"].values())
+    kept = {key: summary[key] for key in ("listed", *parts, "rejected")}
+    return {**kept, "balanced": total == summary["listed"]}

@@ -1,4 +1,4 @@
-"""The augment pipeline of ADA (Karras et al. 2020, arXiv 2006.06676, appendix B), written from the paper.
+"""The augment pipeline of ADA (Karras et al. 2020, arXiv 2006.06676, appendix B).
 
 Pixel blits, general geometric transformations and colour transformations, each applied to each
 picture with probability p, differentiable to first order. Geometry is one affine map read from a
@@ -45,7 +45,10 @@ class _Draws:
 
 def _geometry(draw: _Draws, size: int) -> Tensor:
     """Inverse affine maps [N, 3, 3] from output to input, in units of half the picture."""
-    one, zero = torch.ones(draw.count, device=draw.device), torch.zeros(draw.count, device=draw.device)
+    one, zero = (
+        torch.ones(draw.count, device=draw.device),
+        torch.zeros(draw.count, device=draw.device),
+    )
 
     def rotate(angle: Tensor) -> Tensor:
         c, s = angle.cos(), angle.sin()

@@ -40,7 +40,10 @@ def write_grids(out: Path, state: TrainState, config: Config, view: PixelView) -
     """grid-IMAGES.png (samples) and rec-IMAGES.png (photo above its reconstruction)."""
     size = config.net.size
     side = 8 if size <= 128 else 4
-    save_png(_visible(draw_samples(state, config, side * side), side), out / f"grid-{state.images:09d}.png")
+    save_png(
+        _visible(draw_samples(state, config, side * side), side),
+        out / f"grid-{state.images:09d}.png",
+    )
     if state.networks.E_ema is None:
         return
     count = min(side * 4, len(view))

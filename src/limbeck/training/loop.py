@@ -44,7 +44,7 @@ def run_phase(phase: Phase, nets: Networks, state: TrainState, step: Step) -> di
             f"{phase.name}: the loss is {loss.item()} at image {state.images}",
             "resume from the last snapshot with a lower --set train.lr or a higher train.gamma",
         )
-    loss.backward()
+    torch.autograd.backward(loss)
     for name in phase.trains:
         state.optimizers[name].step()
         state.optimizers[name].zero_grad(set_to_none=True)
@@ -125,9 +125,7 @@ def resume_or_create(out: Path, config: Config, device: torch.device, dataset: s
     return TrainState.create(config, device, dataset)
 
 
-def snapshot(
-    out: Path, state: TrainState, config: Config, view: PixelView, order: Order
-) -> Path:
+def snapshot(out: Path, state: TrainState, config: Config, view: PixelView, order: Order) -> Path:
     """Networks, state and grids at this image count; older states beyond `keep_snapshots` go."""
     nets_dir = out / f"nets-{state.images:09d}"
     state.networks.save(nets_dir)
@@ -161,7 +159,9 @@ def train(
     target = round((config.train.kimg if kimg is None else kimg) * 1000)
     batch = config.train.batch
     if len(dataset) < 2:
-        raise DataError(f"{dataset.root}: {len(dataset)} photos cannot train a generator", "add photos")
+        raise DataError(
+            f"{dataset.root}: {len(dataset)} photos cannot train a generator", "add photos"
+        )
     lpips = LPIPS.load("vgg16").to(device) if config.train.rec_measure == "lpips-vgg16" else None
     phases = phase_table(config, lpips)
     out.mkdir(parents=True, exist_ok=True)

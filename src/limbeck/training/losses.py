@@ -50,5 +50,7 @@ def path_penalty(lengths: Tensor, mean: Tensor, decay: float) -> tuple[Tensor, T
 
 def feature_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     """Mean over layers of |f(a) - f(b)|_1 / |f(b)|_1: scale-free, so D may grow (our choice)."""
-    terms = [(x - y).abs().mean() / y.abs().mean().clamp_min(1e-6) for x, y in zip(a, b, strict=True)]
+    terms = [
+        (x - y).abs().mean() / y.abs().mean().clamp_min(1e-6) for x, y in zip(a, b, strict=True)
+    ]
     return torch.stack([term.float() for term in terms]).mean()

@@ -95,7 +95,11 @@ def g_main(config: Config) -> LossFn:
         fake = nets.G.synthesis(ws, noise="random", generator=step.rng)
         logits = nets.D(step.augment(fake), step.labels)
         total = generator_loss(logits)
-        return total, {"loss/G": total, "signs/fake": logits.sign().mean(), "w_std": w.std(0).mean()}
+        return total, {
+            "loss/G": total,
+            "signs/fake": logits.sign().mean(),
+            "w_std": w.std(0).mean(),
+        }
 
     return loss
 
@@ -156,7 +160,9 @@ def _need_encoder(nets: Networks) -> Encoder:
     return nets.E
 
 
-def _distance(config: Config, D: Discriminator, lpips: LPIPS | None, a: Tensor, b: Tensor) -> Tensor:
+def _distance(
+    config: Config, D: Discriminator, lpips: LPIPS | None, a: Tensor, b: Tensor
+) -> Tensor:
     """a2's perceptual measure: D's own features, or LPIPS-VGG16 (METHOD 3)."""
     if lpips is not None:
         return lpips.distance(a, b).mean()
@@ -186,7 +192,7 @@ def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
 
 
 def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
-    """Phase B on G's own pictures, detached: only E learns, so it cannot learn to serve outliers."""
+    """Phase B on G's own pictures, detached: only E learns, so it cannot serve outliers."""
     train = config.train
 
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:

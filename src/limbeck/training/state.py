@@ -63,7 +63,13 @@ class TrainState:
                 lr = train.lr * (train.encoder_lr_ratio if name == "E" else 1.0)
                 optimizers[name] = adam(list(module.parameters()), lr, every)
         p = train.augment_p if train.augment != "none" else 0.0
-        return cls(networks, optimizers, augment_p=p, pl_mean=torch.zeros((), device=device), dataset=dataset)
+        return cls(
+            networks,
+            optimizers,
+            augment_p=p,
+            pl_mean=torch.zeros((), device=device),
+            dataset=dataset,
+        )
 
     @torch.no_grad()
     def update_averages(self, config: Config) -> None:
@@ -115,9 +121,7 @@ class TrainState:
 
     @classmethod
     @torch.no_grad()
-    def load(
-        cls, folder: Path, config: Config, device: torch.device, dataset: str
-    ) -> "TrainState":
+    def load(cls, folder: Path, config: Config, device: torch.device, dataset: str) -> "TrainState":
         """Read what `save` wrote.
 
         Raises:

@@ -84,7 +84,11 @@ class Stats:
         left = (self.target - state.images) / max(self.rate, 1e-9)
         note = " ".join(
             [f"{self.rate:.0f} img/s"]
-            + [f"{k.split('/')[-1]} {self.last[k]:.2f}" for k in ("loss/G", "loss/D") if k in self.last]
+            + [
+                f"{k.split('/')[-1]} {self.last[k]:.2f}"
+                for k in ("loss/G", "loss/D")
+                if k in self.last
+            ]
             + ([f"rec {self.last['rec/l1']:.3f}"] if "rec/l1" in self.last else [])
         )
         if self._progress is not None:
