@@ -70,12 +70,12 @@ class Inverted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float [N, I, H, W] -> [N, O, H / stride, W / stride]."""
-        y = x
+        y: Tensor = x
         if self.expand_conv is not None and self.bn0 is not None:
             y = F.relu6(self.bn0(self.expand_conv(y)))
         y = F.relu6(self.bn1(self.depthwise_conv(y)))
         y = self.bn2(self.project_conv(y))
-        return x + y if self.residual else y
+        return y.add(x) if self.residual else y
 
 
 class Linear(nn.Module):
