@@ -1,7 +1,7 @@
 """From a folder or a zip of strangers' photos to a dataset that accounts for every file."""
 
 from limbeck.ingestion.decode import centre_box as centre_box
-from limbeck.ingestion.stage import ingest as ingest
 from limbeck.ingestion.source import source_digest as source_digest
+from limbeck.ingestion.stage import ingest as ingest
 
 __all__ = ["centre_box", "ingest", "source_digest"]
