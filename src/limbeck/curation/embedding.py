@@ -12,7 +12,8 @@ PICTURES, NEIGHBOURS, PSI = 1500, 20, 0.7
 
 def squared_norms(a: Tensor) -> Tensor:
     """[N, D] -> |a_i|^2 [N]."""
-    return torch.linalg.vector_norm(a, dim=1).square()
+    norms: Tensor = torch.linalg.vector_norm(a, dim=1)
+    return norms.square()
 
 
 def squared_distances(a: Tensor, b: Tensor, b_norms: Tensor | None = None) -> Tensor:
