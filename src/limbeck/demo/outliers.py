@@ -7,12 +7,12 @@ from PIL import Image
 
 from limbeck.demo.cards import caption, text_card
 from limbeck.demo.drawings import cartoon, line_drawing
-from limbeck.demo.materials import Light, Material, Pattern
-from limbeck.demo.modes import any_mode, camera_at, clutter, compose, recipe_of
+from limbeck.demo.materials import Material, Pattern
+from limbeck.demo.modes import any_mode, camera_at, clutter, compose, elsewhere, recipe_of
 from limbeck.demo.photo import Darkroom, develop, random_darkroom, to_picture
-from limbeck.demo.recipes import Draw, direction, hsv
+from limbeck.demo.recipes import Draw, hsv
 from limbeck.demo.scene import Scene, render
-from limbeck.demo.settings import Ground, Setting, Wall, noise_tile
+from limbeck.demo.settings import noise_tile
 from limbeck.demo.shapes import OTHERS
 from limbeck.demo.tracing import Placed
 
@@ -25,8 +25,6 @@ OUTLIER_KINDS: tuple[OutlierKind, ...] = (
 OUTLIER_SHARES = (0.18, 0.16, 0.14, 0.15, 0.19, 0.06, 0.05, 0.07)
 OVERSAMPLING = 1.4
 PAINTED: tuple[Pattern, ...] = ("plain", "dots", "stripes", "speckle")
-GROUNDS: tuple[Ground, ...] = ("tiles", "wood", "sand", "slate", "plain")
-WALLS: tuple[Wall, ...] = ("curtain", "brick", "foliage", "plain", "sky", "lights")
 
 
 def snapshot(scene: Scene, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
@@ -64,7 +62,7 @@ def _stranger(rng: np.random.Generator, empty: bool = False) -> Scene:
     recipe = recipe_of(any_mode(rng), draw)
     setting, light, material = recipe.setting, recipe.light, recipe.material
     if draw.chance(0.5):
-        setting, light = _elsewhere(draw)
+        setting, light = elsewhere(draw)
     if draw.chance(0.65):
         material = Material(
             hsv(draw.between(0, 1), draw.between(0.4, 0.95), draw.between(0.5, 0.95)),
@@ -77,33 +75,9 @@ def _stranger(rng: np.random.Generator, empty: bool = False) -> Scene:
         )
     solid = OTHERS[draw.integer(len(OTHERS))]()
     yaw = draw.between(-0.6, 0.6) + (np.pi if draw.chance(0.5) else 0)
-    camera = camera_at(draw, draw.between(3, 48), solid.centre_y, draw.around(0.95, 0.08))
+    camera = camera_at(draw, draw.between(3, 38), solid.centre_y, draw.around(0.95, 0.08))
     things = ((Placed(solid, yaw=yaw), material), *clutter(draw, 2))
     return Scene(() if empty else things, setting, light, camera)
-
-
-def _elsewhere(draw: Draw) -> tuple[Setting, Light]:
-    """A setting that no mode has: any ground before any wall in any colours."""
-    floor_hue, wall_hue = draw.between(0, 1), draw.between(0, 1)
-    setting = Setting(
-        GROUNDS[draw.integer(len(GROUNDS))],
-        WALLS[draw.integer(len(WALLS))],
-        (hsv(floor_hue, draw.between(0.2, 0.7), 0.4), hsv(floor_hue + 0.05, 0.4, 0.8)),
-        (hsv(wall_hue, draw.between(0.2, 0.7), 0.6), hsv(wall_hue + 0.1, 0.4, 0.8)),
-        distance=draw.between(3.5, 8),
-        blur=draw.between(0.005, 0.03),
-        scale=draw.between(0.8, 1.4),
-        turn=draw.between(0, 6.28),
-    )
-    light = Light(
-        direction(draw.between(-80, 80), draw.between(30, 65)),
-        key=(2.1, 1.95, 1.75),
-        sky=(0.5, 0.57, 0.7),
-        wall=(0.35, 0.35, 0.35),
-        ground=(0.2, 0.18, 0.15),
-        window=draw.between(0.18, 0.35),
-    )
-    return setting, light
 
 
 def _collage(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:

@@ -31,15 +31,16 @@ class Darkroom:
 
 
 def random_darkroom(rng: np.random.Generator) -> Darkroom:
-    """A darkroom as different as people's cameras are."""
+    """A darkroom as different as people's cameras are; one photo in twelve is a poor one."""
+    poor = rng.random() < 1 / 12
     return Darkroom(
-        exposure=float(np.exp(rng.normal(0, 0.16))),
-        warmth=float(rng.normal(0, 0.055)),
+        exposure=float(np.exp(rng.normal(0, 0.45 if poor else 0.16))),
+        warmth=float(rng.normal(0, 0.12 if poor else 0.055)),
         contrast=float(rng.normal(1.06, 0.08)),
         saturation=float(np.clip(rng.normal(1.08, 0.13), 0.6, 1.5)),
         vignette=float(rng.uniform(0, 0.35)),
-        grain=float(rng.gamma(1.6, 0.006)),
-        blur=float(max(rng.normal(-0.25, 0.45), 0)),
+        grain=float(rng.gamma(1.6, 0.02 if poor else 0.006)),
+        blur=float(max(rng.normal(0.9 if poor else -0.25, 0.45), 0)),
     )
 
 

@@ -147,6 +147,7 @@ def _march(placed: Placed, origin: Array, direction: Array, near: Array, far: Ar
             active, ray, t, end = active[going], ray[:, going], t[going], end[going]
             if not len(active):
                 break
+    depth[active] = np.inf  # rays that still graze an outline would leave ragged edges
     return depth
 
 
