@@ -11,6 +11,8 @@ import numpy as np
 
 from limbeck.reporting.artefacts import FloatArray
 
+_REACH = 6.0
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -96,13 +98,14 @@ def histogram(
 ) -> Chart:
     """A histogram of `values` [N]; bars are stacked by `groups` of (CSS class, values) if given.
 
-    The axis runs from the 0.5th to the 99.5th percentile (and the threshold); what lies beyond is
-    counted in the outermost bars.
+    The axis runs from the 0.5th to the 99.5th percentile, at most six quartile ranges beyond the
+    quartiles, and holds the threshold; what lies beyond is counted in the outermost bars.
     """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return Chart(title, f"{title}: no finite values")
-    low, high = (float(v) for v in np.quantile(finite, (0.005, 0.995)))
+    low, q1, q3, high = (float(v) for v in np.quantile(finite, (0.005, 0.25, 0.75, 0.995)))
+    low, high = max(low, q1 - _REACH * (q3 - q1)), min(high, q3 + _REACH * (q3 - q1))
     if threshold is not None and math.isfinite(threshold):
         low, high = min(low, threshold), max(high, threshold)
     if high <= low:

@@ -40,8 +40,13 @@ def words(value: object) -> str:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, list | tuple):
-        return " ".join(words(v) for v in value)
+        return ", ".join(words(v) for v in value)
     return "-" if value is None else str(value)
+
+
+def plain(name: str) -> str:
+    """`other_object` -> `other object`."""
+    return name.replace("_", " ")
 
 
 def settings(found: Artefacts) -> tuple[Setting, ...]:
@@ -95,7 +100,7 @@ def environment(found: Artefacts) -> tuple[tuple[str, str], ...]:
         if isinstance(value, dict):
             rows += [(f"{key}: {k}", words(v)) for k, v in value.items()]
         else:
-            rows.append((key.replace("_", " "), words(value)))
+            rows.append((plain(key), words(value)))
     return tuple(rows)
 
 
@@ -116,7 +121,7 @@ def label_counts(keep: KeepTable, labels: Mapping[str, Label]) -> Table:
     by_kind: dict[str, list[bool]] = defaultdict(list)
     for photo, label in labels.items():
         if photo in keep.kept:
-            kind = (label.kind or "outlier") if label.is_outlier else "ordinary photos"
+            kind = plain(label.words) if label.is_outlier else "ordinary photos"
             by_kind[kind].append(not keep.kept[photo])
             if label.is_outlier:
                 by_kind["all outliers"].append(not keep.kept[photo])

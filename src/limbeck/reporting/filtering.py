@@ -34,7 +34,7 @@ class Card:
     score: str
     kept: bool | None
     reason: str
-    label: str
+    odd: str
 
 
 @dataclass(frozen=True)
@@ -193,5 +193,5 @@ class Stripper:
             score,
             self.keep.kept.get(photo) if self.keep else None,
             self.keep.reasons.get(photo, "") if self.keep else "",
-            "" if label is None else label.words,
+            label.words if label and label.is_outlier else "",
         )

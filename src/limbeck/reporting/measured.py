@@ -3,18 +3,28 @@
 from collections.abc import Sequence
 from typing import Any
 
-from limbeck.reporting.facts import Table, words
+from limbeck.reporting.facts import Setting, Table, plain, words
 
-_ABOUT = {"metric", "value", "seed", "preset", "size", "date", "limbeck", "machine", "column"}
+_ABOUT = {
+    "metric", "column", "value", "generator", "seed", "preset", "size", "date", "limbeck",
+    "machine",
+    "dataset_photos", "listed", "kept",
+}  # fmt: skip
+_TITLES = {
+    "keep": "What the filter removed and what it cost, as shares",
+    "modes": "True modes found again",
+    "lpips_diversity": "Diversity: mean LPIPS between two samples, and between two photos",
+}
+_VALUE_IS_NAMED = {"keep", "modes"}
 _CONTROL = "auroc-untrained"
 
 
-def measured_tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
-    """AUROC by column and kind (with the untrained control beside it), then every other figure."""
+def measured_tables(rows: Sequence[dict[str, Any]]) -> tuple[list[Table], list[Setting]]:
+    """AUROC by column and kind (the untrained control beside it); every other figure as a list."""
     newest: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
-        key = tuple(str(row.get(name, "")) for name in ("metric", "column", "generator"))
-        newest[key[0], key[1], key[2]] = row
+        metric, column, generator = (str(row.get(k, "")) for k in ("metric", "column", "generator"))
+        newest[metric, column, generator] = row
     aurocs = [r for (metric, _, _), r in newest.items() if metric == "auroc"]
     control = {
         column: row.get("value")
@@ -22,14 +32,13 @@ def measured_tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
         if metric == _CONTROL
     }
     others = [r for (metric, _, _), r in newest.items() if metric not in {"auroc", _CONTROL}]
-    tables = [_auroc(aurocs, control)] if aurocs else []
-    return tables + [_other(row) for row in others]
+    return ([_auroc(aurocs, control)] if aurocs else []), [_other(row) for row in others]
 
 
 def _auroc(rows: list[dict[str, Any]], control: dict[str, object]) -> Table:
     kinds = list(dict.fromkeys(k for row in rows for k in _kinds(row)))
     rows.sort(key=lambda r: (str(r.get("column")).startswith("x_"), -_sortable(r.get("value"))))
-    head = ("score", "all kinds", *(["untrained"] if control else []), *(_plain(k) for k in kinds))
+    head = ("score", "all kinds", *(["untrained"] if control else []), *(plain(k) for k in kinds))
     body = []
     for row in rows:
         column, spread = str(row.get("column")), row.get("spread")
@@ -55,21 +64,20 @@ def _kinds(row: dict[str, Any]) -> dict[str, object]:
     return dict(by_kind) if isinstance(by_kind, dict) else {}
 
 
-def _other(row: dict[str, Any]) -> Table:
+def _other(row: dict[str, Any]) -> Setting:
+    metric = str(row.get("metric", "figure"))
     which = f" ({row['generator']} generator)" if row.get("generator") else ""
-    body = [("value", words(row.get("value")))]
+    body: list[tuple[str, str]] = []
+    if "value" in row and metric not in _VALUE_IS_NAMED:
+        body.append(("value", words(row["value"])))
     for key, value in row.items():
-        if key in _ABOUT or key == "generator":
+        if key in _ABOUT:
             continue
         if isinstance(value, dict):
-            body += [(f"{_plain(key)}: {_plain(str(k))}", words(v)) for k, v in value.items()]
+            body += [(f"{plain(key)}: {plain(str(k))}", words(v)) for k, v in value.items()]
         else:
-            body.append((_plain(key), words(value)))
-    return Table(_plain(str(row.get("metric", "figure"))) + which, ("figure", ""), tuple(body))
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
+            body.append((plain(key), words(value)))
+    return Setting(_TITLES.get(metric, plain(metric)) + which, tuple(body))
 
 
 def _sortable(value: object) -> float:

@@ -58,6 +58,7 @@ class Page:
     warnings: list[str] = field(default_factory=list)
     curves: tuple[Chart, ...] = ()
     tables: list[facts.Table] = field(default_factory=list)
+    figures: list[facts.Setting] = field(default_factory=list)
     labelled: int = 0
 
 
@@ -120,7 +121,8 @@ def _fill(page: Page, labels: Mapping[str, Label]) -> None:
     page.labelled = len(labels)
     if keep is not None and labels:
         page.tables.append(facts.label_counts(keep, labels))
-    page.tables += measured_tables(found.metrics)
+    tables, page.figures = measured_tables(found.metrics)
+    page.tables += tables
 
 
 def _labels(found: Artefacts, path: Path | None) -> dict[str, Label]:

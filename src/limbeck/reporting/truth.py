@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck.errors import DataError
-from limbeck.records import ImageInfo
+from limbeck.records import ImageInfo, Status
 
 _INSIDE_ZIP = ("manifest.jsonl", "truth.jsonl", "labels.jsonl", "manifest.csv", "labels.csv")
 _TRUE = {"1", "true", "yes"}
@@ -29,7 +29,7 @@ class Label:
 
 
 def join_labels(path: Path, files: Iterable[ImageInfo]) -> dict[str, Label]:
-    """Labels by photo id; a row joins by `sha256`, else by `file` (path or archive member).
+    """Labels by id of accepted photos; a row joins by `sha256`, else by `file` (path or member).
 
     Args:
         path: .jsonl or .csv with `is_outlier` and maybe `outlier_kind`; or a zip with one inside.
@@ -54,7 +54,9 @@ def join_labels(path: Path, files: Iterable[ImageInfo]) -> dict[str, Label]:
     for file in files:
         member = file.source.rsplit("!", 1)[-1]
         label_of = by_hash.get(file.sha256 or "") or by_name.get(file.source) or by_name.get(member)
-        if file.id is not None and label_of is not None:
+        if file.id is None or file.status is not Status.ACCEPTED:
+            continue
+        if label_of is not None:
             joined[file.id] = label_of
     if not joined:
         raise DataError(
