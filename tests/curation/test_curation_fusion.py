@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import spearmanr
 
-from limbeck.curation import fisher
+from limbeck.curation import automatic_share, fisher, fisher_tails
 from limbeck.curation.densities import fit_components, gaussian_distance, residual_distance
-from limbeck.curation.fusion import rank_share
+from limbeck.curation.fusion import ordinary, rank_share, tail_share
 
 
 def test_ranks_of_a_known_list_with_ties() -> None:
@@ -50,8 +50,51 @@ def test_fusion_does_not_depend_on_the_order_of_photos() -> None:
 
 
 def test_nothing_to_fuse_is_an_error() -> None:
-    with pytest.raises(ValueError, match="nothing"):
-        fisher([])
+    for fuse in (fisher, fisher_tails):
+        with pytest.raises(ValueError, match="nothing"):
+            fuse([])
+
+
+def test_the_ordinary_are_found_beside_outliers() -> None:
+    random = np.random.default_rng(5)
+    mean, spread = ordinary(np.r_[random.normal(3, 2, 19000), random.normal(30, 1, 1000)])
+    assert mean == pytest.approx(3, abs=0.2)
+    assert spread == pytest.approx(2, abs=0.15)
+
+
+def test_tail_shares_of_ordinary_photos_are_p_values() -> None:
+    p = tail_share(np.random.default_rng(6).lognormal(1, 0.4, 20000))
+    for level in (0.01, 0.1, 0.5, 0.9):
+        assert (p <= level).mean() == pytest.approx(level, abs=0.02)
+    assert p.min() >= 0.5 / 20000
+    assert (tail_share(np.full(9, 2.0)) == 0.5).all()
+    assert np.isfinite(tail_share(np.zeros(9))).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(5, 60), st.floats(1e-3, 1e3))
+@settings(max_examples=40, deadline=None)
+def test_units_of_a_column_do_not_matter_and_odder_everywhere_is_odder(
+    seed: int, count: int, unit: float
+) -> None:
+    random = np.random.default_rng(seed)
+    columns = [random.lognormal(0, 1, count) for _ in range(3)]
+    columns = [np.append(c, c.max() * 2) for c in columns]
+    fused = fisher_tails(columns)
+    assert fused.argmax() == count
+    assert (fused >= 0).all()
+    assert_allclose(fisher_tails([columns[0] * unit, *columns[1:]]), fused, rtol=1e-6)
+
+
+def test_tails_see_the_gap_that_ranks_forget() -> None:
+    random = np.random.default_rng(7)
+    common = random.normal(size=2000)
+    odd = np.arange(2000) >= 1800
+    columns = [np.exp(0.3 * (common + 0.3 * random.normal(size=2000)) + 2 * odd) for _ in range(5)]
+    tails = fisher_tails(columns)
+    share = automatic_share(tails)
+    assert 0.8 <= share <= 0.9
+    assert (tails[odd] > np.quantile(tails, share)).mean() > 0.98
+    assert automatic_share(fisher(columns)) > 0.9
 
 
 def test_gaussian_distance_is_the_full_mahalanobis_distance_when_all_axes_stay() -> None:

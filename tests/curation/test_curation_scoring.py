@@ -8,7 +8,7 @@ import torch
 import limbeck.curation
 from limbeck import rundir
 from limbeck.config import NetConfig, ScoreConfig
-from limbeck.curation import Scores, fisher, read_scores, score, seconds_per_photo
+from limbeck.curation import Scores, fisher, fisher_tails, read_scores, score, seconds_per_photo
 from limbeck.curation.covariates import blur, covariates
 from limbeck.curation.embedding import Pictures, nearest_mean, squared_distances
 from limbeck.curation.formulas import FUSED, recommended_formula
@@ -110,7 +110,8 @@ def test_columns_are_their_formulas(
     check(columns["lpips_mid"], (layers / layers.mean(1, keepdim=True)).sum(0))
     check(columns["centroid"], ((embedding - embedding.mean(0)) ** 2).sum(1))
     check(columns["d_logit"], -logits)
-    check(columns["recommended"], torch.from_numpy(fisher([columns[n] for n in FUSED])))
+    check(columns["recommended"], torch.from_numpy(fisher_tails([columns[n] for n in FUSED])))
+    check(columns["rank_fusion"], torch.from_numpy(fisher([columns[n] for n in FUSED])))
     assert columns["x_mode"].dtype == np.int64
     assert set(columns["x_mode"]) <= {0, 1, 2}
     assert all(np.isfinite(values).all() for values in columns.values())
@@ -167,10 +168,11 @@ def test_without_an_encoder_its_columns_are_absent_and_the_formula_says_so(
     found = compute(dataset, Networks.create(net(16), 0, encoder=False), CONFIG, pictures=8)
     absent = {"lpips", "lpips_mid", "l2", "lpips_blur_ratio", "w_distance"}
     assert not (absent | {"mode_distance", "x_mode"}) & set(found)
-    np.testing.assert_allclose(found["recommended"], fisher([found[n] for n in FUSED[1:]]))
+    fused = fisher_tails([found[n] for n in FUSED[1:]])
+    np.testing.assert_allclose(found["recommended"], fused)
     assert FUSED[0] == "lpips_mid"
     formula = recommended_formula(found)
-    assert "sum over (nngen, feature_gauss, feature_ppca, centroid)" in formula
+    assert "sum over s in (nngen, feature_gauss, feature_ppca, centroid)" in formula
     assert "without lpips_mid: the networks have no encoder" in formula
     assert "without" not in recommended_formula(FUSED)
 

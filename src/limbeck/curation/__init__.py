@@ -1,6 +1,7 @@
 """Which photos are odd, and which go on: scores, rank fusion, keep rules. No label is read here."""
 
 from limbeck.curation.fusion import fisher as fisher
+from limbeck.curation.fusion import fisher_tails as fisher_tails
 from limbeck.curation.keeping import KeepList as KeepList
 from limbeck.curation.keeping import keep as keep
 from limbeck.curation.keeping import keep_inputs as keep_inputs
@@ -17,6 +18,7 @@ __all__ = [
     "Scores",
     "automatic_share",
     "fisher",
+    "fisher_tails",
     "keep",
     "keep_inputs",
     "read_keep",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 FUSED = ("lpips_mid", "nngen", "feature_gauss", "feature_ppca", "centroid")
 
 FORMULAS = {
+    "rank_fusion": "like recommended, with -log(1 - R + 0.5 / N), R = rank / N (METHOD 7)",
     "lpips": "LPIPS-AlexNet(x, G_ema(E_ema(x))) at the networks' size, at least 64 px; constant "
     "noise; mean over x and its mirror image (the paper's score)",
     "lpips_mid": "the part of lpips that comes from AlexNet's conv2 plus the part from conv3, each "
@@ -35,5 +36,8 @@ def recommended_formula(names: Iterable[str]) -> str:
     present = set(names)
     used = [name for name in FUSED if name in present]
     absent = [name for name in FUSED if name not in present]
-    text = f"sum over ({', '.join(used)}) of -log(1 - R + 0.5 / N), R = rank / N (Fisher's fusion)"
+    text = (
+        f"sum over s in ({', '.join(used)}) of -log max(1 - Phi((log s - m) / d), 0.5 / N), m and "
+        "d of the normal through the 10 % and 40 % points of log s (Fisher's fusion)"
+    )
     return f"{text}; without {', '.join(absent)}: the networks have no encoder" if absent else text

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import norm
 
-from limbeck.curation.fusion import Column
-
-_LOW, _MIDDLE = 0.1, 0.4
+from limbeck.curation.fusion import Column, ordinary
 
 
 def automatic_share(values: Column, least: float = 0.6, most: float = 0.95) -> float:
@@ -15,8 +13,7 @@ def automatic_share(values: Column, least: float = 0.6, most: float = 0.95) -> f
 
     1. u = the cube root of a column without negative values, else the column: a gamma-like score
        becomes close to normal (Wilson & Hilferty 1931), and Fisher's F is gamma-like.
-    2. Ordinary photos are taken to be normal: m, s from the 10 % and 40 % points of u. The right
-       half is never used, so outliers cannot hide by widening it.
+    2. Ordinary photos are taken to be normal, with m, s from the lower half of u (`ordinary`).
     3. Fdr(t) = (1 - Phi((t - m) / s)) / (#{u >= t} / N): the share of ordinary photos expected at
        or above t. From the smallest t > m with Fdr(t) <= 1/2 on, photos are dropped: at least half
        of them are odd. The result is clamped to [least, most].
@@ -32,11 +29,9 @@ def automatic_share(values: Column, least: float = 0.6, most: float = 0.95) -> f
     count = len(u)
     if count < 2:
         return most
-    low, middle = np.quantile(u, [_LOW, _MIDDLE])
-    spread = float(middle - low) / float(norm.ppf(_MIDDLE) - norm.ppf(_LOW))
+    mean, spread = ordinary(u)
     if spread <= 0:
         return most
-    mean = float(low) - spread * float(norm.ppf(_LOW))
     above = (count - np.searchsorted(u, u, side="left")) / count
     odd = np.flatnonzero((norm.sf((u - mean) / spread) <= 0.5 * above) & (u > mean))
     kept = float(odd[0]) / count if len(odd) else 1.0

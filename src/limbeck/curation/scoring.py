@@ -21,7 +21,7 @@ from limbeck.curation.densities import (
 )
 from limbeck.curation.embedding import NEIGHBOURS, PICTURES
 from limbeck.curation.formulas import FORMULAS, FUSED, recommended_formula
-from limbeck.curation.fusion import Column, fisher
+from limbeck.curation.fusion import Column, fisher, fisher_tails
 from limbeck.curation.table import MODE, Scores, read_scores
 from limbeck.data import Dataset
 from limbeck.errors import DataError
@@ -61,8 +61,8 @@ def score(
 
     Returns:
         Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid`,
-        `nngen`, `feature_gauss`, `feature_ppca` and `centroid` by rank (Fisher); without an encoder
-        the last four.
+        `nngen`, `feature_gauss`, `feature_ppca` and `centroid` (Fisher); without an encoder the
+        last four.
 
     Raises:
         DataError: an empty dataset, or a score that is not finite.
@@ -200,9 +200,9 @@ def _assemble(
     fitted = fit_components(features, GAUSS_COMPONENTS)
     made["feature_gauss"] = gaussian_distance(features, fitted)
     made["feature_ppca"] = residual_distance(features, fitted.first(PPCA_COMPONENTS))
-    result: dict[str, Column | NDArray[np.int64]] = {
-        "recommended": fisher([made[name] for name in FUSED if name in made])
-    }
+    fused = [made[name] for name in FUSED if name in made]
+    made["rank_fusion"] = fisher(fused)
+    result: dict[str, Column | NDArray[np.int64]] = {"recommended": fisher_tails(fused)}
     result |= {name: made[name] for name in FORMULAS if name in made}
     if MODE in made:
         result[MODE] = made[MODE].astype(np.int64)
