@@ -1,0 +1,135 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from limbeck import fsio, pipeline
+from limbeck.config import Config
+from limbeck.demo import draw_crawl
+from limbeck.errors import DataError, UsageError
+from limbeck.presets import preset
+from limbeck.rundir import STAGES, RunDir
+
+
+def _config(**changes: object) -> Config:
+    base: dict[str, object] = {"train.kimg": 0.032, "train.snapshot_kimg": 0.016}
+    return preset("smoke").replace(**(base | changes))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("crawl") / "crawl"
+    draw_crawl(out, count=40, seed=1, workers=1)
+    return out / "photos"
+
+
+@pytest.fixture(scope="module")
+def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "run"
+    pipeline.run(photos, out, _config())
+    return out
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    shutil.copytree(finished, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def _made(out: Path) -> dict[str, str]:
+    """When each stage was finished."""
+    return {name: (out / name / "done.json").read_text() for name in STAGES}
+
+
+def test_every_stage_is_done_and_design_s_files_are_there(finished: Path):
+    assert [s.state for s in pipeline.status(finished)] == ["done"] * len(STAGES)
+    for name in (
+        "run.json", "data/index.json", "data/images.parquet", "raw/stats.jsonl",
+        "scores/scores.parquet", "keep/keep.parquet", "keep/keep.csv", "modes/modes.safetensors",
+        "modes/modes.json", "modes/mode-00.png", "samples/grid.png", "report/index.html",
+        "model/config.json", "model/generator.safetensors", "model/encoder.safetensors",
+        "model/modes.safetensors", "model/README.md", "model/samples.png",
+    ):  # fmt: skip
+        assert (finished / name).exists(), name
+
+
+def test_the_same_call_does_nothing(copy: Path, photos: Path):
+    before = _made(copy)
+    pipeline.run(photos, copy, _config())
+    assert _made(copy) == before
+
+
+def test_another_keep_rule_does_not_score_or_train_the_raw_networks_again(
+    copy: Path, photos: Path
+):
+    before = _made(copy)
+    pipeline.run(photos, copy, _config(**{"keep.rule": "count", "keep.count": 20}))
+    after = _made(copy)
+    same = {name for name in STAGES if before[name] == after[name]}
+    assert same == {"data", "raw", "scores"}
+    assert json.loads(after["keep"])["summary"]["kept"] == 20
+
+
+def test_a_person_s_override_is_an_input_and_stays(copy: Path, photos: Path):
+    kept = json.loads(_made(copy)["keep"])["summary"]["kept"]
+    ids = (copy / "keep" / "keep.csv").read_text().splitlines()[1:]
+    first = next(line.split(",")[0].strip('"') for line in ids if "true" in line.lower())
+    overrides = copy / "keep" / "overrides.csv"
+    overrides.write_text(f"id,keep,reason\n{first},no,I said so\n")
+    pipeline.run(photos, copy, _config())
+    summary = json.loads(_made(copy)["keep"])["summary"]
+    assert summary["overridden"] == 1
+    assert summary["kept"] == kept - 1
+    assert "I said so" in overrides.read_text()
+
+
+def test_a_stage_without_done_is_repaired(copy: Path, photos: Path):
+    (copy / "modes" / "done.json").unlink()
+    (copy / ".tmp-left-behind").write_text("x")
+    assert {s.name: s.state for s in pipeline.status(copy)}["modes"] == "partial"
+    assert dict(pipeline.plan(photos, copy, _config()))["modes"] == "to repair"
+    pipeline.run(photos, copy, _config())
+    assert {s.state for s in pipeline.status(copy)} == {"done"}
+    assert not (copy / ".tmp-left-behind").exists()
+
+
+def test_new_photos_make_everything_anew(copy: Path, photos: Path, tmp_path: Path):
+    more = tmp_path / "photos"
+    shutil.copytree(photos, more)
+    for name in list(more.iterdir())[:3]:
+        name.unlink()
+    before = _made(copy)
+    pipeline.run(more, copy, _config())
+    assert all(before[name] != done for name, done in _made(copy).items())
+
+
+def test_a_budget_becomes_kimg_once(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    speeds = iter([4.0, 400.0])
+    monkeypatch.setattr(pipeline, "measure_speed", lambda *_, **__: next(speeds))
+    monkeypatch.setattr(pipeline, "seconds_per_photo", lambda *_: 0.001)
+    out = tmp_path / "run"
+    pipeline.run(photos, out, _config(), time_budget=110.0)
+    config = RunDir(out).config()
+    assert config.train.kimg == config.kept_kimg
+    assert 0.1 < config.train.kimg < 0.16
+    before = _made(out)
+    pipeline.run(photos, out, _config(), time_budget=110.0)
+    assert _made(out) == before
+    assert RunDir(out).config() == config
+
+
+def test_a_budget_that_cannot_be_kept_says_what_would(photos: Path, tmp_path: Path):
+    with pytest.raises(UsageError, match="give at least"):
+        pipeline.run(photos, tmp_path / "run", _config(), time_budget=5.0)
+
+
+def test_status_needs_a_run(tmp_path: Path):
+    with pytest.raises(DataError, match="not a run"):
+        pipeline.status(tmp_path)
+
+
+def test_raw_photos_are_never_touched(photos: Path, finished: Path):
+    again = {p.name: fsio.sha256_file(p) for p in photos.iterdir()}
+    pipeline.run(photos, finished, _config())
+    assert {p.name: fsio.sha256_file(p) for p in photos.iterdir()} == again
