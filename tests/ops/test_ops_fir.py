@@ -1,0 +1,123 @@
+"""FIR resampling: reference numbers, the definition, the adjoint law, derivatives of any order."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from torch import Tensor
+
+from limbeck.ops import (
+    Plan,
+    downsample2,
+    filter2,
+    make_filter,
+    resample,
+    upfirdn,
+    upfirdn_reference,
+    upsample2,
+)
+
+REFERENCE = Path(__file__).parents[1] / "data" / "reference" / "stylegan2_reference.safetensors"
+PLANS = [
+    Plan(),
+    Plan(1, 1, (2, 2, 2, 2)),
+    Plan(1, 1, (1, 1, 1, 1), False, 4.0),
+    Plan(2, 1, (2, 1, 2, 1), False, 4.0),
+    Plan(2, 1, (1, 2, 2, 1), True),
+    Plan(2, 1, (4, 3, 1, 5)),
+    Plan(1, 2, (1, 1, 1, 1)),
+    Plan(1, 2, (-1, 0, 1, -1), True),
+    Plan(2, 3, (3, 2, 0, 4), True, 0.5),
+    Plan(3, 2, (-1, 2, 1, 0)),
+]
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def relative(a: Tensor, b: Tensor) -> float:
+    assert a.shape == b.shape
+    return float((a - b).abs().max() / b.abs().max())
+
+
+@pytest.mark.parity
+def test_resampling_computes_the_reference_numbers() -> None:
+    r = load_file(REFERENCE)
+    x, f = r["ops/x"], r["ops/f"]
+    assert relative(upsample2(x, f), r["ops/upsample2"]) < 1e-6
+    assert relative(downsample2(x, f), r["ops/downsample2"]) < 1e-6
+    assert relative(filter2(x, f), r["ops/filter2"]) < 1e-6
+    padded = upfirdn(x, f, up=2, padding=(2, 1, 2, 1), gain=4.0)
+    assert relative(padded, r["ops/upfirdn_2_1_pad"]) < 1e-6
+    cropped = upfirdn(x, f, down=2, padding=(-1, 0, 1, -1), flip=True)
+    assert relative(cropped, r["ops/upfirdn_1_2_neg"]) < 1e-6
+    assert torch.equal(make_filter(), f)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+@pytest.mark.parametrize("sides", [(4, 4), (3, 5)], ids=str)
+def test_resampling_follows_its_definition(plan: Plan, sides: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, 7, 9, generator=rng())
+    f = torch.randn(*sides, generator=rng(1))  # no symmetry that hides a turned filter
+    assert relative(resample(x, f, plan), upfirdn_reference(x, f, plan)) < 2e-6
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_bf16_takes_the_other_way_to_the_same_result(plan: Plan) -> None:
+    x = torch.randn(2, 3, 7, 9, generator=rng()).bfloat16()
+    f = make_filter()
+    y = resample(x, f, plan)
+    assert y.dtype == torch.bfloat16
+    assert relative(y.float(), upfirdn_reference(x.float(), f, plan)) < 1e-2
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 3), st.integers(1, 3), st.tuples(*[st.integers(-1, 4)] * 4), st.booleans(),
+    st.integers(4, 8), st.integers(4, 8), st.integers(1, 4), st.integers(1, 4),
+)  # fmt: skip
+def test_adjoint_law(
+    up: int, down: int, pad: tuple[int, int, int, int], turn: bool, h: int, w: int, fh: int, fw: int
+) -> None:
+    """<A x, y> = <x, A^T y> for every plan that has an output."""
+    plan = Plan(up, down, pad, turn, 1.5)
+    out_h, out_w = plan.output(h, w, fh, fw)
+    if min(out_h, out_w) < 1:
+        return
+    x = torch.randn(1, 2, h, w, generator=rng(), dtype=torch.float64)
+    y = torch.randn(1, 2, out_h, out_w, generator=rng(1), dtype=torch.float64)
+    f = torch.randn(fh, fw, generator=rng(2), dtype=torch.float64)
+    forward, back = resample(x, f, plan), resample(y, f, plan.adjoint(h, w, fh, fw))
+    assert back.shape == x.shape
+    left, right = float((forward * y).sum()), float((x * back).sum())
+    assert left == pytest.approx(right, abs=1e-9)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_derivatives_of_first_and_second_order(plan: Plan) -> None:
+    x = torch.randn(1, 1, 6, 5, generator=rng(), dtype=torch.float64, requires_grad=True)
+    f = torch.randn(4, 4, generator=rng(1), dtype=torch.float64)
+
+    def squared(x: Tensor) -> Tensor:  # not linear, so the second derivative is not zero
+        return resample(x, f, plan).square()
+
+    assert torch.autograd.gradcheck(squared, (x,))
+    assert torch.autograd.gradgradcheck(squared, (x,))
+
+
+def test_a_constant_picture_keeps_its_value() -> None:
+    x, f = torch.full((1, 1, 16, 16), 0.7), make_filter()
+    for y in (upsample2(x, f), downsample2(x, f), filter2(x, f)):
+        middle = y[:, :, 3:-3, 3:-3]
+        assert torch.allclose(middle, torch.full_like(middle, 0.7), atol=1e-6)
+
+
+def test_channels_last_stays_channels_last() -> None:
+    x = torch.randn(2, 8, 8, 8, generator=rng()).contiguous(memory_format=torch.channels_last)
+    for dtype in (torch.float32, torch.bfloat16):
+        for y in (upsample2(x.to(dtype), make_filter()), downsample2(x.to(dtype), make_filter())):
+            assert y.is_contiguous(memory_format=torch.channels_last)
