@@ -97,7 +97,7 @@ def test_config_that_does_not_fit_the_tensors_names_them(tmp_path: Path) -> None
     about = json.loads(path.read_text())
     about["net"]["w_dim"] = 11
     path.write_text(json.dumps(about))
-    with pytest.raises(DataError, match=r"b4.conv1.affine.weight is \[16, 10\] instead of \[16, 11\]"):
+    with pytest.raises(DataError, match=r"conv1.affine.weight is \[16, 10\] instead of \[16, 11\]"):
         load_networks(tmp_path / "n")
 
 
