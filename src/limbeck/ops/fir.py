@@ -57,12 +57,13 @@ def make_filter(filter1d: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)) -> Tensor:
     return torch.tensor([[a * b / total for b in filter1d] for a in filter1d], dtype=torch.float32)
 
 
-def _inflate(x: Tensor, up: int) -> Tensor:
-    """Zeros between the pixels: [N, C, H, W] -> [N, C, H up, W up]."""
+def _inflate(x: Tensor, up: int, padding: Padding) -> Tensor:
+    """Zeros between the pixels and around them (paddings >= 0), written at once; channels_last."""
     n, c, h, w = x.shape
-    y = x.new_zeros(n, h, up, w, up, c)
-    y[:, :, 0, :, 0] = x.permute(0, 2, 3, 1)
-    return y.reshape(n, h * up, w * up, c).permute(0, 3, 1, 2)
+    x0, x1, y0, y1 = padding
+    y = x.new_zeros(n, h * up + y0 + y1, w * up + x0 + x1, c)
+    y[:, y0 : y0 + h * up : up, x0 : x0 + w * up : up] = x.permute(0, 2, 3, 1)
+    return y.permute(0, 3, 1, 2)
 
 
 def _transposes_well(x: Tensor) -> bool:
@@ -83,10 +84,12 @@ def _depthwise(x: Tensor, f: Tensor, plan: Plan) -> Tensor:
             return F.conv_transpose2d(x, weight, None, plan.up, crop, extra, channels)
     weight = (kernel if plan.correlate else kernel.flip(0, 1)).expand(channels, 1, fh, fw)
     if plan.up > 1:
-        x = _inflate(x, plan.up)
+        outside: Padding = (max(x0, 0), max(x1, 0), max(y0, 0), max(y1, 0))
+        x = _inflate(x, plan.up, outside)
+        x0, x1, y0, y1 = min(x0, 0), min(x1, 0), min(y0, 0), min(y1, 0)
     if x0 == x1 and y0 == y1 and min(x0, y0) >= 0:
         return F.conv2d(x, weight, None, plan.down, (y0, x0), 1, channels)
-    return F.conv2d(F.pad(x, plan.padding), weight, None, plan.down, 0, 1, channels)
+    return F.conv2d(F.pad(x, (x0, x1, y0, y1)), weight, None, plan.down, 0, 1, channels)
 
 
 class _Resample(torch.autograd.Function):
