@@ -1,7 +1,8 @@
 """From scores to the list of photos that go on (METHOD 2, step 5). Nothing is ever deleted."""
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from limbeck.errors import DataError, UsageError
 from limbeck.records import KeepSummary
 
 _PARQUET = "keep.parquet"
+_FEW = 5
 _GUTTED = 0.5
 
 Flags = NDArray[np.bool_]
@@ -105,7 +107,7 @@ def keep(
         rule=config.rule,
         threshold=float(values[by_rule].max()) if by_rule.any() else float(values.min()),
         modes_kept=shares,
-        warnings=_warnings(shares, float(kept.mean())),
+        warnings=_warnings(shares, numbers, float(kept.mean())),
     )
     result = KeepList(
         pa.table({"id": list(scores.ids), "keep": kept, "reason": reasons, "score": values}),
@@ -205,12 +207,16 @@ def _reasons(
     return reasons
 
 
-def _warnings(shares: Mapping[int, float], overall: float) -> list[str]:
+def _warnings(
+    shares: Mapping[int, float], numbers: Sequence[int] | None, overall: float
+) -> list[str]:
+    """Modes of a few photos say nothing: only those of at least `_FEW` are named."""
+    sizes = Counter(numbers or ())
     return [
         f"mode {mode} is gutted: {share:.0%} of its photos kept, {overall:.0%} of all; "
         "look at them, or keep per mode"
         for mode, share in shares.items()
-        if share < _GUTTED * overall
+        if share < _GUTTED * overall and sizes[mode] >= _FEW
     ]
 
 
