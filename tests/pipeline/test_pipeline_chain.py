@@ -60,9 +60,7 @@ def test_the_same_call_does_nothing(copy: Path, photos: Path):
     assert _made(copy) == before
 
 
-def test_another_keep_rule_does_not_score_or_train_the_raw_networks_again(
-    copy: Path, photos: Path
-):
+def test_another_keep_rule_does_not_score_or_train_the_raw_networks_again(copy: Path, photos: Path):
     before = _made(copy)
     pipeline.run(photos, copy, _config(**{"keep.rule": "count", "keep.count": 20}))
     after = _made(copy)
