@@ -32,7 +32,7 @@ def test_json_round_trip_is_exact() -> None:
 
 
 def test_gamma_default_is_the_heuristic() -> None:
-    config = preset("tiny")
+    config = preset("tiny").replace(**{"train.gamma": None, "train.batch": 32})
     assert config.gamma() == pytest.approx(0.0002 * 32**2 / 32)
     assert config.replace(**{"train.gamma": 3.0}).gamma() == 3.0
 
