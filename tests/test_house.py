@@ -24,7 +24,7 @@ FLOORS: list[set[str]] = [
     {"config", "records"},
     {"presets", "rundir"},
     {"ops", "kit"},
-    {"data", "nets", "percept", "latents"},
+    {"data", "nets", "percept", "latents", "truth"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "sampling", "demo",
      "model"},
     {"pipeline"},
@@ -94,6 +94,13 @@ def test_imports_go_strictly_downward(file: Path) -> None:
             f"{shown(file)}:{line}: {room} (floor {FLOOR[room]}) imports {name} "
             f"(floor {FLOOR[other]}); only lower floors may be imported"
         )
+
+
+def test_labels_are_read_where_things_are_measured_and_nowhere_else() -> None:
+    readers = {
+        room_of(file) for file in FILES for _, name in imports(file) if "limbeck.truth" in name
+    }
+    assert readers <= {"evaluation", "reporting", "cli"}, f"labels reach {sorted(readers)}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=shown)

@@ -10,8 +10,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from limbeck import fsio
 from limbeck.errors import DataError
 from limbeck.evaluation import (
-    Truth,
-    TruthRow,
     auroc,
     average_precision,
     keep_cost,
@@ -21,6 +19,7 @@ from limbeck.evaluation import (
 )
 from limbeck.evaluation.ranking import bootstrap_auroc
 from limbeck.records import ImageInfo, Status
+from limbeck.truth import Truth, TruthRow
 
 
 class Table:

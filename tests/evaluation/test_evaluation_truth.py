@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from limbeck.errors import DataError
-from limbeck.evaluation import read_truth
 from limbeck.records import ImageInfo, Status
+from limbeck.truth import read_truth
 
 ROWS = [
     {"file": "images/a.webp", "sha256": "AA", "is_outlier": False, "label": "pug", "mode": 3},

@@ -130,7 +130,7 @@ def test_labels_join_by_digest_and_by_name(finished: Path, tmp_path: Path) -> No
 def test_labels_that_join_with_nothing_are_refused(finished: Path, tmp_path: Path) -> None:
     stranger = tmp_path / "labels.csv"
     stranger.write_text("file,is_outlier\nnobody.jpg,true\n")
-    with pytest.raises(DataError, match="no label joins"):
+    with pytest.raises(DataError, match="named in the labels"):
         report(finished, labels=stranger)
     stranger.write_text("file\nnobody.jpg\n")
     with pytest.raises(DataError, match="is_outlier"):

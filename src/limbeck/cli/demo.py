@@ -99,9 +99,10 @@ def _control(out: Path, config: Config, truth: Path) -> Rows:
     """The plain score and the recommended one with networks that never saw a photo."""
     from limbeck.curation import score
     from limbeck.data import open_dataset
-    from limbeck.evaluation import read_truth, untrained_control
+    from limbeck.evaluation import untrained_control
     from limbeck.kit.device import pick_device
     from limbeck.nets import Networks
+    from limbeck.truth import read_truth
 
     dataset = open_dataset(out / "run" / "data")
     networks = Networks.create(config.net, config.seed).to(pick_device(config.device))

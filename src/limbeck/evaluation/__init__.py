@@ -15,9 +15,6 @@ from limbeck.evaluation.ranking import auroc as auroc
 from limbeck.evaluation.ranking import average_precision as average_precision
 from limbeck.evaluation.recovery import ModeRecovery as ModeRecovery
 from limbeck.evaluation.recovery import mode_recovery as mode_recovery
-from limbeck.evaluation.truth import Truth as Truth
-from limbeck.evaluation.truth import TruthRow as TruthRow
-from limbeck.evaluation.truth import read_truth as read_truth
 
 __all__ = [
     "KeepCost",
@@ -25,8 +22,6 @@ __all__ = [
     "OutlierRow",
     "OutlierTable",
     "ScoreColumns",
-    "Truth",
-    "TruthRow",
     "auroc",
     "average_precision",
     "evaluate",
@@ -36,6 +31,5 @@ __all__ = [
     "nearest_modes",
     "outlier_auroc",
     "outlier_rows",
-    "read_truth",
     "untrained_control",
 ]

@@ -17,11 +17,11 @@ from limbeck.evaluation.nearest import lpips_diversity, nearest_modes
 from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
 from limbeck.evaluation.recovery import mode_recovery
 from limbeck.evaluation.scorefile import ScoreFile, read_kept
-from limbeck.evaluation.truth import Truth, TruthRow, read_truth
 from limbeck.kit.device import machine
 from limbeck.latents import ModeCentres
 from limbeck.records import ImageInfo
 from limbeck.rundir import RunDir
+from limbeck.truth import Truth, TruthRow, read_truth
 
 Row: TypeAlias = dict[str, object]
 

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from limbeck.errors import DataError
 from limbeck.evaluation.ranking import Column, auroc, average_precision, bootstrap_auroc
-from limbeck.evaluation.truth import Truth, TruthRow
 from limbeck.records import ImageInfo, Record
+from limbeck.truth import Truth, TruthRow
 
 ALL = "all"
 _ROUNDS = 100

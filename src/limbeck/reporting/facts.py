@@ -10,7 +10,7 @@ import numpy as np
 from limbeck.logs import duration
 from limbeck.reporting.artefacts import Artefacts, KeepTable
 from limbeck.reporting.charts import number
-from limbeck.reporting.truth import Label
+from limbeck.truth import TruthRow
 
 _ELSEWHERE = {"config", "argv", "requested", "resolved", "format_version", "photos"}
 
@@ -116,12 +116,12 @@ def command_line(found: Artefacts) -> str:
     return " ".join(f"'{p}'" if " " in p else p for p in parts)
 
 
-def label_counts(keep: KeepTable, labels: Mapping[str, Label]) -> Table:
+def label_counts(keep: KeepTable, labels: Mapping[str, TruthRow]) -> Table:
     """How many labelled photos of each kind the filter dropped: counting, nothing fitted."""
     by_kind: dict[str, list[bool]] = defaultdict(list)
     for photo, label in labels.items():
         if photo in keep.kept:
-            kind = plain(label.words) if label.is_outlier else "ordinary photos"
+            kind = plain(label.kind or "outlier") if label.is_outlier else "ordinary photos"
             by_kind[kind].append(not keep.kept[photo])
             if label.is_outlier:
                 by_kind["all outliers"].append(not keep.kept[photo])

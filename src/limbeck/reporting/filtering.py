@@ -11,7 +11,7 @@ from limbeck.data import Dataset
 from limbeck.reporting.artefacts import KeepTable, ScoreTable
 from limbeck.reporting.charts import Chart, histogram, number
 from limbeck.reporting.pictures import Picture, single
-from limbeck.reporting.truth import Label
+from limbeck.truth import TruthRow
 
 STRIP = 12
 _EDGE = (
@@ -90,7 +90,7 @@ def threshold_of(keep: KeepTable | None) -> float | None:
 
 
 def show_filter(
-    scores: ScoreTable, keep: KeepTable | None, labels: Mapping[str, Label]
+    scores: ScoreTable, keep: KeepTable | None, labels: Mapping[str, TruthRow]
 ) -> Filtering:
     """Histograms; with labels the bars are split into ordinary photos and outliers."""
     column, threshold = keep_column(scores, keep), threshold_of(keep)
@@ -139,7 +139,7 @@ class Stripper:
     size: int
     scores: ScoreTable
     keep: KeepTable | None
-    labels: Mapping[str, Label]
+    labels: Mapping[str, TruthRow]
     reconstruct: Reconstruct | None
 
     def strips(self) -> tuple[Strip, ...]:
@@ -193,5 +193,5 @@ class Stripper:
             score,
             self.keep.kept.get(photo) if self.keep else None,
             self.keep.reasons.get(photo, "") if self.keep else "",
-            label.words if label and label.is_outlier else "",
+            (label.kind or "outlier") if label and label.is_outlier else "",
         )

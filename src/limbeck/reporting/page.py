@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from limbeck import __version__, fsio, logs, rundir
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
+from limbeck.records import Status
 from limbeck.reporting import facts
 from limbeck.reporting.artefacts import Artefacts, Training, read_artefacts
 from limbeck.reporting.atlas import Atlas, distilled_atlas, raw_atlas
@@ -22,7 +23,7 @@ from limbeck.reporting.measured import measured_tables
 from limbeck.reporting.mosaics import Mosaics, show_mosaics
 from limbeck.reporting.samples import Samples, show_samples
 from limbeck.reporting.trainings import show_trainings
-from limbeck.reporting.truth import Label, join_labels
+from limbeck.truth import TruthRow, read_truth
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ def _modes(found: Artefacts, folder: Path, part: str) -> ModeCentres | None:
     return _attempt(found, part, load)
 
 
-def _fill(page: Page, labels: Mapping[str, Label]) -> None:
+def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     """Every section, each on its own: what cannot be made is named."""
     found = page.found
     page.intake = take_in(found.files, found.keep) if found.files else None
@@ -125,13 +126,18 @@ def _fill(page: Page, labels: Mapping[str, Label]) -> None:
     page.tables += tables
 
 
-def _labels(found: Artefacts, path: Path | None) -> dict[str, Label]:
+def _labels(found: Artefacts, path: Path | None) -> dict[str, TruthRow]:
     if path is None:
         return {}
     if not found.files:
         found.missing["labels"] = "labels join with photos, and there are none yet"
         return {}
-    return join_labels(path, found.files)
+    photos = [file for file in found.files if file.status is Status.ACCEPTED]
+    rows = read_truth(path).join(photos)
+    known = {photo: row for photo, row in rows.items() if row.is_outlier is not None}
+    if not known:
+        raise DataError(f"{path}: no row says is_outlier", "give labels with that field")
+    return known
 
 
 def render(page: Page) -> str:

@@ -1,4 +1,4 @@
-"""Labels that people gave, for measuring only: the one reader of truth in the library's floors."""
+"""Labels that people gave, for measuring and showing only (DESIGN, labels never leak)."""
 
 import csv
 import io
