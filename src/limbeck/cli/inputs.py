@@ -9,7 +9,6 @@ from limbeck.errors import DataError, UsageError
 from limbeck.rundir import RunDir, read_done
 
 if TYPE_CHECKING:
-    from limbeck.config import Config
     from limbeck.nets import Networks
 
 
@@ -56,20 +55,17 @@ def is_model(path: Path) -> bool:
     return (path / "generator.safetensors").exists()
 
 
-def open_networks(path: Path, device: str, config: Config | None = None) -> Networks:
-    """Load networks on a device, with the compute dtype that the machine is good at.
+def open_networks(path: Path, device: str) -> Networks:
+    """Load networks on a device, computing in float32: one seed is one picture on every machine.
 
     Raises:
         DataError: as `networks_folder`.
         UsageError: no such device.
     """
-    from limbeck.kit.device import compute_dtype, pick_device
+    from limbeck.kit.device import pick_device
     from limbeck.nets import load_networks
 
-    where = pick_device(device)
-    networks = load_networks(networks_folder(path)).to(where).eval()
-    networks.set_compute_dtype(compute_dtype(config.train.precision if config else "auto", where))
-    return networks
+    return load_networks(networks_folder(path)).to(pick_device(device)).eval()
 
 
 def read_ids(path: Path) -> list[str]:

@@ -140,7 +140,7 @@ def score(
     from limbeck.data import open_dataset
 
     dataset = open_dataset(data)
-    loaded = open_networks(snapshot, device, config)
+    loaded = open_networks(snapshot, device)
     scores = run_score(dataset, loaded, out, config.score, seed=seed)
     columns = [name for name in scores.table.column_names if name != "id"]
     return Outcome(
@@ -223,7 +223,7 @@ def modes(
         return _would("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
     from limbeck.modes import find_modes
 
-    found = find_modes(open_networks(snapshot, device, config), out, config.modes, seed=seed)
+    found = find_modes(open_networks(snapshot, device), out, config.modes, seed=seed)
     summary = found.summary
     return Outcome(
         {"out": out, **summary.model_dump()},
