@@ -150,7 +150,9 @@ class TrainState:
                 for moment, value in moments.items():
                     # The fused step walks raw memory: moments must have their parameter's strides.
                     optimizer.state[parameter][moment] = (
-                        value if moment == "step" else torch.empty_like(parameter).copy_(value)
+                        value.to(device)
+                        if moment == "step"
+                        else torch.empty_like(parameter).copy_(value)
                     )
         state.images = int(manifest["images"])
         state.augment_p = float(manifest["augment_p"])
