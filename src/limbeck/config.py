@@ -81,6 +81,7 @@ class TrainConfig(_Section):
     pl_decay: float = 0.01
     pl_batch_shrink: int = Field(2, ge=1)
     style_mixing: float = Field(0.9, ge=0, le=1)
+    noise: Literal["random", "none"] = Field("random", description="of G's layers while training")
     ema_kimg: float = Field(20.0, ge=0, description="half-life of the average of G and E")
     ema_rampup: float | None = Field(
         0.05, description="half-life at most this share of images seen"

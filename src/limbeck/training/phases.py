@@ -92,7 +92,7 @@ def g_main(config: Config) -> LossFn:
         nets.G.mapping.w_avg.lerp_(w.detach().float().mean(0), 1 - beta)
         if nets.E is not None:
             nets.E.w_avg.copy_(nets.G.mapping.w_avg)
-        fake = nets.G.synthesis(ws, noise="random", generator=step.rng)
+        fake = nets.G.synthesis(ws, noise=config.train.noise, generator=step.rng)
         logits = nets.D(step.augment(fake), step.labels)
         total = generator_loss(logits)
         return total, {
@@ -111,7 +111,7 @@ def g_path(config: Config) -> LossFn:
         count = max(len(step.real) // config.train.pl_batch_shrink, 1)
         labels = None if step.labels is None else step.labels[:count]
         _, ws = _styles(nets.G, step, count, config.train.style_mixing, labels)
-        pictures = nets.G.synthesis(ws, noise="random", generator=step.rng)
+        pictures = nets.G.synthesis(ws, noise=config.train.noise, generator=step.rng)
         lengths = path_lengths(pictures, ws, step.normal(*pictures.shape))
         penalty, moved = path_penalty(lengths, step.pl_mean, config.train.pl_decay)
         step.pl_mean.copy_(moved)
@@ -127,7 +127,7 @@ def d_main(config: Config) -> LossFn:
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
         with torch.no_grad():
             _, ws = _styles(nets.G, step, len(step.real), config.train.style_mixing, step.labels)
-            fake = nets.G.synthesis(ws, noise="random", generator=step.rng)
+            fake = nets.G.synthesis(ws, noise=config.train.noise, generator=step.rng)
             pictures = step.augment(torch.cat([step.real, fake]))
         labels = None if step.labels is None else step.labels.repeat(2)
         real_logits, fake_logits = nets.D(pictures, labels, splits=2).chunk(2)
@@ -178,7 +178,7 @@ def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
         E, x = _need_encoder(nets), step.real
         w = E(x)
-        again = nets.G.synthesis(nets.G.broadcast(w), noise="random", generator=step.rng)
+        again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, generator=step.rng)
         adversarial = generator_loss(nets.D(step.augment(again), step.labels))
         l1 = (again - x).abs().mean()
         perceptual = _distance(config, nets.D, lpips, again, x)
@@ -199,9 +199,11 @@ def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
         E = _need_encoder(nets)
         with torch.no_grad():
             true_w = nets.G.mapping.w(step.normal(len(step.real), nets.G.z_dim), step.labels)
-            x = nets.G.synthesis(nets.G.broadcast(true_w), noise="random", generator=step.rng)
+            x = nets.G.synthesis(
+                nets.G.broadcast(true_w), noise=config.train.noise, generator=step.rng
+            )
         w = E(x)
-        again = nets.G.synthesis(nets.G.broadcast(w), noise="random", generator=step.rng)
+        again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, generator=step.rng)
         l1 = (again - x).abs().mean()
         perceptual = _distance(config, nets.D, lpips, again, x)
         latent = (w - true_w).abs().mean()
