@@ -38,8 +38,8 @@ def tiny(size: int = 32) -> Config:
         ),
         train=TrainConfig(
             kimg=150, batch=16, lr=0.0035, gamma=0.3, pl_weight=0.0, style_mixing=0.0,
-            noise="none", ema_kimg=5.0, reconstruct="real", encoder_lr_ratio=1.0, encoder_start_kimg=0.5,
-            ada_kimg=100.0, tick_kimg=1.0, snapshot_kimg=10.0,
+            noise="none", ema_kimg=5.0, reconstruct="real", encoder_lr_ratio=1.0,
+            encoder_start_kimg=0.5, ada_kimg=100.0, tick_kimg=1.0, snapshot_kimg=10.0,
         ),
         modes=ModesConfig(samples=10_000, clusters=16),
     )  # fmt: skip
