@@ -125,14 +125,14 @@ def resume_or_create(out: Path, config: Config, device: torch.device, dataset: s
     return TrainState.create(config, device, dataset)
 
 
-def snapshot(out: Path, state: TrainState, config: Config, view: PixelView, order: Order) -> Path:
-    """Networks, state and grids at this image count; older states beyond `keep_snapshots` go."""
+def snapshot(out: Path, state: TrainState, config: Config, view: PixelView) -> Path:
+    """Networks, state and grids at this image count; of each kind the newest few stay."""
     nets_dir = out / f"nets-{state.images:09d}"
     state.networks.save(nets_dir)
     write_grids(out, state, config, view)
     state.save(out / f"state-{state.images:09d}", config)
-    for kind, first_kept in (("state", 2), ("nets", config.train.keep_snapshots)):
-        for _, old in snapshots(out, kind)[:-first_kept]:
+    for kind in ("state", "nets"):
+        for _, old in snapshots(out, kind)[: -config.train.keep_snapshots]:
             shutil.rmtree(old)
     return nets_dir
 
@@ -179,19 +179,19 @@ def train(
                 stats.tick(state)
             due = state.images % round(config.train.snapshot_kimg * 1000) < batch
             if stop.is_set() or (due and state.images < target):
-                snapshot(out, state, config, view, order)
+                snapshot(out, state, config, view)
             if stop.is_set():
                 raise Interrupted(
                     f"stopped at {state.images / 1000:g} kimg, everything is saved in {out}",
                     "run the same command again to continue",
                 )
     stats.tick(state)
-    nets_dir = snapshot(out, state, config, view, order)
+    nets_dir = snapshot(out, state, config, view)
     summary = TrainSummary(
         kimg=state.images / 1000,
         images=state.images,
         seconds=round(stats.total_seconds, 3),
-        images_per_second=round(stats.rate, 2),
+        images_per_second=round(state.images / max(stats.total_seconds, 1e-9), 2),
         networks=nets_dir.name,
         precision="bf16" if dtype == torch.bfloat16 else "fp32",
         augment_p=state.augment_p,

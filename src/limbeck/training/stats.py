@@ -1,7 +1,7 @@
 """What training tells: one line of stats.jsonl a tick, and a live display with rates and ETA."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,16 @@ from torch import Tensor
 
 from limbeck import fsio, logs
 from limbeck.training.state import TrainState
+
+_ENCODER_RANGE = (0.3, 3.0)
+_PATIENCE = 10
+
+
+def encoder_ratio(terms: Mapping[str, float]) -> float | None:
+    """std(E(x)) / std(M(z)), which should lie in [0.3, 3] (METHOD 3); None without an encoder."""
+    if "E/w_std" not in terms or "w_std" not in terms:
+        return None
+    return terms["E/w_std"] / max(terms["w_std"], 1e-9)
 
 
 class Stats:
@@ -34,6 +44,7 @@ class Stats:
         self._tick_images = self._first_images = images
         self._started = self._tick_time = time.perf_counter()
         self._said = 0.0
+        self._outside = 0
         self._progress: Progress | None = None
         self._task = TaskID(0)
 
@@ -65,6 +76,10 @@ class Stats:
         self.last = {
             key: round(float(total) / self._counts[key], 6) for key, total in self._sums.items()
         }
+        ratio = encoder_ratio(self.last)
+        if ratio is not None:
+            self.last["E/std_ratio"] = round(ratio, 6)
+            self._watch(ratio)
         row = {
             "images": state.images,
             "kimg": state.images / 1000,
@@ -79,6 +94,17 @@ class Stats:
         self._show(state, now)
         self._sums, self._counts = {}, {}
         self._tick_images, self._tick_time = state.images, now
+
+    def _watch(self, ratio: float) -> None:
+        """Warn once when E has given (nearly) one picture for every photo for ten ticks."""
+        low, high = _ENCODER_RANGE
+        self._outside = 0 if low <= ratio <= high else self._outside + 1
+        if self._outside == _PATIENCE:
+            logs.warn(
+                f"the encoder's latents spread {ratio:.2f} x as wide as the generator's (wanted: "
+                f"{low} to {high}); reconstructions may all look alike: train longer, or change "
+                "--set train.encoder_lr_ratio"
+            )
 
     def _show(self, state: TrainState, now: float) -> None:
         left = (self.target - state.images) / max(self.rate, 1e-9)
