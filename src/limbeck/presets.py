@@ -27,7 +27,7 @@ def tiny(size: int = 32) -> Config:
     """Narrow networks for two CPU cores: about 100 images a second at 32 px.
 
     Made for a few thousand steps: small batches, a firm R1, no noise, path length or style mixing,
-    and an encoder as fast as the generator (docs/log.md, 2026-11-22).
+    and an encoder as fast as the generator that never sees a photo (docs/log.md, 2026-11-22).
     """
     return Config(
         preset="tiny",
@@ -38,7 +38,7 @@ def tiny(size: int = 32) -> Config:
         ),
         train=TrainConfig(
             kimg=150, batch=16, lr=0.0035, gamma=0.3, pl_weight=0.0, style_mixing=0.0,
-            noise="none", ema_kimg=5.0, reconstruct="real", encoder_lr_ratio=1.0,
+            noise="none", ema_kimg=5.0, reconstruct="fake", encoder_lr_ratio=1.0,
             encoder_start_kimg=0.5, ada_kimg=100.0, tick_kimg=1.0, snapshot_kimg=10.0,
         ),
         modes=ModesConfig(samples=10_000, clusters=16),

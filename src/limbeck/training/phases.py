@@ -209,6 +209,7 @@ def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
         latent = (w - true_w).abs().mean()
         rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * latent
         terms = {"rec_fake/l1": l1, "rec_fake/perceptual": perceptual, "rec_fake/w": latent}
+        terms["E/w_std"] = w.detach().std(0).mean()
         return train.rec_scale * rec, terms
 
     return loss
