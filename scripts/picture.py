@@ -38,7 +38,7 @@ def main(run: Path, out: Path) -> None:
         page.paste(sheet, (x, BAND))
         x += sheet.width + GAP
     out.parent.mkdir(parents=True, exist_ok=True)
-    page.save(out, optimize=True)
+    page.quantize(256).save(out, optimize=True)
 
 
 if __name__ == "__main__":
