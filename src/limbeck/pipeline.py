@@ -166,7 +166,11 @@ class _Chain:
 
 
 def _clear(folder: Path) -> None:
-    """Empty a stage begun for other inputs; what a person wrote stays."""
+    """Empty a stage begun for other inputs; what a person wrote stays.
+
+    begun.json goes first: a folder half emptied by a kill must not look finished.
+    """
+    (folder / "begun.json").unlink(missing_ok=True)
     for entry in folder.iterdir():
         if entry.is_dir():
             shutil.rmtree(entry)

@@ -108,7 +108,7 @@ def preset(name: str, size: int | None = None) -> Config:
         UsageError: no such preset, or a size that networks cannot have.
     """
     if name not in _PRESETS:
-        raise UsageError(f"no preset {name!r}", f"choose one of {', '.join(_PRESETS)}")
+        raise UsageError(f"no preset {name!r}", f"choose one of {', '.join(preset_names())}")
     try:
         return _PRESETS[name]() if size is None else _PRESETS[name](size)
     except ValueError as error:

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from limbeck.cli import options
+from limbeck.cli import app, options
 from limbeck.errors import UsageError
 
 
@@ -69,3 +72,10 @@ def test_keep_rules() -> None:
     }  # fmt: skip
     with pytest.raises(UsageError, match="--fraction and --count exclude"):
         options.keep_changes(0.8, None, 3, per_mode=False)
+
+
+def test_a_budget_and_a_length_exclude_one_another(tmp_path: Path) -> None:
+    args = ["run", str(tmp_path), "--out", str(tmp_path / "run"), "--time-budget", "60m"]
+    result = CliRunner().invoke(app, [*args, "--kimg", "5", "--dry-run"])
+    assert result.exit_code == 2
+    assert "--time-budget" in result.stderr

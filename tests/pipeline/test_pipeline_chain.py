@@ -92,6 +92,23 @@ def test_a_stage_without_done_is_repaired(copy: Path, photos: Path):
     assert not (copy / ".tmp-left-behind").exists()
 
 
+def test_a_stage_half_emptied_does_not_look_done(
+    copy: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "iterdir", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline._clear(copy / "modes")
+    monkeypatch.undo()
+    before = _made(copy)["modes"]
+    (copy / "modes" / "modes.json").unlink()
+    pipeline.run(photos, copy, _config())
+    assert _made(copy)["modes"] != before
+    assert (copy / "modes" / "modes.json").exists()
+
+
 def test_new_photos_make_everything_anew(copy: Path, photos: Path, tmp_path: Path):
     more = tmp_path / "photos"
     shutil.copytree(photos, more)

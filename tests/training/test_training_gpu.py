@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from limbeck.data import Dataset, open_dataset
-from limbeck.ingestion import ingest
-from limbeck.kit.images import save_png
+from limbeck.data import Dataset
 from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
 from limbeck.training import train
@@ -18,18 +15,6 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
 ]
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(24):
-        low = torch.from_numpy(rng.integers(0, 256, (1, 3, 4, 4)).astype(np.float32))
-        picture = torch.nn.functional.interpolate(low, size=(32, 32), mode="bicubic")[0]
-        save_png(picture.clamp(0, 255).to(torch.uint8), root / f"{index:02d}.png")
-    ingest(root, root.parent / "data", preset("smoke").data)
-    return open_dataset(root.parent / "data")
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 2e-3), (torch.bfloat16, 3e-2)])

@@ -10,29 +10,14 @@ import pytest
 import torch
 
 from limbeck.config import Config
-from limbeck.data import Dataset, open_dataset
+from limbeck.data import Dataset
 from limbeck.errors import Interrupted, TrainingError
-from limbeck.ingestion import ingest
-from limbeck.kit.images import save_png
 from limbeck.nets import load_networks
 from limbeck.presets import preset
 from limbeck.training import measure_speed, train
 from limbeck.training.loop import resume_or_create
 from limbeck.training.phases import phase_table
 from limbeck.training.state import TrainState, snapshots
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(24):
-        low = torch.from_numpy(rng.integers(0, 256, (1, 3, 4, 4)).astype(np.float32))
-        picture = torch.nn.functional.interpolate(low, size=(32, 32), mode="bicubic")[0]
-        save_png(picture.clamp(0, 255).to(torch.uint8), root / f"{index:02d}.png")
-    config = preset("smoke")
-    ingest(root, root.parent / "data", config.data)
-    return open_dataset(root.parent / "data")
 
 
 def _config(**changes: object) -> Config:

@@ -26,6 +26,7 @@ from limbeck.cli.options import (
     parse_budget,
 )
 from limbeck.cli.outcome import Outcome, verb
+from limbeck.errors import UsageError
 from limbeck.logs import duration
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A folder made by `limbeck run`.")]
@@ -88,6 +89,8 @@ def run(
         preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
     )
     budget = parse_budget(time_budget) if time_budget else None
+    if budget and (kimg or kept_kimg):
+        raise UsageError("--time-budget sets --kimg and --kept-kimg itself", "give either")
     existing(photos, "folder or archive of photos")
     from limbeck import pipeline
 

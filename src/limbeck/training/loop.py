@@ -42,7 +42,7 @@ def run_phase(phase: Phase, nets: Networks, state: TrainState, step: Step) -> di
     if not torch.isfinite(loss):
         raise TrainingError(
             f"{phase.name}: the loss is {loss.item()} at image {state.images}",
-            "resume from the last snapshot with a lower --set train.lr or a higher train.gamma",
+            "start another --out with a lower train.lr or a higher train.gamma; snapshots stay",
         )
     torch.autograd.backward(loss)
     for name in phase.trains:
@@ -228,6 +228,6 @@ def class_labels(dataset: Dataset, config: Config) -> Tensor | None:
         raise DataError(
             f"{dataset.root}: {missing} photos without a class, largest class {top}, "
             f"networks have {config.net.num_classes}",
-            "ingest with --class-from folder, or train with net.num_classes 0",
+            "ingest with --set data.class_from=folder, or train with net.num_classes=0",
         )
     return torch.tensor(found, dtype=torch.int64)

@@ -41,7 +41,7 @@ class Stats:
         self.rate = float(rows[-1]["images_per_second"]) if rows else 0.0
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
-        self._tick_images = self._first_images = images
+        self._tick_images = images
         self._started = self._tick_time = time.perf_counter()
         self._said = 0.0
         self._outside = 0
