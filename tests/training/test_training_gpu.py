@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from limbeck.data import Dataset
+from limbeck.kit.rng import Draws
 from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
 from limbeck.training import train
@@ -31,7 +32,7 @@ def test_pictures_and_logits_are_the_cpu_s(dtype: torch.dtype, limit: float):
 
 def test_augmentation_runs_where_the_pictures_are():
     x = torch.rand(4, 3, 32, 32, device="cuda") * 2 - 1
-    out = augment(x, 0.8, torch.Generator("cuda").manual_seed(0))
+    out = augment(x, 0.8, Draws(torch.Generator("cuda").manual_seed(0)))
     assert out.device == x.device
     assert torch.isfinite(out).all()
 

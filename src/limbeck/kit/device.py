@@ -30,6 +30,11 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+def rng_device(device: torch.device) -> torch.device:
+    """Where random numbers are drawn: on a CUDA device itself, elsewhere on the portable CPU."""
+    return device if device.type == "cuda" else torch.device("cpu")
+
+
 @cache
 def _cpu_flags() -> frozenset[str]:
     try:

@@ -88,7 +88,9 @@ class Networks(nn.Module):
         with fsio.atomic_dir(folder) as temporary:
             for name in chosen:
                 state = members[name].state_dict()
-                tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in state.items()}
+                tensors = {
+                    k: v.detach().to("cpu", dtype, copy=True).contiguous() for k, v in state.items()
+                }
                 save_file(tensors, temporary / f"{name}.safetensors")
             about = {
                 "format_version": FORMAT_VERSION,
