@@ -94,7 +94,7 @@ class Engine:
         sums = []
         for phase in self.phases:
             if phase.due(state.images, batch):
-                terms = self._take(phase, photos)
+                terms = self.take(phase, photos)
                 sums.append(state.flat.grad[state.flat.part(phase.trains)].sum())
                 found |= terms
         if not bool(torch.isfinite(torch.stack([*sums, *found.values()])).all()):
@@ -107,7 +107,7 @@ class Engine:
         state.update_averages(self.config)
         return found
 
-    def _take(self, phase: Phase, photos: list[tuple[Tensor, Tensor | None]]) -> Terms:
+    def take(self, phase: Phase, photos: list[tuple[Tensor, Tensor | None]]) -> Terms:
         """One row: mean gradient over the whole batch, one Adam step a network, running means."""
         state, flat = self.state, self.state.flat
         self._train_only(phase)

@@ -15,6 +15,7 @@ from limbeck import fsio, logs, rundir
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
 from limbeck.errors import DataError, Interrupted, TrainingError
+from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws, generator
@@ -207,6 +208,8 @@ def train(
     """
     began = time.perf_counter()
     device = pick_device(local_device(config.device))
+    if device.type == "cpu":
+        keep_memory()
     target = round((config.train.kimg if kimg is None else kimg) * 1000)
     if len(dataset) < 2:
         raise DataError(
