@@ -29,6 +29,8 @@ from limbeck.sampling import write_samples
 from limbeck.training import measure_speed, train, train_slice
 
 _OVERRIDES = "overrides.csv"
+_TOGETHER = ("raw", "kept")  # stages that all processes of torchrun make together
+_POLL = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,15 @@ class _Chain:
         folder = self.run_dir.root / name
         wanted = {"inputs": dict(inputs), "config": fsio.digest_json(settings)}
         begun = folder / "begun.json"
+        if logs.rank() and name not in _TOGETHER:
+            return _await(folder, wanted)
         same = begun.exists() and fsio.read_json(begun) == wanted
         if same and (folder / "done.json").exists():
             logs.say(f"[green]{name}[/green]: up to date")
             return folder
+        if logs.rank():
+            work(folder)
+            return _await(folder, wanted)
         if folder.exists() and not same:
             _clear(folder)
         fsio.write_json(begun, wanted)
@@ -178,6 +185,14 @@ def _clear(folder: Path) -> None:
             entry.unlink()
 
 
+def _await(folder: Path, wanted: object) -> Path:
+    """Until rank 0 has made the stage; torchrun ends this process when rank 0 fails."""
+    begun, done = folder / "begun.json", folder / "done.json"
+    while not (done.exists() and begun.exists() and fsio.read_json(begun) == wanted):
+        time.sleep(_POLL)
+    return folder
+
+
 def _networks_digest(nets_dir: Path) -> str:
     return fsio.digest_json({p.name: fsio.sha256_file(p) for p in sorted(nets_dir.iterdir())})
 
@@ -199,7 +214,9 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
         UsageError: the budget does not reach for a few steps of each training.
     """
     began = time.perf_counter()
-    rate = measure_speed(dataset, config, seconds=min(20.0, seconds * 0.05))
+    ranks = logs.ranks()
+    alone = config.replace(**{"train.batch": config.train.batch // ranks})
+    rate = ranks * measure_speed(dataset, alone, seconds=min(20.0, seconds * 0.05))
     probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
     fixed = 30 + 2 * config.modes.samples * 1e-3
@@ -246,9 +263,9 @@ def run(
     resolved = _resolved(run_dir, requested)
     facts = machine(pick_device(config.device))
     extra: dict[str, Any] = {"requested": requested, "photos": str(photos), "machine": facts}
-    if out.exists():
+    if logs.rank() == 0 and out.exists():
         fsio.sweep(out)
-    if resolved is None:
+    if logs.rank() == 0 and resolved is None:
         run_dir.write(config, **extra, resolved=time_budget is None)
     chain = _Chain(run_dir, resolved or config)
     inputs = {"source": source_digest(photos)}
@@ -259,6 +276,10 @@ def run(
         lambda folder: ingest(photos, folder, config.data, opt_out=opt_out),
     )  # fmt: skip
     dataset = open_dataset(data)
+    while logs.rank() and resolved is None:  # rank 0 settles the budget
+        time.sleep(_POLL)
+        resolved = _resolved(run_dir, requested)
+        chain.config = resolved or config
     if resolved is None and time_budget is not None:
         chain.config, measured = spend(config, dataset, time_budget - (time.perf_counter() - began))
         run_dir.write(chain.config, **extra, resolved=True, measured=measured)
@@ -268,6 +289,8 @@ def run(
     kept_ids = read_keep(chain.keep(scores)).ids
     kept_kimg = config.kept_kimg or config.train.kimg
     kept_dir, kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
+    if logs.rank():
+        return run_dir
     modes = read_modes(chain.modes(kept_dir, kept))
     about = {"photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg}
     chain.outputs(kept_dir, kept, modes.mode_centres, about)

@@ -2,9 +2,9 @@
 
 The same mathematics and the same parameters as `limbeck.nets`, in the plain form that public code
 takes where its compiled kernels are missing: the weight of every picture materialised, NCHW,
-float32, zero insertion, padding and a grouped convolution for FIR, real and fake through D one after the
-other, Adam and averages tensor by tensor. Written from the papers (StyleGAN, StyleGAN2); tests hold
-its pictures, logits and gradients to those of limbeck.
+float32, zero insertion, padding and a grouped convolution for FIR, real and fake through D one
+after the other, Adam and averages tensor by tensor. Written from the papers (StyleGAN, StyleGAN2);
+tests hold its pictures, logits and gradients to those of limbeck.
 """
 
 import math

@@ -24,4 +24,5 @@ def keep_memory() -> bool:
     if mallopt is None:
         return False
     settings = {_MMAP_THRESHOLD: _MOST, _TRIM_THRESHOLD: _MOST, _TOP_PAD: 2**28}
-    return sum(mallopt(name, value) for name, value in settings.items()) == len(settings)
+    taken = [int(mallopt(name, value)) for name, value in settings.items()]
+    return sum(taken) == len(taken)

@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from limbeck import logs
 from limbeck.errors import TrainingError
 
 
@@ -67,14 +68,9 @@ def _together(act: Callable[[], object]) -> None:
         ) from error
 
 
-def ranks_wanted() -> int:
-    """How many processes torchrun started; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def local_device(name: str) -> str:
     """`auto` and `cuda` mean this rank's own GPU when several processes share a machine."""
-    if ranks_wanted() > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
+    if logs.ranks() > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
         return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     return name
 
@@ -90,7 +86,7 @@ def join(device: torch.device, timeout: float) -> Iterator[World]:
     Raises:
         TrainingError: the others did not come.
     """
-    size = ranks_wanted()
+    size = logs.ranks()
     if size == 1:
         yield World()
         return
