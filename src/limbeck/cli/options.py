@@ -27,7 +27,11 @@ Set = Annotated[
     ),
 ]
 Preset = Annotated[
-    str, typer.Option("--preset", help="smoke, tiny, small, auto or paper256; sets all the rest.")
+    str,
+    typer.Option(
+        "--preset",
+        help="smoke, tiny, small, auto, paper256, paper512 or paper1024; sets all the rest.",
+    ),
 ]
 Size = Annotated[
     int | None, typer.Option("--size", help="Side of the generator's pictures, a power of two.")

@@ -25,6 +25,7 @@ from limbeck.training.engine import Engine, Feed, NotFinite
 from limbeck.training.grids import write_grids
 from limbeck.training.phases import Terms, phase_table
 from limbeck.training.quality import Quality
+from limbeck.training.room import fit
 from limbeck.training.state import TrainState, snapshots
 from limbeck.training.stats import Stats
 from limbeck.training.transfer import transfer
@@ -224,6 +225,7 @@ def train(
             out.mkdir(parents=True, exist_ok=True)
             fsio.sweep(out)
         world.wait(device)
+        config = fit(config, out, device, world)
         state = resume_or_create(out, config, device, dataset.digest)
         while True:
             engine = Engine(config, state, phases, feed, world)
