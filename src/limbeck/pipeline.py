@@ -26,7 +26,7 @@ from limbeck.nets import Networks, load_networks
 from limbeck.reporting import report
 from limbeck.rundir import STAGES, RunDir, finish, read_done
 from limbeck.sampling import write_samples
-from limbeck.training import measure_speed, train, train_slice
+from limbeck.training import conditional, measure_speed, train, train_slice
 
 _OVERRIDES = "overrides.csv"
 _TOGETHER = ("raw", "kept")  # stages that all processes of torchrun make together
@@ -283,6 +283,8 @@ def run(
     if resolved is None and time_budget is not None:
         chain.config, measured = spend(config, dataset, time_budget - (time.perf_counter() - began))
         run_dir.write(chain.config, **extra, resolved=True, measured=measured)
+    if config.data.class_from != "none" and config.net.num_classes == 0:
+        chain.config = conditional(dataset, chain.config)
     config = chain.config
     raw_dir, raw = chain.train("raw", dataset, config.train.kimg)
     scores = chain.scores(dataset, raw_dir, raw)

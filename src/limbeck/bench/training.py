@@ -98,9 +98,7 @@ def _limbeck(config: Config, device: torch.device, real: Tensor) -> dict[str, Wo
     state = TrainState.create(config, device)
     photos = real.contiguous(memory_format=torch.channels_last)
     engine = Engine(config, state, phase_table(config, None), lambda *_: (photos, None))
-    found: dict[str, Work] = {
-        phase.name: _bind(engine.take, phase, [(photos, None)]) for phase in engine.phases
-    }
+    found: dict[str, Work] = {phase.name: _bind(engine.take, phase) for phase in engine.phases}
     return found | {"average": lambda: state.update_averages(config)}
 
 

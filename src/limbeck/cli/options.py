@@ -39,6 +39,18 @@ Size = Annotated[
 Kimg = Annotated[
     float | None, typer.Option("--kimg", help="Length of training, thousands of pictures shown.")
 ]
+InitFrom = Annotated[
+    str | None,
+    typer.Option("--init-from", help="Begin from these networks (transfer); resuming needs none."),
+]
+FreezeD = Annotated[
+    int | None,
+    typer.Option("--freezed", min=0, help="Layers of D kept fixed, from the picture inwards."),
+]
+ClassFrom = Annotated[
+    str | None,
+    typer.Option("--class-from", help="folder: sub-folders are classes; default: no classes."),
+]
 Psi = Annotated[
     float | None,
     typer.Option(

@@ -10,8 +10,10 @@ from rich.table import Table
 from limbeck import logs
 from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
+    ClassFrom,
     Device,
     DryRun,
+    InitFrom,
     Json,
     Kimg,
     Out,
@@ -43,6 +45,8 @@ def run(
     preset: Preset = "small",
     size: Size = None,
     kimg: Kimg = None,
+    init_from: InitFrom = None,
+    class_from: ClassFrom = None,
     kept_kimg: Annotated[
         float | None, typer.Option("--kept-kimg", help="Length of the second training.")
     ] = None,
@@ -80,6 +84,8 @@ def run(
     changes: dict[str, object] = {
         "train.kimg": kimg,
         "kept_kimg": kept_kimg,
+        "train.init_from": init_from,
+        "data.class_from": class_from,
         "train.encoder": False if no_encoder else None,
         "sample.truncation": truncation,
         "sample.psi": psi,

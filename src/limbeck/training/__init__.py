@@ -2,6 +2,7 @@
 
 from limbeck.training.engine import Engine as Engine
 from limbeck.training.engine import Feed as Feed
+from limbeck.training.loop import conditional as conditional
 from limbeck.training.loop import feed_of as feed_of
 from limbeck.training.loop import train as train
 from limbeck.training.loop import train_slice as train_slice
@@ -13,6 +14,7 @@ __all__ = [
     "Engine",
     "Feed",
     "TrainState",
+    "conditional",
     "feed_of",
     "measure_speed",
     "phase_table",

@@ -6,6 +6,7 @@ picture enlarged twice by the FIR filter, then reduced by it, with mirrored bord
 """
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,12 @@ from limbeck.kit.rng import Draws
 from limbeck.ops import upfirdn, upsample2
 
 _FIR = (1.0, 3.0, 3.0, 1.0)
+
+
+@cache
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """float32 [n]; made once, because a recorded CUDA graph cannot copy from the host."""
+    return torch.tensor(values, device=device)
 
 
 def adapt_p(p: float, mean_sign: float, target: float, images: int, ada_kimg: float) -> float:
@@ -89,7 +96,7 @@ def _colour(draw: _Coins) -> tuple[Tensor, Tensor]:
     angle = draw.gated((draw.uniform() * 2 - 1) * math.pi, 0.0)
     saturation = torch.exp2(draw.gated(draw.normal(), 0.0))
     axis = 3**-0.5
-    cross = axis * torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=draw.device)
+    cross = axis * constant((0.0, -1, 1, 1, 0, -1, -1, 1, 0), draw.device).reshape(3, 3)
     c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
     hue = c * eye + s * cross + (1 - c) * luma  # Rodrigues about the grey axis
     matrix = contrast[:, None, None] * eye
@@ -115,15 +122,15 @@ def augment(pictures: Tensor, p: float | Tensor, draws: Draws) -> Tensor:
     count, _, size, _ = pictures.shape
     draw = _Coins(draws, count, p)
     matrix = _geometry(draw, size)
-    fir = torch.tensor(_FIR, device=pictures.device)
+    fir = constant(_FIR, pictures.device)
     fir = torch.outer(fir, fir) / fir.sum() ** 2
     margin = size // 2
     x = F.pad(pictures, [margin] * 4, mode="reflect")
     x = upsample2(x, fir)
     # The picture is the middle half of what is read; one more sample all round feeds the filter.
     side = 2 * size + 2
-    base = torch.tensor([side / (2 * size)] * 2 + [1.0], device=x.device)
-    read = torch.tensor([[0.5], [0.5], [1.0]], device=x.device)
+    base = constant((side / (2 * size), side / (2 * size), 1.0), x.device)
+    read = constant((0.5, 0.5, 1.0), x.device)[:, None]
     theta = (read * matrix * base)[:, :2]
     grid = F.affine_grid(theta, [count, 3, side, side], align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

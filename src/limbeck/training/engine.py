@@ -13,15 +13,16 @@ from torch import Tensor
 from limbeck.config import Config
 from limbeck.errors import LimbeckError, UsageError
 from limbeck.kit.device import rng_device
-from limbeck.kit.rng import Draws, generator
+from limbeck.kit.rng import Draws, derive_seed
 from limbeck.nets import Layer
 from limbeck.training.augment import adapt_p
+from limbeck.training.graphs import Recorder, graphs_wanted
 from limbeck.training.phases import Moves, Phase, Step, Terms
 from limbeck.training.state import TrainState
 from limbeck.training.world import World
 
-# (images seen, share, shares) -> float32 [n, 3, S, S] in [-1, 1] and int64 [n] or None.
-Feed = Callable[[int, int, int], tuple[Tensor, Tensor | None]]
+Photos = tuple[Tensor, Tensor | None]  # float32 [n, 3, S, S] in [-1, 1] and int64 [n] or None
+Feed = Callable[[int, int, int], Photos]  # of (images seen, share, shares)
 
 
 class NotFinite(LimbeckError):
@@ -79,7 +80,13 @@ class Engine:
         self.world = world or World()
         self.mine, self.shares = shares_of(config, self.world)
         self._frozen = _first_layers(state.networks.D, config.train.freeze_d)
-        self._rng_device = rng_device(state.device)
+        where = rng_device(state.device)
+        self._rngs = {
+            (phase.name, share): torch.Generator(where) for phase in phases for share in self.mine
+        }
+        self._recorder = Recorder() if graphs_wanted(state.device)[0] else None
+        self._p = torch.zeros((), device=state.device)
+        self._photos: list[Photos] = []
 
     def iterate(self) -> Terms:
         """One iteration; returns the named terms as scalars, averaged over the whole batch.
@@ -89,15 +96,15 @@ class Engine:
             TrainingError: another process is gone.
         """
         state, batch = self.state, self.config.train.batch
-        photos = [self.feed(state.images, share, self.shares) for share in self.mine]
+        self._fetch()
         found: Terms = {}
         sums = []
         for phase in self.phases:
             if phase.due(state.images, batch):
-                terms = self.take(phase, photos)
+                found |= self.take(phase)
                 sums.append(state.flat.grad[state.flat.part(phase.trains)].sum())
-                found |= terms
-        if not bool(torch.isfinite(torch.stack([*sums, *found.values()])).all()):
+        values = torch.stack([*found.values(), *sums])
+        if not bool(torch.isfinite(values).all()):  # the one wait for the device
             odd = [name for name, value in found.items() if not bool(torch.isfinite(value))]
             raise NotFinite(
                 f"{', '.join(odd) or 'a gradient'} is not finite at image {state.images}"
@@ -105,33 +112,62 @@ class Engine:
         self._adapt(float(found["signs/real"]))
         state.images += batch
         state.update_averages(self.config)
-        return found
+        return dict(zip(found, values.unbind(), strict=False))
 
-    def take(self, phase: Phase, photos: list[tuple[Tensor, Tensor | None]]) -> Terms:
+    def _fetch(self) -> None:
+        """This step's photos, into tensors that keep their place where phases are recorded."""
+        photos = [self.feed(self.state.images, share, self.shares) for share in self.mine]
+        if self._recorder is None or not self._photos:
+            self._photos = photos
+            return
+        for (real, labels), (new, new_labels) in zip(self._photos, photos, strict=True):
+            real.copy_(new)
+            if labels is not None and new_labels is not None:
+                labels.copy_(new_labels)
+
+    def take(self, phase: Phase) -> Terms:
         """One row: mean gradient over the whole batch, one Adam step a network, running means."""
         state, flat = self.state, self.state.flat
-        self._train_only(phase)
-        gradient = flat.grad[flat.part(phase.trains)].zero_()
-        parts: list[tuple[Terms, Moves]] = []
-        for share, (real, labels) in zip(self.mine, photos, strict=True):
-            step = Step(real, labels, state.augment_p, state.pl_mean, self._draws(phase, share))
-            loss, terms, moves = phase.loss(state.networks, step)
-            torch.autograd.backward(loss / len(self.mine))
-            parts.append((terms, moves))
-        terms, moves = _mean([p[0] for p in parts]), _mean([p[1] for p in parts])
-        self.world.average(gradient)
-        self._average_facts(terms, moves)
+        if not self._photos:
+            self._fetch()
+        for share in self.mine:
+            self._rngs[phase.name, share].manual_seed(self._seed(phase))
+        if self._recorder is None:
+            terms, moves = self._gradients(phase, state.augment_p)
+        else:
+            self._p.fill_(state.augment_p)
+            augmented = state.augment_p > 0
+            p = self._p if augmented else 0.0
+            rngs = [self._rngs[phase.name, share] for share in self.mine]
+            terms, moves = self._recorder.run(
+                (phase.name, augmented), lambda: self._gradients(phase, p), rngs
+            )
+        self.world.average(flat.grad[flat.part(phase.trains)])
+        terms, moves = self._average_facts(terms, moves)
         for name in phase.trains:
             state.optimizers[name].step()
         flat.refresh(phase.trains)
         self._move(moves)
         return terms
 
-    def _draws(self, phase: Phase, share: int) -> Draws:
-        keys = (self.config.seed, phase.name, self.state.images)
+    def _gradients(self, phase: Phase, p: float | Tensor) -> tuple[Terms, Moves]:
+        """Leave the phase's mean gradient over this process's shares in the flat buffer."""
+        state = self.state
+        self._train_only(phase)
+        state.flat.grad[state.flat.part(phase.trains)].zero_()
+        parts: list[tuple[Terms, Moves]] = []
+        for share, (real, labels) in zip(self.mine, self._photos, strict=True):
+            draws = Draws(self._rngs[phase.name, share], state.device, share, self.shares)
+            step = Step(real, labels, p, state.pl_mean, draws)
+            loss, terms, moves = phase.loss(state.networks, step)
+            torch.autograd.backward(loss / len(self.mine))
+            parts.append((terms, moves))
+        return _mean([terms for terms, _ in parts]), _mean([moves for _, moves in parts])
+
+    def _seed(self, phase: Phase) -> int:
+        """All randomness is a function of (seed, phase, images seen); other numbers after a NaN."""
         retry = (self.state.rollbacks,) if self.state.rollbacks else ()
-        rng = generator(*keys, *retry, device=self._rng_device)
-        return Draws(rng, self.state.device, share, self.shares)
+        return derive_seed(self.config.seed, phase.name, self.state.images, *retry)
 
     def _train_only(self, phase: Phase) -> None:
         for name in ("G", "D", "E"):
@@ -141,16 +177,17 @@ class Engine:
         for layer in self._frozen:
             layer.requires_grad_(False)
 
-    def _average_facts(self, *groups: dict[str, Tensor]) -> None:
-        """Terms and running means of all processes, in one message."""
+    def _average_facts(self, *groups: dict[str, Tensor]) -> tuple[dict[str, Tensor], ...]:
+        """Terms and running means over all processes, in one message."""
         if self.world.size == 1:
-            return
+            return groups
         values = [value for group in groups for value in group.values()]
         whole = self.world.average(torch.cat([value.reshape(-1).float() for value in values]))
         parts = iter(torch.split(whole, [value.numel() for value in values]))
-        for group in groups:
-            for key, value in group.items():
-                group[key] = next(parts).reshape(value.shape)
+        return tuple(
+            {key: next(parts).reshape(value.shape) for key, value in group.items()}
+            for group in groups
+        )
 
     @torch.no_grad()
     def _move(self, moves: dict[str, Tensor]) -> None:

@@ -268,6 +268,20 @@ def train_slice(config: Config, kimg: float) -> dict[str, object]:
     }
 
 
+def conditional(dataset: Dataset, config: Config) -> Config:
+    """The configuration with the networks' classes taken from the dataset.
+
+    Raises:
+        DataError: it has no classes.
+    """
+    if dataset.num_classes == 0:
+        raise DataError(
+            f"{dataset.root} has no classes",
+            "ingest again with --class-from folder, photos of a class in one sub-folder each",
+        )
+    return config.replace(**{"net.num_classes": dataset.num_classes})
+
+
 def class_labels(dataset: Dataset, config: Config) -> Tensor | None:
     """int64 [N] of the dataset's classes, or None for unconditional networks.
 
@@ -283,6 +297,6 @@ def class_labels(dataset: Dataset, config: Config) -> Tensor | None:
         raise DataError(
             f"{dataset.root}: {missing} photos without a class, largest class {top}, "
             f"networks have {config.net.num_classes}",
-            "ingest with --set data.class_from=folder, or train with net.num_classes=0",
+            "ingest with --class-from folder, or train without --cond",
         )
     return torch.tensor(found, dtype=torch.int64)
