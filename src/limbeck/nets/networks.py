@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from limbeck import fsio
 from limbeck.config import NetConfig
 from limbeck.errors import DataError, UsageError
+from limbeck.kit.tensors import write_tensors
 from limbeck.nets.discriminator import Discriminator
 from limbeck.nets.encoder import Encoder
 from limbeck.nets.generator import Generator
@@ -91,7 +92,7 @@ class Networks(nn.Module):
                 tensors = {
                     k: v.detach().to("cpu", dtype, copy=True).contiguous() for k, v in state.items()
                 }
-                save_file(tensors, temporary / f"{name}.safetensors")
+                write_tensors(tensors, temporary / f"{name}.safetensors")
             about = {
                 "format_version": FORMAT_VERSION,
                 "net": self.config.model_dump(mode="json"),

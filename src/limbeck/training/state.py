@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from limbeck import fsio
 from limbeck.config import Config
 from limbeck.errors import DataError, TrainingError
 from limbeck.kit.device import compute_dtype
+from limbeck.kit.tensors import write_tensors
 from limbeck.nets import Flat, Networks, load_networks
 
 STATE_FORMAT = 2
@@ -117,7 +118,7 @@ class TrainState:
             self.networks.save(temporary / "networks")
             tensors = self._moments()
             tensors["pl_mean"] = self.pl_mean.detach().cpu().reshape(1).clone()
-            save_file(tensors, temporary / "optimizers.safetensors")
+            write_tensors(tensors, temporary / "optimizers.safetensors")
             files = sorted(p for p in temporary.rglob("*") if p.is_file())
             manifest = {
                 "format_version": STATE_FORMAT,
