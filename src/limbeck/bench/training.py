@@ -115,12 +115,12 @@ def _textbook(config: Config, device: torch.device, real: Tensor) -> dict[str, W
     return found | {"average": book.average}
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up what torch's own formulas say of every operator (its FlopCounterMode trips over
     a gradient inside a loss)."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
 
     def __torch_dispatch__(
@@ -135,6 +135,7 @@ class _Counter(TorchDispatchMode):
 
 def _flops(work: Work) -> int:
     """Floating-point operations of one call: convolutions and matrix products, both directions."""
-    with _Counter() as counter:
+    counter = _Counter()
+    with counter:
         work()
     return counter.total

@@ -101,7 +101,7 @@ def run(
     from limbeck import pipeline
 
     if dry_run:
-        rows = pipeline.plan(photos, out, config)
+        rows = pipeline.plan(photos, out, config, time_budget=budget, opt_out=opt_out)
         return Outcome(
             {
                 "dry_run": True,
@@ -158,7 +158,7 @@ def status(
     run_dir = run_folder(path)
     stages = pipeline.status(path)
     table = Table("stage", "state", "time", "disk", box=None, header_style="dim")
-    colours = {"done": "green", "partial": "yellow", "missing": "dim"}
+    colours = {"done": "green", "stale": "yellow", "partial": "yellow", "missing": "dim"}
     rows = []
     for stage in stages:
         size = disk_use(path / stage.name)

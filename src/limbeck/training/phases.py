@@ -188,9 +188,9 @@ def _distance(
     """a2's perceptual measure: D's own features, or LPIPS-VGG16 (METHOD 3)."""
     if lpips is not None:
         return lpips.distance(a, b).mean()
-    count = len(a)
-    features = D.features(torch.cat([a, b]))
-    return feature_distance([f[:count] for f in features], [f[count:].detach() for f in features])
+    with torch.no_grad():
+        wanted = D.features(b)
+    return feature_distance(D.features(a), wanted)
 
 
 def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
