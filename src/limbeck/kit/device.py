@@ -14,9 +14,14 @@ from limbeck.errors import UsageError
 def pick_device(name: str = "auto") -> torch.device:
     """`auto` is CUDA, else Apple MPS, else the CPU.
 
+    On CUDA, float32 convolutions are made exact from now on (PyTorch's default is TF32): what asks
+    for speed asks for bf16.
+
     Raises:
         UsageError: the named device does not exist here.
     """
+    if torch.cuda.is_available():
+        torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

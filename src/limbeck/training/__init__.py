@@ -2,6 +2,7 @@
 
 from limbeck.training.engine import Engine as Engine
 from limbeck.training.engine import Feed as Feed
+from limbeck.training.graphs import graphs_wanted as graphs_wanted
 from limbeck.training.loop import conditional as conditional
 from limbeck.training.loop import feed_of as feed_of
 from limbeck.training.loop import train as train
@@ -16,6 +17,7 @@ __all__ = [
     "TrainState",
     "conditional",
     "feed_of",
+    "graphs_wanted",
     "measure_speed",
     "phase_table",
     "train",

@@ -86,7 +86,8 @@ def resume_or_create(out: Path, config: Config, device: torch.device, dataset: s
             f"begins from {config.train.init_from}: {len(told.loaded)} tensors; fresh: "
             f"{len(told.missing)} missing there, {len(told.other_shape)} of another shape"
         )
-        fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
+        if logs.rank() == 0:
+            fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
     return state
 
 
@@ -263,7 +264,7 @@ def train_slice(config: Config, kimg: float) -> dict[str, object]:
     """What a training depends on, for staleness."""
     return {
         "net": config.net.model_dump(),
-        "train": config.train.model_dump() | {"kimg": kimg},
+        "train": config.train.model_dump(exclude={"microbatch", "timeout"}) | {"kimg": kimg},
         "seed": config.seed,
     }
 
