@@ -27,7 +27,7 @@ FLOORS: list[set[str]] = [
     {"data", "nets", "percept", "latents", "truth"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "sampling", "demo",
      "model"},
-    {"pipeline"},
+    {"pipeline", "bench"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
@@ -37,8 +37,8 @@ PUBLIC = [
     "load_networks", "open_dataset", "preset", "report", "run", "sample", "score", "train",
 ]  # fmt: skip
 VERBS = [
-    "demo", "doctor", "evaluate", "ingest", "keep", "modes", "report", "run", "sample", "score",
-    "status", "train", "weights",
+    "bench", "demo", "doctor", "evaluate", "ingest", "keep", "modes", "report", "run", "sample",
+    "score", "status", "train", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

@@ -70,7 +70,15 @@ class TrainConfig(_Section):
     """Joint training of G, D and E (METHOD section 3)."""
 
     kimg: float = Field(25000, gt=0, description="length in thousands of real images shown")
-    batch: int = Field(64, ge=2)
+    batch: int = Field(64, ge=2, description="photos of one step, over all processes")
+    microbatch: int | None = Field(
+        None, ge=1, description="photos of one pass of one process; None = all it has to do"
+    )
+    loss: Literal["non-saturating", "relativistic"] = Field(
+        "non-saturating", description="relativistic adds R2 (Huang et al. 2024)"
+    )
+    init_from: str | None = Field(None, description="networks to begin with: a snapshot or model")
+    freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the picture inwards")
     lr: float = Field(0.0025, gt=0, description="Adam step of G and D")
     encoder_lr_ratio: float = Field(0.25, gt=0, le=1, description="E's step relative to G's")
     mirror: bool = True
@@ -104,7 +112,11 @@ class TrainConfig(_Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     tick_kimg: float = Field(4.0, gt=0, description="a line of statistics each")
     snapshot_kimg: float = Field(50.0, gt=0, description="networks, state and grid each")
-    keep_snapshots: int = Field(2, ge=2)
+    keep_snapshots: int = Field(2, ge=2, description="newest kept, and the best")
+    quality_images: int = Field(
+        512, ge=0, description="pictures of a snapshot's quality figure; 0 = none"
+    )
+    timeout: float = Field(600.0, gt=0, description="seconds to wait for another process")
 
 
 class ScoreConfig(_Section):
@@ -176,11 +188,13 @@ class Config(_Section):
     def _fits(self) -> Self:
         if self.data.size != self.net.size:
             raise ValueError(f"data.size {self.data.size} differs from net.size {self.net.size}")
+        train, micro = self.train, self.train.microbatch or self.train.batch
+        if train.batch % micro:
+            raise ValueError(f"train.batch {train.batch} is not a multiple of microbatch {micro}")
         group = self.net.mbstd_group
-        if group and self.train.batch % min(group, self.train.batch):
-            raise ValueError(
-                f"train.batch {self.train.batch} is not a multiple of net.mbstd_group {group}"
-            )
+        if micro % min(group or micro, micro):
+            which = "batch" if train.microbatch is None else "microbatch"
+            raise ValueError(f"train.{which} {micro} is not a multiple of net.mbstd_group {group}")
         return self
 
     def gamma(self) -> float:

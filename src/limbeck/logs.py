@@ -21,6 +21,16 @@ from rich.progress import (
 T = TypeVar("T")
 
 
+def ranks() -> int:
+    """How many processes torchrun started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """This process among those that torchrun started; 0 without it."""
+    return int(os.environ.get("RANK", "0")) if ranks() > 1 else 0
+
+
 @cache
 def console() -> Console:
     """The one console; writes to stderr. LIMBECK_QUIET=1 silences it."""
@@ -28,12 +38,16 @@ def console() -> Console:
 
 
 def say(message: str) -> None:
-    """One line for the person who watches (rich markup allowed)."""
+    """One line for the person who watches (rich markup allowed); rank 0 alone speaks."""
+    if rank():
+        return
     console().print(message, soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """A line that asks for attention."""
+    if rank():
+        return
     console().print(f"[yellow]warning:[/yellow] {message}", soft_wrap=True)
 
 
@@ -50,7 +64,7 @@ def progress() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=console(),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=rank() > 0 or not sys.stderr.isatty(),
     )
 
 

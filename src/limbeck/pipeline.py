@@ -8,12 +8,13 @@ and the first says what is wanted now; begun for something else, it is cleared a
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from limbeck import fsio, logs
-from limbeck.config import Config
+from limbeck.config import Config, parse_config
 from limbeck.curation import keep, read_keep, read_scores, score, seconds_per_photo
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import UsageError
@@ -26,17 +27,21 @@ from limbeck.nets import Networks, load_networks
 from limbeck.reporting import report
 from limbeck.rundir import STAGES, RunDir, finish, read_done
 from limbeck.sampling import write_samples
-from limbeck.training import measure_speed, train, train_slice
+from limbeck.training import conditional, measure_speed, train, train_slice
 
 _OVERRIDES = "overrides.csv"
+_TOGETHER = ("raw", "kept")  # stages that all processes of torchrun make together
+_POLL = 0.5  # seconds
+_TO_DO, _REPAIR, _AGAIN, _CHECK = "to do", "to repair", "to make again", "to check"
 
 
 @dataclass(frozen=True)
 class StageState:
-    """Where a stage stands: done, begun but not ended (the next run repairs it), or missing."""
+    """Where a stage stands: done, stale (done for other photos or settings: the next run makes it
+    again), partial (begun but not ended: the next run repairs it), or missing."""
 
     name: str
-    state: Literal["done", "partial", "missing"]
+    state: Literal["done", "stale", "partial", "missing"]
     seconds: float | None
     finished: str | None
     summary: Mapping[str, Any]
@@ -49,25 +54,51 @@ def status(out: Path) -> list[StageState]:
         DataError: `out` is not a run.
     """
     run_dir = RunDir(out)
-    run_dir.read()
+    words = dict(_planned_again(run_dir))
     states = []
     for name in STAGES:
         folder = run_dir.root / name
         done = read_done(folder) if (folder / "begun.json").exists() else None
         if done is None:
-            state: Literal["partial", "missing"] = "partial" if folder.exists() else "missing"
-            states.append(StageState(name, state, None, None, {}))
+            lost: Literal["partial", "missing"] = "partial" if folder.exists() else "missing"
+            states.append(StageState(name, lost, None, None, {}))
         else:
-            states.append(StageState(name, "done", done.seconds, done.finished, done.summary))
+            state: Literal["stale", "done"] = "stale" if words.get(name) == _AGAIN else "done"
+            states.append(StageState(name, state, done.seconds, done.finished, done.summary))
     return states
 
 
-class _Chain:
-    """Walks stages of one run, skipping what is current."""
+def _planned_again(run_dir: RunDir) -> list[tuple[str, str]]:
+    """What the command that made the run would do now; empty where its photos are out of reach."""
+    stored = run_dir.read()
+    asked, photos = stored.get("requested"), Path(str(stored.get("photos")))
+    if asked is None or not photos.exists():
+        return []
+    opt_out = stored.get("opt_out")
+    return plan(
+        photos, run_dir.root, parse_config(asked["config"]), time_budget=asked["time_budget"],
+        opt_out=Path(opt_out) if opt_out else None,
+    )  # fmt: skip
 
-    def __init__(self, run_dir: RunDir, config: Config) -> None:
+
+class _Halt(Exception):
+    """A dry walk has come to a stage that is not current; what follows depends on it."""
+
+
+class _Chain:
+    """Walks stages of one run, skipping what is current.
+
+    Args:
+        run_dir: the run.
+        config: its configuration.
+        dry: only note in `found` what would be done with each stage, up to the first to be made.
+    """
+
+    def __init__(self, run_dir: RunDir, config: Config, dry: bool = False) -> None:
         self.run_dir = run_dir
         self.config = config
+        self.dry = dry
+        self.found: dict[str, str] = {}
 
     def stage(
         self, name: str, inputs: Mapping[str, str], settings: Any, work: Callable[[Path], object]
@@ -76,10 +107,21 @@ class _Chain:
         folder = self.run_dir.root / name
         wanted = {"inputs": dict(inputs), "config": fsio.digest_json(settings)}
         begun = folder / "begun.json"
+        if logs.rank() and name not in _TOGETHER:
+            return _await(folder, wanted)
         same = begun.exists() and fsio.read_json(begun) == wanted
-        if same and (folder / "done.json").exists():
+        current = same and (folder / "done.json").exists()
+        if self.dry:
+            self.found[name] = "done" if current else _word(folder, same)
+            if not current:
+                raise _Halt
+            return folder
+        if current:
             logs.say(f"[green]{name}[/green]: up to date")
             return folder
+        if logs.rank():
+            work(folder)
+            return _await(folder, wanted)
         if folder.exists() and not same:
             _clear(folder)
         fsio.write_json(begun, wanted)
@@ -91,8 +133,8 @@ class _Chain:
         logs.say(f"[green]{name}[/green]: {logs.duration(time.perf_counter() - started)}")
         return folder
 
-    def train(self, name: str, dataset: Dataset, kimg: float) -> tuple[Path, Networks]:
-        """A training stage; returns the folder of its last networks and the networks."""
+    def train(self, name: str, dataset: Dataset, kimg: float) -> Path:
+        """A training stage; returns the folder of its last networks."""
         folder = self.stage(
             name,
             {"dataset": dataset.digest},
@@ -101,15 +143,18 @@ class _Chain:
         )
         done = read_done(folder)
         assert done is not None, "train() writes done.json before it returns"
-        nets_dir = folder / str(done.summary["networks"])
-        networks = load_networks(nets_dir).to(pick_device(self.config.device)).eval()
-        return nets_dir, networks
+        return folder / str(done.summary["networks"])
 
-    def scores(self, dataset: Dataset, nets_dir: Path, networks: Networks) -> Path:
+    def networks(self, nets_dir: Path) -> Networks:
+        """The networks of a snapshot, ready to draw."""
+        return load_networks(nets_dir).to(pick_device(self.config.device)).eval()
+
+    def scores(self, dataset: Dataset, nets_dir: Path) -> Path:
         """Modes of the raw generator, then every score column."""
         config = self.config
 
         def work(out: Path) -> None:
+            networks = self.networks(nets_dir)
             modes = find_modes(networks, out / "raw-modes", config.modes, seed=config.seed)
             score(dataset, networks, out, config.score, centres=modes.centres, seed=config.seed)
 
@@ -131,19 +176,17 @@ class _Chain:
 
         return self.stage("keep", inputs, self.config.keep.model_dump(), work)
 
-    def modes(self, nets_dir: Path, networks: Networks) -> Path:
+    def modes(self, nets_dir: Path) -> Path:
         """Modes of the distilled generator."""
         config = self.config
         return self.stage(
             "modes",
             {"networks": _networks_digest(nets_dir)},
             [config.modes.model_dump(), config.seed],
-            lambda out: find_modes(networks, out, config.modes, seed=config.seed),
+            lambda out: find_modes(self.networks(nets_dir), out, config.modes, seed=config.seed),
         )
 
-    def outputs(
-        self, nets_dir: Path, networks: Networks, modes: ModeCentres, facts: Mapping[str, float]
-    ) -> None:
+    def outputs(self, nets_dir: Path, modes: ModeCentres, facts: Mapping[str, float]) -> None:
         """Samples and the model folder; `facts` go onto the model card."""
         config = self.config
         inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
@@ -153,16 +196,24 @@ class _Chain:
             inputs,
             settings,
             lambda out: write_samples(
-                networks, out, list(range(config.sample.seeds)), psi=config.sample.psi,
-                truncation=config.sample.truncation, modes=modes,
+                self.networks(nets_dir), out, list(range(config.sample.seeds)),
+                psi=config.sample.psi, truncation=config.sample.truncation, modes=modes,
             ),
         )  # fmt: skip
         self.stage(
             "model",
             inputs,
             settings,
-            lambda out: Pipeline(networks, modes, config=config, data=facts).save_pretrained(out),
+            lambda out: Pipeline(
+                self.networks(nets_dir), modes, config=config, data=facts
+            ).save_pretrained(out),
         )
+
+
+def _word(folder: Path, same: bool) -> str:
+    if not folder.exists():
+        return _TO_DO
+    return _REPAIR if same or not (folder / "done.json").exists() else _AGAIN
 
 
 def _clear(folder: Path) -> None:
@@ -176,6 +227,14 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(entry)
         elif entry.name != _OVERRIDES:
             entry.unlink()
+
+
+def _await(folder: Path, wanted: object) -> Path:
+    """Until rank 0 has made the stage; torchrun ends this process when rank 0 fails."""
+    begun, done = folder / "begun.json", folder / "done.json"
+    while not (done.exists() and begun.exists() and fsio.read_json(begun) == wanted):
+        time.sleep(_POLL)
+    return folder
 
 
 def _networks_digest(nets_dir: Path) -> str:
@@ -199,7 +258,9 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
         UsageError: the budget does not reach for a few steps of each training.
     """
     began = time.perf_counter()
-    rate = measure_speed(dataset, config, seconds=min(20.0, seconds * 0.05))
+    ranks = logs.ranks()
+    alone = config.replace(**{"train.batch": config.train.batch // ranks})
+    rate = ranks * measure_speed(dataset, alone, seconds=min(20.0, seconds * 0.05))
     probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
     fixed = 30 + 2 * config.modes.samples * 1e-3
@@ -245,13 +306,35 @@ def run(
     requested = {"config": config.model_dump(mode="json"), "time_budget": time_budget}
     resolved = _resolved(run_dir, requested)
     facts = machine(pick_device(config.device))
-    extra: dict[str, Any] = {"requested": requested, "photos": str(photos), "machine": facts}
-    if out.exists():
+    extra: dict[str, Any] = {
+        "requested": requested, "photos": str(photos), "machine": facts,
+        "opt_out": str(opt_out) if opt_out else None,
+    }  # fmt: skip
+    if logs.rank() == 0 and out.exists():
         fsio.sweep(out)
-    if resolved is None:
+    if logs.rank() == 0 and resolved is None:
         run_dir.write(config, **extra, resolved=time_budget is None)
-    chain = _Chain(run_dir, resolved or config)
-    inputs = {"source": source_digest(photos)}
+
+    def settle(dataset: Dataset) -> Config:
+        now = resolved
+        while logs.rank() and now is None:  # rank 0 settles the budget
+            time.sleep(_POLL)
+            now = _resolved(run_dir, requested)
+        if now is None and time_budget is not None:
+            left = time_budget - (time.perf_counter() - began)
+            now, measured = spend(config, dataset, left)
+            run_dir.write(now, **extra, resolved=True, measured=measured)
+        return now or config
+
+    _walk(_Chain(run_dir, resolved or config), photos, opt_out, settle)
+    return run_dir
+
+
+def _walk(
+    chain: _Chain, photos: Path, opt_out: Path | None, settle: Callable[[Dataset], Config]
+) -> None:
+    """The chain itself; `settle` says the whole configuration once the photos are known."""
+    inputs, config = {"source": source_digest(photos)}, chain.config
     if opt_out is not None:
         inputs["opt_out"] = fsio.sha256_file(opt_out)
     data = chain.stage(
@@ -259,22 +342,24 @@ def run(
         lambda folder: ingest(photos, folder, config.data, opt_out=opt_out),
     )  # fmt: skip
     dataset = open_dataset(data)
-    if resolved is None and time_budget is not None:
-        chain.config, measured = spend(config, dataset, time_budget - (time.perf_counter() - began))
-        run_dir.write(chain.config, **extra, resolved=True, measured=measured)
-    config = chain.config
-    raw_dir, raw = chain.train("raw", dataset, config.train.kimg)
-    scores = chain.scores(dataset, raw_dir, raw)
+    config = settle(dataset)
+    if config.data.class_from != "none" and config.net.num_classes == 0:
+        config = conditional(dataset, config)
+    chain.config = config
+    raw = chain.train("raw", dataset, config.train.kimg)
+    scores = chain.scores(dataset, raw)
     kept_ids = read_keep(chain.keep(scores)).ids
     kept_kimg = config.kept_kimg or config.train.kimg
-    kept_dir, kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
-    modes = read_modes(chain.modes(kept_dir, kept))
+    kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
+    if logs.rank():
+        return
+    modes = read_modes(chain.modes(kept))
     about = {"photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg}
-    chain.outputs(kept_dir, kept, modes.mode_centres, about)
-    stages = [read_done(run_dir.root / name) for name in STAGES if name != "report"]
+    chain.outputs(kept, modes.mode_centres, about)
+    root = chain.run_dir.root
+    stages = [read_done(root / name) for name in STAGES if name != "report"]
     digests = {d.stage: fsio.digest_json(d.model_dump(mode="json")) for d in stages if d}
-    chain.stage("report", digests, None, lambda _: report(out))
-    return run_dir
+    chain.stage("report", digests, None, lambda _: report(root))
 
 
 def _resolved(run_dir: RunDir, requested: Mapping[str, Any]) -> Config | None:
@@ -287,13 +372,39 @@ def _resolved(run_dir: RunDir, requested: Mapping[str, Any]) -> Config | None:
     return None
 
 
-def plan(photos: Path, out: Path, config: Config) -> list[tuple[str, str]]:
-    """What `run` would do, without doing it: (stage, "done" | "to do" | "to repair").
+def plan(
+    photos: Path,
+    out: Path,
+    config: Config,
+    *,
+    time_budget: float | None = None,
+    opt_out: Path | None = None,
+) -> list[tuple[str, str]]:
+    """What `run` would do, without doing it.
+
+    Returns:
+        (stage, word): "done"; "to do"; "to repair" (begun, not ended); "to make again" (its photos
+        or settings changed); "to check" (there, but it depends on one that will be made).
 
     Raises:
         DataError: `photos` cannot be read.
     """
-    source_digest(photos)
-    states = {s.name: s.state for s in status(out)} if RunDir(out).file.exists() else {}
-    words = {"done": "done", "partial": "to repair", "missing": "to do"}
-    return [(name, words[states.get(name, "missing")]) for name in STAGES]
+    run_dir = RunDir(out)
+    requested = {"config": config.model_dump(mode="json"), "time_budget": time_budget}
+    resolved = _resolved(run_dir, requested)
+    chain = _Chain(run_dir, resolved or config, dry=True)
+
+    def settle(_: Dataset) -> Config:
+        if resolved is None and time_budget is not None:
+            raise _Halt
+        return chain.config
+
+    with suppress(_Halt):
+        _walk(chain, photos, opt_out, settle)
+
+    def word(name: str) -> str:
+        folder = out / name
+        there = (folder / "done.json").exists()
+        return _CHECK if there else _REPAIR if folder.exists() else _TO_DO
+
+    return [(name, chain.found.get(name) or word(name)) for name in STAGES]

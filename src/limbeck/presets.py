@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from limbeck import logs
 from limbeck.config import Config, DataConfig, ModesConfig, NetConfig, SampleConfig, TrainConfig
 from limbeck.errors import UsageError
 
@@ -63,14 +64,16 @@ def small(size: int = 64) -> Config:
 
 
 def auto(size: int = 256) -> Config:
-    """What stylegan2-ada calls `auto`, for one GPU: batch and width follow from the size."""
-    batch = max(min(min(4096 // size, 32), 64), 4)
+    """What stylegan2-ada calls `auto`: batch and width follow from the size and from how many
+    processes torchrun started (one without it)."""
+    ranks = logs.ranks()
+    batch = max(min(ranks * min(4096 // size, 32), 64), ranks, 4)
     return Config(
         preset="auto",
         data=DataConfig(size=size),
         net=NetConfig(
             size=size, channel_base=32768 if size >= 512 else 16384, mapping_layers=2,
-            mbstd_group=min(batch, 4),
+            mbstd_group=min(batch // ranks, 4),
         ),
         train=TrainConfig(
             batch=batch, lr=0.002 if size >= 1024 else 0.0025, ema_kimg=batch * 10 / 32,
@@ -91,8 +94,34 @@ def paper256(size: int = 256) -> Config:
     )
 
 
+def paper512(size: int = 512) -> Config:
+    """The published recipe at 512 px: batch 64, width 1, gamma 0.5."""
+    return Config(
+        preset="paper512",
+        data=DataConfig(size=size),
+        net=NetConfig(size=size, mbstd_group=8, mapping_layers=8),
+        train=TrainConfig(
+            batch=64, gamma=0.5, ema_kimg=20.0, ema_rampup=None, rec_measure="lpips-vgg16"
+        ),
+    )
+
+
+def paper1024(size: int = 1024) -> Config:
+    """The published recipe at 1024 px: batch 32, width 1, gamma 2, step 0.002."""
+    return Config(
+        preset="paper1024",
+        data=DataConfig(size=size),
+        net=NetConfig(size=size, mbstd_group=4, mapping_layers=8),
+        train=TrainConfig(
+            batch=32, lr=0.002, gamma=2.0, ema_kimg=10.0, ema_rampup=None,
+            rec_measure="lpips-vgg16",
+        ),
+    )  # fmt: skip
+
+
 _PRESETS: dict[str, Callable[..., Config]] = {
     "smoke": smoke, "tiny": tiny, "small": small, "auto": auto, "paper256": paper256,
+    "paper512": paper512, "paper1024": paper1024,
 }  # fmt: skip
 
 

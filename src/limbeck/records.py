@@ -90,8 +90,10 @@ class TrainSummary(Record):
     seconds: float
     images_per_second: float
     networks: str = Field(description="folder of the last snapshot, relative to the stage")
+    best: str | None = Field(None, description="folder of the snapshot with the best figure")
     precision: str
     augment_p: float
+    rollbacks: int = Field(0, description="how often a NaN was rolled back")
     last: dict[str, float] = Field(default_factory=dict, description="last statistics")
 
 

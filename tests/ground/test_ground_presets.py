@@ -5,7 +5,9 @@ from limbeck.presets import preset, preset_names
 
 
 def test_names() -> None:
-    assert preset_names() == ["smoke", "tiny", "small", "auto", "paper256"]
+    assert preset_names() == [
+        "smoke", "tiny", "small", "auto", "paper256", "paper512", "paper1024",
+    ]  # fmt: skip
     for name in preset_names():
         assert preset(name).preset == name
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from limbeck.config import NetConfig
 from limbeck.errors import UsageError
+from limbeck.kit.rng import Draws
 from limbeck.nets import Discriminator, Encoder, Generator, Networks, minibatch_std
 
 
@@ -105,11 +106,11 @@ def test_noise_modes() -> None:
     strengthen(G)
     assert not torch.equal(G(z, noise="const"), G(z, noise="none"))
     first, again, other = (
-        G(z, noise="random", generator=torch.Generator().manual_seed(s)) for s in (1, 1, 2)
+        G(z, noise="random", rng=Draws(torch.Generator().manual_seed(s))) for s in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    with pytest.raises(ValueError, match="Generator"):
+    with pytest.raises(ValueError, match="Draws"):
         G(z, noise="random")
 
 

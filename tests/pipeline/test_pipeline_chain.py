@@ -92,6 +92,27 @@ def test_a_stage_without_done_is_repaired(copy: Path, photos: Path):
     assert not (copy / ".tmp-left-behind").exists()
 
 
+def test_a_plan_tells_what_changed_settings_would_make_again(copy: Path, photos: Path):
+    changed = _config(**{"keep.rule": "count", "keep.count": 20})
+    before = _made(copy)
+    words = dict(pipeline.plan(photos, copy, changed))
+    assert [words[name] for name in ("data", "raw", "scores")] == ["done"] * 3
+    assert words["keep"] == "to make again"
+    assert {words[name] for name in STAGES[4:]} == {"to check"}
+    assert _made(copy) == before, "planning changes nothing"
+
+
+def test_status_sees_that_photos_changed(copy: Path, photos: Path, tmp_path: Path):
+    fewer = tmp_path / "photos"
+    shutil.copytree(photos, fewer)
+    pipeline.run(fewer, copy, _config())
+    next(fewer.iterdir()).unlink()
+    states = {s.name: s.state for s in pipeline.status(copy)}
+    assert states["data"] == "stale"
+    shutil.rmtree(fewer)
+    assert {s.state for s in pipeline.status(copy)} == {"done"}, "photos out of reach: as it was"
+
+
 def test_a_stage_half_emptied_does_not_look_done(
     copy: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ):

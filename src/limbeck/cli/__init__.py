@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__
-from limbeck.cli import demo, machine, sampling, stages, whole
+from limbeck.cli import benching, demo, machine, sampling, stages, whole
 
 app = typer.Typer(
     name="limbeck",
@@ -56,6 +56,7 @@ app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 -
 )
 app.command(epilog=_EXAMPLE + "evaluate runs/dogs --labels truth.jsonl --json")(whole.evaluate)
 app.command(epilog=_EXAMPLE + "report runs/dogs")(whole.report)
+app.command(epilog=_EXAMPLE + "bench train --size 64 --batch 8 --json")(benching.bench)
 app.command(epilog=_EXAMPLE + "doctor")(machine.doctor)
 app.command(epilog=_EXAMPLE + "weights get lpips-vgg16")(machine.weights)
 

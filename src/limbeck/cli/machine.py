@@ -29,13 +29,16 @@ def doctor(
     seed: Seed = 0, device: Device = "auto", dry_run: DryRun = False, as_json: Json = False
 ) -> Outcome:
     """What this machine has, which code path limbeck takes on it and why, and what is missing."""
+    from limbeck.kit.allocator import keep_memory
     from limbeck.kit.device import machine, pick_device
+    from limbeck.training import graphs_wanted
 
     where = pick_device(device)
     facts = machine(where)
     free = shutil.disk_usage(Path.cwd()).free
     memory = memory_bytes()
     advice = _advice(str(facts["device"]), bool(facts["bf16"]), free)
+    graphs, why = graphs_wanted(where)
     weights_here = {row.name: row.present for row in known_weights()}
     absent = [name for name, present in weights_here.items() if not present]
     if absent:
@@ -45,6 +48,8 @@ def doctor(
         "python": platform.python_version(),
         **facts,
         "precision": "bf16" if facts["bf16"] else "fp32",
+        "cuda_graphs": graphs,
+        "keeps_memory": where.type == "cpu" and keep_memory(),
         "memory_bytes": memory,
         "disk_free_bytes": free,
         "weights": weights_here,
@@ -56,6 +61,10 @@ def doctor(
     if "gpu" in values:
         table.add_row("gpu", escape(str(values["gpu"])))
     table.add_row("precision", precision_reason(str(facts["device"]), bool(facts["bf16"])))
+    table.add_row("training step", f"recorded: {why}" if graphs else f"operator by operator: {why}")
+    if where.type == "cpu":
+        kept = "glibc keeps big blocks while training" if values["keeps_memory"] else "as it is"
+        table.add_row("allocator", kept)
     table.add_row("memory", f"{memory / _GIB:.1f} GiB" if memory else "unknown")
     table.add_row("disk free", f"{free / _GIB:.1f} GiB here")
     for name, present in weights_here.items():

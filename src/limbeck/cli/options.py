@@ -27,13 +27,29 @@ Set = Annotated[
     ),
 ]
 Preset = Annotated[
-    str, typer.Option("--preset", help="smoke, tiny, small, auto or paper256; sets all the rest.")
+    str,
+    typer.Option(
+        "--preset",
+        help="smoke, tiny, small, auto, paper256, paper512 or paper1024; sets all the rest.",
+    ),
 ]
 Size = Annotated[
     int | None, typer.Option("--size", help="Side of the generator's pictures, a power of two.")
 ]
 Kimg = Annotated[
     float | None, typer.Option("--kimg", help="Length of training, thousands of pictures shown.")
+]
+InitFrom = Annotated[
+    str | None,
+    typer.Option("--init-from", help="Begin from these networks (transfer); resuming needs none."),
+]
+FreezeD = Annotated[
+    int | None,
+    typer.Option("--freezed", min=0, help="Layers of D kept fixed, from the picture inwards."),
+]
+ClassFrom = Annotated[
+    str | None,
+    typer.Option("--class-from", help="folder: sub-folders are classes; default: no classes."),
 ]
 Psi = Annotated[
     float | None,

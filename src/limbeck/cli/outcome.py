@@ -52,7 +52,7 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
             _fail(error.what, do, error.exit_code, as_json)
         else:
             _show(outcome)
-            if as_json:
+            if as_json and logs.rank() == 0:
                 print(json.dumps(outcome.values, allow_nan=False, default=str), flush=True)
             if outcome.code:
                 raise typer.Exit(outcome.code)
@@ -73,9 +73,10 @@ def _show(outcome: Outcome) -> None:
 
 def _fail(what: str, do: str, code: int, as_json: bool) -> None:
     console = logs.console()
-    console.print(f"limbeck: {what}", style="red", markup=False, soft_wrap=True)
+    who = f"limbeck, process {logs.rank()}" if logs.rank() else "limbeck"
+    console.print(f"{who}: {what}", style="red", markup=False, soft_wrap=True)
     if do:
         console.print(f"  -> {do}", markup=False, soft_wrap=True)
-    if as_json:
+    if as_json and logs.rank() == 0:
         print(json.dumps({"error": what, "do": do, "exit_code": code}), flush=True)
     raise typer.Exit(code)

@@ -8,8 +8,11 @@ from rich.markup import escape
 
 from limbeck.cli.inputs import existing, networks_folder, open_networks, read_ids
 from limbeck.cli.options import (
+    ClassFrom,
     Device,
     DryRun,
+    FreezeD,
+    InitFrom,
     Json,
     Kimg,
     Out,
@@ -35,6 +38,7 @@ def ingest(
     out: Out,
     preset: Preset = "small",
     size: Size = None,
+    class_from: ClassFrom = None,
     opt_out: Annotated[
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
     ] = None,
@@ -45,7 +49,10 @@ def ingest(
     as_json: Json = False,
 ) -> Outcome:
     """Read, crop, clean and de-duplicate photos into a dataset; the photos stay as they are."""
-    config = build_config(preset, seed=seed, device=device, size=size, pairs=settings)
+    changes: dict[str, object] = {"data.class_from": class_from}
+    config = build_config(
+        preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
+    )
     existing(photos, "folder or archive of photos")
     if dry_run:
         return _would("ingest", {"photos": photos, "out": out, "size": config.data.size})
@@ -77,6 +84,11 @@ def train(
     ids: Annotated[
         Path | None, typer.Option("--ids", help="keep.parquet: train on the kept photos only.")
     ] = None,
+    init_from: InitFrom = None,
+    freezed: FreezeD = None,
+    cond: Annotated[
+        bool, typer.Option("--cond", help="Class-conditional, with the dataset's classes.")
+    ] = False,
     no_encoder: Annotated[bool, typer.Option("--no-encoder", help="Train G and D alone.")] = False,
     settings: Set = None,
     seed: Seed = 0,
@@ -85,7 +97,12 @@ def train(
     as_json: Json = False,
 ) -> Outcome:
     """Train generator, discriminator and encoder; the same command resumes where it stopped."""
-    changes = {"train.kimg": kimg, "train.encoder": False if no_encoder else None}
+    changes = {
+        "train.kimg": kimg,
+        "train.encoder": False if no_encoder else None,
+        "train.init_from": init_from,
+        "train.freeze_d": freezed,
+    }
     config = build_config(
         preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
     )
@@ -103,9 +120,12 @@ def train(
             },
         )
     from limbeck.data import open_dataset
+    from limbeck.training import conditional
     from limbeck.training import train as run_train
 
     dataset = open_dataset(data)
+    if cond:
+        config = conditional(dataset, config)
     summary = run_train(dataset.select(kept) if kept is not None else dataset, config, out)
     return Outcome(
         {"out": out, **summary.model_dump()},

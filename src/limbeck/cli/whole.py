@@ -10,8 +10,10 @@ from rich.table import Table
 from limbeck import logs
 from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
+    ClassFrom,
     Device,
     DryRun,
+    InitFrom,
     Json,
     Kimg,
     Out,
@@ -43,6 +45,8 @@ def run(
     preset: Preset = "small",
     size: Size = None,
     kimg: Kimg = None,
+    init_from: InitFrom = None,
+    class_from: ClassFrom = None,
     kept_kimg: Annotated[
         float | None, typer.Option("--kept-kimg", help="Length of the second training.")
     ] = None,
@@ -80,6 +84,8 @@ def run(
     changes: dict[str, object] = {
         "train.kimg": kimg,
         "kept_kimg": kept_kimg,
+        "train.init_from": init_from,
+        "data.class_from": class_from,
         "train.encoder": False if no_encoder else None,
         "sample.truncation": truncation,
         "sample.psi": psi,
@@ -95,7 +101,7 @@ def run(
     from limbeck import pipeline
 
     if dry_run:
-        rows = pipeline.plan(photos, out, config)
+        rows = pipeline.plan(photos, out, config, time_budget=budget, opt_out=opt_out)
         return Outcome(
             {
                 "dry_run": True,
@@ -152,7 +158,7 @@ def status(
     run_dir = run_folder(path)
     stages = pipeline.status(path)
     table = Table("stage", "state", "time", "disk", box=None, header_style="dim")
-    colours = {"done": "green", "partial": "yellow", "missing": "dim"}
+    colours = {"done": "green", "stale": "yellow", "partial": "yellow", "missing": "dim"}
     rows = []
     for stage in stages:
         size = disk_use(path / stage.name)

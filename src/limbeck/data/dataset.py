@@ -1,5 +1,6 @@
 """Reading a dataset: records, pixels at any size, batches."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,6 +64,17 @@ class PixelView:
                 pixels[start:stop] = self._read(np.arange(start, stop))
             self._pixels = pixels
 
+    def to(self, device: torch.device) -> "PixelView":
+        """The same view with its pixels on a CUDA device, when they take at most half its room."""
+        if device.type != "cuda" or self._pixels is None:
+            return self
+        free, _ = torch.cuda.mem_get_info(device)
+        if self._pixels.numel() > free // 2:
+            return self
+        moved = copy.copy(self)
+        moved._pixels = self._pixels.to(device)
+        return moved
+
     def __len__(self) -> int:
         return len(self._places)
 
@@ -76,7 +88,7 @@ class PixelView:
         if len(chosen) and not (chosen.min() >= 0 and chosen.max() < len(self)):
             raise IndexError(f"rows {chosen.min()}..{chosen.max()} of a dataset of {len(self)}")
         if self._pixels is not None:
-            return self._pixels[torch.from_numpy(chosen)]
+            return self._pixels[torch.from_numpy(chosen).to(self._pixels.device)]
         return self._read(chosen)
 
     def _read(self, rows: NDArray[np.int64]) -> Tensor:

@@ -14,9 +14,14 @@ from limbeck.errors import UsageError
 def pick_device(name: str = "auto") -> torch.device:
     """`auto` is CUDA, else Apple MPS, else the CPU.
 
+    On CUDA, float32 convolutions are made exact from now on (PyTorch's default is TF32): what asks
+    for speed asks for bf16.
+
     Raises:
         UsageError: the named device does not exist here.
     """
+    if torch.cuda.is_available():
+        torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -28,6 +33,11 @@ def pick_device(name: str = "auto") -> torch.device:
         reason = str(error).splitlines()[0]
         raise UsageError(f"device {name!r}: {reason}", "use --device auto or cpu") from None
     return device
+
+
+def rng_device(device: torch.device) -> torch.device:
+    """Where random numbers are drawn: on a CUDA device itself, elsewhere on the portable CPU."""
+    return device if device.type == "cuda" else torch.device("cpu")
 
 
 @cache

@@ -10,7 +10,7 @@ from torch import Tensor
 from limbeck.config import NetConfig, Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.images import resize_area, to_uint8
-from limbeck.kit.rng import generator
+from limbeck.kit.rng import Draws, generator
 from limbeck.latents.centres import ModeCentres
 from limbeck.latents.truncation import needs_pictures, target_for, truncate
 
@@ -134,8 +134,8 @@ def paint_seeds(
             truncation, w, w_avg=w_avg, modes=modes, embeddings=embeddings, mode_index=mode_index
         )
         ws = painter.broadcast(truncate(w, psi, target.w))
-        random = generator("noise", chunk[0]) if noise == "random" else None
-        images = to_uint8(painter.synthesis(ws, noise=noise, generator=random)).cpu()
+        random = Draws(generator("noise", chunk[0])) if noise == "random" else None
+        images = to_uint8(painter.synthesis(ws, noise=noise, rng=random)).cpu()
         chosen = [None] * len(chunk) if target.modes is None else target.modes.tolist()
         for seed, image, mode in zip(chunk, images, chosen, strict=True):
             yield Sample(seed, image, mode)

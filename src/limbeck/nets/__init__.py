@@ -3,7 +3,9 @@
 from limbeck.nets.discriminator import Discriminator as Discriminator
 from limbeck.nets.discriminator import minibatch_std as minibatch_std
 from limbeck.nets.encoder import Encoder as Encoder
+from limbeck.nets.flat import Flat as Flat
 from limbeck.nets.generator import Generator as Generator
+from limbeck.nets.layers import Layer as Layer
 from limbeck.nets.networks import Networks as Networks
 from limbeck.nets.networks import load_networks as load_networks
 from limbeck.nets.synthesis import Noise as Noise
@@ -11,7 +13,9 @@ from limbeck.nets.synthesis import Noise as Noise
 __all__ = [
     "Discriminator",
     "Encoder",
+    "Flat",
     "Generator",
+    "Layer",
     "Networks",
     "Noise",
     "load_networks",

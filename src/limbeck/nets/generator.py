@@ -1,9 +1,9 @@
 """The generator: mapping and synthesis."""
 
-import torch
 from torch import Tensor, nn
 
 from limbeck.config import NetConfig
+from limbeck.kit.rng import Draws
 from limbeck.nets.layers import initialise
 from limbeck.nets.mapping import Mapping
 from limbeck.nets.synthesis import Noise, Synthesis
@@ -35,13 +35,13 @@ class Generator(nn.Module):
         c: Tensor | None = None,
         psi: float = 1.0,
         noise: Noise = "const",
-        generator: torch.Generator | None = None,
+        rng: Draws | None = None,
     ) -> Tensor:
         """[N, z_dim] -> pictures, float32 [N, 3, S, S], about [-1, 1].
 
         Raises:
             UsageError: labels are missing or out of range.
-            ValueError: random noise without a generator.
+            ValueError: random noise without a source.
         """
-        picture: Tensor = self.synthesis(self.mapping(z, c, psi), noise, generator)
+        picture: Tensor = self.synthesis(self.mapping(z, c, psi), noise, rng)
         return picture

@@ -8,6 +8,8 @@ the networks decides in which dtype pictures are convolved. Constructors leave p
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,8 +23,40 @@ _BEFORE_3X3 = Plan(1, 1, (2, 2, 2, 2))
 _BEFORE_1X1 = Plan(1, 2, (1, 1, 1, 1))
 
 
+class _Ready(torch.autograd.Function):
+    """A weight's copy for convolutions in place of the weight; the gradient goes to the weight."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, ready: Tensor, gain: float) -> Tensor:
+        ctx.gain = gain
+        return ready.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        gradient = gradients[0].float()
+        return gradient if ctx.gain == 1 else gradient * ctx.gain, None, None
+
+
+_ready: Callable[[Tensor, Tensor, float], Tensor] = _Ready.apply
+
+
 class Layer(nn.Module, ABC):
-    """A module that owns parameters and knows how they begin."""
+    """A module that owns parameters and knows how they begin.
+
+    `ready` is the weight as convolutions use it, scaled by `ready_gain` and in their dtype;
+    training keeps it in step with the weight, so that one pass over all weights serves every phase
+    (ENGINE, point 6). Without it the weight is brought there at each use.
+    """
+
+    ready: Tensor | None = None
+    ready_gain: float = 1.0
+
+    def ready_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        """`weight` [O, I, k, k] scaled by `ready_gain`, in `dtype`, channels_last."""
+        if self.ready is not None and self.ready.dtype == dtype:
+            return _ready(weight, self.ready, self.ready_gain)
+        scaled = weight if self.ready_gain == 1 else weight * self.ready_gain
+        return scaled.to(dtype, memory_format=torch.channels_last)
 
     @abstractmethod
     def reset(self, rng: torch.Generator) -> None:
@@ -121,7 +155,7 @@ class Conv(Layer):
         self.register_buffer("resample_filter", make_filter())
         self.activate, self.down = activate, down
         self.bias_gain = gain * (LRELU_GAIN if activate else 1.0)
-        self.weight_gain = self.bias_gain / math.sqrt(inputs * kernel * kernel)
+        self.ready_gain = self.bias_gain / math.sqrt(inputs * kernel * kernel)
 
     def reset(self, rng: torch.Generator) -> None:
         """Normal weight, zero bias."""
@@ -132,8 +166,7 @@ class Conv(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """[N, I, H, W] -> [N, O, H / down, W / down], in x's dtype."""
         kernel = self.weight.shape[2]
-        weight = self.weight * self.weight_gain
-        weight = weight.to(x.dtype, memory_format=torch.channels_last)
+        weight = self.ready_weight(self.weight, x.dtype)
         bias = None if self.bias is None else (self.bias * self.bias_gain).to(x.dtype)
         if self.down == 1:
             y = F.conv2d(x, weight, bias, padding=kernel // 2)

@@ -17,7 +17,8 @@ def _one_hot(c: Tensor | None, classes: int, like: Tensor) -> Tensor:
             f"these networks know {classes} classes, and no label was given",
             "give a class label for each picture",
         )
-    if c.ndim != 1 or bool((c < 0).any() | (c >= classes).any()):
+    recording = c.is_cuda and torch.cuda.is_current_stream_capturing()  # cannot ask for values
+    if c.ndim != 1 or (not recording and bool((c < 0).any() | (c >= classes).any())):
         raise UsageError(
             f"class labels must be [N] integers from 0 to {classes - 1}", "check the labels"
         )

@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from limbeck import fsio
 from limbeck.config import NetConfig
 from limbeck.errors import DataError, UsageError
+from limbeck.kit.tensors import write_tensors
 from limbeck.nets.discriminator import Discriminator
 from limbeck.nets.encoder import Encoder
 from limbeck.nets.generator import Generator
@@ -88,8 +89,10 @@ class Networks(nn.Module):
         with fsio.atomic_dir(folder) as temporary:
             for name in chosen:
                 state = members[name].state_dict()
-                tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in state.items()}
-                save_file(tensors, temporary / f"{name}.safetensors")
+                tensors = {
+                    k: v.detach().to("cpu", dtype, copy=True).contiguous() for k, v in state.items()
+                }
+                write_tensors(tensors, temporary / f"{name}.safetensors")
             about = {
                 "format_version": FORMAT_VERSION,
                 "net": self.config.model_dump(mode="json"),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from limbeck.config import NetConfig
+from limbeck.kit.rng import Draws
 from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty
 from limbeck.ops import lrelu, make_filter, modulated_1x1, modulated_conv2d, upsample2
 
@@ -36,7 +37,7 @@ class StyledConv(Layer):
         self.noise_strength.zero_()
         self.bias.zero_()
 
-    def _offset(self, count: int, noise: Noise, rng: torch.Generator | None) -> Tensor:
+    def _offset(self, count: int, noise: Noise, rng: Draws | None) -> Tensor:
         """bias + noise, float32, broadcasting to [N, O, H, W]; the activation's gain included."""
         offset = (self.bias * LRELU_GAIN)[None, :, None, None]
         if noise == "none":
@@ -45,17 +46,16 @@ class StyledConv(Layer):
             pattern = self.noise_const[None, None]
         else:
             size = self.noise_const.shape[0]
-            where = self.bias.device if rng is None else rng.device
-            pattern = torch.randn(count, 1, size, size, generator=rng, device=where)
-            pattern = pattern.to(self.bias.device)
+            assert rng is not None, "Synthesis.forward asks for it"
+            pattern = rng.normal(count, 1, size, size).to(self.bias.device)
         return offset + pattern * (self.noise_strength * LRELU_GAIN)
 
-    def forward(self, x: Tensor, w: Tensor, noise: Noise, rng: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, noise: Noise, rng: Draws | None) -> Tensor:
         """[N, I, H, W] in the compute dtype, w [N, w_dim] float32 -> [N, O, H up, W up]."""
         offset = self._offset(len(x), noise, rng).to(x.dtype, memory_format=torch.channels_last)
         y = modulated_conv2d(
             x, self.weight, self.affine(w), up=self.up, f=self.resample_filter, gain=LRELU_GAIN,
-            bias=offset,
+            bias=offset, ready=self.ready_weight(self.weight, x.dtype),
         )  # fmt: skip
         return lrelu(y)
 
@@ -116,7 +116,7 @@ class Block(Layer):
         picture: Tensor | None,
         ws: tuple[Tensor, ...],
         noise: Noise,
-        rng: torch.Generator | None,
+        rng: Draws | None,
     ) -> tuple[Tensor, Tensor | None]:
         """Features and picture so far, and this block's w's (convolutions, then RGB) -> both."""
         if not self.first:
@@ -150,28 +150,26 @@ class Synthesis(nn.Module):
         assert isinstance(block, Block)
         return block
 
-    def forward(
-        self, ws: Tensor, noise: Noise = "const", generator: torch.Generator | None = None
-    ) -> Tensor:
+    def forward(self, ws: Tensor, noise: Noise = "const", rng: Draws | None = None) -> Tensor:
         """Pictures, float32 [N, 3, S, S], about [-1, 1].
 
         Args:
             ws: float32 [N, num_ws, w_dim]; a block's RGB shares its w with the next convolution.
             noise: "const" (the stored pattern), "random" or "none".
-            generator: source of random noise; required when `noise` is "random".
+            rng: source of random noise; required when `noise` is "random".
 
         Raises:
-            ValueError: random noise without a generator.
+            ValueError: random noise without a source.
         """
-        if noise == "random" and generator is None:
-            raise ValueError("noise='random' needs a torch.Generator")
+        if noise == "random" and rng is None:
+            raise ValueError("noise='random' needs rng, a limbeck.kit.rng.Draws")
         each = ws.float().unbind(1)
         x = self.block(4).begin(len(ws), self.compute_dtype)
         picture: Tensor | None = None
         at = 0
         for size in self.sizes:
             block = self.block(size)
-            x, picture = block(x, picture, each[at : at + block.num_convs + 1], noise, generator)
+            x, picture = block(x, picture, each[at : at + block.num_convs + 1], noise, rng)
             at += block.num_convs
         assert picture is not None, "the last block has a picture"
         return picture

@@ -43,6 +43,7 @@ def modulated_conv2d(
     f: Tensor | None = None,
     gain: float = 1.0,
     bias: Tensor | None = None,
+    ready: Tensor | None = None,
 ) -> Tensor:
     """Modulated convolution with same padding, or to twice the size.
 
@@ -55,11 +56,12 @@ def modulated_conv2d(
         f: resampling filter, needed when up is 2.
         gain: multiplies the convolution, but not `bias`.
         bias: broadcasts to the result, compute dtype; added at the end.
+        ready: `weight` in x's dtype, where the caller has it already.
 
     Returns:
         [N, O, H up, W up], x's dtype.
     """
-    w = weight.to(x.dtype, memory_format=torch.channels_last)
+    w = weight.to(x.dtype, memory_format=torch.channels_last) if ready is None else ready
     x = x * styles.to(x.dtype)[:, :, None, None]
     if up == 2:
         if f is None:

@@ -1,6 +1,25 @@
 """Joint training of generator, discriminator and encoder (METHOD section 3)."""
 
-from limbeck.training.loop import train, train_slice
-from limbeck.training.measure import measure_speed
+from limbeck.training.engine import Engine as Engine
+from limbeck.training.engine import Feed as Feed
+from limbeck.training.graphs import graphs_wanted as graphs_wanted
+from limbeck.training.loop import conditional as conditional
+from limbeck.training.loop import feed_of as feed_of
+from limbeck.training.loop import train as train
+from limbeck.training.loop import train_slice as train_slice
+from limbeck.training.measure import measure_speed as measure_speed
+from limbeck.training.phases import phase_table as phase_table
+from limbeck.training.state import TrainState as TrainState
 
-__all__ = ["measure_speed", "train", "train_slice"]
+__all__ = [
+    "Engine",
+    "Feed",
+    "TrainState",
+    "conditional",
+    "feed_of",
+    "graphs_wanted",
+    "measure_speed",
+    "phase_table",
+    "train",
+    "train_slice",
+]

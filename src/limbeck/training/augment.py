@@ -6,14 +6,22 @@ picture enlarged twice by the FIR filter, then reduced by it, with mirrored bord
 """
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from limbeck.kit.rng import Draws
 from limbeck.ops import upfirdn, upsample2
 
 _FIR = (1.0, 3.0, 3.0, 1.0)
+
+
+@cache
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """float32 [n]; made once, because a recorded CUDA graph cannot copy from the host."""
+    return torch.tensor(values, device=device)
 
 
 def adapt_p(p: float, mean_sign: float, target: float, images: int, ada_kimg: float) -> float:
@@ -26,24 +34,24 @@ def _affine(rows: list[list[Tensor]]) -> Tensor:
     return torch.stack([torch.stack(row, -1) for row in rows], -2)
 
 
-class _Draws:
-    """Random numbers of one call: `gate(p)` chooses pictures, `normal` and `uniform` draw [N]."""
+class _Coins:
+    """Random numbers of one call [N]; `gated` applies a value where the coin of p falls."""
 
-    def __init__(self, count: int, p: float, rng: torch.Generator, device: torch.device) -> None:
-        self.count, self.p, self.rng, self.device = count, p, rng, device
+    def __init__(self, draws: Draws, count: int, p: Tensor) -> None:
+        self.draws, self.count, self.p, self.device = draws, count, p, p.device
 
     def uniform(self) -> Tensor:
-        return torch.rand(self.count, generator=self.rng, device=self.rng.device).to(self.device)
+        return self.draws.uniform(self.count).to(self.device)
 
     def normal(self) -> Tensor:
-        return torch.randn(self.count, generator=self.rng, device=self.rng.device).to(self.device)
+        return self.draws.normal(self.count).to(self.device)
 
-    def gated(self, value: Tensor, neutral: float, p: float | None = None) -> Tensor:
+    def gated(self, value: Tensor, neutral: float, p: Tensor | None = None) -> Tensor:
         """`value` where the coin of p falls, `neutral` elsewhere."""
         return torch.where(self.uniform() < (self.p if p is None else p), value, neutral)
 
 
-def _geometry(draw: _Draws, size: int) -> Tensor:
+def _geometry(draw: _Coins, size: int) -> Tensor:
     """Inverse affine maps [N, 3, 3] from output to input, in units of half the picture."""
     one, zero = (
         torch.ones(draw.count, device=draw.device),
@@ -68,7 +76,7 @@ def _geometry(draw: _Draws, size: int) -> Tensor:
     # General geometry: isotropic scale, rotation, anisotropic scale, rotation, shift.
     factor = torch.exp2(draw.gated(draw.normal() * 0.2, 0.0))
     matrix = matrix @ scale(factor, factor)
-    p_rot = 1 - math.sqrt(max(1 - draw.p, 0.0))
+    p_rot = 1 - (1 - draw.p).sqrt()
     matrix = matrix @ rotate(draw.gated((draw.uniform() * 2 - 1) * math.pi, 0.0, p_rot))
     factor = torch.exp2(draw.gated(draw.normal() * 0.2, 0.0))
     matrix = matrix @ scale(factor, 1 / factor)
@@ -78,7 +86,7 @@ def _geometry(draw: _Draws, size: int) -> Tensor:
     )
 
 
-def _colour(draw: _Draws) -> tuple[Tensor, Tensor]:
+def _colour(draw: _Coins) -> tuple[Tensor, Tensor]:
     """Affine maps of RGB: matrices [N, 3, 3] and offsets [N, 3]."""
     eye = torch.eye(3, device=draw.device)
     luma = torch.full((3, 3), 1 / 3, device=draw.device)  # v v^T of the grey axis
@@ -88,7 +96,7 @@ def _colour(draw: _Draws) -> tuple[Tensor, Tensor]:
     angle = draw.gated((draw.uniform() * 2 - 1) * math.pi, 0.0)
     saturation = torch.exp2(draw.gated(draw.normal(), 0.0))
     axis = 3**-0.5
-    cross = axis * torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=draw.device)
+    cross = axis * constant((0.0, -1, 1, 1, 0, -1, -1, 1, 0), draw.device).reshape(3, 3)
     c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
     hue = c * eye + s * cross + (1 - c) * luma  # Rodrigues about the grey axis
     matrix = contrast[:, None, None] * eye
@@ -99,28 +107,30 @@ def _colour(draw: _Draws) -> tuple[Tensor, Tensor]:
     return matrix, offset
 
 
-def augment(pictures: Tensor, p: float, rng: torch.Generator) -> Tensor:
-    """Augment float32 [N, 3, S, S] with strength p in [0, 1]; p = 0 returns the input itself.
+def augment(pictures: Tensor, p: float | Tensor, draws: Draws) -> Tensor:
+    """Augment float32 [N, 3, S, S] with strength p in [0, 1]; at the number 0 the input itself.
 
     Args:
         pictures: in [-1, 1]; gradients flow to them.
-        p: probability of each transformation.
-        rng: the only source of randomness.
+        p: probability of each transformation; a number, or a scalar tensor that may change.
+        draws: the only source of randomness.
     """
-    if p <= 0:
-        return pictures
+    if not isinstance(p, Tensor):
+        if p <= 0:
+            return pictures
+        p = torch.tensor(p, device=pictures.device)
     count, _, size, _ = pictures.shape
-    draw = _Draws(count, p, rng, pictures.device)
+    draw = _Coins(draws, count, p)
     matrix = _geometry(draw, size)
-    fir = torch.tensor(_FIR, device=pictures.device)
+    fir = constant(_FIR, pictures.device)
     fir = torch.outer(fir, fir) / fir.sum() ** 2
     margin = size // 2
     x = F.pad(pictures, [margin] * 4, mode="reflect")
     x = upsample2(x, fir)
     # The picture is the middle half of what is read; one more sample all round feeds the filter.
     side = 2 * size + 2
-    base = torch.tensor([side / (2 * size)] * 2 + [1.0], device=x.device)
-    read = torch.tensor([[0.5], [0.5], [1.0]], device=x.device)
+    base = constant((side / (2 * size), side / (2 * size), 1.0), x.device)
+    read = constant((0.5, 0.5, 1.0), x.device)[:, None]
     theta = (read * matrix * base)[:, :2]
     grid = F.affine_grid(theta, [count, 3, side, side], align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

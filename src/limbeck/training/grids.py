@@ -16,7 +16,7 @@ from limbeck.training.state import TrainState
 def draw_samples(state: TrainState, config: Config, count: int) -> Tensor:
     """uint8 [count, 3, S, S] from G_ema: the same latents at every snapshot, psi 1."""
     G = state.networks.G_ema
-    device = state.pl_mean.device
+    device = state.device
     z = torch.randn(count, G.z_dim, generator=generator(config.seed, "grid")).to(device)
     classes = config.net.num_classes
     labels = torch.arange(count, device=device) % classes if classes else None
@@ -32,7 +32,7 @@ def draw_reconstructions(state: TrainState, photos: Tensor) -> Tensor:
     """uint8 [N, 3, S, S] photos -> uint8 G_ema(E_ema(photos))."""
     G, E = state.networks.G_ema, state.networks.E_ema
     assert E is not None, "reconstructions need networks with an encoder"
-    x = to_float(photos.to(state.pl_mean.device))
+    x = to_float(photos.to(state.device))
     return to_uint8(G.synthesis(G.broadcast(E(x)))).cpu()
 
 

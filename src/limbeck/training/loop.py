@@ -1,11 +1,11 @@
-"""The training loop, on a page: fetch, phases, averages, tick, snapshot."""
+"""The training loop, on a page: step, tick, snapshot; signals, NaN and other processes."""
 
 import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -15,85 +15,41 @@ from limbeck import fsio, logs, rundir
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
 from limbeck.errors import DataError, Interrupted, TrainingError
-from limbeck.kit.device import compute_dtype, pick_device
+from limbeck.kit.allocator import keep_memory
+from limbeck.kit.device import pick_device
 from limbeck.kit.images import to_float
-from limbeck.kit.rng import generator
-from limbeck.nets import Networks
+from limbeck.kit.rng import Draws, generator
 from limbeck.percept import LPIPS
 from limbeck.records import TrainSummary
-from limbeck.training.augment import adapt_p
+from limbeck.training.engine import Engine, Feed, NotFinite
 from limbeck.training.grids import write_grids
-from limbeck.training.phases import Phase, Step, phase_table
+from limbeck.training.phases import Terms, phase_table
+from limbeck.training.quality import Quality
+from limbeck.training.room import fit
 from limbeck.training.state import TrainState, snapshots
 from limbeck.training.stats import Stats
+from limbeck.training.transfer import transfer
+from limbeck.training.world import join, local_device
+
+MOST_ROLLBACKS = 3
 
 
-def run_phase(phase: Phase, nets: Networks, state: TrainState, step: Step) -> dict[str, Tensor]:
-    """Take one row: gradients of its networks only, one Adam step each; returns named terms.
+def feed_of(view: PixelView, labels: Tensor | None, config: Config, device: torch.device) -> Feed:
+    """Real photos as a pure function of (seed, images seen) and the share of the batch."""
+    order = Order(len(view), config.train.batch, config.seed)
+    labels = None if labels is None else labels.to(device)
 
-    Raises:
-        TrainingError: the loss is not finite; nothing has been stepped.
-    """
-    for name in ("G", "D", "E"):
-        module = getattr(nets, name)
-        if module is not None:
-            module.requires_grad_(name in phase.trains)
-    loss, terms = phase.loss(nets, step)
-    if not torch.isfinite(loss):
-        raise TrainingError(
-            f"{phase.name}: the loss is {loss.item()} at image {state.images}",
-            "start another --out with a lower train.lr or a higher train.gamma; snapshots stay",
-        )
-    torch.autograd.backward(loss)
-    for name in phase.trains:
-        state.optimizers[name].step()
-        state.optimizers[name].zero_grad(set_to_none=True)
-    return {key: value.detach() for key, value in terms.items()}
+    def feed(images: int, share: int, shares: int) -> tuple[Tensor, Tensor | None]:
+        rows = order.rows(images)[share::shares]
+        pictures = view[rows].to(device)
+        if config.train.mirror:
+            draws = Draws(generator(config.seed, "mirror", images), device, share, shares)
+            coin = draws.uniform(len(rows)) < 0.5
+            pictures = torch.where(coin[:, None, None, None], pictures.flip(3), pictures)
+        real = to_float(pictures).contiguous(memory_format=torch.channels_last)
+        return real, None if labels is None else labels[torch.as_tensor(rows, device=device)]
 
-
-def fetch(
-    view: PixelView, order: Order, labels: Tensor | None, config: Config, state: TrainState
-) -> Step:
-    """The real batch of this iteration: a pure function of (seed, images seen)."""
-    rows = order.rows(state.images)
-    device = state.pl_mean.device
-    real = to_float(view[rows].to(device))
-    rng = generator(config.seed, "mirror", state.images)
-    if config.train.mirror:
-        coin = torch.rand(len(real), generator=rng).lt(0.5).to(device)
-        real = torch.where(coin[:, None, None, None], real.flip(3), real)
-    real = real.contiguous(memory_format=torch.channels_last)
-    picked = None if labels is None else labels[torch.as_tensor(rows)].to(device)
-    return Step(real, picked, state.augment_p, state.pl_mean, rng)
-
-
-def iterate(
-    phases: list[Phase], state: TrainState, step: Step, config: Config
-) -> dict[str, Tensor]:
-    """One iteration: the rows that are due, ADA, the averages, the clock."""
-    terms: dict[str, Tensor] = {}
-    for phase in phases:
-        if phase.due(state.images, config.train.batch):
-            step.rng = generator(config.seed, phase.name, state.images, device=_rng_device(state))
-            terms |= run_phase(phase, state.networks, state, step)
-    batch, train = config.train.batch, config.train
-    state.sign_sum += float(terms["signs/real"]) * batch
-    state.sign_count += batch
-    if train.augment == "ada" and (state.images // batch) % train.ada_every == train.ada_every - 1:
-        mean_sign = state.sign_sum / state.sign_count
-        state.augment_p = adapt_p(
-            state.augment_p, mean_sign, train.ada_target, state.sign_count, train.ada_kimg
-        )
-        state.sign_sum, state.sign_count = 0.0, 0
-    state.images += batch
-    state.update_averages(config)
-    return terms
-
-
-def _rng_device(state: TrainState) -> torch.device:
-    """CUDA draws on the device; elsewhere the CPU generator is the portable one."""
-    device = state.pl_mean.device
-    return device if device.type == "cuda" else torch.device("cpu")
+    return feed
 
 
 @contextmanager
@@ -122,19 +78,116 @@ def resume_or_create(out: Path, config: Config, device: torch.device, dataset: s
             continue
         logs.say(f"resuming {out} at {state.images / 1000:g} kimg")
         return state
-    return TrainState.create(config, device, dataset)
+    state = TrainState.create(config, device, dataset)
+    if config.train.init_from:
+        told = transfer(state.networks, Path(config.train.init_from))
+        state.flat.refresh(list(state.optimizers))
+        logs.say(
+            f"begins from {config.train.init_from}: {len(told.loaded)} tensors; fresh: "
+            f"{len(told.missing)} missing there, {len(told.other_shape)} of another shape"
+        )
+        if logs.rank() == 0:
+            fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
+    return state
 
 
-def snapshot(out: Path, state: TrainState, config: Config, view: PixelView) -> Path:
-    """Networks, state and grids at this image count; of each kind the newest few stay."""
-    nets_dir = out / f"nets-{state.images:09d}"
-    state.networks.save(nets_dir)
-    write_grids(out, state, config, view)
-    state.save(out / f"state-{state.images:09d}", config)
-    for kind in ("state", "nets"):
-        for _, old in snapshots(out, kind)[: -config.train.keep_snapshots]:
-            shutil.rmtree(old)
-    return nets_dir
+class Bystander:
+    """What ranks other than 0 do beside training: nothing."""
+
+    def display(self) -> AbstractContextManager[None]:
+        """Progress while inside."""
+        return nullcontext()
+
+    def after_step(self, state: TrainState, terms: Terms) -> None:
+        """Take the terms of one step; write what is due."""
+
+    def save(self, state: TrainState) -> None:
+        """A snapshot now."""
+
+
+class Session(Bystander):
+    """What rank 0 writes while training: statistics, snapshots, grids, figures of quality."""
+
+    def __init__(
+        self, out: Path, config: Config, view: PixelView, images: int, target: int
+    ) -> None:
+        self.out, self.config, self.view, self.target = out, config, view, target
+        self.stats = Stats(out, images, target)
+        self.quality = Quality(out, config, view, images)
+
+    def display(self) -> AbstractContextManager[None]:
+        """Progress with rates and ETA."""
+        return self.stats.display(self.out.name)
+
+    def after_step(self, state: TrainState, terms: Terms) -> None:
+        """Statistics at each tick, a snapshot where one is due."""
+        train = self.config.train
+        self.stats.add(terms)
+        if state.images % round(train.tick_kimg * 1000) < train.batch:
+            self.stats.tick(state)
+        due = state.images % round(train.snapshot_kimg * 1000) < train.batch
+        if due and state.images < self.target:  # the last one is `finish`
+            self.save(state)
+
+    def save(self, state: TrainState) -> None:
+        """Networks, grids, quality and state; the newest few stay, and the best networks.
+
+        Raises:
+            DataError: the disk is full; what was saved before is whole.
+        """
+        self.stats.tick(state)
+        state.networks.save(self.out / f"nets-{state.images:09d}")
+        write_grids(self.out, state, self.config, self.view)
+        self.quality.measure(state)
+        state.save(self.out / f"state-{state.images:09d}", self.config)
+        for kind in ("state", "nets"):
+            for images, old in snapshots(self.out, kind)[: -self.config.train.keep_snapshots]:
+                if kind == "state" or images != self.quality.best:
+                    shutil.rmtree(old)
+
+    def finish(self, state: TrainState, dataset: Dataset, began: float) -> None:
+        """The last snapshot and done.json."""
+        self.save(state)
+        stats, best = self.stats, self.quality.best
+        summary = TrainSummary(
+            kimg=state.images / 1000,
+            images=state.images,
+            seconds=round(stats.total_seconds, 3),
+            images_per_second=round(state.images / max(stats.total_seconds, 1e-9), 2),
+            networks=f"nets-{state.images:09d}",
+            best=None if best is None else f"nets-{best:09d}",
+            precision="bf16" if state.flat.dtype == torch.bfloat16 else "fp32",
+            augment_p=state.augment_p,
+            rollbacks=state.rollbacks,
+            last=stats.last,
+        )
+        rundir.finish(
+            self.out, "train", inputs={"dataset": dataset.digest},
+            config=train_slice(self.config, self.target / 1000), started=began,
+            summary=summary.model_dump(),
+        )  # fmt: skip
+
+
+def roll_back(
+    out: Path, config: Config, device: torch.device, state: TrainState, error: NotFinite
+) -> TrainState:
+    """The last checkpoint, to go on with other randomness.
+
+    Raises:
+        TrainingError: it has been done three times.
+    """
+    if state.rollbacks >= MOST_ROLLBACKS:
+        raise TrainingError(
+            f"{error}, after {MOST_ROLLBACKS} roll-backs",
+            "start another --out with a lower train.lr or a higher train.gamma; snapshots stay",
+        )
+    again = resume_or_create(out, config, device, state.dataset)
+    again.rollbacks = state.rollbacks + 1
+    logs.warn(
+        f"{error}: back to {again.images / 1000:g} kimg, with other random numbers "
+        f"({again.rollbacks} of {MOST_ROLLBACKS})"
+    )
+    return again
 
 
 def train(
@@ -142,75 +195,92 @@ def train(
 ) -> TrainSummary:
     """Train G, D and E together until `kimg` thousand photos were shown; resumes by itself.
 
+    Under torchrun every process calls it alike; rank 0 alone writes, all return the same.
+
     Args:
         dataset: photos, read at `config.net.size`.
         config: the run's configuration (`train`, `net`, `seed`, `device` matter here).
-        out: folder of the stage: stats.jsonl, grid-*.png, nets-*, state-*, done.json.
+        out: folder of the stage; docs/formats.md lists what it holds.
         kimg: overrides `config.train.kimg`.
 
     Raises:
         Interrupted: a signal came; everything is saved, the same call continues.
-        TrainingError: the loss became NaN, or `out` holds another run.
-        DataError: too few photos.
+        TrainingError: NaN after every roll-back, a process is gone, or `out` is another run's.
+        DataError: too few photos, or the disk is full.
     """
     began = time.perf_counter()
-    device = pick_device(config.device)
-    dtype = compute_dtype(config.train.precision, device)
+    device = pick_device(local_device(config.device))
+    if device.type == "cpu":
+        keep_memory()
     target = round((config.train.kimg if kimg is None else kimg) * 1000)
-    batch = config.train.batch
     if len(dataset) < 2:
         raise DataError(
             f"{dataset.root}: {len(dataset)} photos cannot train a generator", "add photos"
         )
     lpips = LPIPS.load("vgg16").to(device) if config.train.rec_measure == "lpips-vgg16" else None
     phases = phase_table(config, lpips)
-    out.mkdir(parents=True, exist_ok=True)
-    fsio.sweep(out)
-    state = resume_or_create(out, config, device, dataset.digest)
-    state.networks.set_compute_dtype(dtype)
-    view, order = dataset.at(config.net.size), Order(len(dataset), batch, config.seed)
-    labels = class_labels(dataset, config)
-    stats = Stats(out, state.images, target)
-    with stop_flag() as stop, stats.display(out.name):
+    view = dataset.at(config.net.size)
+    feed = feed_of(view.to(device), class_labels(dataset, config), config, device)
+    with join(device, config.train.timeout) as world, stop_flag() as stop:
+        if world.main:
+            out.mkdir(parents=True, exist_ok=True)
+            fsio.sweep(out)
+        world.wait(device)
+        config = fit(config, out, device, world)
+        state = resume_or_create(out, config, device, dataset.digest)
+        while True:
+            engine = Engine(config, state, phases, feed, world)
+            session = Session(out, config, view, state.images, target) if world.main else None
+            try:
+                _steps(engine, session or Bystander(), stop, target, out)
+                break
+            except NotFinite as error:
+                state = roll_back(out, config, device, state, error)
+        if session is not None:
+            session.finish(state, dataset, began)
+        world.wait(device)
+    done = rundir.read_done(out)
+    assert done is not None, "rank 0 has written it"
+    return TrainSummary.model_validate(done.summary)
+
+
+def _steps(
+    engine: Engine, session: Bystander, stop: threading.Event, target: int, out: Path
+) -> None:
+    """Steps until `target` photos were shown, or until some process is asked to stop."""
+    state = engine.state
+    with session.display():
         while state.images < target:
-            step = fetch(view, order, labels, config, state)
-            stats.add(iterate(phases, state, step, config))
-            if state.images % round(config.train.tick_kimg * 1000) < batch:
-                stats.tick(state)
-            due = state.images % round(config.train.snapshot_kimg * 1000) < batch
-            if stop.is_set() or (due and state.images < target):
-                snapshot(out, state, config, view)
-            if stop.is_set():
+            session.after_step(state, engine.iterate())
+            if engine.world.any(stop.is_set(), state.device):
+                session.save(state)
                 raise Interrupted(
                     f"stopped at {state.images / 1000:g} kimg, everything is saved in {out}",
                     "run the same command again to continue",
                 )
-    stats.tick(state)
-    nets_dir = snapshot(out, state, config, view)
-    summary = TrainSummary(
-        kimg=state.images / 1000,
-        images=state.images,
-        seconds=round(stats.total_seconds, 3),
-        images_per_second=round(state.images / max(stats.total_seconds, 1e-9), 2),
-        networks=nets_dir.name,
-        precision="bf16" if dtype == torch.bfloat16 else "fp32",
-        augment_p=state.augment_p,
-        last=stats.last,
-    )
-    rundir.finish(
-        out, "train", inputs={"dataset": dataset.digest}, config=train_slice(config, target / 1000),
-        started=began, summary=summary.model_dump(),
-    )  # fmt: skip
-    return summary
 
 
 def train_slice(config: Config, kimg: float) -> dict[str, object]:
     """What a training depends on, for staleness."""
     return {
         "net": config.net.model_dump(),
-        "train": config.train.model_dump() | {"kimg": kimg},
+        "train": config.train.model_dump(exclude={"microbatch", "timeout"}) | {"kimg": kimg},
         "seed": config.seed,
     }
+
+
+def conditional(dataset: Dataset, config: Config) -> Config:
+    """The configuration with the networks' classes taken from the dataset.
+
+    Raises:
+        DataError: it has no classes.
+    """
+    if dataset.num_classes == 0:
+        raise DataError(
+            f"{dataset.root} has no classes",
+            "ingest again with --class-from folder, photos of a class in one sub-folder each",
+        )
+    return config.replace(**{"net.num_classes": dataset.num_classes})
 
 
 def class_labels(dataset: Dataset, config: Config) -> Tensor | None:
@@ -228,6 +298,6 @@ def class_labels(dataset: Dataset, config: Config) -> Tensor | None:
         raise DataError(
             f"{dataset.root}: {missing} photos without a class, largest class {top}, "
             f"networks have {config.net.num_classes}",
-            "ingest with --set data.class_from=folder, or train with net.num_classes=0",
+            "ingest with --class-from folder, or train without --cond",
         )
     return torch.tensor(found, dtype=torch.int64)

@@ -20,10 +20,20 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return F.softplus(fake_logits).mean() + F.softplus(-real_logits).mean()
 
 
+def relativistic_loss(better: Tensor, worse: Tensor) -> Tensor:
+    """Relativistic pairing: mean softplus(-(better - worse)) (Jolicoeur-Martineau 2018).
+
+    D calls it with (real, fake), G with (fake, real) logits; pairs are rows (Huang et al. 2024,
+    arXiv 2501.05441, eq. 2). Stable with both R1 and R2 only.
+    """
+    return F.softplus(worse - better).mean()
+
+
 def r1_penalty(real_logits: Tensor, real: Tensor) -> Tensor:
     """Per-picture |dD/dx|^2 [N] (Mescheder et al. 2018, eq. 9, without gamma / 2).
 
-    `real` must require grad and be what D saw: with augmentation, the augmented pictures.
+    `real` must require grad and be what D saw: with augmentation, the augmented pictures. On
+    generated pictures the same term is R2 (eq. 10).
     """
     (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
     return gradient.square().sum([1, 2, 3])
@@ -42,15 +52,22 @@ def path_lengths(pictures: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     return gradient.square().sum(2).mean(1).sqrt()
 
 
-def path_penalty(lengths: Tensor, mean: Tensor, decay: float) -> tuple[Tensor, Tensor]:
-    """Path-length penalty mean (|J^T y| - a)^2 and the moved average a (StyleGAN2, eq. 4)."""
-    moved = mean.lerp(lengths.mean().detach(), decay)
-    return (lengths - moved).square().mean(), moved
+def path_penalty(lengths: Tensor, mean: Tensor) -> Tensor:
+    """Path-length penalty mean (|J^T y| - a)^2 (StyleGAN2, eq. 4).
+
+    `mean` is the running average a before this step moves it, so that shares of a batch agree
+    on it; the public code moves it first, a difference of one step at a decay of 0.01.
+    """
+    return (lengths - mean).square().mean()
 
 
 def feature_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    """Mean over layers of |f(a) - f(b)|_1 / |f(b)|_1: scale-free, so D may grow (our choice)."""
-    terms = [
-        (x - y).abs().mean() / y.abs().mean().clamp_min(1e-6) for x, y in zip(a, b, strict=True)
-    ]
-    return torch.stack([term.float() for term in terms]).mean()
+    """Mean over layers and pictures of |f(a) - f(b)|_1 / |f(b)|_1: scale-free, so D may grow.
+
+    Our choice; by picture, so that it is a mean over any shares of the batch.
+    """
+    terms = []
+    for x, y in zip(a, b, strict=True):
+        distance = (x - y).abs().mean((1, 2, 3), dtype=torch.float32)
+        terms.append(distance / y.abs().mean((1, 2, 3), dtype=torch.float32).clamp_min(1e-6))
+    return torch.stack(terms).mean()

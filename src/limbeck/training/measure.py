@@ -3,10 +3,11 @@
 import time
 
 from limbeck.config import Config
-from limbeck.data import Dataset, Order
-from limbeck.kit.device import compute_dtype, pick_device
+from limbeck.data import Dataset
+from limbeck.kit.device import pick_device
 from limbeck.percept import LPIPS
-from limbeck.training.loop import class_labels, fetch, iterate
+from limbeck.training.engine import Engine
+from limbeck.training.loop import class_labels, feed_of
 from limbeck.training.phases import phase_table
 from limbeck.training.state import TrainState
 
@@ -20,17 +21,15 @@ def measure_speed(dataset: Dataset, config: Config, seconds: float = 20.0) -> fl
     device = pick_device(config.device)
     config = config.replace(**{"train.encoder_start_kimg": 0.0})
     lpips = LPIPS.load("vgg16").to(device) if config.train.rec_measure == "lpips-vgg16" else None
-    phases = phase_table(config, lpips)
+    view = dataset.at(config.net.size).to(device)
+    feed = feed_of(view, class_labels(dataset, config), config, device)
     state = TrainState.create(config, device)
-    state.networks.set_compute_dtype(compute_dtype(config.train.precision, device))
-    labels = class_labels(dataset, config)
-    view, order = dataset.at(config.net.size), Order(len(dataset), config.train.batch, config.seed)
+    engine = Engine(config, state, phase_table(config, lpips), feed)
     state.images = config.train.batch
-    iterate(phases, state, fetch(view, order, labels, config, state), config)
+    engine.iterate()
     began, images, cycles = time.perf_counter(), state.images, 0
     while cycles == 0 or time.perf_counter() - began < seconds:
         for _ in range(16):
-            terms = iterate(phases, state, fetch(view, order, labels, config, state), config)
-        float(terms["loss/D"])  # waits for the device
+            engine.iterate()  # ends with a check of its numbers, so the device has caught up
         cycles += 1
     return (state.images - images) / (time.perf_counter() - began)

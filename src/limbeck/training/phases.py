@@ -1,7 +1,8 @@
 """Updates as rows of a table: what is trained, how often, by which loss (METHOD 3).
 
-A phase's loss takes the networks and a `Step` and returns a scalar and named terms; stepping,
-averaging and reporting are the loop's business. The encoder is one more row.
+A phase's loss takes the networks and a `Step`, changes nothing, and returns a scalar, named terms
+and what running means should move towards; stepping, averaging over shares of the batch and
+reporting are the engine's business. The encoder is one more row.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from limbeck.config import Config
+from limbeck.kit.rng import Draws
 from limbeck.nets import Discriminator, Encoder, Generator, Networks
 from limbeck.percept import LPIPS
 from limbeck.training.augment import augment
@@ -22,36 +24,34 @@ from limbeck.training.losses import (
     path_lengths,
     path_penalty,
     r1_penalty,
+    relativistic_loss,
 )
 
 Terms = dict[str, Tensor]
+# Running means that a phase moves: `w_avg` [w_dim] and `pl_mean` [], towards their value here.
+Moves = dict[str, Tensor]
 
 
 @dataclass
 class Step:
     """What one iteration gives each phase.
 
-    real: float32 [B, 3, S, S] in [-1, 1]; labels: int64 [B] or None; p: augment strength;
-    pl_mean: running path length (moved in place); rng: this phase's own generator.
+    real: float32 [B, 3, S, S] in [-1, 1]; labels: int64 [B] or None; p: augment strength, a number
+    or a scalar tensor; pl_mean: running path length; draws: this phase's randomness.
     """
 
     real: Tensor
     labels: Tensor | None
-    p: float
+    p: float | Tensor
     pl_mean: Tensor
-    rng: torch.Generator
-
-    def normal(self, *shape: int) -> Tensor:
-        """Standard normal on the networks' device."""
-        noise = torch.randn(*shape, generator=self.rng, device=self.rng.device)
-        return noise.to(self.real.device)
+    draws: Draws
 
     def augment(self, pictures: Tensor) -> Tensor:
         """ADA at this step's strength."""
-        return augment(pictures, self.p, self.rng)
+        return augment(pictures, self.p, self.draws)
 
 
-LossFn = Callable[[Networks, Step], tuple[Tensor, Terms]]
+LossFn = Callable[[Networks, Step], tuple[Tensor, Terms, Moves]]
 
 
 @dataclass(frozen=True)
@@ -73,33 +73,38 @@ def _styles(
     G: Generator, step: Step, count: int, mixing: float, labels: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """w [count, w_dim] of the first latent, and ws with style mixing (StyleGAN, section 3.1)."""
-    z = step.normal(2 * count, G.z_dim)
+    z = step.draws.normal(count, 2, G.z_dim)
+    if mixing == 0:
+        w = G.mapping.w(z[:, 0], labels)
+        return w, G.broadcast(w)
     doubled = None if labels is None else labels.repeat(2)
-    first, second = G.mapping.w(z, doubled).chunk(2)
-    cut = torch.randint(1, G.num_ws, (count, 1), generator=step.rng, device=step.rng.device)
-    mixed = torch.rand(count, 1, generator=step.rng, device=step.rng.device) < mixing
-    layer = torch.arange(G.num_ws, device=step.rng.device)[None]
-    keep = ((layer < cut) | ~mixed).to(first.device)
+    first, second = G.mapping.w(torch.cat([z[:, 0], z[:, 1]]), doubled).chunk(2)
+    cut, coin = step.draws.uniform(count, 2).unbind(1)
+    cut = torch.where(coin < mixing, 1 + (cut * (G.num_ws - 1)).floor(), G.num_ws)
+    keep = torch.arange(G.num_ws, device=cut.device)[None] < cut[:, None]
     return first, torch.where(keep[:, :, None], G.broadcast(first), G.broadcast(second))
 
 
 def g_main(config: Config) -> LossFn:
-    """Non-saturating loss of G; moves w_avg from M(z) only."""
+    """Loss of G: non-saturating, or relativistic against D's word on photos."""
+    relativistic = config.train.loss == "relativistic"
 
-    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         w, ws = _styles(nets.G, step, len(step.real), config.train.style_mixing, step.labels)
-        beta = config.train.w_avg_beta
-        nets.G.mapping.w_avg.lerp_(w.detach().float().mean(0), 1 - beta)
-        if nets.E is not None:
-            nets.E.w_avg.copy_(nets.G.mapping.w_avg)
-        fake = nets.G.synthesis(ws, noise=config.train.noise, generator=step.rng)
+        fake = nets.G.synthesis(ws, noise=config.train.noise, rng=step.draws)
         logits = nets.D(step.augment(fake), step.labels)
-        total = generator_loss(logits)
-        return total, {
+        if relativistic:
+            with torch.no_grad():
+                real_logits = nets.D(step.augment(step.real), step.labels)
+            total = relativistic_loss(logits, real_logits)
+        else:
+            total = generator_loss(logits)
+        terms = {
             "loss/G": total,
             "signs/fake": logits.sign().mean(),
             "w_std": w.std(0).mean(),
         }
+        return total, terms, {"w_avg": w.detach().mean(0)}
 
     return loss
 
@@ -107,37 +112,40 @@ def g_main(config: Config) -> LossFn:
 def g_path(config: Config) -> LossFn:
     """Path-length regularisation, lazily every `pl_every` (StyleGAN2, section 3.2)."""
 
-    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         count = max(len(step.real) // config.train.pl_batch_shrink, 1)
         labels = None if step.labels is None else step.labels[:count]
         _, ws = _styles(nets.G, step, count, config.train.style_mixing, labels)
-        pictures = nets.G.synthesis(ws, noise=config.train.noise, generator=step.rng)
-        lengths = path_lengths(pictures, ws, step.normal(*pictures.shape))
-        penalty, moved = path_penalty(lengths, step.pl_mean, config.train.pl_decay)
-        step.pl_mean.copy_(moved)
+        pictures = nets.G.synthesis(ws, noise=config.train.noise, rng=step.draws)
+        lengths = path_lengths(pictures, ws, step.draws.normal(*pictures.shape))
+        penalty = path_penalty(lengths, step.pl_mean)
         total = penalty * config.train.pl_weight * config.train.pl_every
-        return total, {"loss/path": penalty, "path_length": lengths.mean()}
+        mean = lengths.detach().mean()
+        return total, {"loss/path": penalty, "path_length": mean}, {"pl_mean": mean}
 
     return loss
 
 
 def d_main(config: Config) -> LossFn:
-    """Logistic loss of D on real and fake in one batch, minibatch-std per half."""
+    """Logistic or relativistic loss of D, real and fake in one batch, minibatch-std per half."""
+    relativistic = config.train.loss == "relativistic"
 
-    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         with torch.no_grad():
             _, ws = _styles(nets.G, step, len(step.real), config.train.style_mixing, step.labels)
-            fake = nets.G.synthesis(ws, noise=config.train.noise, generator=step.rng)
+            fake = nets.G.synthesis(ws, noise=config.train.noise, rng=step.draws)
             pictures = step.augment(torch.cat([step.real, fake]))
         labels = None if step.labels is None else step.labels.repeat(2)
         real_logits, fake_logits = nets.D(pictures, labels, splits=2).chunk(2)
-        total = discriminator_loss(real_logits, fake_logits)
-        return total, {
+        objective = relativistic_loss if relativistic else discriminator_loss
+        total = objective(real_logits, fake_logits)
+        terms = {
             "loss/D": total,
             "signs/real": real_logits.sign().mean(),
             "logits/real": real_logits.mean(),
             "logits/fake": fake_logits.mean(),
         }
+        return total, terms, {}
 
     return loss
 
@@ -145,12 +153,26 @@ def d_main(config: Config) -> LossFn:
 def d_r1(config: Config) -> LossFn:
     """R1 on D's own input, lazily every `r1_every` (gamma / 2 x interval)."""
 
-    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         with torch.no_grad():
             real = step.augment(step.real)
         real = real.detach().requires_grad_(True)
         penalty = r1_penalty(nets.D(real, step.labels), real).mean()
-        return penalty * (config.gamma() / 2 * config.train.r1_every), {"loss/R1": penalty}
+        return penalty * (config.gamma() / 2 * config.train.r1_every), {"loss/R1": penalty}, {}
+
+    return loss
+
+
+def d_r2(config: Config) -> LossFn:
+    """R2: the same penalty on G's pictures, for the relativistic loss."""
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
+        with torch.no_grad():
+            _, ws = _styles(nets.G, step, len(step.real), config.train.style_mixing, step.labels)
+            fake = step.augment(nets.G.synthesis(ws, noise=config.train.noise, rng=step.draws))
+        fake = fake.detach().requires_grad_(True)
+        penalty = r1_penalty(nets.D(fake, step.labels), fake).mean()
+        return penalty * (config.gamma() / 2 * config.train.r1_every), {"loss/R2": penalty}, {}
 
     return loss
 
@@ -166,19 +188,19 @@ def _distance(
     """a2's perceptual measure: D's own features, or LPIPS-VGG16 (METHOD 3)."""
     if lpips is not None:
         return lpips.distance(a, b).mean()
-    count = len(a)
-    features = D.features(torch.cat([a, b]))
-    return feature_distance([f[:count] for f in features], [f[count:].detach() for f in features])
+    with torch.no_grad():
+        wanted = D.features(b)
+    return feature_distance(D.features(a), wanted)
 
 
 def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
     """Phase B on photos: w = E(x), x' = G(w); adversarial and reconstruction, for G and E."""
     train = config.train
 
-    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         E, x = _need_encoder(nets), step.real
         w = E(x)
-        again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, generator=step.rng)
+        again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, rng=step.draws)
         adversarial = generator_loss(nets.D(step.augment(again), step.labels))
         l1 = (again - x).abs().mean()
         perceptual = _distance(config, nets.D, lpips, again, x)
@@ -186,7 +208,7 @@ def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
         rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * cycle
         terms = {"rec/l1": l1, "rec/perceptual": perceptual, "rec/w": cycle}
         terms["E/w_std"] = w.detach().std(0).mean()
-        return adversarial + train.rec_scale * rec, terms
+        return adversarial + train.rec_scale * rec, terms, {}
 
     return loss
 
@@ -195,22 +217,20 @@ def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
     """Phase B on G's own pictures, detached: only E learns, so it cannot serve outliers."""
     train = config.train
 
-    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms]:
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         E = _need_encoder(nets)
         with torch.no_grad():
-            true_w = nets.G.mapping.w(step.normal(len(step.real), nets.G.z_dim), step.labels)
-            x = nets.G.synthesis(
-                nets.G.broadcast(true_w), noise=config.train.noise, generator=step.rng
-            )
+            true_w = nets.G.mapping.w(step.draws.normal(len(step.real), nets.G.z_dim), step.labels)
+            x = nets.G.synthesis(nets.G.broadcast(true_w), noise=config.train.noise, rng=step.draws)
         w = E(x)
-        again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, generator=step.rng)
+        again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, rng=step.draws)
         l1 = (again - x).abs().mean()
         perceptual = _distance(config, nets.D, lpips, again, x)
         latent = (w - true_w).abs().mean()
         rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * latent
         terms = {"rec_fake/l1": l1, "rec_fake/perceptual": perceptual, "rec_fake/w": latent}
         terms["E/w_std"] = w.detach().std(0).mean()
-        return train.rec_scale * rec, terms
+        return train.rec_scale * rec, terms, {}
 
     return loss
 
@@ -236,4 +256,6 @@ def phase_table(config: Config, lpips: LPIPS | None) -> list[Phase]:
     rows.append(Phase("D", ("D",), 1, 0, d_main(config)))
     if config.gamma() > 0:
         rows.append(Phase("D-R1", ("D",), train.r1_every, 0, d_r1(config)))
+        if train.loss == "relativistic":
+            rows.append(Phase("D-R2", ("D",), train.r1_every, 0, d_r2(config)))
     return rows

@@ -1,0 +1,141 @@
+"""`limbeck bench train`: one iteration against the textbook's, phase by phase."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from limbeck.bench.textbook import Textbook
+from limbeck.bench.timing import Work, ceilings, compare
+from limbeck.config import Config
+from limbeck.kit.allocator import keep_memory
+from limbeck.kit.device import has_bf16, machine, pick_device
+from limbeck.training import Engine, TrainState, phase_table
+
+PHASES = ("G", "G-path", "D", "D-R1")
+
+
+def bench_train(config: Config, *, repeats: int = 5, against: bool = True) -> dict[str, Any]:
+    """Seconds of one full iteration (G, path length / 4, D, R1 / 16, average), by phase.
+
+    Args:
+        config: shapes, batch, device; the encoder is left out on both sides.
+        repeats: turns of each contestant; medians are reported.
+        against: also time the textbook.
+
+    Returns:
+        Plain values: contestants with seconds by phase, `ratio_fp32` and `ratio_bf16` (wall and
+        CPU seconds of the textbook over limbeck's), utilisation of the measured ceiling.
+    """
+    device = pick_device(config.device)
+    keep_memory()
+    config = config.replace(**{"train.encoder": False})
+    real = (
+        torch.rand(config.train.batch, 3, config.net.size, config.net.size, device=device) * 2 - 1
+    )
+    kinds = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
+    contestants: dict[str, dict[str, Work]] = {}
+    if against:
+        contestants["textbook"] = _textbook(config, device, real)
+    for kind in kinds:
+        contestants[kind] = _limbeck(config.replace(**{"train.precision": kind}), device, real)
+    seconds = compare(contestants, device, repeats)
+    weights = _weights(config)
+    flops = {name: _flops(work) for name, work in contestants["fp32"].items() if name in PHASES}
+    whole = sum(flops[name] * weights[name] for name in flops)
+    result: dict[str, Any] = {
+        "bench": "train",
+        "size": config.net.size,
+        "batch": config.train.batch,
+        "channel_base": config.net.channel_base,
+        "channel_max": config.net.channel_max,
+        "repeats": repeats,
+        "machine": machine(device),
+        "gflop_per_image": whole / config.train.batch / 1e9,
+        "contestants": {},
+    }
+    for name, pieces in seconds.items():
+        total = {
+            unit: sum(pieces[p][unit]["median"] * weights[p] for p in pieces)
+            for unit in ("wall", "cpu")
+        }
+        row: dict[str, Any] = {
+            "seconds": total,
+            "images_per_second": config.train.batch / total["wall"],
+            "seconds_per_kimg": 1000 * total["wall"] / config.train.batch,
+            "tflops": whole / total["wall"] / 1e12,
+            "share": {
+                p: round(pieces[p]["wall"]["median"] * weights[p] / total["wall"], 3)
+                for p in pieces
+            },
+            "phases": pieces,
+        }
+        if name in kinds:
+            dtype = torch.bfloat16 if name == "bf16" else torch.float32
+            row["ceiling"] = ceilings(device, dtype)
+            row["utilisation"] = row["tflops"] / row["ceiling"]["conv_tflops"]
+        result["contestants"][name] = row
+    if against:
+        base = result["contestants"]["textbook"]["seconds"]
+        for kind in kinds:
+            ours = result["contestants"][kind]["seconds"]
+            result[f"ratio_{kind}"] = {unit: base[unit] / ours[unit] for unit in base}
+    if device.type == "cuda":
+        result["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
+    return result
+
+
+def _weights(config: Config) -> dict[str, float]:
+    train = config.train
+    path = 1 / train.pl_every if train.pl_weight > 0 else 0.0
+    penalty = 1 / train.r1_every if config.gamma() > 0 else 0.0
+    return {"G": 1.0, "G-path": path, "D": 1.0, "D-R1": penalty, "average": 1.0}
+
+
+def _limbeck(config: Config, device: torch.device, real: Tensor) -> dict[str, Work]:
+    state = TrainState.create(config, device)
+    photos = real.contiguous(memory_format=torch.channels_last)
+    engine = Engine(config, state, phase_table(config, None), lambda *_: (photos, None))
+    found: dict[str, Work] = {phase.name: _bind(engine.take, phase) for phase in engine.phases}
+    return found | {"average": lambda: state.update_averages(config)}
+
+
+def _bind(work: Callable[..., object], *given: object) -> Work:
+    return lambda: work(*given)
+
+
+def _textbook(config: Config, device: torch.device, real: Tensor) -> dict[str, Work]:
+    book = Textbook(config, device)
+    rows = {"G": book.g_main, "G-path": book.g_path, "D": book.d_main, "D-R1": book.d_r1}
+    weights = _weights(config)
+    found = {name: _bind(work, real) for name, work in rows.items() if weights[name] > 0}
+    return found | {"average": book.average}
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up what torch's own formulas say of every operator (its FlopCounterMode trips over
+    a gradient inside a loss)."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        found = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is not None:
+            self.total += int(formula(*args, **(kwargs or {}), out_val=found))
+        return found
+
+
+def _flops(work: Work) -> int:
+    """Floating-point operations of one call: convolutions and matrix products, both directions."""
+    counter = _Counter()
+    with counter:
+        work()
+    return counter.total

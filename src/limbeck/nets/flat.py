@@ -1,0 +1,105 @@
+"""Parameters, gradients and averages of the trained networks, each in one buffer.
+
+What costs one operation a tensor elsewhere (Adam, averages, low-precision copies, clearing and
+averaging gradients, the check for NaN) is one operation here (ENGINE, point 6). The networks keep
+their names and shapes: their parameters become views. Convolution weights lie channels_last in
+memory, so that copies and gradients need no rearranging.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from limbeck.nets.layers import Layer
+from limbeck.nets.networks import Networks
+
+_ALIGN = 16  # elements; every tensor begins on a 64-byte line in float32
+_ORDER = ("G", "E", "D")  # the averaged ones first, and side by side
+
+
+def _view(buffer: Tensor, start: int, like: Tensor) -> Tensor:
+    part = buffer[start : start + like.numel()]
+    if like.ndim != 4:
+        return part.view(like.shape)
+    o, i, h, w = like.shape
+    return part.view(o, h, w, i).permute(0, 3, 1, 2)
+
+
+def _places(module: nn.Module, start: int) -> Iterator[tuple[nn.Parameter, int]]:
+    for parameter in module.parameters():
+        yield parameter, start
+        start += -(-parameter.numel() // _ALIGN) * _ALIGN
+
+
+def _length(module: nn.Module) -> int:
+    return sum(-(-p.numel() // _ALIGN) * _ALIGN for p in module.parameters())
+
+
+class Flat:
+    """Takes over the parameters of `networks`; afterwards load into them, never replace them.
+
+    Attributes:
+        value: float32 [P], parameters of G, E and D in that order.
+        grad: float32 [P], their gradients; `parameter.grad` is a view.
+        mean: float32 [P'], parameters of G_ema and E_ema, as G and E lie in `value`.
+
+    Args:
+        networks: on their device; G and D, with or without E.
+        dtype: in which convolutions compute; their weights are kept ready in it.
+    """
+
+    def __init__(self, networks: Networks, dtype: torch.dtype) -> None:
+        live = {name: getattr(networks, name) for name in _ORDER}
+        live = {name: module for name, module in live.items() if module is not None}
+        stops, at = {}, 0
+        for name, module in live.items():
+            stops[name] = slice(at, at + _length(module))
+            at = stops[name].stop
+        device = next(live["G"].parameters()).device
+        self._slices = stops
+        self.value = torch.zeros(at, device=device)
+        self.grad = torch.zeros(at, device=device)
+        averaged = {name: getattr(networks, f"{name}_ema") for name in stops if name != "D"}
+        self.mean = torch.zeros(max(stops[name].stop for name in averaged), device=device)
+        self._ready = torch.zeros(at, device=device, dtype=dtype)
+        self._gains = torch.ones(at, device=device)
+        with torch.no_grad():
+            for name, module in live.items():
+                self._adopt(module, stops[name].start)
+            for name, module in averaged.items():
+                for parameter, start in _places(module, stops[name].start):
+                    parameter.data = _view(self.mean, start, parameter).copy_(parameter)
+        self.refresh(list(stops))
+
+    def _adopt(self, module: nn.Module, start: int) -> None:
+        owner = {layer.weight: layer for layer in module.modules() if isinstance(layer, Layer)
+                 and isinstance(getattr(layer, "weight", None), nn.Parameter)}  # fmt: skip
+        for parameter, at in _places(module, start):
+            parameter.data = _view(self.value, at, parameter).copy_(parameter)
+            parameter.grad = _view(self.grad, at, parameter)
+            layer = owner.get(parameter)
+            if layer is not None and parameter.ndim == 4:
+                self._gains[at : at + parameter.numel()] = layer.ready_gain
+                layer.ready = _view(self._ready, at, parameter)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which convolutions compute."""
+        return self._ready.dtype
+
+    def part(self, names: Sequence[str]) -> slice:
+        """Where the networks `names` lie in the buffers, with what lies between them."""
+        slices = [self._slices[name] for name in names]
+        return slice(min(s.start for s in slices), max(s.stop for s in slices))
+
+    @torch.no_grad()
+    def refresh(self, names: Sequence[str]) -> None:
+        """Bring the ready weights of `names` up to date; after every change of the parameters."""
+        part = self.part(names)
+        torch.mul(self.value[part], self._gains[part], out=self._ready[part])
+
+    @torch.no_grad()
+    def average(self, weight: float) -> None:
+        """Move the averages towards G and E by `weight`."""
+        self.mean.lerp_(self.value[: len(self.mean)], weight)

@@ -1,0 +1,69 @@
+"""The baseline is the same mathematics, and the benchmark's figures are consistent."""
+
+import json
+
+import pytest
+import torch
+
+from limbeck.bench import bench_infer, bench_ops, bench_train, textbook
+from limbeck.kit.rng import generator
+from limbeck.nets import Networks
+from limbeck.presets import preset
+
+
+@pytest.fixture
+def nets() -> Networks:
+    networks = Networks.create(preset("smoke").net, 0)
+    with torch.no_grad():
+        for name, parameter in networks.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(generator=generator("bias", name))
+    return networks
+
+
+def test_pictures_logits_and_gradients_are_limbecks(nets: Networks):
+    z = torch.randn(4, nets.G.z_dim, generator=generator("z"))
+    w = textbook.mapping(nets.G, z)
+    torch.testing.assert_close(w, nets.G.mapping.w(z), rtol=1e-5, atol=1e-6)
+    ws = nets.G.broadcast(w.detach())
+    found = {}
+    for name, generate, judge in (
+        ("limbeck", lambda: nets.G.synthesis(ws, noise="none"), nets.D),
+        ("textbook", lambda: textbook.synthesis(nets.G, ws, noise=False),
+         lambda x: textbook.discriminator(nets.D, x)),
+    ):  # fmt: skip
+        nets.zero_grad(set_to_none=True)
+        picture = generate()
+        logits = judge(picture)
+        torch.autograd.backward(logits.square().sum())
+        grads = {k: p.grad.clone() for k, p in nets.named_parameters() if p.grad is not None}
+        found[name] = (picture.detach(), logits.detach(), grads)
+    for a, b in zip(found["limbeck"][:2], found["textbook"][:2], strict=True):
+        assert (a - b).abs().max() / b.abs().max() < 1e-5
+    ours, theirs = found["limbeck"][2], found["textbook"][2]
+    shared = [k for k in theirs if k in ours]
+    assert len(shared) > 20
+    for key in shared:
+        scale = theirs[key].abs().max().clamp_min(1e-6)
+        assert (ours[key] - theirs[key]).abs().max() / scale < 1e-4, key
+
+
+def test_bench_train_adds_up():
+    found = bench_train(preset("smoke").replace(**{"train.batch": 4}), repeats=2)
+    row = found["contestants"]["fp32"]
+    assert sum(row["share"].values()) == pytest.approx(1, abs=0.01)
+    weights = {"G": 1, "G-path": 0.25, "D": 1, "D-R1": 1 / 16, "average": 1}
+    whole = sum(row["phases"][k]["wall"]["median"] * w for k, w in weights.items())
+    assert row["seconds"]["wall"] == pytest.approx(whole)
+    base = found["contestants"]["textbook"]["seconds"]["wall"]
+    assert found["ratio_fp32"]["wall"] == pytest.approx(base / whole)
+    assert found["gflop_per_image"] > 0
+    json.dumps(found, allow_nan=False)
+
+
+def test_bench_infer_and_ops_report_every_side():
+    infer = bench_infer(preset("smoke"), batch=2, repeats=1)
+    assert {"textbook", "fp32"} <= infer["images_per_second"].keys()
+    ops = bench_ops(channels=8, size=8, batch=4, repeats=1, device="cpu")
+    assert ops["ratios"].keys() == {"modulated", "modulated up", "fir up"}
+    json.dumps([infer, ops], allow_nan=False)

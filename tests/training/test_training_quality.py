@@ -1,0 +1,38 @@
+"""Figures of snapshots and the advice drawn from them."""
+
+import pytest
+import torch
+
+from limbeck.kit.rng import generator
+from limbeck.training.quality import advice, kid
+
+
+def test_kid_in_closed_form_and_without_bias():
+    x, y = torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [1.0]])
+    xx, yy = (2 + 1) ** 3, 1
+    xy = (1 + 8 + 1 + 27) / 4
+    assert kid(x, y) == pytest.approx(xx + yy - 2 * xy)
+    draws = [torch.randn(2, 60, 8, generator=generator("kid", i)) for i in range(60)]
+    same = torch.tensor([kid(a, b) for a, b in draws])
+    assert abs(float(same.mean())) < 3 * float(same.std()) / 60**0.5
+    assert kid(draws[0][0], draws[0][1] + 1) > float(same.max())
+
+
+def _rows(kids: list[float], spreads: list[float]) -> list[dict[str, float]]:
+    return [
+        {"images": 1000 * (i + 1), "kid": k, "spread": s}
+        for i, (k, s) in enumerate(zip(kids, spreads, strict=True))
+    ]
+
+
+def test_advice_names_when_it_went_wrong_and_the_best_snapshot():
+    fine = advice(_rows([0.4, 0.3, 0.2, 0.21], [0.5, 0.8, 0.9, 0.9]), 0.3)
+    assert fine == {}
+    collapsed = advice(_rows([0.4, 0.2, 0.6, 0.9], [0.6, 0.9, 0.2, 0.1]), 0.3)
+    assert "likely collapse since kimg 3" in collapsed["alike"]
+    assert "best snapshot kimg 2" in collapsed["alike"]
+    worse = advice(_rows([0.4, 0.2, 0.4, 0.5, 0.6], [0.9] * 5), 0.3)
+    assert "worse since kimg 2" in worse["worse"]
+    assert "worse" not in advice(_rows([0.4, 0.2, 0.4, 0.21, 0.6], [0.9] * 5), 0.3)
+    assert "augment" in advice(_rows([0.4], [0.9]), 0.95)
+    assert advice([], 0.95) == {}
