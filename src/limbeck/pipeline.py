@@ -314,6 +314,8 @@ def run(
         fsio.sweep(out)
     if logs.rank() == 0 and resolved is None:
         run_dir.write(config, **extra, resolved=time_budget is None)
+    elif logs.rank() == 0:
+        _moved(run_dir, {"photos": str(photos), "opt_out": extra["opt_out"]})
 
     def settle(dataset: Dataset) -> Config:
         now = resolved
@@ -370,6 +372,13 @@ def _resolved(run_dir: RunDir, requested: Mapping[str, Any]) -> Config | None:
     if stored.get("requested") == dict(requested) and stored.get("resolved"):
         return run_dir.config()
     return None
+
+
+def _moved(run_dir: RunDir, sources: Mapping[str, Any]) -> None:
+    """The same request for photos that lie elsewhere now: run.json says where."""
+    stored = run_dir.read()
+    if {key: stored.get(key) for key in sources} != sources:
+        fsio.write_json(run_dir.file, stored | sources)
 
 
 def plan(

@@ -189,7 +189,7 @@ def test_second_derivatives_reach_every_parameter(dtype: torch.dtype) -> None:
     gradient.square().sum().backward()
     ws = nets.G.mapping(draw(4, 12))
     rng = torch.Generator().manual_seed(0)
-    pictures = nets.G.synthesis(ws, noise="random", generator=rng)
+    pictures = nets.G.synthesis(ws, noise="random", rng=Draws(rng))
     (gradient,) = torch.autograd.grad(
         (pictures * draw(*pictures.shape)).sum(), ws, create_graph=True
     )

@@ -101,7 +101,7 @@ def test_kills_while_saving(tmp_path: Path, count: int):
         process.stdout.readline()
         time.sleep(0.05 + 0.1 * rng.random())
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
         found = snapshots(out, "state")
         if found:  # killed before the first was whole: nothing to judge
             killed += 1

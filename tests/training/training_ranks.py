@@ -10,7 +10,7 @@ import limbeck
 from limbeck.config import Config
 
 _PROGRAM = """
-import sys
+import os, sys
 from pathlib import Path
 from limbeck.config import Config
 from limbeck.data import open_dataset
@@ -20,8 +20,8 @@ config = Config.model_validate_json(Path(sys.argv[2]).read_text())
 try:
     train(open_dataset(sys.argv[1]), config, Path(sys.argv[3]))
 except LimbeckError as error:
-    print(error, file=sys.stderr)
-    sys.exit(error.exit_code)
+    print(error, file=sys.stderr, flush=True)
+    os._exit(error.exit_code)  # as the command line does among several processes
 """
 
 

@@ -79,4 +79,8 @@ def _fail(what: str, do: str, code: int, as_json: bool) -> None:
         console.print(f"  -> {do}", markup=False, soft_wrap=True)
     if as_json and logs.rank() == 0:
         print(json.dumps({"error": what, "do": do, "exit_code": code}), flush=True)
+    if logs.ranks() > 1:  # other processes may be gone: taking leave of them in order may not end
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     raise typer.Exit(code)

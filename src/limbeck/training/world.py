@@ -92,12 +92,7 @@ def join(device: torch.device, timeout: float) -> Iterator[World]:
         return
     backend = "nccl" if device.type == "cuda" else "gloo"
     _together(lambda: dist.init_process_group(backend, timeout=timedelta(seconds=timeout)))
-    lost = False
     try:
         yield World(dist.get_rank(), dist.get_world_size())
-    except TrainingError:
-        lost = True  # parting in order would wait for those that are gone
-        raise
     finally:
-        if not lost:
-            dist.destroy_process_group()
+        dist.destroy_process_group()
