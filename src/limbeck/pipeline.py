@@ -377,8 +377,8 @@ def _resolved(run_dir: RunDir, requested: Mapping[str, Any]) -> Config | None:
 def _moved(run_dir: RunDir, sources: Mapping[str, Any]) -> None:
     """The same request for photos that lie elsewhere now: run.json says where."""
     stored = run_dir.read()
-    if {key: stored.get(key) for key in sources} != sources:
-        fsio.write_json(run_dir.file, stored | sources)
+    if {key: stored.get(key) for key in sources} != dict(sources):
+        fsio.write_json(run_dir.file, stored | dict(sources))
 
 
 def plan(

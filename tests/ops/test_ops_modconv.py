@@ -14,6 +14,7 @@ from limbeck.ops import (
     modulated_1x1,
     modulated_conv2d,
     modulated_conv2d_reference,
+    squared_norms,
 )
 from limbeck.ops.act import Activation
 
@@ -54,7 +55,11 @@ def test_rgb_convolution_equals_the_plain_twin() -> None:
 
 def test_demodulated_weights_have_unit_norm() -> None:
     w, s = draw(7, 4, 3, 3, seed=1), draw(3, 4, seed=2)
-    scaled = w[None] * s[:, None, :, None, None] * demodulation(w, s)[:, :, None, None, None]
+    scaled = (
+        w[None]
+        * s[:, None, :, None, None]
+        * demodulation(squared_norms(w), s)[:, :, None, None, None]
+    )
     assert close(scaled.square().sum((2, 3, 4)), torch.ones(3, 7, dtype=torch.float64), 1e-6)
 
 

@@ -13,16 +13,20 @@ from torch import Tensor, nn
 
 from limbeck.nets.layers import Layer
 from limbeck.nets.networks import Networks
+from limbeck.ops import squared_norms
 
 _ALIGN = 16  # elements; every tensor begins on a 64-byte line in float32
+_CHUNK = 2**18  # elements scaled at a time: 1 MB
 _ORDER = ("G", "E", "D")  # the averaged ones first, and side by side
 
 
-def _view(buffer: Tensor, start: int, like: Tensor) -> Tensor:
+def _view(buffer: Tensor, start: int, like: Tensor, transposed: bool = False) -> Tensor:
     part = buffer[start : start + like.numel()]
     if like.ndim != 4:
         return part.view(like.shape)
     o, i, h, w = like.shape
+    if transposed:
+        return part.view(i, h, w, o).permute(3, 0, 1, 2)
     return part.view(o, h, w, i).permute(0, 3, 1, 2)
 
 
@@ -34,6 +38,20 @@ def _places(module: nn.Module, start: int) -> Iterator[tuple[nn.Parameter, int]]
 
 def _length(module: nn.Module) -> int:
     return sum(-(-p.numel() // _ALIGN) * _ALIGN for p in module.parameters())
+
+
+def _owners(module: nn.Module) -> dict[nn.Parameter, Layer]:
+    """The layers by their weights."""
+    found = {}
+    for layer in module.modules():
+        weight = getattr(layer, "weight", None)
+        if isinstance(layer, Layer) and isinstance(weight, nn.Parameter):
+            found[weight] = layer
+    return found
+
+
+def _transposed(layer: Layer | None) -> bool:
+    return layer is not None and layer.ready_transposed
 
 
 class Flat:
@@ -63,25 +81,34 @@ class Flat:
         averaged = {name: getattr(networks, f"{name}_ema") for name in stops if name != "D"}
         self.mean = torch.zeros(max(stops[name].stop for name in averaged), device=device)
         self._ready = torch.zeros(at, device=device, dtype=dtype)
-        self._gains = torch.ones(at, device=device)
+        self._scratch = torch.zeros(_CHUNK, device=device)
+        self._gains: dict[str, list[tuple[slice, float]]] = {name: [] for name in live}
+        self._modulated: dict[str, list[Layer]] = {name: [] for name in live}
         with torch.no_grad():
             for name, module in live.items():
-                self._adopt(module, stops[name].start)
+                self._adopt(name, module)
             for name, module in averaged.items():
+                layers = _owners(module)
                 for parameter, start in _places(module, stops[name].start):
-                    parameter.data = _view(self.mean, start, parameter).copy_(parameter)
+                    view = _view(self.mean, start, parameter, _transposed(layers.get(parameter)))
+                    parameter.data = view.copy_(parameter)
         self.refresh(list(stops))
 
-    def _adopt(self, module: nn.Module, start: int) -> None:
-        owner = {layer.weight: layer for layer in module.modules() if isinstance(layer, Layer)
-                 and isinstance(getattr(layer, "weight", None), nn.Parameter)}  # fmt: skip
-        for parameter, at in _places(module, start):
-            parameter.data = _view(self.value, at, parameter).copy_(parameter)
-            parameter.grad = _view(self.grad, at, parameter)
-            layer = owner.get(parameter)
-            if layer is not None and parameter.ndim == 4:
-                self._gains[at : at + parameter.numel()] = layer.ready_gain
-                layer.ready = _view(self._ready, at, parameter)
+    def _adopt(self, name: str, module: nn.Module) -> None:
+        layers = _owners(module)
+        for parameter, at in _places(module, self._slices[name].start):
+            layer = layers.get(parameter)
+            transposed = _transposed(layer)
+            parameter.data = _view(self.value, at, parameter, transposed).copy_(parameter)
+            parameter.grad = _view(self.grad, at, parameter, transposed)
+            if layer is None or parameter.ndim != 4:
+                continue
+            layer.ready = _view(self._ready, at, parameter, transposed)
+            place = slice(at, at + parameter.numel())
+            self._gains[name].append((place, layer.ready_gain))
+            if layer.modulated:
+                layer.norms = squared_norms(parameter)
+                self._modulated[name].append(layer)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -95,9 +122,21 @@ class Flat:
 
     @torch.no_grad()
     def refresh(self, names: Sequence[str]) -> None:
-        """Bring the ready weights of `names` up to date; after every change of the parameters."""
-        part = self.part(names)
-        torch.mul(self.value[part], self._gains[part], out=self._ready[part])
+        """Bring what is kept ready of `names` up to date; after every change of the parameters."""
+        for name in names:
+            for place, gain in self._gains[name]:
+                if gain == 1:
+                    self._ready[place].copy_(self.value[place])
+                    continue
+                for start in range(place.start, place.stop, _CHUNK):  # scaled within the cache
+                    part = slice(start, min(start + _CHUNK, place.stop))
+                    scaled = self._scratch[: part.stop - part.start]
+                    self._ready[part].copy_(torch.mul(self.value[part], gain, out=scaled))
+            for layer in self._modulated[name]:
+                weight, norms = layer.weight, layer.norms
+                assert isinstance(weight, Tensor)
+                assert norms is not None
+                norms.copy_(squared_norms(weight))
 
     @torch.no_grad()
     def average(self, weight: float) -> None:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limbeck.kit.rng import generator
-from limbeck.ops import Plan, lrelu, make_filter, resample
+from limbeck.ops import Plan, lrelu, make_filter, resample, squared_norms
 
 LRELU_GAIN = 2**0.5
 _BEFORE_3X3 = Plan(1, 1, (2, 2, 2, 2))
@@ -40,6 +40,23 @@ class _Ready(torch.autograd.Function):
 _ready: Callable[[Tensor, Tensor, float], Tensor] = _Ready.apply
 
 
+class _Norms(torch.autograd.Function):
+    """Kept squared norms in place of computing them; the gradient goes to the weight."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, norms: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return norms.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (weight,) = ctx.saved_tensors
+        return weight * (2 * gradients[0])[:, :, None, None], None
+
+
+_norms: Callable[[Tensor, Tensor], Tensor] = _Norms.apply
+
+
 class Layer(nn.Module, ABC):
     """A module that owns parameters and knows how they begin.
 
@@ -50,6 +67,9 @@ class Layer(nn.Module, ABC):
 
     ready: Tensor | None = None
     ready_gain: float = 1.0
+    ready_transposed: bool = False  # in memory input channels first
+    norms: Tensor | None = None  # of a modulated weight, kept in step like `ready`
+    modulated: bool = False
 
     def ready_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
         """`weight` [O, I, k, k] scaled by `ready_gain`, in `dtype`, channels_last."""
@@ -57,6 +77,10 @@ class Layer(nn.Module, ABC):
             return _ready(weight, self.ready, self.ready_gain)
         scaled = weight if self.ready_gain == 1 else weight * self.ready_gain
         return scaled.to(dtype, memory_format=torch.channels_last)
+
+    def ready_norms(self, weight: Tensor) -> Tensor:
+        """`squared_norms(weight)` [O, I]; from what training keeps, where it does."""
+        return squared_norms(weight) if self.norms is None else _norms(weight, self.norms)
 
     @abstractmethod
     def reset(self, rng: torch.Generator) -> None:

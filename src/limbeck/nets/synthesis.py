@@ -29,6 +29,8 @@ class StyledConv(Layer):
         self.register_buffer("resample_filter", make_filter())
         self.register_buffer("noise_const", torch.zeros(size, size))
         self.up = up
+        self.modulated = True
+        self.ready_transposed = up == 2  # what a transposed convolution reads
 
     def reset(self, rng: torch.Generator) -> None:
         """Normal weight and constant noise, zero noise strength and bias."""
@@ -37,25 +39,26 @@ class StyledConv(Layer):
         self.noise_strength.zero_()
         self.bias.zero_()
 
-    def _offset(self, count: int, noise: Noise, rng: Draws | None) -> Tensor:
-        """bias + noise, float32, broadcasting to [N, O, H, W]; the activation's gain included."""
-        offset = (self.bias * LRELU_GAIN)[None, :, None, None]
+    def _noise(self, count: int, noise: Noise, rng: Draws | None) -> Tensor | None:
+        """float32 [N or 1, 1, H, W], the activation's gain included; None without noise."""
         if noise == "none":
-            return offset
+            return None
         if noise == "const":
             pattern = self.noise_const[None, None]
         else:
             size = self.noise_const.shape[0]
             assert rng is not None, "Synthesis.forward asks for it"
             pattern = rng.normal(count, 1, size, size).to(self.bias.device)
-        return offset + pattern * (self.noise_strength * LRELU_GAIN)
+        return pattern * (self.noise_strength * LRELU_GAIN)
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise, rng: Draws | None) -> Tensor:
         """[N, I, H, W] in the compute dtype, w [N, w_dim] float32 -> [N, O, H up, W up]."""
-        offset = self._offset(len(x), noise, rng).to(x.dtype, memory_format=torch.channels_last)
+        pattern = self._noise(len(x), noise, rng)
         y = modulated_conv2d(
             x, self.weight, self.affine(w), up=self.up, f=self.resample_filter, gain=LRELU_GAIN,
-            bias=offset, ready=self.ready_weight(self.weight, x.dtype),
+            bias=(self.bias * LRELU_GAIN).to(x.dtype)[None, :, None, None],
+            noise=None if pattern is None else pattern.to(x.dtype),
+            ready=self.ready_weight(self.weight, x.dtype), norms=self.ready_norms(self.weight),
         )  # fmt: skip
         return lrelu(y)
 

@@ -15,6 +15,7 @@ from limbeck.ops.modconv import demodulation as demodulation
 from limbeck.ops.modconv import modulated_1x1 as modulated_1x1
 from limbeck.ops.modconv import modulated_conv2d as modulated_conv2d
 from limbeck.ops.modconv import modulated_conv2d_reference as modulated_conv2d_reference
+from limbeck.ops.modconv import squared_norms as squared_norms
 from limbeck.ops.modconv import up_conv as up_conv
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "modulated_conv2d",
     "modulated_conv2d_reference",
     "resample",
+    "squared_norms",
     "up_conv",
     "upfirdn",
     "upfirdn_reference",

@@ -15,17 +15,22 @@ EPSILON = 1e-8
 _UP_PLAN = Plan(1, 1, (1, 1, 1, 1), False, 4.0)
 
 
-def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
+def squared_norms(weight: Tensor) -> Tensor:
+    """sum_kk w^2: [O, I, k, k] -> [O, I]."""
+    return weight.square().sum((2, 3))
+
+
+def demodulation(norms: Tensor, styles: Tensor) -> Tensor:
     """Equation 3 in closed form: d = rsqrt(s^2 (sum_kk w^2)^T + eps).
 
     Args:
-        weight: [O, I, k, k].
+        norms: `squared_norms` of the weight, [O, I].
         styles: [N, I].
 
     Returns:
         [N, O].
     """
-    return (styles.square() @ weight.square().sum((2, 3)).t() + EPSILON).rsqrt()
+    return (styles.square() @ norms.t() + EPSILON).rsqrt()
 
 
 def up_conv(x: Tensor, weight: Tensor, f: Tensor) -> Tensor:
@@ -43,7 +48,9 @@ def modulated_conv2d(
     f: Tensor | None = None,
     gain: float = 1.0,
     bias: Tensor | None = None,
+    noise: Tensor | None = None,
     ready: Tensor | None = None,
+    norms: Tensor | None = None,
 ) -> Tensor:
     """Modulated convolution with same padding, or to twice the size.
 
@@ -54,9 +61,11 @@ def modulated_conv2d(
         demodulate: bring each output map to unit variance for unit-variance input.
         up: 1 or 2.
         f: resampling filter, needed when up is 2.
-        gain: multiplies the convolution, but not `bias`.
-        bias: broadcasts to the result, compute dtype; added at the end.
+        gain: multiplies the convolution, but not `bias` and `noise`.
+        bias: [1, O, 1, 1], compute dtype; added at the end.
+        noise: [N or 1, 1, H up, W up], compute dtype; added at the end.
         ready: `weight` in x's dtype, where the caller has it already.
+        norms: `squared_norms(weight)`, likewise.
 
     Returns:
         [N, O, H up, W up], x's dtype.
@@ -70,10 +79,13 @@ def modulated_conv2d(
     else:
         y = F.conv2d(x, w, padding=weight.shape[2] // 2)
     if demodulate:
-        d = (demodulation(weight, styles) * gain).to(x.dtype)[:, :, None, None]
-        return y * d if bias is None else torch.addcmul(bias, y, d)
-    y = y * gain if gain != 1 else y
-    return y if bias is None else y + bias
+        norms = squared_norms(weight) if norms is None else norms
+        d = (demodulation(norms, styles) * gain).to(x.dtype)[:, :, None, None]
+        y = y * d if bias is None else torch.addcmul(bias, y, d)
+    else:
+        y = y * gain if gain != 1 else y
+        y = y if bias is None else y + bias
+    return y if noise is None else y + noise
 
 
 def modulated_1x1(x: Tensor, weight: Tensor, styles: Tensor) -> Tensor:
