@@ -147,7 +147,7 @@ class _Chain:
 
     def networks(self, nets_dir: Path) -> Networks:
         """The networks of a snapshot, ready to draw."""
-        return load_networks(nets_dir).to(pick_device(self.config.device)).eval()
+        return load_networks(nets_dir).to(pick_device(self.config.device)).eval().prepare()
 
     def scores(self, dataset: Dataset, nets_dir: Path) -> Path:
         """Modes of the raw generator, then every score column."""

@@ -36,14 +36,16 @@ def bench_infer(config: Config, *, batch: int = 4, repeats: int = 5) -> dict[str
     """Seconds of G on a batch of w, against the textbook's."""
     device = pick_device(config.device)
     keep_memory()
-    nets = Networks.create(config.net, config.seed, encoder=False).to(device).eval()
     book = Networks.create(config.net, config.seed, encoder=False).to(device).eval()
-    ws = torch.randn(batch, nets.G.num_ws, config.net.w_dim, device=device)
+    ws = torch.randn(batch, book.G.num_ws, config.net.w_dim, device=device)
 
     def ours(dtype: torch.dtype) -> Work:
+        nets = Networks.create(config.net, config.seed, encoder=False).to(device).eval()
+        nets.set_compute_dtype(dtype)
+        nets.prepare()
+
         @torch.no_grad()
         def work() -> Tensor:
-            nets.set_compute_dtype(dtype)
             picture: Tensor = nets.G.synthesis(ws, noise="none")
             return picture
 

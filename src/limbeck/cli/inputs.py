@@ -65,7 +65,7 @@ def open_networks(path: Path, device: str) -> Networks:
     from limbeck.kit.device import pick_device
     from limbeck.nets import load_networks
 
-    return load_networks(networks_folder(path)).to(pick_device(device)).eval()
+    return load_networks(networks_folder(path)).to(pick_device(device)).eval().prepare()
 
 
 def read_ids(path: Path) -> list[str]:

@@ -31,7 +31,7 @@ from limbeck.model.folder import (
     verify,
     write_module,
 )
-from limbeck.nets import Encoder, Generator, Networks
+from limbeck.nets import Encoder, Generator, Networks, prepare
 from limbeck.percept import LPIPS, at_least
 
 _SHOWN = range(32)
@@ -200,6 +200,9 @@ class Pipeline:
                 "the files are of different models; fetch the folder again",
             )
         parts = _Averages(about.net, G.to(where), None if E is None else E.to(where))
+        for module in (parts.G_ema, parts.E_ema):
+            if module is not None:
+                prepare(module, torch.float32)
         return cls(
             parts, modes, config=about.settings, licence=about.licence, data=about.data
         )  # fmt: skip

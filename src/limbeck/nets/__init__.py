@@ -6,6 +6,7 @@ from limbeck.nets.encoder import Encoder as Encoder
 from limbeck.nets.flat import Flat as Flat
 from limbeck.nets.generator import Generator as Generator
 from limbeck.nets.layers import Layer as Layer
+from limbeck.nets.layers import prepare as prepare
 from limbeck.nets.networks import Networks as Networks
 from limbeck.nets.networks import load_networks as load_networks
 from limbeck.nets.synthesis import Noise as Noise
@@ -20,4 +21,5 @@ __all__ = [
     "Noise",
     "load_networks",
     "minibatch_std",
+    "prepare",
 ]

@@ -73,18 +73,37 @@ class Layer(nn.Module, ABC):
 
     def ready_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
         """`weight` [O, I, k, k] scaled by `ready_gain`, in `dtype`, channels_last."""
-        if self.ready is not None and self.ready.dtype == dtype:
-            return _ready(weight, self.ready, self.ready_gain)
+        ready = self.ready
+        if ready is not None and ready.dtype == dtype and ready.device == weight.device:
+            return _ready(weight, ready, self.ready_gain)
         scaled = weight if self.ready_gain == 1 else weight * self.ready_gain
         return scaled.to(dtype, memory_format=torch.channels_last)
 
     def ready_norms(self, weight: Tensor) -> Tensor:
         """`squared_norms(weight)` [O, I]; from what training keeps, where it does."""
-        return squared_norms(weight) if self.norms is None else _norms(weight, self.norms)
+        norms = self.norms
+        if norms is None or norms.device != weight.device:
+            return squared_norms(weight)
+        return _norms(weight, norms)
 
     @abstractmethod
     def reset(self, rng: torch.Generator) -> None:
         """Fill this layer's own parameters and random buffers (not those of its children)."""
+
+
+@torch.no_grad()
+def prepare(module: nn.Module, dtype: torch.dtype) -> None:
+    """Keep what convolutions in `dtype` need of each weight, for a module that changes no more."""
+    for layer in module.modules():
+        weight = getattr(layer, "weight", None)
+        if isinstance(layer, Layer) and isinstance(weight, Tensor) and weight.ndim == 4:
+            layer.ready = None
+            ready = layer.ready_weight(weight, dtype)
+            if layer.ready_transposed:
+                ready = ready.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+                ready = ready.transpose(0, 1)
+            layer.ready = ready.detach()
+            layer.norms = squared_norms(weight) if layer.modulated else None
 
 
 def empty(*shape: int) -> nn.Parameter:
@@ -146,7 +165,7 @@ class FullyConnected(Layer):
         """[N, I] -> [N, O], in x's dtype."""
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
         y = torch.addmm(bias, x, weight.t(), beta=self.bias_gain, alpha=self.weight_gain)
-        return lrelu(y) if self.activate else y
+        return lrelu(y, overwrite=True) if self.activate else y
 
 
 class Conv(Layer):
@@ -198,7 +217,7 @@ class Conv(Layer):
             y = F.conv2d(resample(x, self.resample_filter, _BEFORE_1X1), weight, bias)
         else:
             y = F.conv2d(resample(x, self.resample_filter, _BEFORE_3X3), weight, bias, stride=2)
-        return lrelu(y) if self.activate else y
+        return lrelu(y, overwrite=True) if self.activate else y
 
 
 def unit_second_moment(x: Tensor) -> Tensor:

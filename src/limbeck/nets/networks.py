@@ -16,6 +16,7 @@ from limbeck.kit.tensors import write_tensors
 from limbeck.nets.discriminator import Discriminator
 from limbeck.nets.encoder import Encoder
 from limbeck.nets.generator import Generator
+from limbeck.nets.layers import prepare
 from limbeck.nets.trunk import Trunk
 
 FORMAT_VERSION = 1
@@ -65,6 +66,16 @@ class Networks(nn.Module):
                 module.synthesis.compute_dtype = dtype
             elif isinstance(module, Trunk):
                 module.compute_dtype = dtype
+
+    def prepare(self) -> "Networks":
+        """Keep weights ready for convolutions; for networks whose parameters change no more.
+
+        Call it last: after loading, after moving to a device, after `set_compute_dtype`.
+        """
+        for module in self.members().values():
+            body = module.synthesis if isinstance(module, Generator) else module
+            prepare(module, getattr(body, "compute_dtype", torch.float32))
+        return self
 
     def save(
         self,

@@ -52,15 +52,19 @@ class StyledConv(Layer):
         return pattern * (self.noise_strength * LRELU_GAIN)
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise, rng: Draws | None) -> Tensor:
-        """[N, I, H, W] in the compute dtype, w [N, w_dim] float32 -> [N, O, H up, W up]."""
+        """[N, I, H, W] in the compute dtype, w [N, w_dim] float32 -> [N, O, H up, W up].
+
+        Without gradients x is destroyed.
+        """
         pattern = self._noise(len(x), noise, rng)
         y = modulated_conv2d(
             x, self.weight, self.affine(w), up=self.up, f=self.resample_filter, gain=LRELU_GAIN,
             bias=(self.bias * LRELU_GAIN).to(x.dtype)[None, :, None, None],
             noise=None if pattern is None else pattern.to(x.dtype),
             ready=self.ready_weight(self.weight, x.dtype), norms=self.ready_norms(self.weight),
+            overwrite=True,
         )  # fmt: skip
-        return lrelu(y)
+        return lrelu(y, overwrite=True)
 
 
 class ToRGB(Layer):
@@ -109,9 +113,9 @@ class Block(Layer):
             self.const.normal_(generator=rng)
 
     def begin(self, count: int, dtype: torch.dtype) -> Tensor:
-        """The learned constant as [count, C, 4, 4]."""
+        """The learned constant as a new [count, C, 4, 4]."""
         x = self.const.to(dtype).unsqueeze(0).expand(count, -1, -1, -1)
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.clone(memory_format=torch.channels_last)
 
     def forward(
         self,

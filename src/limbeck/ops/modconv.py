@@ -51,6 +51,7 @@ def modulated_conv2d(
     noise: Tensor | None = None,
     ready: Tensor | None = None,
     norms: Tensor | None = None,
+    overwrite: bool = False,
 ) -> Tensor:
     """Modulated convolution with same padding, or to twice the size.
 
@@ -66,12 +67,15 @@ def modulated_conv2d(
         noise: [N or 1, 1, H up, W up], compute dtype; added at the end.
         ready: `weight` in x's dtype, where the caller has it already.
         norms: `squared_norms(weight)`, likewise.
+        overwrite: x may be destroyed, which saves memory where no gradient is asked for.
 
     Returns:
         [N, O, H up, W up], x's dtype.
     """
     w = weight.to(x.dtype, memory_format=torch.channels_last) if ready is None else ready
-    x = x * styles.to(x.dtype)[:, :, None, None]
+    plain = not torch.is_grad_enabled()
+    s = styles.to(x.dtype)[:, :, None, None]
+    x = x.mul_(s) if overwrite and plain else x * s
     if up == 2:
         if f is None:
             raise ValueError("up=2 needs the resampling filter f")
@@ -81,11 +85,16 @@ def modulated_conv2d(
     if demodulate:
         norms = squared_norms(weight) if norms is None else norms
         d = (demodulation(norms, styles) * gain).to(x.dtype)[:, :, None, None]
-        y = y * d if bias is None else torch.addcmul(bias, y, d)
+        if plain:  # y is ours alone
+            y = y.mul_(d) if bias is None else torch.addcmul(bias, y, d, out=y)
+        else:
+            y = y * d if bias is None else torch.addcmul(bias, y, d)
     else:
         y = y * gain if gain != 1 else y
         y = y if bias is None else y + bias
-    return y if noise is None else y + noise
+    if noise is None:
+        return y
+    return y.add_(noise) if plain else y + noise
 
 
 def modulated_1x1(x: Tensor, weight: Tensor, styles: Tensor) -> Tensor:

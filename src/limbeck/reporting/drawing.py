@@ -25,7 +25,7 @@ class Artist:
     def load(cls, folder: Path) -> "Artist":
         """Read `nets-*`; raises DataError when it is damaged or missing."""
         device = pick_device("auto")
-        networks = load_networks(folder).to(device).eval()
+        networks = load_networks(folder).to(device).eval().prepare()
         size = networks.config.size
         return cls(networks, device, max(1, min(32, 32 * 64 * 64 // (size * size))))
 
