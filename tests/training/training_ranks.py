@@ -21,7 +21,8 @@ try:
     train(open_dataset(sys.argv[1]), config, Path(sys.argv[3]))
 except LimbeckError as error:
     print(error, file=sys.stderr, flush=True)
-    os._exit(error.exit_code)  # as the command line does among several processes
+    os._exit(error.exit_code)
+os._exit(0)  # as the command line does among several processes
 """
 
 

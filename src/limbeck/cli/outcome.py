@@ -54,6 +54,7 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
             _show(outcome)
             if as_json and logs.rank() == 0:
                 print(json.dumps(outcome.values, allow_nan=False, default=str), flush=True)
+            _leave(outcome.code)
             if outcome.code:
                 raise typer.Exit(outcome.code)
 
@@ -79,8 +80,14 @@ def _fail(what: str, do: str, code: int, as_json: bool) -> None:
         console.print(f"  -> {do}", markup=False, soft_wrap=True)
     if as_json and logs.rank() == 0:
         print(json.dumps({"error": what, "do": do, "exit_code": code}), flush=True)
-    if logs.ranks() > 1:  # other processes may be gone: taking leave of them in order may not end
+    _leave(code)
+    raise typer.Exit(code)
+
+
+def _leave(code: int) -> None:
+    """End one of several processes at once: taking leave of the others in order may not end, and
+    gloo's threads sometimes abort a process that is being torn down."""
+    if logs.ranks() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    raise typer.Exit(code)
