@@ -20,7 +20,7 @@ Rows = list[dict[str, Any]]
 def demo(
     out: Out = Path("demo"),
     count: Annotated[int, typer.Option("--count", min=50, help="Pictures to draw.")] = 3000,
-    kimg: Kimg = 14.0,
+    kimg: Kimg = 20.0,
     settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -31,7 +31,7 @@ def demo(
 
     Under ten minutes on two CPU cores. The labels are known to the measuring alone.
     """
-    changes: dict[str, object] = {"train.kimg": kimg, "train.snapshot_kimg": 7.0}
+    changes: dict[str, object] = {"train.kimg": kimg, "train.snapshot_kimg": 10.0}
     config = build_config("tiny", seed=seed, device=device, pairs=settings, changes=changes)
     if dry_run:
         return Outcome(
