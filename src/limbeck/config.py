@@ -77,7 +77,9 @@ class TrainConfig(_Section):
     loss: Literal["non-saturating", "relativistic"] = Field(
         "non-saturating", description="relativistic adds R2 (Huang et al. 2024)"
     )
-    init_from: str | None = Field(None, description="networks to begin with: a snapshot or model")
+    init_from: str | None = Field(
+        None, description="networks to begin with: a snapshot, a training or a run"
+    )
     freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the picture inwards")
     lr: float = Field(0.0025, gt=0, description="Adam step of G and D")
     encoder_lr_ratio: float = Field(0.25, gt=0, le=1, description="E's step relative to G's")

@@ -31,6 +31,13 @@ def _beside(path: Path) -> Path:
     return path.parent / f"{_TEMPORARY}{path.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
+def _cannot_write(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"cannot write {path}: {error.strerror or error}",
+        "free some space or choose another folder, then run the same command again",
+    )
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write; on success it becomes `path`, on an exception it is removed.
@@ -47,10 +54,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         _fsync(path.parent)
     except OSError as error:
-        raise DataError(
-            f"cannot write {path}: {error.strerror or error}",
-            "free some space or choose another folder, then run the same command again",
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -65,8 +69,8 @@ def atomic_dir(path: Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
-    temporary.mkdir()
     try:
+        temporary.mkdir()
         yield temporary
         for file in temporary.rglob("*"):
             _fsync(file)
@@ -80,10 +84,7 @@ def atomic_dir(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
         _fsync(path.parent)
     except OSError as error:
-        raise DataError(
-            f"cannot write {path}: {error.strerror or error}",
-            "free some space or choose another folder, then run the same command again",
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -130,10 +131,18 @@ def json_line(row: Mapping[str, Any]) -> str:
 
 
 def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one JSON object as one line; a line is written by a single system call."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(json_line(row))
+    """Append one JSON object as one line; a line is written by a single system call.
+
+    Raises:
+        DataError: the disk is full or the folder cannot be written.
+    """
+    line = json_line(row)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from limbeck.nets import Networks, load_networks
 from limbeck.reporting import report
 from limbeck.rundir import STAGES, RunDir, finish, read_done
 from limbeck.sampling import write_samples
-from limbeck.training import conditional, measure_speed, train, train_slice
+from limbeck.training import conditional, measure_speed, snapshot_of, train, train_slice
 
 _OVERRIDES = "overrides.csv"
 _TOGETHER = ("raw", "kept")  # stages that all processes of torchrun make together
@@ -259,7 +259,8 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     """
     began = time.perf_counter()
     ranks = logs.ranks()
-    alone = config.replace(**{"train.batch": config.train.batch // ranks})
+    mine = {"train.batch": max(config.train.batch // ranks, 2), "train.microbatch": None}
+    alone = config if ranks == 1 else config.replace(**mine)
     rate = ranks * measure_speed(dataset, alone, seconds=min(20.0, seconds * 0.05))
     probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
@@ -302,6 +303,8 @@ def run(
         LimbeckError: see the stages; what is finished stays finished.
     """
     began = time.perf_counter()
+    if config.train.init_from:
+        snapshot_of(Path(config.train.init_from))  # a wrong one is told before ingestion
     run_dir = RunDir(out)
     requested = {"config": config.model_dump(mode="json"), "time_budget": time_budget}
     resolved = _resolved(run_dir, requested)

@@ -19,7 +19,7 @@ from limbeck.training import engine as engine_module
 from limbeck.training.engine import NotFinite, shares_of
 from limbeck.training.loop import class_labels, feed_of
 from limbeck.training.phases import Phase
-from limbeck.training.room import fit, needs
+from limbeck.training.room import check_disk, fit, needs
 from limbeck.training.transfer import transfer
 from limbeck.training.world import World
 
@@ -127,9 +127,59 @@ def test_shares_of_processes_and_passes(
     assert shares_of(config, World(*world)) == (mine, total)
 
 
-def test_a_batch_that_does_not_divide_is_named():
+@pytest.mark.parametrize(
+    ("ranks", "micro", "group"), [(3, None, 4), (1, 2, 4), (8, None, 4), (2, None, None), (1, 1, 1)]
+)
+def test_shares_that_would_change_the_loss_are_refused(
+    ranks: int, micro: int | None, group: int | None
+):
+    """Not whole groups of minibatch-std, or halves of path length, in a share."""
+    changes = {"train.batch": 16, "train.microbatch": micro, "net.mbstd_group": group}
+    config = preset("smoke").replace(**changes) if micro != 2 else _config(**changes)
     with pytest.raises(UsageError, match="does not divide"):
-        shares_of(_config(**{"train.batch": 16}), World(0, 3))
+        shares_of(config, World(0, ranks))
+
+
+def test_passes_of_one_photo_train(photos: Dataset):
+    config = _config(
+        **{"train.batch": 4, "train.microbatch": 1, "net.mbstd_group": 1, "train.pl_weight": 0.0}
+    )
+    terms = _engine(photos, config).iterate()
+    assert all(torch.isfinite(value) for value in terms.values())
+
+
+def test_unreadable_checkpoints_are_not_started_over(photos: Dataset, tmp_path: Path):
+    train(photos, _config(), tmp_path, kimg=0.032)
+    for state in tmp_path.glob("state-*"):
+        (state / "state.json").write_text("{}")
+    with pytest.raises(DataError, match="none of"):
+        train(photos, _config(), tmp_path)
+
+
+def test_a_damaged_newest_checkpoint_is_moved_aside(photos: Dataset, tmp_path: Path):
+    train(photos, _config(**{"train.snapshot_kimg": 0.016}), tmp_path, kimg=0.032)
+    newest = max(tmp_path.glob("state-*"))
+    (newest / "optimizers.safetensors").write_bytes(b"")
+    summary = train(photos, _config(), tmp_path)
+    assert summary.images == 64
+    assert (tmp_path / f"bad-{newest.name}").is_dir()
+
+
+def test_resuming_keeps_the_passes_of_before(
+    photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = _config(**{"train.batch": 8})
+    train(photos, config.replace(**{"train.microbatch": 4}), tmp_path, kimg=0.032)
+    seen: list[int | None] = []
+    plain = Engine.__init__
+
+    def noted(self: Engine, config: Config, *rest: object) -> None:
+        seen.append(config.train.microbatch)
+        plain(self, config, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Engine, "__init__", noted)
+    train(photos, config, tmp_path)
+    assert seen == [4]
 
 
 def _poison(monkeypatch: pytest.MonkeyPatch, at: int, times: int) -> list[int]:
@@ -217,15 +267,15 @@ def test_room_makes_passes_that_fit_or_says_why_not(
     wanted = needs(config, CPU)
     limit = {"free": 10**15}
     monkeypatch.setattr("limbeck.training.room.free_memory", lambda _: limit["free"])
-    assert fit(config, tmp_path, CPU, World()).train.microbatch == 16
+    assert fit(config, CPU, World()).train.microbatch == 16
     limit["free"] = int(wanted.memory(8) / 0.85)
-    assert fit(config, tmp_path, CPU, World()).train.microbatch == 8
+    assert fit(config, CPU, World()).train.microbatch == 8
     limit["free"] = wanted.fixed
     with pytest.raises(UsageError, match="GB of memory"):
-        fit(config, tmp_path, CPU, World())
+        fit(config, CPU, World())
     monkeypatch.setattr("limbeck.training.room.needs", lambda *_: type(wanted)(1, 1, 10**18))
     with pytest.raises(DataError, match="disk"):
-        fit(config, tmp_path, CPU, World())
+        check_disk(config, tmp_path, CPU)
 
 
 def test_estimated_memory_is_near_what_autograd_keeps():

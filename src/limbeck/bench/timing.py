@@ -38,9 +38,12 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def compare(
-    contestants: Mapping[str, Mapping[str, Work]], device: torch.device, repeats: int
+    contestants: Mapping[str, Mapping[str, Work]],
+    device: torch.device,
+    repeats: int,
+    warm: int = 1,
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Time every piece of every contestant `repeats` times, in turns, after one warm-up each.
+    """Time every piece of every contestant `repeats` times, in turns, after `warm` turns untimed.
 
     Args:
         contestants: name -> piece -> work.
@@ -54,11 +57,11 @@ def compare(
     found: dict[str, dict[str, list[tuple[float, float]]]] = {
         name: {piece: [] for piece in pieces} for name, pieces in contestants.items()
     }
-    for turn in logs.track(range(repeats + 1), "timing", repeats + 1):
+    for turn in logs.track(range(warm + repeats), "timing", warm + repeats):
         for name, pieces in contestants.items():
             for piece, work in pieces.items():
                 seconds = clock.time(work)
-                if turn:  # the first is the warm-up
+                if turn >= warm:
                     found[name][piece].append(seconds)
     return {
         name: {

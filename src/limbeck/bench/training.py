@@ -13,9 +13,7 @@ from limbeck.bench.timing import Work, ceilings, compare
 from limbeck.config import Config
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import has_bf16, machine, pick_device
-from limbeck.training import Engine, TrainState, phase_table
-
-PHASES = ("G", "G-path", "D", "D-R1")
+from limbeck.training import WARM, Engine, TrainState, phase_table
 
 
 def bench_train(config: Config, *, repeats: int = 5, against: bool = True) -> dict[str, Any]:
@@ -42,9 +40,9 @@ def bench_train(config: Config, *, repeats: int = 5, against: bool = True) -> di
         contestants["textbook"] = _textbook(config, device, real)
     for kind in kinds:
         contestants[kind] = _limbeck(config.replace(**{"train.precision": kind}), device, real)
-    seconds = compare(contestants, device, repeats)
     weights = _weights(config)
-    flops = {name: _flops(work) for name, work in contestants["fp32"].items() if name in PHASES}
+    flops = {name: _flops(work) for name, work in contestants["fp32"].items() if name in weights}
+    seconds = compare(contestants, device, repeats, warm=WARM + 1 if device.type == "cuda" else 1)
     whole = sum(flops[name] * weights[name] for name in flops)
     result: dict[str, Any] = {
         "bench": "train",
@@ -92,7 +90,8 @@ def _weights(config: Config) -> dict[str, float]:
     train = config.train
     path = 1 / train.pl_every if train.pl_weight > 0 else 0.0
     penalty = 1 / train.r1_every if config.gamma() > 0 else 0.0
-    return {"G": 1.0, "G-path": path, "D": 1.0, "D-R1": penalty, "average": 1.0}
+    r2 = penalty if train.loss == "relativistic" else 0.0
+    return {"G": 1.0, "G-path": path, "D": 1.0, "D-R1": penalty, "D-R2": r2, "average": 1.0}
 
 
 def _limbeck(config: Config, device: torch.device, real: Tensor) -> dict[str, Work]:

@@ -124,19 +124,28 @@ class Flat:
     def refresh(self, names: Sequence[str]) -> None:
         """Bring what is kept ready of `names` up to date; after every change of the parameters."""
         for name in names:
+            if self.value.is_cuda:  # few launches; elsewhere little traffic
+                places, gains = zip(*self._gains[name], strict=True)
+                scaled = torch._foreach_mul([self.value[place] for place in places], list(gains))
+                torch._foreach_copy_([self._ready[place] for place in places], scaled)
+                self._refresh_norms(name)
+                continue
             for place, gain in self._gains[name]:
                 if gain == 1:
                     self._ready[place].copy_(self.value[place])
                     continue
                 for start in range(place.start, place.stop, _CHUNK):  # scaled within the cache
                     part = slice(start, min(start + _CHUNK, place.stop))
-                    scaled = self._scratch[: part.stop - part.start]
-                    self._ready[part].copy_(torch.mul(self.value[part], gain, out=scaled))
-            for layer in self._modulated[name]:
-                weight, norms = layer.weight, layer.norms
-                assert isinstance(weight, Tensor)
-                assert norms is not None
-                norms.copy_(squared_norms(weight))
+                    chunk = self._scratch[: part.stop - part.start]
+                    self._ready[part].copy_(torch.mul(self.value[part], gain, out=chunk))
+            self._refresh_norms(name)
+
+    def _refresh_norms(self, name: str) -> None:
+        for layer in self._modulated[name]:
+            weight, norms = layer.weight, layer.norms
+            assert isinstance(weight, Tensor)
+            assert norms is not None
+            norms.copy_(squared_norms(weight))
 
     @torch.no_grad()
     def average(self, weight: float) -> None:

@@ -2,6 +2,7 @@
 
 from limbeck.training.engine import Engine as Engine
 from limbeck.training.engine import Feed as Feed
+from limbeck.training.graphs import WARM as WARM
 from limbeck.training.graphs import graphs_wanted as graphs_wanted
 from limbeck.training.loop import conditional as conditional
 from limbeck.training.loop import feed_of as feed_of
@@ -10,8 +11,10 @@ from limbeck.training.loop import train_slice as train_slice
 from limbeck.training.measure import measure_speed as measure_speed
 from limbeck.training.phases import phase_table as phase_table
 from limbeck.training.state import TrainState as TrainState
+from limbeck.training.transfer import snapshot_of as snapshot_of
 
 __all__ = [
+    "WARM",
     "Engine",
     "Feed",
     "TrainState",
@@ -20,6 +23,7 @@ __all__ = [
     "graphs_wanted",
     "measure_speed",
     "phase_table",
+    "snapshot_of",
     "train",
     "train_slice",
 ]

@@ -41,14 +41,17 @@ def shares_of(config: Config, world: World) -> tuple[list[int], int]:
     Raises:
         UsageError: the batch cannot be shared out into whole minibatch-std groups.
     """
-    batch, group = config.train.batch, config.net.mbstd_group
+    batch = config.train.batch
+    group = min(config.net.mbstd_group or batch, batch)
     local = batch // world.size
     micro = min(config.train.microbatch or local, local)
-    if batch % world.size or local % max(micro, 1) or micro % min(group or micro, micro or 1):
+    shrink = config.train.pl_batch_shrink if config.train.pl_weight > 0 and micro < batch else 1
+    if batch % world.size or micro < 1 or local % micro or micro % group or micro % shrink:
         raise UsageError(
             f"a batch of {batch} does not divide into {world.size} processes with passes of "
             f"{micro} in groups of {group}",
-            "choose train.batch as a multiple of processes x train.microbatch x net.mbstd_group",
+            "choose train.batch as a multiple of processes x train.microbatch, and that as a "
+            "multiple of net.mbstd_group and train.pl_batch_shrink",
         )
     passes = local // micro
     return [world.rank + world.size * i for i in range(passes)], world.size * passes

@@ -14,22 +14,22 @@ from torch import Tensor
 from limbeck import fsio, logs, rundir
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
-from limbeck.errors import DataError, Interrupted, TrainingError
+from limbeck.errors import DataError, Interrupted, LimbeckError, TrainingError
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws, generator
 from limbeck.percept import LPIPS
 from limbeck.records import TrainSummary
-from limbeck.training.engine import Engine, Feed, NotFinite
+from limbeck.training.engine import Engine, Feed, NotFinite, shares_of
 from limbeck.training.grids import write_grids
 from limbeck.training.phases import Terms, phase_table
 from limbeck.training.quality import Quality
-from limbeck.training.room import fit
-from limbeck.training.state import TrainState, snapshots
+from limbeck.training.room import check_disk, fit
+from limbeck.training.state import FREE, TrainState, snapshots
 from limbeck.training.stats import Stats
 from limbeck.training.transfer import transfer
-from limbeck.training.world import join, local_device
+from limbeck.training.world import World, join, local_device
 
 MOST_ROLLBACKS = 3
 
@@ -68,16 +68,45 @@ def stop_flag() -> Iterator[threading.Event]:
             signal.signal(getattr(signal, name), handler)
 
 
+def _as_before(config: Config, out: Path) -> Config:
+    """With the passes of the newest checkpoint: other passes would be other rounding."""
+    found = snapshots(out, "state")
+    if config.train.microbatch or not found:
+        return config
+    try:
+        before = fsio.read_json(found[-1][1] / "state.json")["config"]["train"]["microbatch"]
+        again = config.replace(**{"train.microbatch": before})
+        shares_of(again, World(0, logs.ranks()))
+    except (LimbeckError, KeyError, TypeError):
+        return config  # damaged, or made by another number of processes
+    return again
+
+
 def resume_or_create(out: Path, config: Config, device: torch.device, dataset: str) -> TrainState:
-    """The newest sound checkpoint in `out`, else a fresh state; damaged ones are named."""
-    for _, folder in reversed(snapshots(out, "state")):
+    """The newest sound checkpoint in `out`, or a fresh state where there is none yet.
+
+    Damaged ones are named, and moved aside by rank 0 as `bad-state-*`.
+
+    Raises:
+        DataError: there are checkpoints, and none of them can be read.
+    """
+    found = snapshots(out, "state")
+    for number, (_, folder) in enumerate(reversed(found)):
         try:
             state = TrainState.load(folder, config, device, dataset)
         except DataError as error:
             logs.warn(str(error))
             continue
         logs.say(f"resuming {out} at {state.images / 1000:g} kimg")
+        if logs.rank() == 0:
+            for _, bad in found[len(found) - number :]:
+                bad.rename(bad.with_name(f"bad-{bad.name}"))
         return state
+    if found:
+        raise DataError(
+            f"{out}: none of {len(found)} checkpoints can be read",
+            "move the folder away to begin anew, or use the limbeck that wrote it",
+        )
     state = TrainState.create(config, device, dataset)
     if config.train.init_from:
         told = transfer(state.networks, Path(config.train.init_from))
@@ -137,9 +166,9 @@ class Session(Bystander):
         """
         self.stats.tick(state)
         state.networks.save(self.out / f"nets-{state.images:09d}")
+        state.save(self.out / f"state-{state.images:09d}", self.config)
         write_grids(self.out, state, self.config, self.view)
         self.quality.measure(state)
-        state.save(self.out / f"state-{state.images:09d}", self.config)
         for kind in ("state", "nets"):
             for images, old in snapshots(self.out, kind)[: -self.config.train.keep_snapshots]:
                 if kind == "state" or images != self.quality.best:
@@ -226,7 +255,8 @@ def train(
             out.mkdir(parents=True, exist_ok=True)
             fsio.sweep(out)
         world.wait(device)
-        config = fit(config, out, device, world)
+        check_disk(config, out, device)
+        config = fit(_as_before(config, out), device, world)
         state = resume_or_create(out, config, device, dataset.digest)
         while True:
             engine = Engine(config, state, phases, feed, world)
@@ -254,6 +284,7 @@ def _steps(
             session.after_step(state, engine.iterate())
             if engine.world.any(stop.is_set(), state.device):
                 session.save(state)
+                engine.world.wait(state.device)  # torchrun ends all when one has left
                 raise Interrupted(
                     f"stopped at {state.images / 1000:g} kimg, everything is saved in {out}",
                     "run the same command again to continue",
@@ -264,7 +295,7 @@ def train_slice(config: Config, kimg: float) -> dict[str, object]:
     """What a training depends on, for staleness."""
     return {
         "net": config.net.model_dump(),
-        "train": config.train.model_dump(exclude={"microbatch", "timeout"}) | {"kimg": kimg},
+        "train": config.train.model_dump(exclude=FREE) | {"kimg": kimg},
         "seed": config.seed,
     }
 

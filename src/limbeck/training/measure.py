@@ -9,7 +9,9 @@ from limbeck.percept import LPIPS
 from limbeck.training.engine import Engine
 from limbeck.training.loop import class_labels, feed_of
 from limbeck.training.phases import phase_table
+from limbeck.training.room import fit
 from limbeck.training.state import TrainState
+from limbeck.training.world import World
 
 
 def measure_speed(dataset: Dataset, config: Config, seconds: float = 20.0) -> float:
@@ -22,6 +24,7 @@ def measure_speed(dataset: Dataset, config: Config, seconds: float = 20.0) -> fl
     config = config.replace(**{"train.encoder_start_kimg": 0.0})
     lpips = LPIPS.load("vgg16").to(device) if config.train.rec_measure == "lpips-vgg16" else None
     view = dataset.at(config.net.size).to(device)
+    config = fit(config, device, World())
     feed = feed_of(view, class_labels(dataset, config), config, device)
     state = TrainState.create(config, device)
     engine = Engine(config, state, phase_table(config, lpips), feed)

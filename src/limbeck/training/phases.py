@@ -102,7 +102,7 @@ def g_main(config: Config) -> LossFn:
         terms = {
             "loss/G": total,
             "signs/fake": logits.sign().mean(),
-            "w_std": w.std(0).mean(),
+            "w_std": w.std(0, correction=0).mean(),
         }
         return total, terms, {"w_avg": w.detach().mean(0)}
 
@@ -207,7 +207,7 @@ def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
         cycle = (E(again) - w.detach()).abs().mean()
         rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * cycle
         terms = {"rec/l1": l1, "rec/perceptual": perceptual, "rec/w": cycle}
-        terms["E/w_std"] = w.detach().std(0).mean()
+        terms["E/w_std"] = w.detach().std(0, correction=0).mean()
         return adversarial + train.rec_scale * rec, terms, {}
 
     return loss
@@ -229,7 +229,7 @@ def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
         latent = (w - true_w).abs().mean()
         rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * latent
         terms = {"rec_fake/l1": l1, "rec_fake/perceptual": perceptual, "rec_fake/w": latent}
-        terms["E/w_std"] = w.detach().std(0).mean()
+        terms["E/w_std"] = w.detach().std(0, correction=0).mean()
         return train.rec_scale * rec, terms, {}
 
     return loss

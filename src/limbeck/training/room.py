@@ -1,7 +1,8 @@
 """Memory and disk that a training needs, known before it starts; passes small enough to fit.
 
 The estimate is linear: so many bytes a parameter, and so many copies of every feature map a photo.
-The number of copies was fitted to what autograd keeps (docs/log.md) and is checked by a test.
+The number of copies was fitted to what autograd keeps and is checked by a test; recorded phases
+hold their memory beside that of plain ones, so on CUDA it counts twice.
 """
 
 import shutil
@@ -16,6 +17,7 @@ from limbeck.errors import DataError, UsageError
 from limbeck.kit.device import compute_dtype
 from limbeck.nets import Networks
 from limbeck.training.engine import shares_of
+from limbeck.training.graphs import graphs_wanted
 from limbeck.training.world import World
 
 COPIES = 16.0  # of the sum of all feature maps of G, kept for backward in the largest phase
@@ -49,7 +51,7 @@ def needs(config: Config, device: torch.device) -> Needs:
     keep = config.train.keep_snapshots + 2  # the best, and one being written
     return Needs(
         fixed=live * _PER_PARAMETER + means * 4 + (700 << 20 if device.type == "cuda" else 0),
-        per_photo=int(COPIES * maps * width),
+        per_photo=int(COPIES * maps * width) * (2 if graphs_wanted(device)[0] else 1),
         disk=keep * (2 * networks_on_disk + 8 * live),
     )
 
@@ -72,23 +74,38 @@ def free_memory(device: torch.device) -> int | None:
     return None
 
 
-def fit(config: Config, out: Path, device: torch.device, world: World) -> Config:
+def check_disk(config: Config, out: Path, device: torch.device) -> None:
+    """See that the disk has room for the snapshots, counting what `out` already holds.
+
+    Raises:
+        DataError: it has not.
+    """
+    wanted = needs(config, device).disk
+    out.mkdir(parents=True, exist_ok=True)
+    held = sum(
+        file.stat().st_size
+        for kind in ("state-*", "nets-*")
+        for folder in out.glob(kind)
+        for file in folder.rglob("*")
+        if file.is_file()
+    )
+    space = shutil.disk_usage(out).free + held
+    if space < wanted:
+        raise DataError(
+            f"{out}: snapshots take up to {_gb(wanted)}, the disk has {_gb(space)} for them",
+            "free some space, choose another folder, or a smaller preset",
+        )
+
+
+def fit(config: Config, device: torch.device, world: World) -> Config:
     """The configuration with `train.microbatch` small enough for this machine.
 
     A microbatch that was asked for is kept. Passes change no result beyond rounding.
 
     Raises:
         UsageError: not even the smallest pass fits into memory.
-        DataError: the disk has no room for the snapshots.
     """
     wanted = needs(config, device)
-    out.mkdir(parents=True, exist_ok=True)
-    space = shutil.disk_usage(out).free
-    if space < wanted.disk:
-        raise DataError(
-            f"{out}: snapshots take up to {_gb(wanted.disk)}, the disk has {_gb(space)} free",
-            "free some space, choose another folder, or a smaller preset",
-        )
     free = free_memory(device)
     sizes = _passes(config, world)
     if free is None or config.train.microbatch:

@@ -21,6 +21,10 @@ from limbeck.nets import Flat, Networks, load_networks
 
 STATE_FORMAT = 2
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+# Settings of `train` that may change from session to session: they do not change the networks.
+FREE = {
+    "snapshot_kimg", "tick_kimg", "keep_snapshots", "quality_images", "timeout", "microbatch",
+}  # fmt: skip
 
 
 def adam(parameter: Tensor, lr: float, every: int) -> torch.optim.Adam:
@@ -190,13 +194,11 @@ def _sound(folder: Path, manifest: Any) -> None:
 def _same_settings(folder: Path, saved: dict[str, Any], config: Config) -> None:
     """Refuse to continue under settings that would make another run; its length may change."""
     now = config.model_dump(mode="json")
-    free = {"kimg", "snapshot_kimg", "tick_kimg", "keep_snapshots", "quality_images", "timeout",
-            "microbatch"}  # fmt: skip
     differing = [
         f"{section}.{key}: {saved[section].get(key)!r} -> {value!r}"
         for section in ("net", "train")
         for key, value in now[section].items()
-        if key not in free and saved[section].get(key) != value
+        if key not in FREE | {"kimg"} and saved[section].get(key) != value
     ]
     if saved["seed"] != now["seed"]:
         differing.append(f"seed: {saved['seed']} -> {now['seed']}")

@@ -26,6 +26,11 @@ def snapshot_of(path: Path) -> Path:
     Raises:
         DataError: no networks lie there.
     """
+    if (path / "generator.safetensors").exists():
+        raise DataError(
+            f"{path} is a model folder: it holds averages only, nothing to train on from",
+            "give the run it came from, or one of its nets-* folders",
+        )
     for folder in (path, path / "kept", path / "raw"):
         if (folder / "config.json").exists() and any(folder.glob("*.safetensors")):
             return folder

@@ -79,6 +79,9 @@ def local_device(name: str) -> str:
 def join(device: torch.device, timeout: float) -> Iterator[World]:
     """Meet the other processes that torchrun started; alone without it.
 
+    The group stays until the process ends: torchrun keeps one store for the whole job, in which a
+    second meeting would find the addresses of the first.
+
     Args:
         device: this rank's; nccl on CUDA, else gloo.
         timeout: seconds after which a rank that does not answer ends the training.
@@ -90,9 +93,7 @@ def join(device: torch.device, timeout: float) -> Iterator[World]:
     if size == 1:
         yield World()
         return
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    _together(lambda: dist.init_process_group(backend, timeout=timedelta(seconds=timeout)))
-    try:
-        yield World(dist.get_rank(), dist.get_world_size())
-    finally:
-        dist.destroy_process_group()
+    if not dist.is_initialized():
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        _together(lambda: dist.init_process_group(backend, timeout=timedelta(seconds=timeout)))
+    yield World(dist.get_rank(), dist.get_world_size())
