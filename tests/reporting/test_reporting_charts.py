@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from limbeck.reporting.charts import Chart, curves, histogram, number
@@ -19,6 +19,7 @@ def inside(chart: Chart) -> bool:
     return bars and all(-0.01 <= t.at <= 100.01 for t in (*chart.x_ticks, *chart.y_ticks))
 
 
+@example([5e-324], 0.0)
 @given(_VALUES, st.floats(-1e6, 1e6))
 def test_every_value_has_a_place_in_the_histogram(values: list[float], threshold: float) -> None:
     chart = histogram("h", np.array(values), threshold=threshold, bins=20)

@@ -4,6 +4,7 @@ Percentages let the picture stretch with the page while its words stay readable 
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,7 +70,7 @@ def number(value: float) -> str:
 def _nice_ticks(low: float, high: float, count: int) -> list[float]:
     """Round numbers within [low, high], about `count` of them."""
     span = high - low
-    if span <= 0 or not math.isfinite(span):
+    if span < sys.float_info.min * 1e6 or not math.isfinite(span):  # smaller steps underflow
         return [low]
     raw = span / max(count, 1)
     power = 10.0 ** math.floor(math.log10(raw))
