@@ -36,7 +36,7 @@ if [ -z "$data" ]; then
 import sys
 from pathlib import Path
 from limbeck.demo import draw_crawl
-print(draw_crawl(Path(sys.argv[1]) / "crawl", seed=0, count=300).photos)
+print(draw_crawl(Path(sys.argv[1]) / "crawl", seed=0, count=300, workers=1).photos)
 PY
     data=$out/data
     python -m limbeck ingest "$out/crawl/photos" --out "$data" --size 64 2>>"$out/ingest.log"

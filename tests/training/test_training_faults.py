@@ -80,6 +80,7 @@ for images in itertools.count(8, 8):
 """
 
 
+@pytest.mark.timeout(1800)  # a killed process costs a start of the interpreter
 @pytest.mark.parametrize(
     "count", [pytest.param(4, id="few"), pytest.param(200, id="many", marks=pytest.mark.slow)]
 )
