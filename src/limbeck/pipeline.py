@@ -123,6 +123,8 @@ class _Chain:
             work(folder)
             return _await(folder, wanted)
         if folder.exists() and not same:
+            if name in _TOGETHER and not (folder / "done.json").exists():
+                _refuse_to_lose(folder)
             _clear(folder)
         fsio.write_json(begun, wanted)
         started = time.perf_counter()
@@ -214,6 +216,20 @@ def _word(folder: Path, same: bool) -> str:
     if not folder.exists():
         return _TO_DO
     return _REPAIR if same or not (folder / "done.json").exists() else _AGAIN
+
+
+def _refuse_to_lose(folder: Path) -> None:
+    """An unfinished training is not emptied in passing: it may be days of work.
+
+    Raises:
+        UsageError: the folder holds checkpoints.
+    """
+    if any(folder.glob("state-*")):
+        raise UsageError(
+            f"{folder} holds an unfinished training of other photos or settings (another number of "
+            "processes changes the batch of the preset auto)",
+            f"give the command it was begun with, or another --out, or remove {folder}",
+        )
 
 
 def _clear(folder: Path) -> None:

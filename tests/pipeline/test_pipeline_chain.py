@@ -113,6 +113,16 @@ def test_status_sees_that_photos_changed(copy: Path, photos: Path, tmp_path: Pat
     assert {s.state for s in pipeline.status(copy)} == {"done"}, "photos out of reach: as it was"
 
 
+def test_an_unfinished_training_is_not_emptied_in_passing(copy: Path, photos: Path):
+    (copy / "raw" / "done.json").unlink()
+    states = sorted((copy / "raw").glob("state-*"))
+    with pytest.raises(UsageError, match="unfinished training"):
+        pipeline.run(photos, copy, _config(**{"train.lr": 0.001}))
+    assert sorted((copy / "raw").glob("state-*")) == states
+    pipeline.run(photos, copy, _config())
+    assert {s.state for s in pipeline.status(copy)} == {"done"}
+
+
 def test_a_stage_half_emptied_does_not_look_done(
     copy: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ):
