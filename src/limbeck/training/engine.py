@@ -115,7 +115,7 @@ class Engine:
         self._adapt(float(found["signs/real"]))
         state.images += batch
         state.update_averages(self.config)
-        return dict(zip(found, values.unbind(), strict=False))
+        return dict(zip(found, values[: len(found)].unbind(), strict=True))
 
     def _fetch(self) -> None:
         """This step's photos, into tensors that keep their place where phases are recorded."""

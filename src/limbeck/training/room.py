@@ -21,7 +21,7 @@ from limbeck.training.graphs import graphs_wanted
 from limbeck.training.world import World
 
 COPIES = 16.0  # of the sum of all feature maps of G, kept for backward in the largest phase
-_PER_PARAMETER = 4 + 4 + 4 + 4 + 8  # value, gradient, ready copy, gain, two moments; averages apart
+_PER_PARAMETER = 4 + 4 + 4 + 8  # value, gradient, ready copy, two moments; averages apart
 _SPARE = 0.9  # of what is free
 
 
