@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limbeck.kit.rng import generator
-from limbeck.ops import Plan, lrelu, make_filter, resample, squared_norms
+from limbeck.ops import Plan, conv2d_same, lrelu, make_filter, resample, squared_norms
 
 LRELU_GAIN = 2**0.5
 _BEFORE_3X3 = Plan(1, 1, (2, 2, 2, 2))
@@ -212,7 +212,7 @@ class Conv(Layer):
         weight = self.ready_weight(self.weight, x.dtype)
         bias = None if self.bias is None else (self.bias * self.bias_gain).to(x.dtype)
         if self.down == 1:
-            y = F.conv2d(x, weight, bias, padding=kernel // 2)
+            y = conv2d_same(x, weight, bias)
         elif kernel == 1:
             y = F.conv2d(resample(x, self.resample_filter, _BEFORE_1X1), weight, bias)
         else:

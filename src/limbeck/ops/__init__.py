@@ -17,14 +17,19 @@ from limbeck.ops.modconv import modulated_conv2d as modulated_conv2d
 from limbeck.ops.modconv import modulated_conv2d_reference as modulated_conv2d_reference
 from limbeck.ops.modconv import squared_norms as squared_norms
 from limbeck.ops.modconv import up_conv as up_conv
+from limbeck.ops.winograd import conv2d_same as conv2d_same
+from limbeck.ops.winograd import least_channels as least_channels
+from limbeck.ops.winograd import winograd3x3 as winograd3x3
 
 __all__ = [
     "GAINS",
     "Plan",
     "bias_act",
+    "conv2d_same",
     "demodulation",
     "downsample2",
     "filter2",
+    "least_channels",
     "lrelu",
     "make_filter",
     "modulated_1x1",
@@ -36,4 +41,5 @@ __all__ = [
     "upfirdn",
     "upfirdn_reference",
     "upsample2",
+    "winograd3x3",
 ]

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -23,11 +22,9 @@ SLOPE = 0.2
 def lrelu(x: Tensor, overwrite: bool = False) -> Tensor:
     """Leaky ReLU of slope 0.2 without gain: the gain is folded into what made x (METHOD 4).
 
-    With `overwrite`, and where no gradient is asked for, the result takes the place of x.
+    With `overwrite` the result takes the place of x; its sign tells the backward pass enough.
     """
-    if overwrite and not (x.requires_grad and torch.is_grad_enabled()):
-        return F.leaky_relu_(x, SLOPE)
-    return F.leaky_relu(x, SLOPE)
+    return F.leaky_relu(x, SLOPE, inplace=overwrite)
 
 
 def bias_act(

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.ops.fir import Plan, resample
+from limbeck.ops.winograd import conv2d_same
 
 EPSILON = 1e-8
 _UP_PLAN = Plan(1, 1, (1, 1, 1, 1), False, 4.0)
@@ -81,7 +82,7 @@ def modulated_conv2d(
             raise ValueError("up=2 needs the resampling filter f")
         y = up_conv(x, w, f)
     else:
-        y = F.conv2d(x, w, padding=weight.shape[2] // 2)
+        y = conv2d_same(x, w)
     if demodulate:
         norms = squared_norms(weight) if norms is None else norms
         d = (demodulation(norms, styles) * gain).to(x.dtype)[:, :, None, None]
@@ -92,9 +93,7 @@ def modulated_conv2d(
     else:
         y = y * gain if gain != 1 else y
         y = y if bias is None else y + bias
-    if noise is None:
-        return y
-    return y.add_(noise) if plain else y + noise
+    return y if noise is None else y.add_(noise)  # y is ours alone by now
 
 
 def modulated_1x1(x: Tensor, weight: Tensor, styles: Tensor) -> Tensor:
