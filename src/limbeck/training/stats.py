@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
 from rich.progress import Progress, TaskID
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from limbeck.training.state import TrainState
 
 _ENCODER_RANGE = (0.3, 3.0)
 _PATIENCE = 10
+_SLOW = 0.4  # of the best rate, twice running
 
 
 def encoder_ratio(terms: Mapping[str, float]) -> float | None:
@@ -44,7 +46,9 @@ class Stats:
         self._tick_images = images
         self._started = self._tick_time = time.perf_counter()
         self._said = 0.0
-        self._outside = 0
+        self._outside = self._slow = 0
+        self._best_rate = 0.0
+        self._told = False
         self._progress: Progress | None = None
         self._task = TaskID(0)
 
@@ -80,6 +84,7 @@ class Stats:
         if ratio is not None:
             self.last["E/std_ratio"] = round(ratio, 6)
             self._watch(ratio)
+        self._watch_rate(state.device)
         row = {
             "images": state.images,
             "kimg": state.images / 1000,
@@ -104,6 +109,19 @@ class Stats:
                 f"the encoder's latents spread {ratio:.2f} x as wide as the generator's (wanted: "
                 f"{low} to {high}); reconstructions may all look alike: train longer, or change "
                 "--set train.encoder_lr_ratio"
+            )
+
+    def _watch_rate(self, device: torch.device) -> None:
+        """Say once what slows a CPU's training down most: somebody else on one of its cores."""
+        self._best_rate = max(self._best_rate, self.rate)
+        self._slow = self._slow + 1 if self.rate < _SLOW * self._best_rate else 0
+        threads = torch.get_num_threads()
+        if self._slow == 2 and device.type == "cpu" and threads > 1 and not self._told:
+            self._told = True
+            logs.warn(
+                f"training fell from {self._best_rate:.0f} to {self.rate:.0f} images/s: its {threads} "
+                "threads wait for one another, and another program seems to keep a core busy. Stop "
+                f"that one, or stop this and go on with OMP_NUM_THREADS={threads - 1}"
             )
 
     def _show(self, state: TrainState, now: float) -> None:
