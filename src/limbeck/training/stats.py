@@ -119,8 +119,8 @@ class Stats:
         if self._slow == 2 and device.type == "cpu" and threads > 1 and not self._told:
             self._told = True
             logs.warn(
-                f"training fell from {self._best_rate:.0f} to {self.rate:.0f} images/s: its {threads} "
-                "threads wait for one another, and another program seems to keep a core busy. Stop "
+                f"training fell from {self._best_rate:.0f} to {self.rate:.0f} images/s: {threads} "
+                "threads wait for one another while another program keeps a core busy. Stop "
                 f"that one, or stop this and go on with OMP_NUM_THREADS={threads - 1}"
             )
 
