@@ -8,7 +8,7 @@ data=${2:-}
 device=${DEVICE:-cuda}
 mkdir -p "$out"
 sizes="64 128 256 512 1024"
-minutes=8
+minutes=6
 [ -n "${QUICK:-}" ] && sizes="16 32" && minutes=0
 say() { printf '\n== %s\n' "$*" >&2; }
 one() { # name, then a bench command; its JSON line goes to OUT/name.json
@@ -23,6 +23,8 @@ few=(); [ -n "${QUICK:-}" ] && few=(--repeats 1 --set net.channel_base=256 --set
 for size in $sizes; do
     one "train-$size" train --preset auto --size "$size" --alone "${few[@]}"
     LIMBECK_GRAPHS=0 one "train-$size-eager" train --preset auto --size "$size" --alone "${few[@]}"
+    other=1; [ "$size" -ge 512 ] && other=0 # fused epilogues: what is not the default at this size
+    LIMBECK_FUSED=$other one "train-$size-fused-$other" train --preset auto --size "$size" --alone "${few[@]}"
     if [ "$size" -le 512 ] && [ -z "${QUICK:-}" ]; then
         one "train-$size-batch64" train --preset auto --size "$size" --batch 64 --alone
     fi

@@ -40,14 +40,6 @@ def test_modulated_convolution_equals_its_plain_twin(up: int, demodulate: bool) 
     assert close(fast, modulated_conv2d_reference(x, w, s, demodulate=demodulate, up=up, f=f))
 
 
-def test_gain_scales_the_convolution_and_not_the_bias() -> None:
-    x, w, s, b = draw(2, 3, 4, 4), draw(5, 3, 3, 3, seed=1), draw(2, 3, seed=2), draw(1, 5, 1, 1)
-    for demodulate in (True, False):
-        plain = modulated_conv2d(x, w, s, demodulate=demodulate)
-        both = modulated_conv2d(x, w, s, demodulate=demodulate, gain=1.5, bias=b)
-        assert close(both, 1.5 * plain + b)
-
-
 def test_rgb_convolution_equals_the_plain_twin() -> None:
     x, w, s = draw(2, 4, 5, 6), draw(3, 4, 1, 1, seed=1), draw(2, 4, seed=2)
     assert close(modulated_1x1(x, w, s), modulated_conv2d_reference(x, w, s, demodulate=False))

@@ -54,11 +54,11 @@ def test_training_ends_and_resumes(photos: Dataset, tmp_path: Path, precision: s
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("p", [0.0, 0.4])
+@pytest.mark.parametrize(("p", "fused"), [(0.0, "0"), (0.4, "0"), (0.0, "1")])
 def test_recorded_phases_leave_the_gradients_of_plain_ones(
-    photos: Dataset, monkeypatch: pytest.MonkeyPatch, precision: str, p: float
+    photos: Dataset, monkeypatch: pytest.MonkeyPatch, precision: str, p: float, fused: str
 ):
-    """Every row, lazy ones too: replayed graphs against eager, same state and seeds."""
+    """Every row, lazy ones too: replayed graphs (fused or not) against eager, state and seeds same."""
     config = preset("tiny", 32).replace(
         **{"train.precision": precision, "train.augment": "fixed", "train.augment_p": p,
            "train.pl_weight": 2.0, "train.style_mixing": 0.9, "train.noise": "random",
@@ -67,8 +67,9 @@ def test_recorded_phases_leave_the_gradients_of_plain_ones(
     device = torch.device("cuda")
     view = photos.at(32).to(device)
     engines = []
-    for graphs in ("1", "0"):
+    for graphs, twin in (("1", fused), ("0", "0")):
         monkeypatch.setenv("LIMBECK_GRAPHS", graphs)
+        monkeypatch.setenv("LIMBECK_FUSED", twin)
         state = TrainState.create(config, device)
         feed = feed_of(view, None, config, device)
         engines.append(Engine(config, state, phase_table(config, None), feed))

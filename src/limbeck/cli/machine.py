@@ -31,6 +31,7 @@ def doctor(
     """What this machine has, which code path limbeck takes on it and why, and what is missing."""
     from limbeck.kit.allocator import keep_memory
     from limbeck.kit.device import machine, pick_device
+    from limbeck.ops import FUSED_FROM, fused_epilogue, least_channels
     from limbeck.training import graphs_wanted
 
     where = pick_device(device)
@@ -39,6 +40,8 @@ def doctor(
     memory = memory_bytes()
     advice = _advice(str(facts["device"]), bool(facts["bf16"]), free)
     graphs, why = graphs_wanted(where)
+    fused, fused_why = fused_epilogue(where, FUSED_FROM)
+    convolutions = convolution_reason(str(facts["device"]), least_channels())
     weights_here = {row.name: row.present for row in known_weights()}
     absent = [name for name, present in weights_here.items() if not present]
     if absent:
@@ -49,6 +52,7 @@ def doctor(
         **facts,
         "precision": "bf16" if facts["bf16"] else "fp32",
         "cuda_graphs": graphs,
+        "fused_epilogues": fused,
         "keeps_memory": where.type == "cpu" and keep_memory(),
         "memory_bytes": memory,
         "disk_free_bytes": free,
@@ -62,6 +66,8 @@ def doctor(
         table.add_row("gpu", escape(str(values["gpu"])))
     table.add_row("precision", precision_reason(str(facts["device"]), bool(facts["bf16"])))
     table.add_row("training step", f"recorded: {why}" if graphs else f"operator by operator: {why}")
+    table.add_row("epilogues", f"fused from {FUSED_FROM} px: {fused_why}" if fused else fused_why)
+    table.add_row("convolutions", convolutions)
     if where.type == "cpu":
         kept = "glibc keeps big blocks while training" if values["keeps_memory"] else "as it is"
         table.add_row("allocator", kept)
@@ -80,6 +86,13 @@ def precision_reason(device: str, bf16: bool) -> str:
     if device.startswith("cpu"):
         return "fp32 (no avx512_bf16 or amx_bf16: bf16 convolutions would be about 25x slower)"
     return "fp32 (bf16 needs CUDA compute capability 8.0)"
+
+
+def convolution_reason(device: str, least: int) -> str:
+    """Which convolutions take a way of limbeck's own, and why."""
+    if device.startswith("cpu"):
+        return f"PyTorch's; 3x3 in fp32 from {least} channels on by Winograd, which is faster here"
+    return "PyTorch's"
 
 
 def memory_bytes() -> int | None:

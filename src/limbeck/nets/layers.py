@@ -16,7 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limbeck.kit.rng import generator
-from limbeck.ops import Plan, conv2d_same, lrelu, make_filter, resample, squared_norms
+from limbeck.ops import (
+    Plan,
+    conv2d_same,
+    epilogue,
+    lrelu,
+    make_filter,
+    resample,
+    squared_norms,
+)
 
 LRELU_GAIN = 2**0.5
 _BEFORE_3X3 = Plan(1, 1, (2, 2, 2, 2))
@@ -70,6 +78,7 @@ class Layer(nn.Module, ABC):
     ready_transposed: bool = False  # in memory input channels first
     norms: Tensor | None = None  # of a modulated weight, kept in step like `ready`
     modulated: bool = False
+    fused: bool = False  # compiled epilogues, where `fused_epilogue` says so
 
     def ready_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
         """`weight` [O, I, k, k] scaled by `ready_gain`, in `dtype`, channels_last."""
@@ -208,16 +217,20 @@ class Conv(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, I, H, W] -> [N, O, H / down, W / down], in x's dtype."""
-        kernel = self.weight.shape[2]
         weight = self.ready_weight(self.weight, x.dtype)
         bias = None if self.bias is None else (self.bias * self.bias_gain).to(x.dtype)
-        if self.down == 1:
-            y = conv2d_same(x, weight, bias)
-        elif kernel == 1:
-            y = F.conv2d(resample(x, self.resample_filter, _BEFORE_1X1), weight, bias)
-        else:
-            y = F.conv2d(resample(x, self.resample_filter, _BEFORE_3X3), weight, bias, stride=2)
+        if self.fused and self.activate and bias is not None:
+            y = self._convolve(x, weight, None)
+            return epilogue(y, None, bias[None, :, None, None], None, fused=True)
+        y = self._convolve(x, weight, bias)
         return lrelu(y, overwrite=True) if self.activate else y
+
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.down == 1:
+            return conv2d_same(x, weight, bias)
+        if weight.shape[2] == 1:
+            return F.conv2d(resample(x, self.resample_filter, _BEFORE_1X1), weight, bias)
+        return F.conv2d(resample(x, self.resample_filter, _BEFORE_3X3), weight, bias, stride=2)
 
 
 def unit_second_moment(x: Tensor) -> Tensor:

@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from limbeck.config import NetConfig
 from limbeck.kit.rng import Draws
 from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty
-from limbeck.ops import lrelu, make_filter, modulated_1x1, modulated_conv2d, upsample2
+from limbeck.ops import (
+    demodulation,
+    epilogue,
+    make_filter,
+    modulated_1x1,
+    scaled_conv2d,
+    upsample2,
+)
 
 Noise = Literal["const", "random", "none"]
 
@@ -56,15 +63,18 @@ class StyledConv(Layer):
 
         Without gradients x is destroyed.
         """
-        pattern = self._noise(len(x), noise, rng)
-        y = modulated_conv2d(
-            x, self.weight, self.affine(w), up=self.up, f=self.resample_filter, gain=LRELU_GAIN,
-            bias=(self.bias * LRELU_GAIN).to(x.dtype)[None, :, None, None],
-            noise=None if pattern is None else pattern.to(x.dtype),
-            ready=self.ready_weight(self.weight, x.dtype), norms=self.ready_norms(self.weight),
-            overwrite=True,
+        styles = self.affine(w)
+        y = scaled_conv2d(
+            x, self.ready_weight(self.weight, x.dtype), styles,
+            up=self.up, f=self.resample_filter, overwrite=True,
         )  # fmt: skip
-        return lrelu(y, overwrite=True)
+        d = demodulation(self.ready_norms(self.weight), styles) * LRELU_GAIN
+        bias = self.bias * LRELU_GAIN
+        pattern = self._noise(len(x), noise, rng)
+        return epilogue(
+            y, d.to(y.dtype)[:, :, None, None], bias.to(y.dtype)[None, :, None, None],
+            None if pattern is None else pattern.to(y.dtype), fused=self.fused,
+        )  # fmt: skip
 
 
 class ToRGB(Layer):

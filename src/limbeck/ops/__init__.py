@@ -11,10 +11,14 @@ from limbeck.ops.fir import resample as resample
 from limbeck.ops.fir import upfirdn as upfirdn
 from limbeck.ops.fir import upfirdn_reference as upfirdn_reference
 from limbeck.ops.fir import upsample2 as upsample2
+from limbeck.ops.fused import FUSED_FROM as FUSED_FROM
+from limbeck.ops.fused import epilogue as epilogue
+from limbeck.ops.fused import fused_epilogue as fused_epilogue
 from limbeck.ops.modconv import demodulation as demodulation
 from limbeck.ops.modconv import modulated_1x1 as modulated_1x1
 from limbeck.ops.modconv import modulated_conv2d as modulated_conv2d
 from limbeck.ops.modconv import modulated_conv2d_reference as modulated_conv2d_reference
+from limbeck.ops.modconv import scaled_conv2d as scaled_conv2d
 from limbeck.ops.modconv import squared_norms as squared_norms
 from limbeck.ops.modconv import up_conv as up_conv
 from limbeck.ops.winograd import conv2d_same as conv2d_same
@@ -22,13 +26,16 @@ from limbeck.ops.winograd import least_channels as least_channels
 from limbeck.ops.winograd import winograd3x3 as winograd3x3
 
 __all__ = [
+    "FUSED_FROM",
     "GAINS",
     "Plan",
     "bias_act",
     "conv2d_same",
     "demodulation",
     "downsample2",
+    "epilogue",
     "filter2",
+    "fused_epilogue",
     "least_channels",
     "lrelu",
     "make_filter",
@@ -36,6 +43,7 @@ __all__ = [
     "modulated_conv2d",
     "modulated_conv2d_reference",
     "resample",
+    "scaled_conv2d",
     "squared_norms",
     "up_conv",
     "upfirdn",

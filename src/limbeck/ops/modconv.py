@@ -39,6 +39,37 @@ def up_conv(x: Tensor, weight: Tensor, f: Tensor) -> Tensor:
     return resample(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), f, _UP_PLAN)
 
 
+def scaled_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    up: int = 1,
+    f: Tensor | None = None,
+    overwrite: bool = False,
+) -> Tensor:
+    """Convolution by a weight whose input channels are scaled: equation 1, same padding.
+
+    Args:
+        x: [N, I, H, W].
+        weight: [O, I, k, k] in x's dtype, k odd (3 when up is 2).
+        styles: [N, I].
+        up: 1, or 2 for a result of twice the size.
+        f: resampling filter, needed when up is 2.
+        overwrite: x may be destroyed, which saves memory where no gradient is asked for.
+
+    Returns:
+        [N, O, H up, W up], x's dtype, not demodulated; nobody else's tensor.
+    """
+    s = styles.to(x.dtype)[:, :, None, None]
+    x = x.mul_(s) if overwrite and not torch.is_grad_enabled() else x * s
+    if up == 1:
+        return conv2d_same(x, weight)
+    if f is None:
+        raise ValueError("up=2 needs the resampling filter f")
+    return up_conv(x, weight, f)
+
+
 def modulated_conv2d(
     x: Tensor,
     weight: Tensor,
@@ -47,53 +78,22 @@ def modulated_conv2d(
     demodulate: bool = True,
     up: int = 1,
     f: Tensor | None = None,
-    gain: float = 1.0,
-    bias: Tensor | None = None,
-    noise: Tensor | None = None,
-    ready: Tensor | None = None,
-    norms: Tensor | None = None,
-    overwrite: bool = False,
 ) -> Tensor:
-    """Modulated convolution with same padding, or to twice the size.
+    """Equations 1 and 3 together.
 
     Args:
-        x: [N, I, H, W] in the compute dtype.
-        weight: [O, I, k, k] float32, k odd (3 when up is 2).
-        styles: [N, I] float32.
+        x, styles, up, f: as for `scaled_conv2d`.
+        weight: [O, I, k, k] float32.
         demodulate: bring each output map to unit variance for unit-variance input.
-        up: 1 or 2.
-        f: resampling filter, needed when up is 2.
-        gain: multiplies the convolution, but not `bias` and `noise`.
-        bias: [1, O, 1, 1], compute dtype; added at the end.
-        noise: [N or 1, 1, H up, W up], compute dtype; added at the end.
-        ready: `weight` in x's dtype, where the caller has it already.
-        norms: `squared_norms(weight)`, likewise.
-        overwrite: x may be destroyed, which saves memory where no gradient is asked for.
 
     Returns:
         [N, O, H up, W up], x's dtype.
     """
-    w = weight.to(x.dtype, memory_format=torch.channels_last) if ready is None else ready
-    plain = not torch.is_grad_enabled()
-    s = styles.to(x.dtype)[:, :, None, None]
-    x = x.mul_(s) if overwrite and plain else x * s
-    if up == 2:
-        if f is None:
-            raise ValueError("up=2 needs the resampling filter f")
-        y = up_conv(x, w, f)
-    else:
-        y = conv2d_same(x, w)
-    if demodulate:
-        norms = squared_norms(weight) if norms is None else norms
-        d = (demodulation(norms, styles) * gain).to(x.dtype)[:, :, None, None]
-        if plain:  # y is ours alone
-            y = y.mul_(d) if bias is None else torch.addcmul(bias, y, d, out=y)
-        else:
-            y = y * d if bias is None else torch.addcmul(bias, y, d)
-    else:
-        y = y * gain if gain != 1 else y
-        y = y if bias is None else y + bias
-    return y if noise is None else y.add_(noise)  # y is ours alone by now
+    w = weight.to(x.dtype, memory_format=torch.channels_last)
+    y = scaled_conv2d(x, w, styles, up=up, f=f)
+    if not demodulate:
+        return y
+    return y * demodulation(squared_norms(weight), styles).to(x.dtype)[:, :, None, None]
 
 
 def modulated_1x1(x: Tensor, weight: Tensor, styles: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from limbeck.errors import LimbeckError, UsageError
 from limbeck.kit.device import rng_device
 from limbeck.kit.rng import Draws, derive_seed
 from limbeck.nets import Layer
+from limbeck.ops import fused_epilogue
 from limbeck.training.augment import adapt_p
 from limbeck.training.graphs import Recorder, graphs_wanted
 from limbeck.training.phases import Moves, Phase, Step, Terms
@@ -87,6 +88,10 @@ class Engine:
         self._rngs = {
             (phase.name, share): torch.Generator(where) for phase in phases for share in self.mine
         }
+        fused, _ = fused_epilogue(state.device, config.net.size)
+        for module in state.networks.modules():
+            if isinstance(module, Layer):
+                module.fused = fused
         self._recorder = Recorder() if graphs_wanted(state.device)[0] else None
         self._p = torch.zeros((), device=state.device)
         self._photos: list[Photos] = []

@@ -41,6 +41,8 @@ class Recorder:
         self._runs: dict[Hashable, int] = {}
         self._recorded: dict[Hashable, _Recorded] = {}
         self._pool = torch.cuda.graph_pool_handle()
+        # Plain runs before recording belong on the stream that will be recorded.
+        self._aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def run(
         self, key: Hashable, compute: Compute, generators: list[torch.Generator]
@@ -58,11 +60,19 @@ class Recorder:
         if key not in self._recorded:
             self._runs[key] = self._runs.get(key, 0) + 1
             if self._runs[key] <= WARM:
-                return compute()
+                return self._run_aside(compute)
             self._recorded[key] = self._record(compute, generators)
         recorded = self._recorded[key]
         recorded.graph.replay()
         return recorded.found
+
+    def _run_aside(self, compute: Compute) -> tuple[Terms, Moves]:
+        main = torch.cuda.current_stream()
+        self._aside.wait_stream(main)
+        with torch.cuda.stream(self._aside):
+            found = compute()
+        main.wait_stream(self._aside)
+        return found
 
     def _record(self, compute: Compute, generators: list[torch.Generator]) -> _Recorded:
         seeds = [generator.initial_seed() for generator in generators]
@@ -70,7 +80,7 @@ class Recorder:
         for generator in generators:
             graph.register_generator_state(generator)
         torch.cuda.synchronize()
-        with torch.cuda.graph(graph, pool=self._pool):
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._aside):
             found = compute()
         for generator, seed in zip(generators, seeds, strict=True):
             generator.manual_seed(seed)  # recording drew nothing; the replay begins where it should
