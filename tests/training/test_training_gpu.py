@@ -58,7 +58,7 @@ def test_training_ends_and_resumes(photos: Dataset, tmp_path: Path, precision: s
 def test_recorded_phases_leave_the_gradients_of_plain_ones(
     photos: Dataset, monkeypatch: pytest.MonkeyPatch, precision: str, p: float, fused: str
 ):
-    """Every row, lazy ones too: replayed graphs, fused or not, against eager; same state and seeds."""
+    """Every row, lazy ones too: replayed graphs, fused or not, against eager; same seeds."""
     config = preset("tiny", 32).replace(
         **{"train.precision": precision, "train.augment": "fixed", "train.augment_p": p,
            "train.pl_weight": 2.0, "train.style_mixing": 0.9, "train.noise": "random",
