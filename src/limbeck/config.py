@@ -63,7 +63,12 @@ class DataConfig(_Section):
         le=3,
         description="perceptual-hash bits two copies may differ in; -1 = keep copies",
     )
-    class_from: Literal["none", "folder"] = "none"
+    class_from: str = Field(
+        "none",
+        min_length=1,
+        description="classes: none, folder (the first sub-folder), or a .csv or .jsonl file that "
+        "gives each photo's file (or sha256) a label",
+    )
 
 
 class TrainConfig(_Section):

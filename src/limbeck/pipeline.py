@@ -18,7 +18,7 @@ from limbeck.config import Config, parse_config
 from limbeck.curation import keep, read_keep, read_scores, score, seconds_per_photo
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import UsageError
-from limbeck.ingestion import ingest, source_digest
+from limbeck.ingestion import ingest, side_inputs, source_digest
 from limbeck.kit.device import machine, pick_device
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
@@ -355,9 +355,8 @@ def _walk(
     chain: _Chain, photos: Path, opt_out: Path | None, settle: Callable[[Dataset], Config]
 ) -> None:
     """The chain itself; `settle` says the whole configuration once the photos are known."""
-    inputs, config = {"source": source_digest(photos)}, chain.config
-    if opt_out is not None:
-        inputs["opt_out"] = fsio.sha256_file(opt_out)
+    config = chain.config
+    inputs = {"source": source_digest(photos), **side_inputs(config.data, opt_out)}
     data = chain.stage(
         "data", inputs, config.data.model_dump(),
         lambda folder: ingest(photos, folder, config.data, opt_out=opt_out),

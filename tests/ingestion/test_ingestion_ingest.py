@@ -15,7 +15,7 @@ from limbeck import rundir
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.ingestion import ingest, source_digest
+from limbeck.ingestion import ingest, side_inputs, source_digest
 from limbeck.records import ImageInfo, Reason, Status
 
 CONFIG = DataConfig(size=16)
@@ -222,6 +222,27 @@ def test_labels_come_from_folders_only_when_asked(tmp_path: Path) -> None:
     _photo(root / "loose.png", 9)
     with pytest.raises(DataError, match=r"lie in no folder, e\.g\. loose\.png"):
         ingest(root, tmp_path / "c", config)
+
+
+def test_labels_come_from_a_file_when_asked(tmp_path: Path) -> None:
+    root, table = tmp_path / "p", tmp_path / "classes.csv"
+    for seed in range(4):
+        _photo(root / f"{seed}.png", seed)
+    rows = [f"{seed}.png,{'tabby' if seed % 2 else 'siamese'}" for seed in range(4)]
+    table.write_text("\n".join(["file,label", *rows]))
+    config = DataConfig(size=16, class_from=str(table))
+    ingest(root, tmp_path / "a", config)
+    data = open_dataset(tmp_path / "a")
+    assert data.class_names == ("siamese", "tabby")
+    assert data.labels is not None
+    assert data.labels.tolist() == [0, 1, 0, 1]
+    before = side_inputs(config, None)
+    table.write_text("\n".join(["file,label", *rows[:3]]))
+    assert side_inputs(config, None) != before
+    with pytest.raises(DataError, match=r"1 photos have no label there, e\.g\. 3\.png"):
+        ingest(root, tmp_path / "b", config)
+    with pytest.raises(DataError, match="no such file"):
+        ingest(root, tmp_path / "c", DataConfig(size=16, class_from="folders"))
 
 
 def test_copies_can_be_kept(tmp_path: Path) -> None:

@@ -49,7 +49,10 @@ FreezeD = Annotated[
 ]
 ClassFrom = Annotated[
     str | None,
-    typer.Option("--class-from", help="folder: sub-folders are classes; default: no classes."),
+    typer.Option(
+        "--class-from",
+        help="folder (sub-folders are classes), or a .csv or .jsonl with file and label.",
+    ),
 ]
 Psi = Annotated[
     float | None,

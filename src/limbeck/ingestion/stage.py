@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from limbeck import fsio, logs, rundir
+from limbeck import logs, rundir
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset, write_dataset
 from limbeck.errors import DataError, UsageError
+from limbeck.ingestion.classes import classify, read_classes, side_inputs
 from limbeck.ingestion.decode import (
     Rejected,
     centre_box,
@@ -50,18 +51,20 @@ def ingest(
         opt_out: a text file naming one photo a line (id, sha256, URL or source).
 
     Raises:
-        DataError: no usable photo, a source that cannot be listed, `class_from` without folders.
+        DataError: no usable photo, a source that cannot be listed, `class_from` names no class for
+            some photo.
         UsageError: `out` lies in `source`, or the other way round.
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
     _keep_apart(source, out)
     unwanted = read_opt_out(opt_out)
+    given = read_classes(config)
     with Source(source) as photos, strict_pillow(), ThreadPoolExecutor(_workers()) as pool:
         looks = _in_order(pool, lambda e: _look(photos, e, config), photos.entries)
         infos = list(logs.track(looks, "looking", len(photos.entries)))
         infos = opt_out_of(infos, unwanted)
-        infos, names = _label(infos, photos.entries, config)
+        infos, names = classify(infos, photos.entries, config, given)
         side = _store_side(infos, config.size, source)
         sieve = Sieve(config.near_duplicate_bits)
         (out / "done.json").unlink(missing_ok=True)
@@ -79,9 +82,7 @@ def ingest(
         raise DataError(
             f"none of {len(infos)} files in {source} became a picture: {summary.rejected}"
         )
-    inputs = {"source": listing}
-    if opt_out is not None:
-        inputs["opt_out"] = fsio.sha256_file(opt_out)
+    inputs = {"source": listing, **side_inputs(config, opt_out)}
     rundir.finish(
         out,
         "data",
@@ -149,27 +150,6 @@ def _look(photos: Source, entry: Entry, config: DataConfig) -> ImageInfo:
         small = {"reason": Reason.TOO_SMALL, "detail": f"shorter side below {least} pixels"}
         return rejected.model_copy(update=known | small)
     return rejected.model_copy(update=known | {"status": Status.ACCEPTED})
-
-
-def _label(
-    infos: list[ImageInfo], entries: Sequence[Entry], config: DataConfig
-) -> tuple[list[ImageInfo], list[str]]:
-    """Class labels from top folders, only where asked for (DESIGN: labels never leak)."""
-    if config.class_from == "none":
-        return infos, []
-    tops = {e.source: e.top for e in entries}
-    accepted = [i for i in infos if i.status is Status.ACCEPTED]
-    if loose := [i.source for i in accepted if not tops[i.source]]:
-        raise DataError(
-            f"class_from=folder: {len(loose)} photos lie in no folder, e.g. {loose[0]}",
-            "put every photo into the folder of its class, or use class_from=none",
-        )
-    names = sorted({tops[i.source] for i in accepted})
-    number = {name: index for index, name in enumerate(names)}
-    return [
-        i.model_copy(update={"label": number[tops[i.source]]}) if i.status is Status.ACCEPTED else i
-        for i in infos
-    ], names
 
 
 def _store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:

@@ -309,7 +309,7 @@ def conditional(dataset: Dataset, config: Config) -> Config:
     if dataset.num_classes == 0:
         raise DataError(
             f"{dataset.root} has no classes",
-            "ingest again with --class-from folder, photos of a class in one sub-folder each",
+            "ingest again with --class-from folder (a sub-folder a class) or --class-from FILE",
         )
     return config.replace(**{"net.num_classes": dataset.num_classes})
 
@@ -329,6 +329,6 @@ def class_labels(dataset: Dataset, config: Config) -> Tensor | None:
         raise DataError(
             f"{dataset.root}: {missing} photos without a class, largest class {top}, "
             f"networks have {config.net.num_classes}",
-            "ingest with --class-from folder, or train without --cond",
+            "ingest with --class-from folder or FILE, or train without --cond",
         )
     return torch.tensor(found, dtype=torch.int64)
