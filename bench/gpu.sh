@@ -8,7 +8,7 @@ data=${2:-}
 device=${DEVICE:-cuda}
 mkdir -p "$out"
 sizes="64 128 256 512 1024"
-minutes=6
+minutes=5
 [ -n "${QUICK:-}" ] && sizes="16 32" && minutes=0
 say() { printf '\n== %s\n' "$*" >&2; }
 one() { # name, then a bench command; its JSON line goes to OUT/name.json
@@ -30,6 +30,9 @@ for size in $sizes; do
     fi
 done
 one "train-${sizes%% *}-textbook" train --preset auto --size "${sizes%% *}" "${few[@]}"
+if python -c "import stylegan2_pytorch" 2>/dev/null; then # pip install stylegan2-pytorch first
+    for size in 64 256; do one "train-$size-rival" train --preset auto --size "$size" --alone --rival --repeats 2; done
+fi
 one "infer" infer --preset auto --size "${sizes##* }" "${few[@]}"
 one "ops" ops --preset auto --size "${sizes%% *}" "${few[@]}"
 if [ -z "$data" ]; then

@@ -1,6 +1,7 @@
 """`limbeck bench train`: one iteration against the textbook's, phase by phase."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from limbeck.bench.rival import STEPS, rival
 from limbeck.bench.textbook import Textbook
 from limbeck.bench.timing import Work, ceilings, compare
 from limbeck.config import Config
@@ -16,17 +18,24 @@ from limbeck.kit.device import has_bf16, machine, pick_device
 from limbeck.training import WARM, Engine, TrainState, phase_table
 
 
-def bench_train(config: Config, *, repeats: int = 5, against: bool = True) -> dict[str, Any]:
+def bench_train(
+    config: Config, *, repeats: int = 5, against: bool = True, against_rival: bool = False
+) -> dict[str, Any]:
     """Seconds of one full iteration (G, path length / 4, D, R1 / 16, average), by phase.
 
     Args:
         config: shapes, batch, device; the encoder is left out on both sides.
         repeats: turns of each contestant; medians are reported.
         against: also time the textbook.
+        against_rival: also time stylegan2-pytorch from PyPI at the same width (CUDA).
 
     Returns:
         Plain values: contestants with seconds by phase, `ratio_fp32` and `ratio_bf16` (wall and
-        CPU seconds of the textbook over limbeck's), utilisation of the measured ceiling.
+        CPU seconds of the textbook over limbeck's), utilisation of the measured ceiling; with the
+        rival also `rival`, `ratio_rival_fp32` and `ratio_rival_bf16`.
+
+    Raises:
+        UsageError: the rival cannot run here.
     """
     device = pick_device(config.device)
     keep_memory()
@@ -38,11 +47,14 @@ def bench_train(config: Config, *, repeats: int = 5, against: bool = True) -> di
     contestants: dict[str, dict[str, Work]] = {}
     if against:
         contestants["textbook"] = _textbook(config, device, real)
+    if against_rival:
+        contestants["rival"] = {"steps": rival(config, device, real)}
     for kind in kinds:
         contestants[kind] = _limbeck(config.replace(**{"train.precision": kind}), device, real)
     weights = _weights(config)
     flops = {name: _flops(work) for name, work in contestants["fp32"].items() if name in weights}
     seconds = compare(contestants, device, repeats, warm=WARM + 1 if device.type == "cuda" else 1)
+    whole_rival = seconds.pop("rival", {}).get("steps")
     whole = sum(flops[name] * weights[name] for name in flops)
     result: dict[str, Any] = {
         "bench": "train",
@@ -81,6 +93,19 @@ def bench_train(config: Config, *, repeats: int = 5, against: bool = True) -> di
         for kind in kinds:
             ours = result["contestants"][kind]["seconds"]
             result[f"ratio_{kind}"] = {unit: base[unit] / ours[unit] for unit in base}
+    if whole_rival is not None:
+        images = STEPS * config.train.batch
+        theirs = {unit: whole_rival[unit]["median"] for unit in ("wall", "cpu")}
+        result["rival"] = {
+            "package": "stylegan2-pytorch",
+            "version": version("stylegan2-pytorch"),
+            "images_per_second": images / theirs["wall"],
+            "seconds_per_kimg": 1000 * theirs["wall"] / images,
+            "steps": whole_rival,
+        }
+        for kind in kinds:
+            ours = result["contestants"][kind]["seconds"]
+            result[f"ratio_rival_{kind}"] = {u: theirs[u] / STEPS / ours[u] for u in theirs}
     if device.type == "cuda":
         result["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
     return result

@@ -34,6 +34,9 @@ def bench(
     alone: Annotated[
         bool, typer.Option("--alone", help="Without the baseline, which is slow and large.")
     ] = False,
+    rival: Annotated[
+        bool, typer.Option("--rival", help="Also stylegan2-pytorch from PyPI (train, CUDA).")
+    ] = False,
     settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -57,7 +60,7 @@ def bench(
     from limbeck.data import open_dataset
 
     if subject is Subject.train:
-        found = bench_train(config, repeats=repeats, against=not alone)
+        found = bench_train(config, repeats=repeats, against=not alone, against_rival=rival)
     elif subject is Subject.infer:
         found = bench_infer(config, batch=batch or 4, repeats=repeats)
     elif subject is Subject.ops:
@@ -83,6 +86,12 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(
             f"{name:9} {row['seconds_per_kimg']:8.2f} s/kimg {row['images_per_second']:8.1f} "
             f"images/s{use} ({share})"
+        )
+    if "rival" in found:
+        row = found["rival"]
+        lines.append(
+            f"{row['package']} {row['version']}: {row['seconds_per_kimg']:.2f} s/kimg, "
+            f"{row['images_per_second']:.1f} images/s"
         )
     for name, rate in found.get("images_per_second", {}).items():
         lines.append(f"{name:9} {rate:8.2f} images/s")
