@@ -12,7 +12,7 @@ from torch import Tensor
 
 from limbeck.config import NetConfig
 from limbeck.nets import Discriminator, Generator
-from limbeck.ops import winograd
+from limbeck.ops import strided, winograd
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference" / "stylegan2_reference.safetensors"
 NARROW = {"channel_base": 512, "channel_max": 32, "z_dim": 32}
@@ -53,10 +53,11 @@ def read(name: str) -> Case:
     return Case(G, D, parts["in"], parts["out"], names)
 
 
-@pytest.fixture(params=[256, 1], ids=["plain", "winograd"])
+@pytest.fixture(params=[256, 1], ids=["plain", "products"])
 def convolution(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wide layers are convolved in two ways; the reference networks are narrow, so ask for each."""
     monkeypatch.setattr(winograd, "least_channels", lambda: request.param)
+    monkeypatch.setattr(strided, "_products_pay", lambda *_: request.param == 1)
 
 
 @pytest.fixture(params=CONFIGS)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from limbeck.kit.rng import generator
 from limbeck.ops import (
     Plan,
+    conv2d_down,
     conv2d_same,
     epilogue,
     lrelu,
@@ -230,7 +231,7 @@ class Conv(Layer):
             return conv2d_same(x, weight, bias)
         if weight.shape[2] == 1:
             return F.conv2d(resample(x, self.resample_filter, _BEFORE_1X1), weight, bias)
-        return F.conv2d(resample(x, self.resample_filter, _BEFORE_3X3), weight, bias, stride=2)
+        return conv2d_down(resample(x, self.resample_filter, _BEFORE_3X3), weight, bias)
 
 
 def unit_second_moment(x: Tensor) -> Tensor:

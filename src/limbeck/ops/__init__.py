@@ -21,6 +21,8 @@ from limbeck.ops.modconv import modulated_conv2d_reference as modulated_conv2d_r
 from limbeck.ops.modconv import scaled_conv2d as scaled_conv2d
 from limbeck.ops.modconv import squared_norms as squared_norms
 from limbeck.ops.modconv import up_conv as up_conv
+from limbeck.ops.strided import conv2d_down as conv2d_down
+from limbeck.ops.strided import conv2d_up as conv2d_up
 from limbeck.ops.winograd import conv2d_same as conv2d_same
 from limbeck.ops.winograd import least_channels as least_channels
 from limbeck.ops.winograd import winograd3x3 as winograd3x3
@@ -30,7 +32,9 @@ __all__ = [
     "GAINS",
     "Plan",
     "bias_act",
+    "conv2d_down",
     "conv2d_same",
+    "conv2d_up",
     "demodulation",
     "downsample2",
     "epilogue",

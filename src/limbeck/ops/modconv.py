@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.ops.fir import Plan, resample
+from limbeck.ops.strided import conv2d_up
 from limbeck.ops.winograd import conv2d_same
 
 EPSILON = 1e-8
@@ -36,7 +37,7 @@ def demodulation(norms: Tensor, styles: Tensor) -> Tensor:
 
 def up_conv(x: Tensor, weight: Tensor, f: Tensor) -> Tensor:
     """Zeros between pixels, weight [O, I, 3, 3], low-pass: [N, I, H, W] -> [N, O, 2H, 2W]."""
-    return resample(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), f, _UP_PLAN)
+    return resample(conv2d_up(x, weight), f, _UP_PLAN)
 
 
 def scaled_conv2d(
