@@ -11,6 +11,7 @@ from limbeck.bench.rival import STEPS, capacity
 from limbeck.errors import UsageError
 from limbeck.kit.rng import generator
 from limbeck.nets import Networks
+from limbeck.ops import strided, winograd
 from limbeck.presets import preset
 
 
@@ -92,3 +93,13 @@ def test_the_rival_s_steps_are_timed_beside_ours(monkeypatch: pytest.MonkeyPatch
     assert found["rival"]["seconds_per_kimg"] == pytest.approx(1000 * seconds / (STEPS * 4))
     ours = found["contestants"]["fp32"]["seconds"]["wall"]
     assert found["ratio_rival_fp32"]["wall"] == pytest.approx(seconds / STEPS / ours)
+
+
+def test_operations_count_as_direct_convolution(monkeypatch: pytest.MonkeyPatch):
+    config = preset("smoke").replace(**{"train.batch": 4})
+    counts = []
+    for least in (10**9, 1):
+        monkeypatch.setattr(winograd, "least_channels", lambda least=least: least)
+        monkeypatch.setattr(strided, "_LEAST_CHANNELS", least)
+        counts.append(bench_train(config, repeats=1, against=False)["gflop_per_image"])
+    assert counts[0] == counts[1]

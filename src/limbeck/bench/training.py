@@ -15,6 +15,7 @@ from limbeck.bench.timing import Work, ceilings, compare
 from limbeck.config import Config
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import has_bf16, machine, pick_device
+from limbeck.ops import direct_convolutions
 from limbeck.training import WARM, Engine, TrainState, phase_table
 
 
@@ -54,7 +55,7 @@ def bench_train(
     weights = _weights(config)
     flops = {name: _flops(work) for name, work in contestants["fp32"].items() if name in weights}
     seconds = compare(contestants, device, repeats, warm=WARM + 1 if device.type == "cuda" else 1)
-    whole_rival = seconds.pop("rival", {}).get("steps")
+    rival_steps = seconds.pop("rival", {}).get("steps")
     whole = sum(flops[name] * weights[name] for name in flops)
     result: dict[str, Any] = {
         "bench": "train",
@@ -93,22 +94,31 @@ def bench_train(
         for kind in kinds:
             ours = result["contestants"][kind]["seconds"]
             result[f"ratio_{kind}"] = {unit: base[unit] / ours[unit] for unit in base}
-    if whole_rival is not None:
-        images = STEPS * config.train.batch
-        theirs = {unit: whole_rival[unit]["median"] for unit in ("wall", "cpu")}
-        result["rival"] = {
-            "package": "stylegan2-pytorch",
-            "version": version("stylegan2-pytorch"),
-            "images_per_second": images / theirs["wall"],
-            "seconds_per_kimg": 1000 * theirs["wall"] / images,
-            "steps": whole_rival,
-        }
-        for kind in kinds:
-            ours = result["contestants"][kind]["seconds"]
-            result[f"ratio_rival_{kind}"] = {u: theirs[u] / STEPS / ours[u] for u in theirs}
+    if rival_steps is not None:
+        result |= _rival_row(rival_steps, config, result["contestants"])
     if device.type == "cuda":
         result["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
     return result
+
+
+def _rival_row(
+    steps: dict[str, Any], config: Config, contestants: dict[str, Any]
+) -> dict[str, Any]:
+    """What the rival's seconds for `STEPS` steps say, alone and against limbeck's."""
+    each = {unit: steps[unit]["median"] / STEPS for unit in ("wall", "cpu")}
+    found: dict[str, Any] = {
+        "rival": {
+            "package": "stylegan2-pytorch",
+            "version": version("stylegan2-pytorch"),
+            "images_per_second": config.train.batch / each["wall"],
+            "seconds_per_kimg": 1000 * each["wall"] / config.train.batch,
+            "steps": steps,
+        }
+    }
+    for kind in contestants.keys() & {"fp32", "bf16"}:
+        ours = contestants[kind]["seconds"]
+        found[f"ratio_rival_{kind}"] = {unit: each[unit] / ours[unit] for unit in each}
+    return found
 
 
 def _weights(config: Config) -> dict[str, float]:
@@ -158,8 +168,11 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _flops(work: Work) -> int:
-    """Floating-point operations of one call: convolutions and matrix products, both directions."""
+    """Floating-point operations of one call: convolutions and matrix products, both directions.
+
+    Convolutions count as direct ones, however they are computed, so that figures compare.
+    """
     counter = _Counter()
-    with counter:
+    with direct_convolutions(), counter:
         work()
     return counter.total

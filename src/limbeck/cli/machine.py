@@ -31,7 +31,7 @@ def doctor(
     """What this machine has, which code path limbeck takes on it and why, and what is missing."""
     from limbeck.kit.allocator import keep_memory
     from limbeck.kit.device import machine, pick_device
-    from limbeck.ops import FUSED_FROM, fused_epilogue, least_channels
+    from limbeck.ops import FUSED_FROM, fused_epilogue, least_channels, weight_products
     from limbeck.training import graphs_wanted
 
     where = pick_device(device)
@@ -41,7 +41,7 @@ def doctor(
     advice = _advice(str(facts["device"]), bool(facts["bf16"]), free)
     graphs, why = graphs_wanted(where)
     fused, fused_why = fused_epilogue(where, FUSED_FROM)
-    convolutions = convolution_reason(str(facts["device"]), least_channels())
+    convolutions = convolution_reason(where.type, least_channels(), weight_products())
     weights_here = {row.name: row.present for row in known_weights()}
     absent = [name for name, present in weights_here.items() if not present]
     if absent:
@@ -88,11 +88,12 @@ def precision_reason(device: str, bf16: bool) -> str:
     return "fp32 (bf16 needs CUDA compute capability 8.0)"
 
 
-def convolution_reason(device: str, least: int) -> str:
+def convolution_reason(device: str, least: int, products: bool) -> str:
     """Which convolutions take a way of limbeck's own, and why."""
-    if device.startswith("cpu"):
-        return f"PyTorch's; 3x3 in fp32 from {least} channels on by Winograd, which is faster here"
-    return "PyTorch's"
+    if device != "cpu":
+        return "PyTorch's"
+    strided = ", gradients of strided ones by matrix products" if products else ""
+    return f"PyTorch's; faster here in fp32: 3x3 from {least} channels on by Winograd{strided}"
 
 
 def memory_bytes() -> int | None:

@@ -23,7 +23,9 @@ from limbeck.ops.modconv import squared_norms as squared_norms
 from limbeck.ops.modconv import up_conv as up_conv
 from limbeck.ops.strided import conv2d_down as conv2d_down
 from limbeck.ops.strided import conv2d_up as conv2d_up
+from limbeck.ops.strided import weight_products as weight_products
 from limbeck.ops.winograd import conv2d_same as conv2d_same
+from limbeck.ops.winograd import direct_convolutions as direct_convolutions
 from limbeck.ops.winograd import least_channels as least_channels
 from limbeck.ops.winograd import winograd3x3 as winograd3x3
 
@@ -36,6 +38,7 @@ __all__ = [
     "conv2d_same",
     "conv2d_up",
     "demodulation",
+    "direct_convolutions",
     "downsample2",
     "epilogue",
     "filter2",
@@ -53,5 +56,6 @@ __all__ = [
     "upfirdn",
     "upfirdn_reference",
     "upsample2",
+    "weight_products",
     "winograd3x3",
 ]

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from limbeck.ops.winograd import detours_allowed
+
 _LEAST_CHANNELS, _LEAST_SIDE = 64, 8  # below, nothing is gained
 
 
@@ -86,12 +88,18 @@ _up: Callable[[Tensor, Tensor], Tensor] = _Up.apply
 _weight: Callable[[Tensor, Tensor], Tensor] = _Weight.apply
 
 
+def weight_products() -> bool:
+    """Whether this CPU computes the gradient to the weight faster by matrix products."""
+    return torch.backends.cpu.get_cpu_capability() != "AVX512"
+
+
 def _products_pay(x: Tensor, weight: Tensor, side: int) -> bool:
     """float32 on a CPU without AVX-512, wide and large enough."""
     return (
         x.is_cpu
         and x.dtype == torch.float32
-        and torch.backends.cpu.get_cpu_capability() != "AVX512"
+        and detours_allowed()
+        and weight_products()
         and min(weight.shape[:2]) >= _LEAST_CHANNELS
         and side >= _LEAST_SIDE
     )

@@ -11,6 +11,8 @@ products save must pay for the way to tiles and back, so narrow layers take the 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -20,6 +22,7 @@ from torch import Tensor
 
 _G = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 _FILTER = torch.kron(_G, _G)  # [16, 9]: a 3x3 filter in the 4x4 domain
+_DIRECT: ContextVar[bool] = ContextVar("direct", default=False)
 PIECE = 2**21  # elements of one piece in the 4x4 domain: 8 MB
 
 
@@ -159,6 +162,21 @@ def _turned(weight: Tensor) -> Tensor:
     return weight.flip(2, 3).transpose(0, 1)
 
 
+@contextmanager
+def direct_convolutions() -> Iterator[None]:
+    """Only PyTorch's own convolutions inside, e.g. to count what a network has to compute."""
+    token = _DIRECT.set(True)
+    try:
+        yield
+    finally:
+        _DIRECT.reset(token)
+
+
+def detours_allowed() -> bool:
+    """Whether convolutions may take another way than PyTorch's."""
+    return not _DIRECT.get()
+
+
 @cache
 def least_channels() -> int:
     """From how many channels on `winograd3x3` is the faster one on this CPU.
@@ -175,6 +193,7 @@ def conv2d_same(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     if (
         x.is_cpu
         and x.dtype == torch.float32
+        and detours_allowed()
         and weight.shape[2] == 3
         and min(weight.shape[:2]) >= least_channels()
         and min(height, width) >= 8
