@@ -88,10 +88,12 @@ def precision_reason(device: str, bf16: bool) -> str:
     return "fp32 (bf16 needs CUDA compute capability 8.0)"
 
 
-def convolution_reason(device: str, least: int, products: bool) -> str:
+def convolution_reason(device: str, least: int | None, products: bool) -> str:
     """Which convolutions take a way of limbeck's own, and why."""
     if device != "cpu":
         return "PyTorch's"
+    if least is None:
+        return "PyTorch's (with AVX-512 they run at the machine's peak)"
     strided = ", gradients of strided ones by matrix products" if products else ""
     return f"PyTorch's; faster here in fp32: 3x3 from {least} channels on by Winograd{strided}"
 

@@ -178,24 +178,26 @@ def detours_allowed() -> bool:
 
 
 @cache
-def least_channels() -> int:
-    """From how many channels on `winograd3x3` is the faster one on this CPU.
+def least_channels() -> int | None:
+    """From how many channels on `winograd3x3` is the faster one on this CPU; None = never.
 
-    oneDNN's own float32 convolutions are near the machine's peak with AVX-512; with less, their
-    gradients to the weight are at a third of it.
+    With AVX-512 oneDNN's own float32 convolutions are at the machine's peak in all three
+    directions (docs/log.md, 2026-11-24); with less, their gradients to the weight are at a third.
     """
-    return 256 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 128
+    return None if torch.backends.cpu.get_cpu_capability() == "AVX512" else 128
 
 
 def conv2d_same(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Convolution to the same size, the faster way; weight [O, I, k, k] with k odd."""
     height, width = x.shape[2:]
+    least = least_channels()
     if (
-        x.is_cpu
+        least is not None
+        and x.is_cpu
         and x.dtype == torch.float32
         and detours_allowed()
         and weight.shape[2] == 3
-        and min(weight.shape[:2]) >= least_channels()
+        and min(weight.shape[:2]) >= least
         and min(height, width) >= 8
         and height % 2 == width % 2 == 0
     ):
