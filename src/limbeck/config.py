@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from limbeck.errors import UsageError
 
 Truncation = Literal[
-    "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-soft"
-]
+    "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-soft",
+    "multimodal-map",
+]  # fmt: skip
 Space = Literal["w", "lpips"]
 
 
@@ -160,10 +161,29 @@ class ModesConfig(_Section):
     """Clusters of the generator's latents (METHOD 2, step 7)."""
 
     samples: int = Field(60_000, ge=16)
-    clusters: int = Field(64, ge=1)
+    clusters: int | None = Field(
+        64, ge=1, description="None or auto = as many as coverage asks for"
+    )
     space: Space = "w"
     pca: int = Field(256, ge=2, description="components kept when clustering in LPIPS space")
     exemplars: int = Field(8, ge=1)
+    map_samples: int = Field(
+        8192,
+        ge=0,
+        description="of the samples, those that the map w -> centre learns from; 0 = no map",
+    )
+
+    @field_validator("clusters", mode="before")
+    @classmethod
+    def _auto(cls, clusters: object) -> object:
+        return None if clusters == "auto" else clusters
+
+    @field_validator("map_samples")
+    @classmethod
+    def _none_or_enough(cls, count: int) -> int:
+        if 0 < count < 16:
+            raise ValueError("must be 0 (no map) or at least 16")
+        return count
 
 
 class SampleConfig(_Section):

@@ -154,13 +154,14 @@ class _Chain:
     def scores(self, dataset: Dataset, nets_dir: Path) -> Path:
         """Modes of the raw generator, then every score column."""
         config = self.config
+        unmapped = config.modes.model_copy(update={"map_samples": 0})  # nothing is sampled here
 
         def work(out: Path) -> None:
             networks = self.networks(nets_dir)
-            modes = find_modes(networks, out / "raw-modes", config.modes, seed=config.seed)
+            modes = find_modes(networks, out / "raw-modes", unmapped, seed=config.seed)
             score(dataset, networks, out, config.score, centres=modes.centres, seed=config.seed)
 
-        settings = [config.score.model_dump(), config.modes.model_dump(), config.seed]
+        settings = [config.score.model_dump(), unmapped.model_dump(), config.seed]
         inputs = {"dataset": dataset.digest, "networks": _networks_digest(nets_dir)}
         return self.stage("scores", inputs, settings, work)
 
@@ -280,7 +281,7 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     rate = ranks * measure_speed(dataset, alone, seconds=min(20.0, seconds * 0.05))
     probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
-    fixed = 30 + 2 * config.modes.samples * 1e-3
+    fixed = 30 + 2 * config.modes.samples * 1e-3 + config.modes.map_samples * 4e-3
     other = per_photo * len(dataset) * 1.1 + fixed
     spent = time.perf_counter() - began
     kimg = (seconds - spent - other) * 0.95 * rate / 2000

@@ -64,7 +64,8 @@ TruncationName = Annotated[
     str | None,
     typer.Option(
         "--truncation",
-        help="none, global, index, multimodal-l2, multimodal-lpips or multimodal-soft.",
+        help="none, global, index, multimodal-l2, multimodal-lpips, multimodal-soft or "
+        "multimodal-map.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]

@@ -225,7 +225,10 @@ def keep(
 def modes(
     networks: NetworksPath,
     out: Out,
-    clusters: Annotated[int | None, typer.Option("--clusters", help="How many centres.")] = None,
+    clusters: Annotated[
+        str | None,
+        typer.Option("--clusters", help="How many centres, or auto: as many as add coverage."),
+    ] = None,
     space: Annotated[
         str | None, typer.Option("--space", help="w (latents) or lpips (pictures).")
     ] = None,

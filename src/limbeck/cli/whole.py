@@ -1,7 +1,8 @@
 """The verbs about a whole run: run, status, evaluate, report."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -191,28 +192,85 @@ def megabytes(count: int) -> str:
 def evaluate(
     path: RunPath,
     labels: Labels = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            "--features",
+            help="lpips-alex, efficientnet-lite0, inception; default: all whose weights are here.",
+        ),
+    ] = None,
+    pictures: Annotated[
+        int | None,
+        typer.Option(
+            "--pictures", min=1, help="To draw from each generator; default: 2000, or fewer photos."
+        ),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Outcome:
-    """Measure a run: outlier AUROC where labels are known, and what the pictures allow."""
+    """Measure a run: FID, KID, precision, recall, diversity, copies; AUROC where labels are."""
     run_dir = run_folder(path)
     if labels is not None:
         existing(labels, "file of labels")
+    names = [name.strip() for name in features.split(",")] if features else None
     if dry_run:
         return Outcome(
-            {"dry_run": True, "verb": "evaluate", "run": path, "labels": labels},
+            {"dry_run": True, "verb": "evaluate", "run": path, "labels": labels,
+             "features": names, "pictures": pictures},
             [f"would evaluate {escape(str(path))}"],
-        )
+        )  # fmt: skip
     from limbeck.evaluation import evaluate as run_evaluate
 
-    rows = run_evaluate(run_dir.root, labels=labels)
+    rows = run_evaluate(
+        run_dir.root, labels=labels, features=names, pictures=pictures, seed=seed, device=device
+    )
+    for table in measured(rows):
+        logs.console().print(table)
     return Outcome(
         {"run": path, "metrics": [dict(row) for row in rows]},
         [f"{len(rows)} figures: {escape(str(path / 'metrics' / 'metrics.jsonl'))}"],
         then=f"limbeck report {path}" + (f" --labels {labels}" if labels else ""),
     )
+
+
+_HEADS = {
+    "set_distance": ("trained", "against", "drawn", "FID", "KID", "prec.", "rec.", "dens.", "cov."),
+    "diversity": ("LPIPS between pictures of", "drawn", "all", "one mode", "two modes"),
+    "memorising": ("trained", "drawn", "nearer than photos", "z", "nearer than 1 % of photos"),
+}  # fmt: skip
+
+
+def measured(rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """Rows of metrics about sets of pictures as tables for people, one for each features."""
+    tables: dict[str, Table] = {}
+    for row in rows:
+        metric = str(row["metric"])
+        if metric not in _HEADS:
+            continue
+        title = {"set_distance": "features {features}, photos : pictures = {real} : {fake}",
+                 "memorising": "copies of training photos (chance: 0.5, z 0, 1 %)"}  # fmt: skip
+        name = title.get(metric, "diversity").format(**row)
+        if name not in tables:
+            tables[name] = Table(*_HEADS[metric], box=None, header_style="dim", title=name,
+                                 title_justify="left")  # fmt: skip
+        tables[name].add_row(*_cells(metric, row))
+    return list(tables.values())
+
+
+def _cells(metric: str, row: Mapping[str, Any]) -> list[str]:
+    def number(name: str) -> str:
+        return "-" if row[name] is None else f"{row[name]:.3f}"
+
+    drawn = f"{row['truncation']} {row['psi']:g}" if "psi" in row else ""
+    who = str(row.get("generator", f"{row.get('photos')} photos"))
+    if metric == "set_distance":
+        figures = [number(name) for name in ("precision", "recall", "density", "coverage")]
+        return [who, row["photos"], drawn, f"{row['fid']:.4g}", f"{row['kid']:.3g}", *figures]
+    if metric == "diversity":
+        return [who, drawn, *(number(name) for name in ("overall", "within", "between"))]
+    return [who, drawn, number("closer"), f"{row['z']:+.1f}", f"{row['nearer_1']:.1%}"]
 
 
 @verb

@@ -1,9 +1,10 @@
 """Measuring a run: every figure with what it was measured on, appended to metrics.jsonl."""
 
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -11,63 +12,101 @@ from PIL import Image
 from torch import Tensor
 
 from limbeck import __version__, fsio, logs
+from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
-from limbeck.errors import DataError
-from limbeck.evaluation.nearest import lpips_diversity, nearest_modes
+from limbeck.errors import DataError, UsageError
+from limbeck.evaluation.diversity import lpips_diversity
+from limbeck.evaluation.featurekinds import present_features
+from limbeck.evaluation.generators import Asked, Row, generator_rows
+from limbeck.evaluation.nearest import nearest_modes
 from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
 from limbeck.evaluation.recovery import mode_recovery
 from limbeck.evaluation.scorefile import ScoreFile, read_kept
-from limbeck.kit.device import machine
+from limbeck.kit.device import machine, pick_device
 from limbeck.latents import ModeCentres
 from limbeck.records import ImageInfo
 from limbeck.rundir import RunDir
 from limbeck.truth import Truth, TruthRow, read_truth
 
-Row: TypeAlias = dict[str, object]
-
 _DIVERSE = 256
+_PICTURES = 2000
+_HEAVY = 256  # pictures, below which 2,048 features tell nothing
 
 
-def evaluate(run: Path, *, labels: Path | None = None) -> list[Row]:
+def evaluate(
+    run: Path,
+    *,
+    labels: Path | None = None,
+    features: Sequence[str] | None = ("lpips-alex",),
+    pictures: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> list[Row]:
     """Measure what stands in a run; rows are appended to run/metrics/metrics.jsonl.
 
-    With labels: AUROC of every score column (overall and by kind), what the keep list cost, and the
-    true modes against the raw and the distilled generator's. Always: LPIPS diversity of samples and
-    of photos, where samples stand.
+    Always: both generators against raw and kept photos, their variety, and whether they repeat
+    photos (`generator_rows`); LPIPS diversity of the samples that stand. With labels: AUROC of
+    every score column (overall and by kind), what the keep list cost, true modes against both
+    generators', and the generators against clean in-domain photos.
 
     Args:
         run: a run's folder.
         labels: see `read_truth`; used here and nowhere else.
+        features: of `lpips-alex` (ships), `efficientnet-lite0`, `inception` (minutes to an hour on
+            a CPU); None = all whose weights are on this machine, but for fewer than 256 pictures
+            the first alone. What is absent is skipped with one line.
+        pictures: to draw from each generator; None = 2,000, or as many as there are photos.
+        seed: of the pictures drawn and of KID's subsets; the run's own is in each row as `seed`.
+        device: None = the run's own.
 
     Returns:
-        The rows: each has `metric`, `value`, counts, `seed`, `date`, `preset`, version, `machine`.
+        The rows: each has `metric`, `value`, counts, `seed`, `date`, `preset`, version, `machine`,
+        `command`.
 
     Raises:
         DataError: no run, no dataset in it, unusable labels, or nothing to measure.
+        UsageError: unknown features, or no pictures asked for.
     """
     run_dir = RunDir(Path(run))
     config = run_dir.config()
     dataset = open_dataset(run_dir.data)
+    if pictures is not None and pictures < 1:
+        raise UsageError(f"{pictures} pictures cannot be measured", "give at least one")
+    wanted = min(_PICTURES, len(dataset)) if pictures is None else pictures
+    where = pick_device(config.device if device is None else device)
+    names = ("lpips-alex",) if features is None and wanted < _HEAVY else features
+    asked = Asked(tuple(present_features(names)), wanted, seed, where)
     rows: list[Row] = []
+    clean: list[str] = []
     if labels is not None:
-        rows += _labelled(run_dir, dataset, read_truth(labels), config.net.size, config.seed)
+        truth = read_truth(labels)
+        rows += _labelled(run_dir, dataset, truth, config.net.size, config.seed)
+        joined = truth.join(dataset.infos)
+        clean = [photo for photo, row in joined.items() if row.is_outlier is False]
+    rows += generator_rows(run_dir, dataset, config, asked, clean)
     rows += _diversity(run_dir.root / "samples", dataset, config.net.size)
     if not rows:
         raise DataError(f"{run_dir.root}: nothing to measure", "give --labels, or draw samples")
-    about = {
+    about = _about(config, dataset, where)
+    rows = [{**row, **about} for row in rows]
+    for row in rows:
+        fsio.append_jsonl(run_dir.root / "metrics" / "metrics.jsonl", row)
+    logs.say(f"measured {len(rows)} figures of {run_dir.root}")
+    return rows
+
+
+def _about(config: Config, dataset: Dataset, device: torch.device) -> Row:
+    """What every row says of the run and of how it was measured."""
+    return {
         "seed": config.seed,
         "preset": config.preset,
         "size": config.net.size,
         "dataset_photos": len(dataset),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "limbeck": __version__,
-        "machine": machine(torch.device("cpu")),
+        "machine": machine(device),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
-    rows = [{**row, **about} for row in rows]
-    for row in rows:
-        fsio.append_jsonl(run_dir.root / "metrics" / "metrics.jsonl", row)
-    logs.say(f"measured {len(rows)} figures of {run_dir.root}")
-    return rows
 
 
 def _labelled(run_dir: RunDir, dataset: Dataset, truth: Truth, size: int, seed: int) -> list[Row]:

@@ -1,6 +1,8 @@
 """Latents of a generator: drawing them, truncating them towards many centres, painting seeds."""
 
+from limbeck.latents.centres import CentreMap as CentreMap
 from limbeck.latents.centres import ModeCentres as ModeCentres
+from limbeck.latents.centres import squared_distances as squared_distances
 from limbeck.latents.centres import tensors_digest as tensors_digest
 from limbeck.latents.drawing import SPACE_SIZE as SPACE_SIZE
 from limbeck.latents.drawing import Embeds as Embeds
@@ -23,6 +25,7 @@ from limbeck.latents.truncation import truncate as truncate
 
 __all__ = [
     "SPACE_SIZE",
+    "CentreMap",
     "Embeds",
     "HoldsGenerator",
     "MapsLatents",
@@ -39,6 +42,7 @@ __all__ = [
     "paint_seeds",
     "seeds_to_z",
     "soft_target",
+    "squared_distances",
     "target_for",
     "tensors_digest",
     "truncate",

@@ -5,6 +5,7 @@ cluster centre. Variants as named in METHOD 5.
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -83,7 +84,8 @@ def target_for(
     Args:
         truncation: `none`, `global` (w_avg), `index` (centre `mode_index`), `multimodal-l2` (centre
             nearest in W), `multimodal-lpips` (centre whose picture is nearest; the paper's),
-            `multimodal-soft` (centres weighted by softmax(-LPIPS / tau)).
+            `multimodal-soft` (centres weighted by softmax(-LPIPS / tau)), `multimodal-map` (the
+            centre that the modes' learned map takes for the perceptually nearest).
         w: float [N, w_dim].
         w_avg: float [w_dim].
         modes: needed by all but `none` and `global`.
@@ -98,7 +100,7 @@ def target_for(
         return Target(w)
     if truncation == "global":
         return Target(w_avg)
-    if truncation not in ("index", "multimodal-l2", "multimodal-lpips", "multimodal-soft"):
+    if truncation not in get_args(Truncation):
         raise UsageError(f"no truncation {truncation!r}", "see `limbeck sample --help`")
     if modes is None:
         raise UsageError(
@@ -120,6 +122,13 @@ def target_for(
         chosen = torch.full((len(w),), mode_index, device=w.device)
     elif truncation == "multimodal-l2":
         chosen = nearest_l2(w, centres)
+    elif truncation == "multimodal-map":
+        if modes.map is None:
+            raise UsageError(
+                "truncation 'multimodal-map' needs modes with a map, these have none",
+                "run `limbeck modes` again, or use 'multimodal-lpips'",
+            )
+        chosen = modes.map.choose(w)
     elif embeddings is None:
         raise UsageError(f"truncation {truncation!r} needs the pictures' LPIPS embeddings")
     else:

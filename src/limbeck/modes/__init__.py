@@ -1,8 +1,29 @@
-"""The modes of a generator: clusters of its latents, their centres, an atlas."""
+"""The modes of a generator: clusters of its latents, their centres, the map to them, an atlas."""
 
+from limbeck.modes.atlas import paint_latents as paint_latents
+from limbeck.modes.chooser import learn_map as learn_map
+from limbeck.modes.chooser import lpips_to_centres as lpips_to_centres
+from limbeck.modes.choosing import choose_count as choose_count
+from limbeck.modes.clustering import Points as Points
+from limbeck.modes.clustering import cluster as cluster
+from limbeck.modes.clustering import perceptual_points as perceptual_points
 from limbeck.modes.finding import Modes as Modes
 from limbeck.modes.finding import assign as assign
+from limbeck.modes.finding import centres_of as centres_of
 from limbeck.modes.finding import find_modes as find_modes
 from limbeck.modes.finding import read_modes as read_modes
 
-__all__ = ["Modes", "assign", "find_modes", "read_modes"]
+__all__ = [
+    "Modes",
+    "Points",
+    "assign",
+    "centres_of",
+    "choose_count",
+    "cluster",
+    "find_modes",
+    "learn_map",
+    "lpips_to_centres",
+    "paint_latents",
+    "perceptual_points",
+    "read_modes",
+]

@@ -47,11 +47,9 @@ def cluster(points: Points, count: int, seed: int) -> Clusters:
         count: clusters asked for.
         seed: the same seed and points give the same clusters.
     """
-    state = derive_seed(seed, "kmeans") % 2**32
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # copies: said below, in our words
-        fitted = KMeans(n_clusters=count, n_init=RESTARTS, random_state=state).fit(points)
-    found, labels, sizes = np.unique(fitted.labels_, return_inverse=True, return_counts=True)
+    found, labels, sizes = np.unique(
+        _kmeans(points, count, seed).labels_, return_inverse=True, return_counts=True
+    )
     if len(found) < count:
         logs.warn(
             f"{len(found)} clusters instead of {count}: the generator repeats itself, "
@@ -70,9 +68,21 @@ def cluster(points: Points, count: int, seed: int) -> Clusters:
     return Clusters(labels, sizes[order].astype(np.int64), nearest)
 
 
+def fit_means(points: Points, count: int, seed: int) -> Points:
+    """The means of `cluster`, float32 [count, d], in no order; copies among them are possible."""
+    return np.asarray(_kmeans(points, count, seed).cluster_centers_, dtype=np.float32)
+
+
+def _kmeans(points: Points, count: int, seed: int) -> KMeans:
+    state = derive_seed(seed, "kmeans") % 2**32
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # copies: `cluster` says it in words
+        return KMeans(n_clusters=count, n_init=RESTARTS, random_state=state).fit(points)
+
+
 def perceptual_points(
     painter: Paints, embedder: Embeds, w: Tensor, components: int, seed: int
-) -> Points:
+) -> tuple[Points, Tensor]:
     """LPIPS embeddings of G(w) at 64 px, reduced by PCA: float32 [N, <= components].
 
     Squared distances of embeddings are LPIPS (METHOD 4), so k-means here is k-means in LPIPS space.
@@ -85,6 +95,9 @@ def perceptual_points(
         w: float [N, w_dim] in random order.
         components: axes kept; fewer when there are fewer pictures.
         seed: of the randomised PCA.
+
+    Returns:
+        The points, and the embeddings of the first 2,048 pictures, float32 [<= 2048, D] on the CPU.
     """
     head = w[:_FIT_ROWS]
     chunks = logs.track(torch.split(head, _CHUNK), "pictures", -(-len(head) // _CHUNK))
@@ -99,4 +112,5 @@ def perceptual_points(
     rest = torch.split(w[_FIT_ROWS:], _CHUNK) if len(w) > _FIT_ROWS else ()
     for part in logs.track(rest, "pictures", len(rest)):
         parts.append(((embed_w(painter, embedder, part) - mean) @ axes).cpu())
-    return np.ascontiguousarray(torch.cat(parts).numpy(), dtype=np.float32)
+    points = np.ascontiguousarray(torch.cat(parts).numpy(), dtype=np.float32)
+    return points, torch.from_numpy(first)

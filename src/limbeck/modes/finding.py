@@ -1,7 +1,7 @@
 """The stage `modes`: latents of a generator -> clusters, centres, exemplars, atlas."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,10 @@ from limbeck.config import ModesConfig
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.rng import derive_seed
 from limbeck.latents import (
+    Embeds,
     HoldsGenerator,
     ModeCentres,
+    Paints,
     draw_w,
     embed_w,
     nearest_embedding,
@@ -23,11 +25,13 @@ from limbeck.latents import (
     tensors_digest,
 )
 from limbeck.modes.atlas import paint_latents, write_atlas, write_sheets
-from limbeck.modes.clustering import cluster, perceptual_points
+from limbeck.modes.chooser import learn_map, lpips_to_centres
+from limbeck.modes.choosing import choose_count
+from limbeck.modes.clustering import Clusters, cluster, perceptual_points
 from limbeck.percept import LPIPS
-from limbeck.records import ModesSummary
+from limbeck.records import ClusterChoice, MapQuality, ModesSummary
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _CHUNK = 64
 
 
@@ -83,25 +87,43 @@ def count_modes(sizes: Tensor) -> int:
 
 
 @torch.no_grad()
+def centres_of(painter: Paints, embedder: Embeds, w: Tensor, clusters: Clusters) -> ModeCentres:
+    """The centres of clusters of latents, on the CPU, without a map.
+
+    Args:
+        painter: the generator.
+        embedder: LPIPS.
+        w: float [N, w_dim], the latents that were clustered.
+        clusters: their partition.
+    """
+    rows = [torch.from_numpy(r).to(w.device) for r in clusters.nearest]
+    centres = torch.stack([w[r].double().mean(0).float() for r in rows])
+    parts = [embed_w(painter, embedder, part) for part in torch.split(centres, _CHUNK)]
+    sizes = torch.from_numpy(clusters.sizes).to(torch.int64)
+    return ModeCentres(centres.cpu(), torch.cat(parts).float().cpu(), sizes)
+
+
+@torch.no_grad()
 def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed: int = 0) -> Modes:
     """Cluster latents of the averaged generator (METHOD 2, step 7).
 
     `config.samples` w are drawn and clustered by k-means in W, or in LPIPS space (embeddings of
     their pictures at 64 px, PCA to `config.pca`). A centre is the mean w of the members in both.
-    Writes modes.safetensors, modes.json, mode-00.png ..., atlas.png, and done.json last; the same
-    call again reads what is there.
+    Their number is `config.clusters`, or chosen (see `choosing`). From the first `map_samples` of
+    them a map w -> centre is learned and measured. Writes modes.safetensors, modes.json,
+    mode-00.png ..., atlas.png, and done.json last; the same call again reads what is there.
 
     Args:
         networks: `Networks` or a `Pipeline`.
         out: the stage's folder.
-        config: how many latents, how many clusters, in which space.
+        config: how many latents, how many clusters, in which space, the map.
         seed: the same seed gives the same modes.
 
     Raises:
         UsageError: fewer samples than clusters.
         DataError: the folder cannot be written.
     """
-    if config.samples < config.clusters:
+    if config.clusters is not None and config.samples < config.clusters:
         raise UsageError(
             f"modes.samples {config.samples} is less than modes.clusters {config.clusters}",
             "draw more samples or ask for fewer clusters",
@@ -113,33 +135,70 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
     settings = {**config.model_dump(mode="json"), "seed": seed}
     if rundir.is_current(out, inputs, settings) and (out / "modes.safetensors").exists():
         return read_modes(out)
-    lpips = LPIPS.load("alex").to(painter.mapping.w_avg.device)
-    w = draw_w(painter.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
-    if config.space == "w":
-        points = np.ascontiguousarray(w.cpu().numpy(), dtype=np.float32)
-    else:
-        points = perceptual_points(painter, lpips, w, config.pca, seed)
-    clusters = cluster(points, config.clusters, seed)
-    rows = [torch.from_numpy(r).to(w.device) for r in clusters.nearest]
-    centres = torch.stack([w[r].double().mean(0).float() for r in rows])
-    embeddings = torch.cat([embed_w(painter, lpips, part) for part in torch.split(centres, _CHUNK)])
-    found = ModeCentres(
-        centres.cpu(), embeddings.float().cpu(), torch.from_numpy(clusters.sizes).to(torch.int64)
-    )
-    sizes = clusters.sizes.tolist()
+    w, clusters, found, quality, choice = _clustered(networks, config, seed)
     summary = ModesSummary(
-        clusters=len(sizes), found=count_modes(found.sizes), space=config.space,
-        samples=config.samples, sizes=sizes, seconds=round(time.perf_counter() - started, 3),
+        clusters=len(found), found=count_modes(found.sizes), space=config.space,
+        samples=config.samples, sizes=found.sizes.tolist(),
+        seconds=round(time.perf_counter() - started, 3), map=quality, choice=choice,
     )  # fmt: skip
     _write(out, found, summary, settings)
-    examples = [paint_latents(painter, w[r[: config.exemplars]]) for r in rows]
-    write_sheets(out, examples)
-    write_atlas(out / "atlas.png", paint_latents(painter, centres), examples, sizes)
+    _draw(out, painter, w, clusters, found, config.exemplars)
     rundir.finish(
         out, "modes", inputs=inputs, config=settings, started=started, summary=summary.model_dump()
     )
-    logs.say(f"{summary.found} of {summary.clusters} clusters hold a real share")
+    _say(summary)
     return Modes(found, summary)
+
+
+def _clustered(
+    networks: HoldsGenerator, config: ModesConfig, seed: int
+) -> tuple[Tensor, Clusters, ModeCentres, MapQuality | None, ClusterChoice | None]:
+    """Latents, their clusters, the centres, how good the map is, and why so many clusters."""
+    painter = networks.G_ema
+    lpips = LPIPS.load("alex").to(painter.mapping.w_avg.device)
+    w = draw_w(painter.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
+    head = None
+    if config.space == "w":
+        points = np.ascontiguousarray(w.cpu().numpy(), dtype=np.float32)
+    else:
+        points, head = perceptual_points(painter, lpips, w, config.pca, seed)
+    choice = choose_count(points, seed) if config.clusters is None else None
+    clusters = cluster(points, choice.chosen if choice else config.clusters or 1, seed)
+    found = centres_of(painter, lpips, w, clusters)
+    if not config.map_samples:
+        return w, clusters, found, None, choice
+    seen = w[: config.map_samples]
+    head = None if head is None else head[: len(seen)]
+    distances = lpips_to_centres(painter, lpips, seen, found.embeddings, head)
+    chooser, quality = learn_map(seen, distances, found.centres, seed)
+    return w, clusters, replace(found, map=chooser), quality, choice
+
+
+def _say(summary: ModesSummary) -> None:
+    if summary.choice is not None:
+        gains = ", ".join(
+            f"{count}: {share:.1%}"
+            for count, share in zip(summary.choice.counts, summary.choice.explained, strict=True)
+        )
+        logs.say(f"{summary.choice.chosen} clusters chosen; variance explained by {gains}")
+    logs.say(f"{summary.found} of {summary.clusters} clusters hold a real share")
+    if summary.map is not None:
+        logs.say(
+            f"map w -> centre: agrees with LPIPS on {summary.map.agreement:.1%} of "
+            f"{summary.map.held_out} unseen latents (nearest in W: {summary.map.agreement_l2:.1%}),"
+            f" else {summary.map.regret:.4f} further (of {summary.map.distance:.3f})"
+        )
+
+
+def _draw(
+    out: Path, painter: Paints, w: Tensor, clusters: Clusters, found: ModeCentres, count: int
+) -> None:
+    """The sheets and the atlas, with `count` members of each cluster."""
+    rows = [torch.from_numpy(r[:count]).to(w.device) for r in clusters.nearest]
+    examples = [paint_latents(painter, w[r]) for r in rows]
+    write_sheets(out, examples)
+    centres = paint_latents(painter, found.centres.to(w.device))
+    write_atlas(out / "atlas.png", centres, examples, found.sizes.tolist())
 
 
 def _write(
@@ -174,10 +233,10 @@ def read_modes(folder: Path) -> Modes:
     about = fsio.read_json(Path(folder) / "modes.json")
     centres = ModeCentres.load(Path(folder) / "modes.safetensors")
     try:
-        if about["format_version"] != FORMAT_VERSION:
+        if about["format_version"] not in (1, FORMAT_VERSION):  # 1: before maps
             raise DataError(
                 f"{folder}/modes.json: format {about['format_version']}, this limbeck reads "
-                f"{FORMAT_VERSION}",
+                f"1 to {FORMAT_VERSION}",
                 "use the limbeck version that made it",
             )
         summary = ModesSummary.model_validate(about["summary"])

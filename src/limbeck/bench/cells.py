@@ -1,0 +1,128 @@
+"""The truncation study's cells: which method, towards which centres, how strongly."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from limbeck import logs
+from limbeck.config import Space, Truncation
+from limbeck.kit.rng import generator
+from limbeck.latents import Embeds, ModeCentres, Paints, embed_w, target_for, truncate
+
+Sets = Mapping[tuple[Space, int], ModeCentres]
+"""(space of clustering, number of clusters) -> centres."""
+
+TOWARDS_MODES: tuple[Truncation, ...] = (
+    "multimodal-lpips", "multimodal-l2", "multimodal-soft", "multimodal-map",
+)  # fmt: skip
+METHODS: tuple[Truncation, ...] = ("global", *TOWARDS_MODES, "index")
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One set of pictures. `space` and `clusters` name the centres; for `none` and `global`, which
+    have none, those whose nearest one says what a mode is."""
+
+    method: Truncation
+    space: Space
+    clusters: int
+    psi: float
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Cell":
+        """The cell that a row of cells.jsonl was measured on."""
+        return cls(row["method"], row["space"], row["clusters"], row["psi"])
+
+    def values(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        where = "" if self.method in ("none", "global") else f" {self.clusters} in {self.space}"
+        return f"{self.method}{where} psi {self.psi:g}"
+
+
+def plan(
+    psis: Sequence[float],
+    clusters: Sequence[int],
+    cluster_psis: Sequence[float],
+    base: int,
+    spaces: Sequence[Space],
+) -> list[Cell]:
+    """All cells, each once; psi 1 is the same picture for every method: one cell, `none`.
+
+    First `global`, then every method at `base` clusters, then the multi-modal ones at the other
+    numbers.
+    """
+    cells = [Cell("none", spaces[0], base, 1.0)] if 1.0 in psis else []
+    cells += [Cell("global", spaces[0], base, psi) for psi in psis if psi < 1]
+    for space in spaces:
+        cells += [Cell(m, space, base, psi) for m in METHODS[1:] for psi in psis if psi < 1]
+    for space in spaces:
+        cells += [
+            Cell(method, space, count, psi)
+            for method in TOWARDS_MODES
+            for count in clusters
+            for psi in cluster_psis
+            if psi < 1
+        ]
+    return list(dict.fromkeys(cells))
+
+
+def drawn_modes(sizes: Tensor, count: int, seed: int) -> Tensor:
+    """int64 [count]: centres drawn at random by their share, int64 sizes [K], for `index`."""
+    random = generator(seed, "index")
+    return torch.multinomial(sizes.double(), count, replacement=True, generator=random)
+
+
+class Targets:
+    """Where every method pulls every w, found by looking at each G(w) once.
+
+    Attributes:
+        w: float32 [N, w_dim].
+        w_avg: float32 [w_dim].
+    """
+
+    def __init__(self, painter: Paints, embedder: Embeds, w: Tensor, sets: Sets, seed: int) -> None:
+        """Embed every G(w) and ask each method; `seed` draws the centres of `index`."""
+        self.w, self.w_avg, self._sets = w, painter.mapping.w_avg, sets
+        self._drawn = {key: drawn_modes(one.sizes, len(w), seed) for key, one in sets.items()}
+        here = {key: one.to(w.device) for key, one in sets.items()}
+        parts: dict[tuple[str, Space, int], list[Tensor]] = {}
+        nearest: dict[tuple[Space, int], list[Tensor]] = {key: [] for key in sets}
+        chunks = torch.split(w, _CHUNK)
+        for part in logs.track(chunks, "looking at pictures", len(chunks)):
+            seen = embed_w(painter, embedder, part)
+            for (space, count), modes in here.items():
+                for method in TOWARDS_MODES:
+                    found = target_for(method, part, w_avg=self.w_avg, modes=modes, embeddings=seen)
+                    parts.setdefault((method, space, count), []).append(found.w)
+                    if method == "multimodal-lpips" and found.modes is not None:
+                        nearest[space, count].append(found.modes.cpu())
+        self._found = {key: torch.cat(rows) for key, rows in parts.items()}
+        self._nearest = {key: torch.cat(rows) for key, rows in nearest.items()}
+
+    def truncated(self, cell: Cell) -> Tensor:
+        """float32 [N, w_dim]: w' of the cell."""
+        if cell.method == "none":
+            return self.w
+        if cell.method == "global":
+            return truncate(self.w, cell.psi, self.w_avg)
+        if cell.method == "index":
+            centres = self._sets[cell.space, cell.clusters].centres.to(self.w.device)
+            chosen = self._drawn[cell.space, cell.clusters].to(self.w.device)
+            return truncate(self.w, cell.psi, centres[chosen])
+        return truncate(self.w, cell.psi, self._found[cell.method, cell.space, cell.clusters])
+
+    def modes(self, cell: Cell) -> Tensor:
+        """int64 [N] on the CPU: the mode of each picture, the same for all methods but `index`.
+
+        It is the perceptually nearest centre of G(w) as it was before truncation; for `index` the
+        centre that was drawn.
+        """
+        key = (cell.space, cell.clusters)
+        return self._drawn[key] if cell.method == "index" else self._nearest[key]

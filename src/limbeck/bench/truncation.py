@@ -1,0 +1,202 @@
+"""`limbeck bench truncation`: does pulling to the nearest mode pay, and by how much?
+
+The same seeds are drawn under every method, strength and set of centres, and compared with photos.
+Every finished cell is a line of cells.jsonl at once; the same call goes on where it stopped, and a
+call for another generator of the same dataset adds a run, so that the summary has a spread.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from limbeck import __version__, fsio, logs
+from limbeck.bench.cells import Cell, Sets, Targets, plan
+from limbeck.bench.centres import Wanted, study_centres
+from limbeck.bench.costs import truncation_costs
+from limbeck.bench.summary import summarise
+from limbeck.config import Space
+from limbeck.data import Dataset
+from limbeck.errors import UsageError
+from limbeck.evaluation import (
+    compare_sets,
+    dataset_features,
+    embedding_diversity,
+    lpips_embeddings,
+)
+from limbeck.kit.device import machine
+from limbeck.kit.rng import derive_seed
+from limbeck.latents import HoldsGenerator, draw_w, tensors_digest
+from limbeck.modes import paint_latents
+from limbeck.percept import LPIPS, FeatureExtractor, Features, features_of
+
+FORMAT_VERSION = 1
+MOST_PHOTOS = 5000
+_BATCH = 64
+
+
+def bench_truncation(
+    networks: HoldsGenerator,
+    dataset: Dataset,
+    out: Path,
+    *,
+    features: Sequence[str] = ("lpips-alex",),
+    count: int = 2000,
+    psis: Sequence[float] = (0.3, 0.5, 0.7, 0.85, 1.0),
+    clusters: Sequence[int] = (8, 16, 32, 64, 128),
+    cluster_psis: Sequence[float] = (0.5, 0.7),
+    base_clusters: int = 64,
+    spaces: Sequence[Space] = ("w", "lpips"),
+    samples: int = 10_000,
+    map_samples: int = 8192,
+    repeats: int = 7,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Measure every way of truncating one generator against photos.
+
+    Cells: `global`, each multi-modal method and `index` (each seed pulled to a centre drawn by its
+    share) at `psis` with `base_clusters`; the multi-modal ones at the other `clusters` and
+    `cluster_psis`; centres from clusters in each of `spaces`. At psi 1 all are one cell. Writes
+    cells.jsonl as it goes, then summary.json and pictures.
+
+    Args:
+        networks: `Networks` or a `Pipeline`.
+        dataset: photos to compare with, up to 5,000 evenly chosen, at the generator's size.
+        out: folder; several generators may share it.
+        features: names that `limbeck.percept.Features` knows.
+        count: pictures of a cell.
+        psis, clusters, cluster_psis, base_clusters, spaces: what is varied.
+        samples: latents that are clustered.
+        map_samples: latents that a map learns from.
+        repeats: turns of the timing; 0 = none.
+        seed: of latents, clusters and maps.
+
+    Returns:
+        What summary.json holds.
+
+    Raises:
+        UsageError: unknown features, or too few latents for the clusters.
+        DataError: the folder cannot be written.
+    """
+    numbers = {*clusters, base_clusters}
+    if not spaces or min(numbers) < 1 or samples < max(numbers):
+        raise UsageError(
+            f"{samples} samples, {sorted(numbers)} clusters, spaces {list(spaces)}",
+            "ask for at least one space and no more clusters than samples",
+        )
+    cells = plan(psis, clusters, cluster_psis, base_clusters, spaces)
+    study = _Study(networks, dataset, list(features), count, seed, (samples, map_samples))
+    combinations = list(dict.fromkeys((cell.space, cell.clusters) for cell in cells))
+    wanted = Wanted(samples=samples, map_samples=map_samples, seed=seed)
+    sets, qualities = study_centres(
+        networks, study.lpips, out / "centres", combinations, wanted, study.run
+    )
+    _measure(study, cells, sets, out / "cells.jsonl")
+    path = out / "costs.json"
+    costs = fsio.read_json(path) if path.exists() else {}
+    if repeats and study.run not in costs:
+        base = sets[spaces[0], base_clusters].to(networks.G_ema.mapping.w_avg.device)
+        costs[study.run] = truncation_costs(networks, study.lpips, base, repeats=repeats)
+        costs[study.run]["machine"] = machine(networks.G_ema.mapping.w_avg.device)
+        fsio.write_json(path, costs)
+    rows = [row for row in fsio.read_jsonl(out / "cells.jsonl") if row["study"] == study.digest]
+    found = summarise(rows, cells, base_clusters, out)
+    found |= {"costs": costs.get(study.run), "maps": qualities, "run": study.run}
+    fsio.write_json(out / "summary.json", found)
+    return found
+
+
+class _Study:
+    """What all cells share: the latents, the photos' features, the names of it all.
+
+    Attributes:
+        digest: of the photos, the features and the sizes; runs of one study are comparable.
+        run: of the generator and the seed.
+    """
+
+    def __init__(
+        self,
+        networks: HoldsGenerator,
+        dataset: Dataset,
+        features: list[str],
+        count: int,
+        seed: int,
+        latents: tuple[int, int],
+    ) -> None:
+        painter = networks.G_ema
+        assert isinstance(painter, nn.Module)
+        self.networks, self.seed = networks, seed
+        self.device = painter.mapping.w_avg.device
+        self.extractors: list[FeatureExtractor] = [Features(n, self.device) for n in features]
+        self.lpips = LPIPS.load("alex").to(self.device)
+        self._dataset = dataset
+        size = networks.config.size
+        self.photos = min(len(dataset), MOST_PHOTOS)
+        self.digest = fsio.digest_json(
+            [FORMAT_VERSION, dataset.digest, size, self.photos, features, count, list(latents)]
+        )
+        self.run = fsio.digest_json([tensors_digest(painter.state_dict()), seed])
+        self.w = draw_w(
+            painter.mapping, networks.config, count, derive_seed(seed, "truncation study")
+        )
+
+    def real(self) -> list[Tensor]:
+        """Features of the photos, one tensor float32 [N, D] a set of features."""
+        size = self.networks.config.size
+        rows = np.linspace(0, len(self._dataset) - 1, num=self.photos).round().astype(np.int64)
+        ids = [self._dataset.ids[row] for row in rows]
+        return [dataset_features(self._dataset, e, size=size, ids=ids) for e in self.extractors]
+
+    def key(self, cell: Cell, centres: str) -> str:
+        """Names a cell of this run by content."""
+        return fsio.digest_json([self.digest, self.run, cell.values(), centres])
+
+
+def _measure(study: _Study, cells: Sequence[Cell], sets: Sets, path: Path) -> None:
+    """Append what is not there yet."""
+    digests = {key: one.digest() for key, one in sets.items()}
+    keys = {cell: study.key(cell, digests[cell.space, cell.clusters]) for cell in cells}
+    rows = fsio.read_jsonl(path)
+    if path.exists() and not path.read_text(encoding="utf-8").endswith("\n"):  # killed in a line
+        fsio.write_text(path, "".join(fsio.json_line(row) for row in rows))
+    there = {row["key"] for row in rows}
+    left = [cell for cell in cells if keys[cell] not in there]
+    if not left:
+        logs.say(f"all {len(cells)} cells are measured")
+        return
+    logs.say(f"{len(left)} of {len(cells)} cells to measure, {len(study.w)} pictures each")
+    real = study.real()
+    targets = Targets(study.networks.G_ema, study.lpips, study.w, sets, study.seed)
+    began = time.perf_counter()
+    for number, cell in enumerate(left, 1):
+        row = _cell(study, cell, targets, real)
+        fsio.append_jsonl(path, {"key": keys[cell], **row})
+        each = (time.perf_counter() - began) / number
+        logs.say(
+            f"{cell}: {number} of {len(left)}, {logs.duration(each * (len(left) - number))} left"
+        )
+
+
+def _cell(study: _Study, cell: Cell, targets: Targets, real: list[Tensor]) -> dict[str, Any]:
+    """Draw the cell's pictures and measure them."""
+    began = time.perf_counter()
+    pictures = paint_latents(study.networks.G_ema, targets.truncated(cell))
+    modes = targets.modes(cell)
+    seen = lpips_embeddings(torch.split(pictures, _BATCH), study.device)
+    found = {}
+    for extractor, photos in zip(study.extractors, real, strict=True):
+        fake = features_of(torch.split(pictures, _BATCH), extractor)
+        compared = compare_sets(photos, fake, features=extractor.name, seed=study.seed)
+        found[extractor.name] = compared.model_dump(mode="json")
+    return {
+        "format_version": FORMAT_VERSION, "study": study.digest, "run": study.run,
+        **cell.values(), "seed": study.seed, "pictures": len(pictures), "photos": study.photos,
+        "features": found, "lpips": embedding_diversity(seen, modes).model_dump(mode="json"),
+        "seconds": round(time.perf_counter() - began, 3),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"), "limbeck": __version__,
+    }  # fmt: skip

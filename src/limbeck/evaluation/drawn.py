@@ -1,0 +1,99 @@
+"""What a generator draws for measuring: batches of pictures, painted when they are asked for."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from limbeck.config import Truncation
+from limbeck.latents import (
+    HoldsGenerator,
+    ModeCentres,
+    needs_pictures,
+    paint_seeds,
+    tensors_digest,
+)
+from limbeck.percept import LPIPS
+
+_HELD_BYTES = 256 * 2**20
+_BATCH = 64
+_WIDE_BATCH, _WIDE = 8, 256  # pictures at once from this many pixels a side
+
+
+class Drawn:
+    """Pictures of consecutive seeds, as an iterable of uint8 [n, 3, S, S] batches on the CPU.
+
+    Iterating twice gives the same pictures: held in memory while they take at most 256 MB, painted
+    again otherwise.
+
+    Args:
+        networks: `Networks` or a `Pipeline`.
+        count: how many.
+        first: the first seed.
+        psi, truncation, modes: as in `limbeck.sample`.
+    """
+
+    def __init__(
+        self,
+        networks: HoldsGenerator,
+        count: int,
+        *,
+        psi: float = 1.0,
+        truncation: Truncation = "none",
+        modes: ModeCentres | None = None,
+        first: int = 0,
+    ) -> None:
+        self.networks, self.psi, self.truncation, self.modes = networks, psi, truncation, modes
+        self.seeds = range(first, first + count)
+        self._held: list[Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    @property
+    def key(self) -> dict[str, str]:
+        """All that the pictures depend on, for `picture_features`."""
+        generator = self.networks.G_ema
+        assert isinstance(generator, torch.nn.Module)
+        return {
+            "generator": tensors_digest(generator.state_dict()),
+            "seeds": f"{self.seeds.start}-{self.seeds.stop - 1}",
+            "psi": repr(self.psi),
+            "truncation": self.truncation,
+            "modes": self.modes.digest() if self.modes is not None else "",
+            "size": str(self.networks.config.size),
+        }
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._held is not None:
+            yield from self._held
+            return
+        size = self.networks.config.size
+        fits = len(self) * 3 * size * size <= _HELD_BYTES
+        held: list[Tensor] = []
+        for pictures in self._painted(_WIDE_BATCH if size >= _WIDE else _BATCH):
+            if fits:
+                held.append(pictures)
+            yield pictures
+        self._held = held if fits else None
+
+    def first(self, count: int) -> Iterator[Tensor]:
+        """Batches with the first `count` pictures, or all when there are fewer."""
+        for pictures in self:
+            yield pictures[:count]
+            count -= len(pictures)
+            if count <= 0:
+                return
+
+    def _painted(self, batch: int) -> Iterator[Tensor]:
+        lpips = None
+        if needs_pictures(self.truncation):
+            lpips = LPIPS.load("alex").to(self.networks.G_ema.mapping.w_avg.device)
+        samples = paint_seeds(
+            self.networks, self.seeds, psi=self.psi, truncation=self.truncation, modes=self.modes,
+            embedder=lpips, batch=batch,
+        )  # fmt: skip
+        images = (sample.image for sample in samples)
+        while chunk := list(islice(images, batch)):
+            yield torch.stack(chunk)

@@ -1,0 +1,118 @@
+"""Features computed once: kept in the cache under a name made of all that they depend on.
+
+A key names contents, never places: pixels by their sha256, networks and weights by digests. Files
+may be removed at any time; one that is damaged is named and made again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from limbeck import fsio, logs
+from limbeck.data import Dataset
+from limbeck.errors import DataError
+from limbeck.evaluation.featurekinds import feature_kind, weights_digest
+from limbeck.latents import tensors_digest
+from limbeck.percept import FeatureExtractor, cache_folder, features_of
+
+_FORMAT = 1  # raise it when features of the same key change
+
+
+def dataset_features(
+    dataset: Dataset,
+    extractor: FeatureExtractor,
+    *,
+    size: int,
+    ids: Sequence[str] | None = None,
+    batch: int = 64,
+) -> Tensor:
+    """Features of a dataset's photos, float32 [N, dim] on the CPU, in row order.
+
+    The key holds the sha256 of the pixels as they lie on disk now (not as index.json says), the
+    rows, the size and the extractor: a changed photo is seen, a folder that moved is the same.
+
+    Args:
+        dataset: the photos.
+        extractor: what looks at them; only those that `feature_kind` knows are cached.
+        size: side in pixels at which photos are read (averaged over areas); the network's, so that
+            photos and pictures are equally sharp.
+        ids: photos to look at; None = all. The rows come in the dataset's order, whatever this one.
+        batch: photos at once; changes a feature by rounding only.
+
+    Raises:
+        DataError: unknown ids, no photos, or unreadable pixels.
+    """
+    chosen = dataset if ids is None else dataset.select(ids)
+    key = {"dataset": chosen.digest, "pixels": _pixels(chosen), "size": str(size)}
+    parts = (part.images for part in chosen.batches(size, batch))
+    shown = logs.track(parts, f"{extractor.name} of photos", -(-len(chosen) // batch))
+    return picture_features(shown, extractor, key)
+
+
+def picture_features(
+    batches: Iterable[Tensor], extractor: FeatureExtractor, key: Mapping[str, str] | None
+) -> Tensor:
+    """Features of uint8 [n, 3, H, W] batches, float32 [N, dim] on the CPU, cached under `key`.
+
+    Args:
+        batches: the pictures; not touched when their features are in the cache.
+        extractor: what looks at them.
+        key: all that the pictures depend on (`Drawn.key`); None = neither read nor write the cache.
+
+    Raises:
+        DataError: no pictures, or features that are not finite.
+    """
+    kind = feature_kind(extractor.name)
+    if key is None or kind is None:
+        return features_of(batches, extractor)
+    about = {
+        **key, "extractor": kind.name, "weights": weights_digest(kind), "resize": kind.resize,
+        "format": str(_FORMAT),
+    }  # fmt: skip
+    return _kept(about, extractor.dim, lambda: features_of(batches, extractor))
+
+
+@cache
+def _sha256(path: Path, size: int, changed: int) -> str:
+    return fsio.sha256_file(path)
+
+
+def _pixels(dataset: Dataset) -> str:
+    files = [path.resolve() for path in sorted(dataset.root.glob("images-*.npy"))]
+    facts = [(path, path.stat()) for path in files]
+    return fsio.digest_json([_sha256(p, stat.st_size, stat.st_mtime_ns) for p, stat in facts])
+
+
+def _kept(key: Mapping[str, str], dim: int, make: Callable[[], Tensor]) -> Tensor:
+    """What the cache holds under `key`, else what `make` gives, which is then kept."""
+    name = fsio.digest_json(dict(key))
+    path = cache_folder() / "features" / f"{name}.safetensors"
+    if path.is_file():
+        try:
+            return _read(path, name, dim)
+        except (OSError, SafetensorError, DataError) as error:
+            logs.warn(f"features in {path} are damaged and computed again: {error}")
+    features = make().contiguous()
+    metadata = {**key, "key": name, "digest": tensors_digest({"features": features})}
+    try:
+        with fsio.atomic_file(path) as temporary:
+            temporary.write_bytes(save({"features": features}, metadata=metadata))
+    except (OSError, DataError) as error:
+        logs.warn(f"features are not kept: {error}")
+    return features
+
+
+def _read(path: Path, name: str, dim: int) -> Tensor:
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        features: Tensor = file.get_tensor("features")
+    whole = metadata.get("digest") == tensors_digest({"features": features})
+    shaped = features.ndim == 2 and features.shape[1] == dim and features.dtype == torch.float32
+    if metadata.get("key") != name or not whole or not shaped:
+        raise DataError("its content is not what was written")
+    return features

@@ -1,0 +1,218 @@
+"""A run's two generators against its photos: the 2 x 2 table, variety, and what was memorised."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from limbeck import logs
+from limbeck.config import Config
+from limbeck.data import Dataset
+from limbeck.evaluation.comparing import compare_sets
+from limbeck.evaluation.diversity import embedding_diversity, lpips_embeddings
+from limbeck.evaluation.drawn import Drawn
+from limbeck.evaluation.featurecache import dataset_features, picture_features
+from limbeck.evaluation.memorising import memorised
+from limbeck.evaluation.scorefile import read_kept
+from limbeck.latents import ModeCentres, nearest_embedding
+from limbeck.nets import load_networks
+from limbeck.percept import Features
+from limbeck.rundir import RunDir, read_done
+
+FEWEST = 12  # pictures, below which nothing is compared
+_COPIES = "lpips-alex"  # features of the memorising check
+_DIVERSE = 512  # pictures whose pairs are measured
+_TRAINED = 50_000  # photos searched for copies
+_STRIDE = 10_000_000  # seeds of one --seed to those of the next
+
+Row: TypeAlias = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to measure: with which features, on how many pictures a generator, drawn whence."""
+
+    features: tuple[str, ...]
+    pictures: int
+    seed: int
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Pictures of one of the run's generators, drawn in one way."""
+
+    generator: str
+    pictures: Drawn
+    centres: ModeCentres | None
+
+    def about(self) -> Row:
+        """What a row says of them."""
+        drawn = self.pictures
+        way = "untruncated" if drawn.truncation == "none" else f"{drawn.truncation} {drawn.psi:g}"
+        return {
+            "generator": self.generator, "psi": drawn.psi, "truncation": drawn.truncation,
+            "column": way, "first_seed": drawn.seeds.start,
+        }  # fmt: skip
+
+
+def generator_rows(
+    run_dir: RunDir, dataset: Dataset, config: Config, asked: Asked, clean: Sequence[str] = ()
+) -> list[Row]:
+    """Rows for each finished training of a run, drawn untruncated and as the run itself samples.
+
+    * `set_distance`: trained on raw | kept photos x measured against raw | kept (| clean) photos,
+      see `compare_sets`. Raw and kept photos are equally many, evenly chosen, and read at the
+      networks' size.
+    * `diversity`: LPIPS over all, within and between modes, and the same of photos; see
+      `embedding_diversity`. A mode is the kept (else the raw) generator's nearest centre.
+    * `memorising`: against the photos that the generator was trained on; see `memorised`.
+
+    Args:
+        run_dir: the run.
+        dataset: its photos.
+        config: its configuration.
+        asked: see `Asked`.
+        clean: ids of photos that labels call in-domain.
+    """
+    kept_file = run_dir.keep / "keep.parquet"
+    sets = {"raw": tuple(dataset.ids)}
+    if kept_file.exists():
+        sets["kept"] = _there(dataset, read_kept(kept_file)[1])
+    draws = [draw for name in sets for draw in _draws(run_dir, config, asked, name)]
+    count = min(asked.pictures, *(len(ids) for ids in sets.values()))
+    if not draws or count < FEWEST:
+        if draws:
+            logs.say(f"generators are not measured: {count} photos or pictures are too few")
+        return []
+    photos = {name: _even(ids, count) for name, ids in sets.items()}
+    if len(clean := _there(dataset, clean)) >= FEWEST:
+        photos["clean"] = _even(clean, count)
+    rows: list[Row] = []
+    for name in asked.features:
+        rows += _distances(Features(name, asked.device), draws, dataset, photos, sets, asked.seed)
+    return rows + _diversities(draws, dataset, photos, asked.device)
+
+
+def _draws(run_dir: RunDir, config: Config, asked: Asked, name: str) -> list[_Draw]:
+    """A training's generator drawn in two ways; none where the training is not finished."""
+    done = read_done(run_dir.root / name)
+    if done is None or "networks" not in done.summary:
+        return []
+    folder = run_dir.root / name / str(done.summary["networks"])
+    networks = load_networks(folder, names=["G_ema"]).to(asked.device).eval().prepare()
+    file = (run_dir.modes if name == "kept" else run_dir.scores / "raw-modes") / "modes.safetensors"
+    centres = ModeCentres.load(file) if file.exists() else None
+    first = asked.seed * _STRIDE
+    draws = [_Draw(name, Drawn(networks, asked.pictures, first=first), centres)]
+    sample = config.sample
+    needed = sample.truncation not in ("none", "global")
+    if sample.truncation in ("none", "index") or sample.psi == 1 or (needed and centres is None):
+        return draws
+    truncated = Drawn(
+        networks, asked.pictures, psi=sample.psi, truncation=sample.truncation, modes=centres,
+        first=first,
+    )  # fmt: skip
+    return [*draws, _Draw(name, truncated, centres)]
+
+
+def _distances(
+    extractor: Features,
+    draws: Sequence[_Draw],
+    dataset: Dataset,
+    photos: Mapping[str, Sequence[str]],
+    trained: Mapping[str, Sequence[str]],
+    seed: int,
+) -> list[Row]:
+    """Rows of one kind of features; those of `_COPIES` look for copies as well."""
+    searched = {name: _even(ids, _TRAINED) for name, ids in trained.items()}
+    wanted = {photo for ids in photos.values() for photo in ids}
+    if extractor.name == _COPIES:
+        wanted |= {photo for ids in searched.values() for photo in ids}
+    ordered = [photo for photo in dataset.ids if photo in wanted]
+    size = draws[0].pictures.networks.config.size
+    features = dataset_features(dataset, extractor, size=size, ids=ordered)
+    place = {photo: row for row, photo in enumerate(ordered)}
+
+    def of(ids: Sequence[str]) -> Tensor:
+        return features[[place[photo] for photo in ids]]
+
+    rows: list[Row] = []
+    for draw in draws:
+        batches = -(-len(draw.pictures) // 64)
+        shown = logs.track(draw.pictures, f"{extractor.name} of pictures", batches)
+        fake = picture_features(shown, extractor, draw.pictures.key)
+        for against, ids in photos.items():
+            found = compare_sets(of(ids), fake[: len(ids)], features=extractor.name, seed=seed)
+            about = draw.about()
+            about["column"] = f"{extractor.name}, {about['column']}, {against} photos"
+            values = found.model_dump(exclude={"seed", "rounds", "spread"})
+            rows.append(
+                {"metric": "set_distance", "value": found.fid, **about, "photos": against,
+                 **values, "subset_seed": seed}
+            )  # fmt: skip
+        if extractor.name == _COPIES:
+            ids = searched[draw.generator]
+            copies = memorised(of(ids), fake, ids)
+            rows.append(
+                {"metric": "memorising", "value": copies.closer, **draw.about(),
+                 "features": extractor.name, **_named(copies.model_dump(mode="json"), draw)}
+            )  # fmt: skip
+    return rows
+
+
+def _named(values: Row, draw: _Draw) -> Row:
+    """Pairs by seed instead of by row."""
+    closest = values["closest"]
+    assert isinstance(closest, list)
+    first = draw.pictures.seeds.start
+    pairs = [
+        {"seed": first + pair["picture"], "photo": pair["photo"], "distance": pair["distance"]}
+        for pair in closest
+    ]
+    return {**values, "closest": pairs}
+
+
+@torch.no_grad()
+def _diversities(
+    draws: Sequence[_Draw],
+    dataset: Dataset,
+    photos: Mapping[str, Sequence[str]],
+    device: torch.device,
+) -> list[Row]:
+    centres = next((d.centres for d in reversed(draws) if d.centres is not None), None)
+
+    def row(embeddings: Tensor, about: Row) -> Row:
+        modes = None if centres is None else nearest_embedding(embeddings, centres.embeddings)
+        found = embedding_diversity(embeddings, modes)
+        return {"metric": "diversity", "value": found.overall, **about,
+                **found.model_dump(mode="json")}  # fmt: skip
+
+    rows = []
+    for draw in draws:
+        embeddings = lpips_embeddings(draw.pictures.first(_DIVERSE), device)
+        rows.append(row(embeddings, draw.about()))
+    size = draws[0].pictures.networks.config.size
+    for name, ids in photos.items():
+        chosen = dataset.select(_even(ids, _DIVERSE))
+        batches = (batch.images for batch in chosen.batches(size, 64))
+        about: Row = {"photos": name, "column": f"{name} photos"}
+        rows.append(row(lpips_embeddings(batches, device), about))
+    return rows
+
+
+def _even(ids: Sequence[str], count: int) -> tuple[str, ...]:
+    """At most `count` of them, evenly chosen, in their order."""
+    if len(ids) <= count:
+        return tuple(ids)
+    rows = np.linspace(0, len(ids) - 1, num=count).round().astype(np.int64)
+    return tuple(ids[row] for row in rows)
+
+
+def _there(dataset: Dataset, ids: Sequence[str]) -> tuple[str, ...]:
+    """Those that the dataset holds, in its order."""
+    wanted = set(ids)
+    return tuple(photo for photo in dataset.ids if photo in wanted)

@@ -1,0 +1,68 @@
+"""How far two sets overlap: precision, recall, density and coverage from nearest neighbours."""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from limbeck.errors import DataError
+from limbeck.evaluation.neighbours import CHUNK, distance_blocks, squared_radii
+from limbeck.records import Record
+
+PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS = 3, 5
+_EDGE = 1 + 1e-5  # a picture on a sphere, to within the rounding of float32, lies inside
+
+
+class Overlap(Record):
+    """Four figures of two sets; precision and density tell of quality, the others of variety."""
+
+    real: int
+    fake: int
+    precision: float = Field(description="share of fakes within the real ones' spheres, k = 3")
+    recall: float = Field(description="share of reals within the fakes' spheres, k = 3")
+    density: float = Field(description="real spheres that hold a fake, mean over fakes / k, k = 5")
+    coverage: float = Field(description="share of real spheres that hold a fake, k = 5")
+
+
+def manifold_overlap(real: Tensor, fake: Tensor, *, chunk: int = CHUNK) -> Overlap:
+    """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
+
+    A picture's sphere reaches to its k-th nearest other picture of its own set. Precision and
+    recall, arXiv 1904.06991, equation 2, k = 3; density and coverage, arXiv 2002.09797, equations 4
+    and 6, k = 5. All but density lie in [0, 1]; for two samples of one distribution density is
+    about 1 and coverage about 1 - 2^-5. They depend on the counts: compare equal counts only.
+
+    Args:
+        real: float [N > 5, D].
+        fake: float [M > 3, D].
+        chunk: rows of distances at once; memory is chunk x max(N, M) x 4 bytes.
+
+    Raises:
+        DataError: fewer pictures than the neighbours need, or other shapes.
+    """
+    if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
+        raise DataError(f"features {tuple(real.shape)} and {tuple(fake.shape)}: wanted [N, D] each")
+    if len(real) <= DENSITY_NEIGHBOURS or len(fake) <= PRECISION_NEIGHBOURS:
+        raise DataError(
+            f"{len(real)} real and {len(fake)} drawn pictures are too few for nearest neighbours",
+            f"give more than {DENSITY_NEIGHBOURS} of each",
+        )
+    radii = squared_radii(real, DENSITY_NEIGHBOURS, chunk) * _EDGE
+    narrow, wide = radii[:, PRECISION_NEIGHBOURS - 1], radii[:, DENSITY_NEIGHBOURS - 1]
+    around_fakes = squared_radii(fake, PRECISION_NEIGHBOURS, chunk)[:, -1] * _EDGE
+    precise, inside = 0, 0
+    recalled = torch.zeros(len(real), dtype=torch.bool)
+    covered = torch.zeros(len(real), dtype=torch.bool)
+    for rows, block in distance_blocks(fake, real, chunk):
+        precise += int((block <= narrow).any(1).sum())
+        held = block <= wide
+        inside += int(held.sum())
+        covered |= held.any(0)
+        recalled |= (block <= around_fakes[rows, None]).any(0)
+    return Overlap(
+        real=len(real),
+        fake=len(fake),
+        precision=precise / len(fake),
+        recall=float(recalled.double().mean()),
+        density=inside / (DENSITY_NEIGHBOURS * len(fake)),
+        coverage=float(covered.double().mean()),
+    )
