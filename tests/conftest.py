@@ -7,6 +7,7 @@ its mark: `pytest -m slow`, `pytest -m "gpu or slow"`, `pytest -m "slow and pari
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("dogs") and not DOGS.exists():
             item.add_marker(no_dogs)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nothing a test computes lands in the user's cache; the weights that lie there are seen."""
+    from limbeck.percept import cache_folder
+
+    weights, folder = cache_folder() / "weights", tmp_path_factory.mktemp("cache")
+    if weights.is_dir():
+        (folder / "weights").symlink_to(weights.resolve(), target_is_directory=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIMBECK_CACHE", str(folder))
+        yield folder
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,9 @@ class ScoreConfig(_Section):
     """Outlier scores (METHOD 1, 4, 7)."""
 
     mirror: bool = Field(True, description="mean over a photo and its mirror image")
+    plus: bool = Field(
+        False, description="also EfficientNet-Lite0 (fetched) and the column recommended+"
+    )
     blur: float = Field(2.0, gt=0, description="sigma of the blurred copy, pixels at 64 px")
     batch: int = Field(64, ge=1)
 

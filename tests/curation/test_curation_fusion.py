@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,7 +8,13 @@ from numpy.testing import assert_allclose
 from scipy.stats import spearmanr
 
 from limbeck.curation import automatic_share, fisher, fisher_tails
-from limbeck.curation.densities import fit_components, gaussian_distance, residual_distance
+from limbeck.curation.densities import (
+    fit_components,
+    gaussian_distance,
+    hellinger,
+    residual_distance,
+    trimmed_distance,
+)
 from limbeck.curation.fusion import ordinary, rank_share, tail_share
 
 
@@ -125,6 +133,36 @@ def test_scale_and_shift_of_single_features_do_not_matter() -> None:
     for distance in (gaussian_distance, residual_distance):
         a, b = (distance(f, fit_components(f, 5)) for f in (x, other))
         assert spearmanr(a, b).statistic > 0.9999
+
+
+@pytest.mark.parametrize("distance", [gaussian_distance, residual_distance])
+def test_a_crowd_of_odd_photos_cannot_hide_by_bending_the_fit(distance: Any) -> None:
+    random = np.random.default_rng(8)
+    spread = np.r_[np.full(4, 3.0), np.full(26, 0.5)]
+    turn = np.linalg.qr(random.normal(size=(30, 30)))[0]
+    ordinary = random.normal(size=(900, 30)) * spread
+    crowd = random.normal(size=(100, 30)) * spread + np.r_[np.zeros(20), np.full(10, 1.0)]
+    x = (np.r_[ordinary, crowd] @ turn).astype(np.float32)
+    odd = np.arange(1000) >= 900
+    components = 4 if distance is residual_distance else 30
+    plain = auc(distance(x, fit_components(x, components)), odd)
+    trimmed = trimmed_distance(x, distance, components)
+    assert auc(trimmed, odd) > plain + 0.01
+    assert auc(trimmed, odd) > 0.95
+    again = trimmed_distance(x[::-1].copy(), distance, components)[::-1]
+    assert_allclose(again, trimmed, rtol=1e-6)
+
+
+def auc(values: np.ndarray, odd: np.ndarray) -> float:
+    return float((values[odd][:, None] > values[~odd]).mean())
+
+
+def test_hellinger_keeps_directions_and_forgets_strength() -> None:
+    x = np.array([[1.0, 4.0, 0.0], [10.0, 40.0, 0.0], [0.0, 0.0, 0.0]], np.float32)
+    found = hellinger(x)
+    assert_allclose(found[0], np.sqrt([0.2, 0.8, 0.0]), rtol=1e-6)
+    assert_allclose(found[1], found[0], rtol=1e-6)
+    assert_allclose(found[2], 0)
 
 
 def test_there_are_never_more_axes_than_a_quarter_of_the_photos() -> None:

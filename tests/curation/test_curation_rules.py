@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.curation import automatic_share, fisher
-from limbeck.curation.rules import keep_lowest, keep_per_mode, quotas, share_count
+from limbeck.curation.rules import keep_lowest, keep_per_mode, odd_modes, quotas, share_count
 
 
 def mixture(odd: float, count: int, seed: int) -> np.ndarray:
@@ -99,16 +99,34 @@ def test_the_choice_does_not_depend_on_row_order(case: tuple[list[int], list[int
 
 @given(scores_and_modes)
 @settings(max_examples=80, deadline=None)
-def test_per_mode_shares_differ_by_less_than_one_photo(
+def test_per_mode_shares_of_ordinary_modes_differ_by_less_than_one_photo(
     case: tuple[list[int], list[int], int],
 ) -> None:
     numbers, modes, count = case
-    ids = [f"{i:03d}" for i in range(len(numbers))]
-    kept = keep_per_mode(np.array(numbers, float), ids, modes, count)
+    values, ids = np.array(numbers, float), [f"{i:03d}" for i in range(len(numbers))]
+    kept = keep_per_mode(values, ids, modes, count)
     assert kept.sum() == count
-    for mode in set(modes):
+    odd = odd_modes(values, modes, count)
+    ordinary = ~np.isin(modes, sorted(odd))
+    share = kept[ordinary].sum() / max(ordinary.sum(), 1)
+    for mode in set(modes) - odd:
         rows = np.array(modes) == mode
-        assert abs(kept[rows].sum() - rows.sum() * count / len(ids)) < 1
+        assert abs(kept[rows].sum() - rows.sum() * share) < 1
+
+
+def test_a_rare_mode_keeps_its_share_and_a_mode_of_odd_photos_none_by_quota() -> None:
+    random = np.random.default_rng(0)
+    modes = np.repeat([0, 1, 2], [800, 100, 100])
+    values = random.normal(size=1000) + np.repeat([0.0, 1.5, 8.0], [800, 100, 100])
+    ids = [f"{i:04d}" for i in range(1000)]
+    count = 850
+    assert odd_modes(values, modes.tolist(), count) == {2}
+    kept = keep_per_mode(values, ids, modes.tolist(), count)
+    shares = [float(kept[modes == mode].mean()) for mode in range(3)]
+    assert shares[0] == pytest.approx(shares[1], abs=0.01)
+    assert shares[2] == 0
+    everywhere = keep_lowest(values, ids, count)
+    assert everywhere[modes == 1].mean() < shares[1] - 0.1
 
 
 @given(st.floats(0.001, 1), st.integers(0, 5000))

@@ -172,7 +172,7 @@ def test_without_an_encoder_its_columns_are_absent_and_the_formula_says_so(
     np.testing.assert_allclose(found["recommended"], fused)
     assert FUSED[0] == "lpips_mid"
     formula = recommended_formula(found)
-    assert "sum over s in (nngen, feature_gauss, feature_ppca, centroid)" in formula
+    assert "sum over s in (feature_gauss, feature_ppca, centroid)" in formula
     assert "without lpips_mid: the networks have no encoder" in formula
     assert "without" not in recommended_formula(FUSED)
 

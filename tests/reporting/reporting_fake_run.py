@@ -174,6 +174,47 @@ def write_metrics(run: Path) -> None:
                 "outliers": 10, "in_domain": 50, "by_kind": {"stripes": value}, "seed": 0,
             },
         )  # fmt: skip
+    write_generator_metrics(run / "metrics" / "metrics.jsonl")
+
+
+def write_generator_metrics(path: Path) -> None:
+    """As `evaluate` writes them: two ways of drawing each generator, and the photos."""
+    about = {"command": "limbeck evaluate SECRET", "first_seed": 7_000, "seed": 0}
+    for index, generator in enumerate(("raw", "kept")):
+        for psi, truncation in ((1.0, "none"), (0.7, "multimodal-lpips")):
+            way = "untruncated" if truncation == "none" else f"{truncation} {psi:g}"
+            drawn = {"generator": generator, "psi": psi, "truncation": truncation, **about}
+            for features in ("lpips-alex", "inception"):
+                for photos in ("raw", "kept", "clean"):
+                    row = {
+                        "metric": "set_distance", "value": 12.345, **drawn, "photos": photos,
+                        "column": f"{features}, {way}, {photos} photos", "features": features,
+                        "real": 48, "fake": 48, "fid": 12.345 + index, "kid": 0.00042,
+                        "kid_spread": 0.001, "precision": 0.61, "recall": 0.32, "density": 1.21,
+                        "coverage": 0.83, "resize": "bilinear to 64 px", "subset_seed": 7_001,
+                    }  # fmt: skip
+                    fsio.append_jsonl(path, row)
+            pairs = [{"seed": 7_002, "photo": photo_id(0), "distance": 0.1}]
+            copies = {
+                "metric": "memorising", "value": 0.543, **drawn, "column": way, "closer": 0.543,
+                "z": 2.34, "nearer_1": 0.0123, "nearer_5": 0.05, "median_ratio": 0.9,
+                "features": "lpips-alex", "pictures": 48, "photos": 60, "others": 0,
+                "closest": pairs,
+            }  # fmt: skip
+            fsio.append_jsonl(path, copies)
+            fsio.append_jsonl(path, variety(0.3) | drawn | {"column": way})
+    for photos in ("raw", "kept"):
+        row = variety(0.4) | about | {"photos": photos, "column": f"{photos} photos"}
+        fsio.append_jsonl(path, row)
+
+
+def variety(overall: float) -> dict[str, object]:
+    """A row of `diversity`; no two pictures are of one mode."""
+    return {
+        "metric": "diversity", "value": overall, "pictures": 48, "modes": 4, "overall": overall,
+        "overall_spread": 0.0123, "within": None, "within_spread": None, "between": overall,
+        "between_spread": None,
+    }  # fmt: skip
 
 
 def write_labels(path: Path) -> Path:

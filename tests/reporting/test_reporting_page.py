@@ -11,6 +11,7 @@ from reporting_fake_run import COUNT, HOSTILE, STAGES, make_run, write_labels
 from limbeck import fsio
 from limbeck.errors import DataError
 from limbeck.reporting import report
+from limbeck.reporting.measured import measured_tables
 from limbeck.rundir import read_done
 
 SECTIONS = (
@@ -110,6 +111,57 @@ def test_figures_are_tabled(page: str) -> None:
     assert "0.930 ± 0.010" in words
     assert words.index("0.930 ±") < words.index("0.710 ±"), "best score first"
     assert "labelled outliers" not in words.split("Warnings of the filter")[0]
+
+
+def test_figures_of_the_generators_are_three_kinds_of_tables(page: str) -> None:
+    section = page.split('id="measured"')[1].split('id="settings"')[0]
+    words = text_of(section)
+    titles = re.findall(r"<h3>(.*?)</h3>", section)
+    assert titles == [
+        "How well each score finds the labelled outliers",
+        "Drawn pictures against photos, by features of lpips-alex",
+        "Drawn pictures against photos, by features of inception",
+        "Variety",
+        "Copies of training photos",
+    ]
+    assert (
+        "all photos ordinary photos multimodal-lpips 0.7 48 12.3 4.2e-04 0.610 0.320 1.210 0.830"
+        in words
+    )
+    assert "kept photos all photos untruncated 48 13.3" in words
+    assert "trained on kept photos untruncated 48 0.300 ± 0.012 - 0.300" in words
+    assert "kept photos themselves - 48 0.400 ± 0.012" in words
+    assert "kept photos multimodal-lpips 0.7 0.543 +2.3 1.2 %" in words
+    assert words.count("FID and KID say how far") == 1
+
+
+def test_figures_say_nothing_of_how_they_were_asked_for(page: str) -> None:
+    for words in ("SECRET", "7000", "7001", "7002", "bilinear to 64 px", "&#39;photo&#39;"):
+        assert words not in page, words
+
+
+def test_the_newest_figure_counts_and_half_a_row_is_shown_as_half() -> None:
+    drawn = {"generator": "kept", "truncation": "none", "psi": 1.0, "column": "untruncated"}
+    rows = [
+        {"metric": "memorising", **drawn, "closer": 0.9, "z": 8.0, "nearer_1": 0.5},
+        {"metric": "memorising", **drawn, "closer": 0.5, "z": -0.04},
+        {"metric": "set_distance", "features": "lpips-alex", "real": 1200, "fake": 900},
+    ]
+    (distances, copies), figures = measured_tables(rows)
+    assert copies.rows == (("kept photos", "untruncated", "0.500", "-0.0", "-"),)
+    assert distances.rows[0][:4] == ("-", "-", "-", "1,200 : 900")
+    assert all(len(row) == len(distances.head) for row in distances.rows)
+    assert figures == []
+
+
+def test_other_figures_are_lists_without_what_is_about_them() -> None:
+    row = {
+        "metric": "keep", "value": 0.9, "outliers_removed": 0.9, "command": "x", "closest": [{}],
+        "resize": "x", "first_seed": 1, "subset_seed": 2,
+    }  # fmt: skip
+    tables, (figure,) = measured_tables([row])
+    assert tables == []
+    assert figure.values == (("outliers removed", "0.9"),)
 
 
 def test_labels_join_by_digest_and_by_name(finished: Path, tmp_path: Path) -> None:

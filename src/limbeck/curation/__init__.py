@@ -1,5 +1,10 @@
 """Which photos are odd, and which go on: scores, rank fusion, keep rules. No label is read here."""
 
+from limbeck.curation.densities import GAUSS_COMPONENTS as GAUSS_COMPONENTS
+from limbeck.curation.densities import PPCA_COMPONENTS as PPCA_COMPONENTS
+from limbeck.curation.densities import fit_components as fit_components
+from limbeck.curation.densities import gaussian_distance as gaussian_distance
+from limbeck.curation.densities import residual_distance as residual_distance
 from limbeck.curation.fusion import fisher as fisher
 from limbeck.curation.fusion import fisher_tails as fisher_tails
 from limbeck.curation.keeping import KeepList as KeepList
@@ -14,15 +19,20 @@ from limbeck.curation.table import Scores as Scores
 from limbeck.curation.table import read_scores as read_scores
 
 __all__ = [
+    "GAUSS_COMPONENTS",
+    "PPCA_COMPONENTS",
     "KeepList",
     "Scores",
     "automatic_share",
     "fisher",
     "fisher_tails",
+    "fit_components",
+    "gaussian_distance",
     "keep",
     "keep_inputs",
     "read_keep",
     "read_scores",
+    "residual_distance",
     "score",
     "score_inputs",
     "seconds_per_photo",

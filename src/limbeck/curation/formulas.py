@@ -1,8 +1,10 @@
 """What every column means; written beside the numbers and shown in the report."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-FUSED = ("lpips_mid", "nngen", "feature_gauss", "feature_ppca", "centroid")
+FUSED = ("lpips_mid", "feature_gauss", "feature_ppca", "centroid")
+FUSED_PLUS = (*FUSED, "lite0_gauss", "lite0_ppca")
+RECOMMENDED, RECOMMENDED_PLUS = "recommended", "recommended+"
 
 FORMULAS = {
     "rank_fusion": "like recommended, with -log(1 - R + 0.5 / N), R = rank / N (METHOD 7)",
@@ -20,9 +22,12 @@ FORMULAS = {
     "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} "
     "pictures of G_ema at psi 0.7",
     "feature_gauss": "squared Mahalanobis distance in 128 principal components of standardised "
-    "AlexNet activations (spatial means, 5 layers), x at up to 128 px; at most N / 4 components "
-    "(instance selection)",
-    "feature_ppca": "squared residual of the first 64 of those components",
+    "AlexNet activations (spatial means, 5 layers), x at up to 128 px, fitted to the nearest 80 %, "
+    "found in four rounds; at most N / 4 components (instance selection, trimmed)",
+    "feature_ppca": "squared residual of 64 components of the same features, trimmed likewise",
+    "lite0_gauss": "like feature_gauss, of EfficientNet-Lite0's pooled head at 160 px, "
+    "f -> sqrt(f / sum f)",
+    "lite0_ppca": "like feature_ppca, of the same",
     "x_edge_energy": "covariate: mean squared brightness gradient",
     "x_brightness": "covariate: mean brightness",
     "x_contrast": "covariate: standard deviation of brightness",
@@ -31,11 +36,11 @@ FORMULAS = {
 }
 
 
-def recommended_formula(names: Iterable[str]) -> str:
-    """The formula of `recommended` over the columns in `names`, saying which are missing."""
+def recommended_formula(names: Iterable[str], columns: Sequence[str] = FUSED) -> str:
+    """The formula of the fusion of `columns` over those in `names`, saying which are missing."""
     present = set(names)
-    used = [name for name in FUSED if name in present]
-    absent = [name for name in FUSED if name not in present]
+    used = [name for name in columns if name in present]
+    absent = [name for name in columns if name not in present]
     text = (
         f"sum over s in ({', '.join(used)}) of -log max(1 - Phi((log s - m) / d), 0.5 / N), m and "
         "d of the normal through the 10 % and 40 % points of log s (Fisher's fusion)"

@@ -17,6 +17,7 @@ from limbeck.curation.fusion import Column
 from limbeck.curation.overrides import FILE as OVERRIDES
 from limbeck.curation.overrides import Override, read_overrides
 from limbeck.curation.rules import (
+    GUTTED,
     automatic_share,
     keep_lowest,
     keep_per_mode,
@@ -29,7 +30,6 @@ from limbeck.records import KeepSummary
 
 _PARQUET = "keep.parquet"
 _FEW = 5
-_GUTTED = 0.5
 
 Flags = NDArray[np.bool_]
 
@@ -72,7 +72,8 @@ def keep(
     Rules on `config.column` (higher is odder, ties by id): `auto` keeps the share that
     `automatic_share` reads off the column's shape, `fraction` that share (to the nearest photo),
     `count` that many, `threshold` every photo whose score is at most that. With `per_mode` the same
-    number of photos is shared out among the modes in proportion to their sizes. `out/overrides.csv`
+    number of photos is shared out among the modes in proportion to their sizes, but for
+    modes that are odd as a whole (`rules.odd_modes`). `out/overrides.csv`
     (id,keep,reason) is read last, wins, and is never written.
 
     Args:
@@ -216,7 +217,7 @@ def _warnings(
         f"mode {mode} is gutted: {share:.0%} of its photos kept, {overall:.0%} of all; "
         "look at them, or keep per mode"
         for mode, share in shares.items()
-        if share < _GUTTED * overall and sizes[mode] >= _FEW
+        if share < GUTTED * overall and sizes[mode] >= _FEW
     ]
 
 

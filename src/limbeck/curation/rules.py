@@ -7,6 +7,9 @@ from scipy.stats import norm
 
 from limbeck.curation.fusion import Column, ordinary
 
+GUTTED = 0.5
+"""A mode is gutted where its kept share is below this part of the kept share of all photos."""
+
 
 def automatic_share(values: Column, least: float = 0.6, most: float = 0.95) -> float:
     """The share of photos to keep, read off the column's own shape (an empirical null, Efron 2004).
@@ -69,15 +72,33 @@ def quotas(count: int, sizes: Mapping[int, int]) -> dict[int, int]:
     return result
 
 
+def odd_modes(values: Column, modes: Sequence[int], count: int) -> set[int]:
+    """Modes that are clusters of odd photos: a quota would save them, so they get none.
+
+    With t the `count`-th lowest score, a mode of whose photos less than half as many lie at or
+    below t as of all photos (and that the keep rule calls gutted).
+    """
+    below = values <= np.sort(values)[count - 1] if count else np.ones(len(values), dtype=bool)
+    overall = float(below.mean()) if len(below) else 1.0
+    return {m for m, share in kept_shares(below, modes).items() if share < GUTTED * overall}
+
+
 def keep_per_mode(
     values: Column, ids: Sequence[str], modes: Sequence[int], count: int
 ) -> np.ndarray:
-    """bool [N]: `count` photos in all, in each mode its share of them, the lowest scores first."""
-    sizes = {mode: list(modes).count(mode) for mode in sorted(set(modes))}
-    kept = np.zeros(len(ids), dtype=bool)
-    rows_by_order = order(values, ids)
-    for mode, quota in quotas(count, sizes).items():
-        kept[[row for row in rows_by_order if modes[row] == mode][:quota]] = True
+    """bool [N]: `count` photos in all, the lowest scores of each mode.
+
+    Every mode keeps the same share, so that a rare kind of photo is not judged by the common ones;
+    but in `odd_modes` only what one cut for all would keep.
+    """
+    everywhere = keep_lowest(values, ids, count)
+    numbers = np.asarray(modes)
+    odd = odd_modes(values, modes, count)
+    kept = everywhere & np.isin(numbers, sorted(odd))
+    sizes = {int(m): int((numbers == m).sum()) for m in np.unique(numbers) if int(m) not in odd}
+    rows_by_order = np.array(order(values, ids), dtype=np.int64)
+    for mode, quota in quotas(count - int(kept.sum()), sizes).items() if sizes else ():
+        kept[rows_by_order[numbers[rows_by_order] == mode][:quota]] = True
     return kept
 
 

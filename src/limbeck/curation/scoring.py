@@ -15,22 +15,32 @@ from limbeck.curation.columns import PhotoBatch, Scorer
 from limbeck.curation.densities import (
     GAUSS_COMPONENTS,
     PPCA_COMPONENTS,
-    fit_components,
     gaussian_distance,
+    hellinger,
     residual_distance,
+    trimmed_distance,
 )
 from limbeck.curation.embedding import NEIGHBOURS, PICTURES
-from limbeck.curation.formulas import FORMULAS, FUSED, recommended_formula
+from limbeck.curation.formulas import (
+    FORMULAS,
+    FUSED,
+    FUSED_PLUS,
+    RECOMMENDED,
+    RECOMMENDED_PLUS,
+    recommended_formula,
+)
 from limbeck.curation.fusion import Column, fisher, fisher_tails
 from limbeck.curation.table import MODE, Scores, read_scores
 from limbeck.data import Dataset
 from limbeck.errors import DataError
+from limbeck.kit.allocator import keep_memory
 from limbeck.kit.images import to_float
 from limbeck.latents import SPACE_SIZE, tensors_digest
 from limbeck.nets import Networks
-from limbeck.percept import LPIPS, at_least
+from limbeck.percept import LPIPS, Features, at_least
 
 FEATURE_SIZE = 128
+LITE0_SIDE = 160
 _BLUR_FLOOR = 0.01
 
 Arrays = dict[str, Column]
@@ -55,18 +65,18 @@ def score(
         networks: G_ema, D and, for the reconstruction columns, E_ema; the work is done where their
             parameters lie. They are put into evaluation mode.
         out: the stage's folder.
-        config: mirror, blur, batch.
+        config: mirror, blur, batch; `plus` adds EfficientNet-Lite0's columns and `recommended+`.
         centres: mode centres, latents float [K, w_dim]; adds `mode_distance` and `x_mode`.
         seed: of the generated pictures that `nngen` compares with.
 
     Returns:
         Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid`,
-        `nngen`, `feature_gauss`, `feature_ppca` and `centroid` (Fisher); without an encoder the
-        last four.
+        `feature_gauss`, `feature_ppca` and `centroid` (Fisher); without an encoder the last three.
+        `recommended+` fuses `lite0_gauss` and `lite0_ppca` as well.
 
     Raises:
         DataError: an empty dataset, or a score that is not finite.
-        WeightsError: LPIPS-AlexNet is missing.
+        WeightsError: LPIPS-AlexNet is missing, or with `plus` EfficientNet-Lite0.
     """
     started = time.perf_counter()
     if not len(dataset):
@@ -132,17 +142,23 @@ def compute(
 ) -> dict[str, Column | NDArray[np.int64]]:
     """All columns [N] in dataset order, writing nothing; see `score`."""
     lpips = _lpips(networks)
+    if next(lpips.parameters()).device.type == "cpu":
+        keep_memory()
+    lite0 = Features("efficientnet-lite0", _device(networks), LITE0_SIDE) if config.plus else None
     centroid, features = _survey(dataset, lpips, config.batch)
     scorer = Scorer(
         networks, lpips, config, centroid=centroid, centres=centres, seed=seed, pictures=pictures
     )
     streamed = _stream(dataset, scorer, config.batch)
-    return _assemble(streamed, features)
+    return _assemble(streamed, features, None if lite0 is None else _look(dataset, lite0, config))
+
+
+def _device(networks: Networks) -> torch.device:
+    return next(networks.G_ema.parameters()).device
 
 
 def _lpips(networks: Networks) -> LPIPS:
-    device = next(networks.G_ema.parameters()).device
-    return LPIPS.load("alex").to(device)
+    return LPIPS.load("alex").to(_device(networks))
 
 
 def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]]:
@@ -173,6 +189,13 @@ def _survey(dataset: Dataset, lpips: LPIPS, batch: int) -> tuple[Tensor, NDArray
     return total / len(dataset), np.concatenate(features)
 
 
+def _look(dataset: Dataset, features: Features, config: ScoreConfig) -> NDArray[np.float32]:
+    """`features` of all photos as large as they are kept, up to 160 px: [N, dim]."""
+    view = dataset.at(min(dataset.size, LITE0_SIDE), resident=False)
+    rows = _rows(dataset, config.batch, features.name)
+    return np.concatenate([features(view[some]).cpu().numpy() for some in rows])
+
+
 def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[np.generic]]:
     """Second stream, photos against the networks: raw columns [N]."""
     device = next(scorer.networks.G_ema.parameters()).device
@@ -187,7 +210,9 @@ def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[n
 
 
 def _assemble(
-    streamed: dict[str, NDArray[np.generic]], features: NDArray[np.float32]
+    streamed: dict[str, NDArray[np.generic]],
+    features: NDArray[np.float32],
+    lite0: NDArray[np.float32] | None,
 ) -> dict[str, Column | NDArray[np.int64]]:
     """Columns that need the whole set, in the order of FORMULAS, `recommended` first."""
     made: Arrays = {name: np.asarray(v, dtype=np.float64) for name, v in streamed.items()}
@@ -197,12 +222,17 @@ def _assemble(
         hazy = made.pop("blur_distance")
         floor = max(_BLUR_FLOOR * float(hazy.mean()), 1e-12)
         made["lpips_blur_ratio"] = made["lpips"] / np.maximum(hazy, floor)
-    fitted = fit_components(features, GAUSS_COMPONENTS)
-    made["feature_gauss"] = gaussian_distance(features, fitted)
-    made["feature_ppca"] = residual_distance(features, fitted.first(PPCA_COMPONENTS))
+    made["feature_gauss"] = trimmed_distance(features, gaussian_distance, GAUSS_COMPONENTS)
+    made["feature_ppca"] = trimmed_distance(features, residual_distance, PPCA_COMPONENTS)
+    if lite0 is not None:
+        shares = hellinger(lite0)
+        made["lite0_gauss"] = trimmed_distance(shares, gaussian_distance, GAUSS_COMPONENTS)
+        made["lite0_ppca"] = trimmed_distance(shares, residual_distance, PPCA_COMPONENTS)
     fused = [made[name] for name in FUSED if name in made]
     made["rank_fusion"] = fisher(fused)
-    result: dict[str, Column | NDArray[np.int64]] = {"recommended": fisher_tails(fused)}
+    result: dict[str, Column | NDArray[np.int64]] = {RECOMMENDED: fisher_tails(fused)}
+    if lite0 is not None:
+        result[RECOMMENDED_PLUS] = fisher_tails([made[n] for n in FUSED_PLUS if n in made])
     result |= {name: made[name] for name in FORMULAS if name in made}
     if MODE in made:
         result[MODE] = made[MODE].astype(np.int64)
@@ -210,6 +240,10 @@ def _assemble(
 
 
 def _formulas(columns: dict[str, Column | NDArray[np.int64]]) -> dict[str, str]:
-    known = {**FORMULAS, "recommended": recommended_formula(columns)}
+    known = {
+        **FORMULAS,
+        RECOMMENDED: recommended_formula(columns),
+        RECOMMENDED_PLUS: recommended_formula(columns, FUSED_PLUS),
+    }
     known["nngen"] = known["nngen"].format(neighbours=NEIGHBOURS, pictures=PICTURES)
     return {name: known[name] for name in columns}

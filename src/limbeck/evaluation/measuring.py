@@ -22,6 +22,7 @@ from limbeck.evaluation.nearest import nearest_modes
 from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
 from limbeck.evaluation.recovery import mode_recovery
 from limbeck.evaluation.scorefile import ScoreFile, read_kept
+from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
 from limbeck.latents import ModeCentres
 from limbeck.records import ImageInfo
@@ -74,6 +75,8 @@ def evaluate(
         raise UsageError(f"{pictures} pictures cannot be measured", "give at least one")
     wanted = min(_PICTURES, len(dataset)) if pictures is None else pictures
     where = pick_device(config.device if device is None else device)
+    if where.type == "cpu":
+        keep_memory()
     names = ("lpips-alex",) if features is None and wanted < _HEAVY else features
     asked = Asked(tuple(present_features(names)), wanted, seed, where)
     rows: list[Row] = []

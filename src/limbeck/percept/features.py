@@ -36,12 +36,15 @@ class Features:
     """A pretrained trunk with the resizing and scaling it was made for.
 
     * `inception`: pool3 of FID's Inception [2048]; resized to 299 px as TensorFlow 1 does.
-    * `efficientnet-lite0`: pooled head [1280]; resized to 224 px, bilinear with antialiasing.
+    * `efficientnet-lite0`: pooled head [1280]; resized to 224 px (or `side`), bilinear with
+      antialiasing.
     * `lpips-alex`: spatial means of AlexNet's five activations [1152], on at least 64 px.
     """
 
-    def __init__(self, name: str, device: str | torch.device = "cpu") -> None:
-        """Load the trunk `name` onto `device`.
+    def __init__(
+        self, name: str, device: str | torch.device = "cpu", side: int = efficientnet.SIDE
+    ) -> None:
+        """Load the trunk `name` onto `device`; `side` in pixels is EfficientNet-Lite0's alone.
 
         Raises:
             UsageError: no such features.
@@ -50,8 +53,8 @@ class Features:
         if name not in _DIMS:
             raise UsageError(f"no features {name!r}", f"choose one of {', '.join(_DIMS)}")
         self.name, self.dim = name, _DIMS[name]
-        self.device = torch.device(device)
-        self._net = _trunk(name).to(self.device)
+        self.device, self.side = torch.device(device), side
+        self._net = _trunk(name).to(self.device).to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
@@ -74,11 +77,11 @@ class Features:
         return self._lite0(x.float())
 
     def _lite0(self, x: Tensor) -> Tensor:
-        side = efficientnet.SIDE
-        if x.shape[-2:] != (side, side):
+        if x.shape[-2:] != (self.side, self.side):
             x = F.interpolate(
-                x, size=(side, side), mode="bilinear", align_corners=False, antialias=True
+                x, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=True
             )
+        x = x.contiguous(memory_format=torch.channels_last)  # five times as fast on a CPU
         made: Tensor = self._net((x - 127) / 128)
         return made
 

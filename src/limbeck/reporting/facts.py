@@ -17,12 +17,13 @@ _ELSEWHERE = {"config", "argv", "requested", "resolved", "format_version", "phot
 
 @dataclass(frozen=True)
 class Table:
-    """A heading, column names and rows of words."""
+    """A heading, column names and rows of words; the first `texts` columns hold no numbers."""
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    texts: int = 1
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from limbeck.reporting.facts import Setting, Table, plain, words
+from limbeck.reporting.generators import METRICS, generator_tables
 
 _ABOUT = {
     "metric", "column", "value", "generator", "seed", "preset", "size", "date", "limbeck",
-    "machine",
-    "dataset_photos", "listed", "kept",
+    "machine", "command", "dataset_photos", "listed", "kept", "resize", "first_seed",
+    "subset_seed", "closest",
 }  # fmt: skip
 _TITLES = {
     "keep": "What the filter removed and what it cost, as shares",
@@ -20,7 +21,7 @@ _CONTROL = "auroc-untrained"
 
 
 def measured_tables(rows: Sequence[dict[str, Any]]) -> tuple[list[Table], list[Setting]]:
-    """AUROC by column and kind (the untrained control beside it); every other figure as a list."""
+    """AUROC by column and kind beside its untrained control, the generators, the rest as lists."""
     newest: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
         metric, column, generator = (str(row.get(k, "")) for k in ("metric", "column", "generator"))
@@ -31,8 +32,10 @@ def measured_tables(rows: Sequence[dict[str, Any]]) -> tuple[list[Table], list[S
         for (metric, column, _), row in newest.items()
         if metric == _CONTROL
     }
-    others = [r for (metric, _, _), r in newest.items() if metric not in {"auroc", _CONTROL}]
-    return ([_auroc(aurocs, control)] if aurocs else []), [_other(row) for row in others]
+    tabled = {"auroc", _CONTROL, *METRICS}
+    others = [r for (metric, _, _), r in newest.items() if metric not in tabled]
+    tables = [_auroc(aurocs, control)] if aurocs else []
+    return tables + generator_tables(list(newest.values())), [_other(row) for row in others]
 
 
 def _auroc(rows: list[dict[str, Any]], control: dict[str, object]) -> Table:
