@@ -18,6 +18,10 @@ Truncation = Literal[
 Space = Literal["w", "lpips"]
 
 
+RECOMMENDED, RECOMMENDED_PLUS = "recommended", "recommended+"
+"""Score columns that keep rules cut on; the second needs `score.plus`."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -141,7 +145,7 @@ class ScoreConfig(_Section):
 class KeepConfig(_Section):
     """Which photos go on (METHOD 2, step 5). At most one of fraction, threshold, count."""
 
-    column: str = "recommended"
+    column: str = RECOMMENDED
     rule: Literal["auto", "fraction", "threshold", "count"] = "auto"
     fraction: float | None = Field(None, gt=0, le=1)
     threshold: float | None = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from limbeck import fsio, logs
-from limbeck.config import Config, parse_config
+from limbeck.config import RECOMMENDED_PLUS, Config, parse_config
 from limbeck.curation import keep, read_keep, read_scores, score, seconds_per_photo
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import UsageError
@@ -24,6 +24,7 @@ from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.modes import find_modes, read_modes
 from limbeck.nets import Networks, load_networks
+from limbeck.percept import path_of
 from limbeck.reporting import report
 from limbeck.rundir import STAGES, RunDir, finish, read_done
 from limbeck.sampling import write_samples
@@ -320,8 +321,7 @@ def run(
         LimbeckError: see the stages; what is finished stays finished.
     """
     began = time.perf_counter()
-    if config.train.init_from:
-        snapshot_of(Path(config.train.init_from))  # a wrong one is told before ingestion
+    _foresee(config)
     run_dir = RunDir(out)
     requested = {"config": config.model_dump(mode="json"), "time_budget": time_budget}
     resolved = _resolved(run_dir, requested)
@@ -350,6 +350,24 @@ def run(
 
     _walk(_Chain(run_dir, resolved or config), photos, opt_out, settle)
     return run_dir
+
+
+def _foresee(config: Config) -> None:
+    """What is missing is told before ingestion, not after a training.
+
+    Raises:
+        UsageError: networks to begin with that are none; a keep rule on a score that is not made.
+        WeightsError: EfficientNet-Lite0 is asked for and not on this machine.
+    """
+    if config.train.init_from:
+        snapshot_of(Path(config.train.init_from))
+    if config.score.plus:
+        path_of("efficientnet-lite0")
+    elif config.keep.column == RECOMMENDED_PLUS:
+        raise UsageError(
+            f"keep.column {RECOMMENDED_PLUS!r} is made with --plus (score.plus=true)",
+            "add it, or cut on another column",
+        )
 
 
 def _walk(

@@ -11,7 +11,7 @@ from limbeck.config import NetConfig, ScoreConfig
 from limbeck.curation import Scores, fisher, fisher_tails, read_scores, score, seconds_per_photo
 from limbeck.curation.covariates import blur, covariates
 from limbeck.curation.embedding import Pictures, nearest_mean, squared_distances
-from limbeck.curation.formulas import FUSED, recommended_formula
+from limbeck.curation.formulas import FUSED, FUSED_PLUS, recommended_formula
 from limbeck.curation.scoring import compute
 from limbeck.data import Dataset, open_dataset, write_dataset
 from limbeck.kit.images import to_float, to_uint8
@@ -175,6 +175,42 @@ def test_without_an_encoder_its_columns_are_absent_and_the_formula_says_so(
     assert "sum over s in (feature_gauss, feature_ppca, centroid)" in formula
     assert "without lpips_mid: the networks have no encoder" in formula
     assert "without" not in recommended_formula(FUSED)
+
+
+class Tones:
+    """Stands for EfficientNet-Lite0, which is fetched: 24 activations >= 0."""
+
+    name, dim = "efficientnet-lite0", 24
+
+    def __init__(self, name: str, device: torch.device, side: int) -> None:
+        assert (name, side) == (self.name, 160)
+        self._weight = torch.randn(48, 24, generator=generator("tones")).to(device)
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        small = torch.nn.functional.adaptive_avg_pool2d(to_float(pictures), 4)
+        return (small.flatten(1) @ self._weight).relu()
+
+
+def test_plus_adds_its_columns_and_changes_no_other(
+    dataset: Dataset,
+    networks: Networks,
+    columns: dict[str, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("limbeck.curation.scoring.Features", Tones)
+    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
+    config = ScoreConfig(batch=8, plus=True)
+    found = score(dataset, networks, tmp_path, config)
+    assert found.names[:2] == ("recommended", "recommended+")
+    extra = {"recommended+", "lite0_gauss", "lite0_ppca"}
+    assert set(found.names) - set(columns) == extra
+    for name in set(found.names) - extra:
+        np.testing.assert_array_equal(found.column(name), columns[name], err_msg=name)
+    fused = fisher_tails([found.column(n) for n in FUSED_PLUS])
+    np.testing.assert_allclose(found.column("recommended+"), fused)
+    assert "centroid, lite0_gauss, lite0_ppca" in found.summary.columns["recommended+"]
+    assert seconds_per_photo(dataset, networks, config) > 0
 
 
 def test_conditional_networks_score_without_a_label(dataset: Dataset) -> None:

@@ -7,7 +7,7 @@ import pytest
 from limbeck import fsio, pipeline
 from limbeck.config import Config
 from limbeck.demo import draw_crawl
-from limbeck.errors import DataError, UsageError
+from limbeck.errors import DataError, UsageError, WeightsError
 from limbeck.presets import preset
 from limbeck.rundir import STAGES, RunDir
 
@@ -179,3 +179,15 @@ def test_raw_photos_are_never_touched(photos: Path, finished: Path):
     again = {p.name: fsio.sha256_file(p) for p in photos.iterdir()}
     pipeline.run(photos, finished, _config())
     assert {p.name: fsio.sha256_file(p) for p in photos.iterdir()} == again
+
+
+def test_what_a_run_lacks_is_told_before_it_begins(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path / "empty"))
+    out = tmp_path / "run"
+    with pytest.raises(WeightsError, match="efficientnet-lite0 are not on this machine"):
+        pipeline.run(photos, out, _config(**{"score.plus": True}))
+    with pytest.raises(UsageError, match=r"'recommended\+' is made with --plus"):
+        pipeline.run(photos, out, _config(**{"keep.column": "recommended+"}))
+    assert not out.exists()

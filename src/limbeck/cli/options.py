@@ -54,6 +54,12 @@ ClassFrom = Annotated[
         help="folder (sub-folders are classes), or a .csv or .jsonl with file and label.",
     ),
 ]
+Plus = Annotated[
+    bool,
+    typer.Option(
+        "--plus", help="Also EfficientNet-Lite0 (limbeck weights get it): the score recommended+."
+    ),
+]
 Psi = Annotated[
     float | None,
     typer.Option(

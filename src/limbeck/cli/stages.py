@@ -16,6 +16,7 @@ from limbeck.cli.options import (
     Json,
     Kimg,
     Out,
+    Plus,
     Preset,
     Seed,
     Set,
@@ -144,6 +145,7 @@ def score(
     data: DataPath,
     networks: NetworksPath,
     out: Out,
+    plus: Plus = False,
     settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -151,7 +153,9 @@ def score(
     as_json: Json = False,
 ) -> Outcome:
     """Score every photo by how badly its own generator reconstructs it; higher means odder."""
-    config = build_config("small", seed=seed, device=device, pairs=settings)
+    config = build_config(
+        "small", seed=seed, device=device, pairs=settings, changes={"score.plus": plus or None}
+    )
     existing(data, "dataset")
     snapshot = networks_folder(networks)
     if dry_run:

@@ -18,6 +18,7 @@ from limbeck.cli.options import (
     Json,
     Kimg,
     Out,
+    Plus,
     Preset,
     Psi,
     Seed,
@@ -29,6 +30,7 @@ from limbeck.cli.options import (
     parse_budget,
 )
 from limbeck.cli.outcome import Outcome, verb
+from limbeck.config import RECOMMENDED_PLUS
 from limbeck.errors import UsageError
 from limbeck.logs import duration
 
@@ -66,6 +68,7 @@ def run(
     keep_per_mode: Annotated[
         bool, typer.Option("--keep-per-mode", help="Apply the share within each mode.")
     ] = False,
+    plus: Plus = False,
     truncation: TruncationName = None,
     psi: Psi = None,
     no_encoder: Annotated[
@@ -88,6 +91,8 @@ def run(
         "train.init_from": init_from,
         "data.class_from": class_from,
         "train.encoder": False if no_encoder else None,
+        "score.plus": plus or None,
+        "keep.column": RECOMMENDED_PLUS if plus else None,
         "sample.truncation": truncation,
         "sample.psi": psi,
         **keep_changes(keep_fraction, keep_threshold, keep_count, keep_per_mode),

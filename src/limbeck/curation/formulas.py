@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 
 FUSED = ("lpips_mid", "feature_gauss", "feature_ppca", "centroid")
 FUSED_PLUS = (*FUSED, "lite0_gauss", "lite0_ppca")
-RECOMMENDED, RECOMMENDED_PLUS = "recommended", "recommended+"
 
 FORMULAS = {
     "rank_fusion": "like recommended, with -log(1 - R + 0.5 / N), R = rank / N (METHOD 7)",

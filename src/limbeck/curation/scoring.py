@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck import logs, rundir
-from limbeck.config import ScoreConfig
+from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, ScoreConfig
 from limbeck.curation.columns import PhotoBatch, Scorer
 from limbeck.curation.densities import (
     GAUSS_COMPONENTS,
@@ -25,8 +25,6 @@ from limbeck.curation.formulas import (
     FORMULAS,
     FUSED,
     FUSED_PLUS,
-    RECOMMENDED,
-    RECOMMENDED_PLUS,
     recommended_formula,
 )
 from limbeck.curation.fusion import Column, fisher, fisher_tails
@@ -119,8 +117,11 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
     probe = dataset.select(dataset.ids[: config.batch])
     with torch.no_grad():
         _survey(probe, lpips, config.batch)
+        lite0 = _lite0(networks, config)
         started = time.perf_counter()
         centroid, _ = _survey(probe, lpips, config.batch)
+        if lite0 is not None:
+            _look(probe, lite0, config)
         surveyed = time.perf_counter() - started
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=None, seed=0, pictures=NEIGHBOURS
@@ -144,7 +145,7 @@ def compute(
     lpips = _lpips(networks)
     if next(lpips.parameters()).device.type == "cpu":
         keep_memory()
-    lite0 = Features("efficientnet-lite0", _device(networks), LITE0_SIDE) if config.plus else None
+    lite0 = _lite0(networks, config)
     centroid, features = _survey(dataset, lpips, config.batch)
     scorer = Scorer(
         networks, lpips, config, centroid=centroid, centres=centres, seed=seed, pictures=pictures
@@ -159,6 +160,10 @@ def _device(networks: Networks) -> torch.device:
 
 def _lpips(networks: Networks) -> LPIPS:
     return LPIPS.load("alex").to(_device(networks))
+
+
+def _lite0(networks: Networks, config: ScoreConfig) -> Features | None:
+    return Features("efficientnet-lite0", _device(networks), LITE0_SIDE) if config.plus else None
 
 
 def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]]:

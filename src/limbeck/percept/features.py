@@ -54,7 +54,7 @@ class Features:
             raise UsageError(f"no features {name!r}", f"choose one of {', '.join(_DIMS)}")
         self.name, self.dim = name, _DIMS[name]
         self.device, self.side = torch.device(device), side
-        self._net = _trunk(name).to(self.device).to(memory_format=torch.channels_last)
+        self._net = _trunk(name).to(self.device)
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
