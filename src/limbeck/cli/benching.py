@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from limbeck.cli.inputs import existing, is_model, networks_folder, open_networks
+from limbeck.cli.inputs import existing
 from limbeck.cli.options import Device, DryRun, Json, Preset, Seed, Set, Size, build_config
 from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.studying import STUDIES, TRAININGS, Asked, complete
 from limbeck.config import Config
 from limbeck.errors import UsageError
 
@@ -23,12 +23,14 @@ class Subject(StrEnum):
     infer = "infer"
     ops = "ops"
     loader = "loader"
+    outliers = "outliers"
+    distillation = "distillation"
     truncation = "truncation"
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the command line said."""
+    """What the command line said about timing."""
 
     config: Config
     data: Path | None
@@ -36,90 +38,157 @@ class _Asked:
     repeats: int
     alone: bool
     rival: bool
-    networks: Path | None
-    out: Path | None
-    features: tuple[str, ...]
-    pictures: int
-    quick: bool
+
+
+_TIMING, _STUDY = "Timing", "Studies"
 
 
 @verb
 def bench(
     subject: Annotated[
-        Subject, typer.Argument(help="train, infer, ops, loader, or the study truncation.")
+        Subject,
+        typer.Argument(
+            help="Time train, infer, ops or loader; or study outliers (which score finds which), "
+            "distillation (what filtering buys), truncation."
+        ),
     ],
     data: Annotated[
         Path | None,
-        typer.Argument(metavar="[DATA]", help="loader, truncation: a dataset made by ingest."),
+        typer.Argument(metavar="[DATA]", help="A dataset made by ingest; loader and all studies."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            rich_help_panel=_STUDY,
+            help="outliers, distillation: .jsonl, .csv or .zip that says which photos are odd.",
+        ),
     ] = None,
     networks: Annotated[
-        Path | None,
-        typer.Option("--networks", help="truncation: a model folder, a snapshot or a run."),
+        list[Path] | None,
+        typer.Option(
+            "--networks",
+            rich_help_panel=_STUDY,
+            help="outliers, truncation: a snapshot, a training or a run; outliers: one a seed.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="truncation: folder; the same call goes on there.")
+        Path | None,
+        typer.Option("--out", rich_help_panel=_STUDY, help="Folder; the same call goes on there."),
     ] = None,
     features: Annotated[
-        str, typer.Option("--features", help="truncation: lpips-alex, efficientnet-lite0, ...")
+        str,
+        typer.Option(
+            "--features",
+            rich_help_panel=_STUDY,
+            help="distillation, truncation: lpips-alex, efficientnet-lite0, inception.",
+        ),
     ] = "lpips-alex",
     pictures: Annotated[
-        int, typer.Option("--pictures", min=16, help="truncation: pictures of each cell.")
+        int,
+        typer.Option(
+            "--pictures",
+            min=16,
+            rich_help_panel=_STUDY,
+            help="distillation, truncation: pictures of each generator, of each cell.",
+        ),
     ] = 2000,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            min=1,
+            rich_help_panel=_STUDY,
+            help="distillation: how many trainings of each kind, from --seed on.",
+        ),
+    ] = 3,
+    only: Annotated[
+        str,
+        typer.Option(
+            "--only",
+            rich_help_panel=_STUDY,
+            help="distillation: train these alone (several commands may share --out), or none.",
+        ),
+    ] = ",".join(TRAININGS),
+    kimg: Annotated[
+        float | None,
+        typer.Option(
+            "--kimg",
+            rich_help_panel=_STUDY,
+            help="distillation: length of each training, thousands of pictures shown.",
+        ),
+    ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="truncation: few cells, to see that it works.")
+        bool,
+        typer.Option(
+            "--quick",
+            rich_help_panel=_STUDY,
+            help="truncation: few cells, to see that it works.",
+        ),
+    ] = False,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", min=2, rich_help_panel=_TIMING, help="Pictures at once."),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, rich_help_panel=_TIMING, help="Turns of each side.")
+    ] = 5,
+    alone: Annotated[
+        bool,
+        typer.Option(
+            "--alone",
+            rich_help_panel=_TIMING,
+            help="Without the baseline, which is slow and large.",
+        ),
+    ] = False,
+    rival: Annotated[
+        bool,
+        typer.Option(
+            "--rival",
+            rich_help_panel=_TIMING,
+            help="Also stylegan2-pytorch from PyPI (train, CUDA).",
+        ),
     ] = False,
     preset: Preset = "auto",
     size: Size = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=2, help="Pictures at once.")] = None,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Turns of each side.")] = 5,
-    alone: Annotated[
-        bool, typer.Option("--alone", help="Without the baseline, which is slow and large.")
-    ] = False,
-    rival: Annotated[
-        bool, typer.Option("--rival", help="Also stylegan2-pytorch from PyPI (train, CUDA).")
-    ] = False,
     settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Outcome:
-    """Time training, drawing, operations or loading against a textbook baseline; or study
-    truncation against photos."""
+    """Time limbeck against a textbook baseline, or study its method on labelled photos."""
     config = build_config(
         preset, seed=seed, device=device, size=size, pairs=settings,
-        changes={"train.batch": batch if subject in ("train", "loader") else None},
+        changes={
+            "train.batch": batch if subject in ("train", "loader") else None,
+            "train.kimg": kimg if subject == "distillation" else None,
+        },
     )  # fmt: skip
-    names = tuple(name.strip() for name in features.split(",") if name.strip())
-    asked = _Asked(
-        config, data, batch, repeats, alone, rival, networks, out, names, pictures, quick
-    )
-    _complete(subject, asked)
-    if dry_run:
-        what = "study" if subject in _STUDIES else "time"
-        return Outcome(
-            {"dry_run": True, "verb": "bench", "subject": subject}, [f"would {what} {subject}"]
-        )
-    return _WORK[subject](asked)
-
-
-def _complete(subject: Subject, asked: _Asked) -> None:
-    """Raises UsageError or DataError where the subject needs more than was given."""
-    if subject is Subject.loader and asked.data is None:
+    timing = _Asked(config, data, batch, repeats, alone, rival)
+    study = Asked(
+        config, data, labels, tuple(networks or ()), out, _names(features), pictures, seeds,
+        () if only == "none" else _names(only), quick,
+    )  # fmt: skip
+    if subject in STUDIES:
+        complete(subject, study)
+    elif subject is Subject.loader and data is None:
         raise UsageError(
             "bench loader needs a dataset", "limbeck bench loader DATA, made by limbeck ingest"
         )
-    if subject is Subject.truncation:
-        given = {"DATA": asked.data, "--networks": asked.networks, "--out": asked.out}
-        missing = [name for name, value in given.items() if value is None]
-        if missing or not asked.features:
-            raise UsageError(
-                f"bench truncation needs {', '.join(missing) or 'features'}",
-                "limbeck bench truncation DATA --networks NETS --out DIR",
-            )
-    for path, what in ((asked.data, "dataset"), (asked.networks, "model or networks")):
-        if path is not None:
-            existing(path, what)
+    if data is not None:
+        existing(data, "dataset")
+    if dry_run:
+        what = "study" if subject in STUDIES else "time"
+        return Outcome(
+            {"dry_run": True, "verb": "bench", "subject": subject}, [f"would {what} {subject}"]
+        )
+    return STUDIES[subject](study) if subject in STUDIES else _WORK[subject](timing)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _train(asked: _Asked) -> Outcome:
@@ -158,61 +227,12 @@ def _loader(asked: _Asked) -> Outcome:
     return Outcome(found, _lines(found))
 
 
-def _truncation(asked: _Asked) -> Outcome:
-    from limbeck.bench import bench_truncation
-    from limbeck.data import open_dataset
-    from limbeck.model import Pipeline
-
-    assert asked.data is not None, "see _complete"
-    assert asked.networks is not None, "see _complete"
-    assert asked.out is not None, "see _complete"
-    device, dataset = asked.config.device, open_dataset(asked.data)
-    generator = (
-        Pipeline.from_pretrained(asked.networks, device=device)
-        if is_model(asked.networks)
-        else open_networks(networks_folder(asked.networks), device)
-    )
-    if asked.quick:
-        found = bench_truncation(
-            generator, dataset, asked.out, features=asked.features, count=asked.pictures,
-            psis=(0.5, 0.7, 1.0), clusters=(8, 16), cluster_psis=(0.7,), base_clusters=16,
-            samples=2000, map_samples=1024, seed=asked.config.seed,
-        )  # fmt: skip
-    else:
-        found = bench_truncation(
-            generator, dataset, asked.out, features=asked.features, count=asked.pictures,
-            seed=asked.config.seed,
-        )  # fmt: skip
-    return Outcome(found, [*_truncation_lines(found), f"study: {escape(str(asked.out))}"])
-
-
-def _truncation_lines(found: dict[str, Any]) -> list[str]:
-    lines = []
-    for name, measured in found["features"].items():
-        if measured["precision_bought"] <= 0:
-            lines.append(f"{name}: global truncation buys no precision on this generator")
-        for what in ("precision", "diversity"):
-            for space, methods in measured[f"at_equal_{what}"].items():
-                lines.append(f"{name}, clusters in {space}: x global at equal {what}")
-                for method, row in methods.items():
-                    shown = ", ".join(
-                        f"{metric} {ratio['mean']['mean']:.3f}" if ratio else f"{metric} -"
-                        for metric, ratio in row.items()
-                    )
-                    lines.append(f"  {method:17} {shown}")
-    for name, ratio in (found["costs"] or {}).get("ratio_to_global", {}).items():
-        lines.append(f"{name:24} {ratio:.2f} x the seconds of global")
-    return lines
-
-
 _WORK: dict[Subject, Callable[[_Asked], Outcome]] = {
     Subject.train: _train,
     Subject.infer: _infer,
     Subject.ops: _ops,
     Subject.loader: _loader,
-    Subject.truncation: _truncation,
 }
-_STUDIES = {Subject.truncation}
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

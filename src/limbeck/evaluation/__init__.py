@@ -14,6 +14,7 @@ from limbeck.evaluation.featurecache import picture_features as picture_features
 from limbeck.evaluation.featurekinds import FeatureKind as FeatureKind
 from limbeck.evaluation.featurekinds import feature_kind as feature_kind
 from limbeck.evaluation.featurekinds import present_features as present_features
+from limbeck.evaluation.judging import Judge as Judge
 from limbeck.evaluation.manifold import Overlap as Overlap
 from limbeck.evaluation.manifold import manifold_overlap as manifold_overlap
 from limbeck.evaluation.measuring import evaluate as evaluate
@@ -38,6 +39,7 @@ __all__ = [
     "Diversity",
     "Drawn",
     "FeatureKind",
+    "Judge",
     "KeepCost",
     "Lookalike",
     "Memorising",

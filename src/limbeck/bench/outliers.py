@@ -1,0 +1,204 @@
+"""`limbeck bench outliers`: which score finds which kind of outlier, with and without a generator.
+
+Labels come in behind a `Judge`: nothing here reads one. Scores are made by `limbeck.curation` and
+kept in `out`, one folder for each set of networks, named by content.
+"""
+
+import statistics
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from limbeck import __version__, fsio, logs
+from limbeck.bench.baselines import Columns, baseline_columns
+from limbeck.bench.heat import draw_heat
+from limbeck.config import ScoreConfig
+from limbeck.curation import Scores, score, score_inputs
+from limbeck.data import Dataset
+from limbeck.errors import UsageError
+from limbeck.evaluation import Judge, OutlierTable, present_features
+from limbeck.kit.device import machine
+from limbeck.nets import Networks
+
+FORMAT_VERSION = 1
+BASELINE, TRAINED, UNTRAINED = "baseline", "trained", "untrained"
+FEATURES = ("lpips-alex", "efficientnet-lite0")
+ALL = "all"
+_MODE = "x_mode"  # a number of a mode, no score
+
+Row = dict[str, Any]
+
+
+def bench_outliers(
+    dataset: Dataset,
+    truth: Judge,
+    out: Path,
+    *,
+    networks: Sequence[Networks] = (),
+    config: ScoreConfig,
+    seed: int = 0,
+    features: Sequence[str] = FEATURES,
+    device: str | torch.device = "cpu",
+) -> dict[str, Any]:
+    """AUROC and average precision of every score column and of the baselines, by kind of outlier.
+
+    Groups of rows: `trained` (columns that look at the networks, mean and spread over them),
+    `untrained` (the same with fresh networks of the same shapes), `baseline` (`baseline_columns`,
+    and score columns that come out the same whatever the networks). Writes outliers.json and
+    outliers.png.
+
+    Args:
+        dataset: the photos.
+        truth: what labels say of scores.
+        out: folder; scores that stand there are used again.
+        networks: trained ones of one shape, several seeds; none = baselines alone.
+        config: of scoring.
+        seed: of scoring, of the fresh networks, of the random order and of the bootstrap.
+        features: pretrained features of the baselines; what is absent is skipped with one line.
+        device: where the baselines' trunks and the fresh networks run; networks stay where they
+            are.
+
+    Returns:
+        What outliers.json holds.
+
+    Raises:
+        UsageError: networks of different shapes, or unknown features.
+        DataError: no labelled outliers among the photos, or none in-domain.
+    """
+    began = time.perf_counter()
+    if any(one.config != networks[0].config for one in networks):
+        raise UsageError("networks of different shapes", "give several seeds of one configuration")
+    where = torch.device(device)
+    own = baseline_columns(dataset, present_features(features), seed=seed, device=where)
+    truth.outliers(Columns.of(own, ["random"]), dataset.infos)  # wrong labels are told early
+    tables = [_scores(dataset, one, out, config, seed) for one in networks]
+    rows, baselines = [], own
+    if tables:
+        first = networks[0]
+        fresh = Networks.create(first.config, seed, encoder=first.E_ema is not None).to(where)
+        control = _scores(dataset, fresh, out, config, seed)
+        free = blind_columns([*tables, control])
+        judged = [truth.outliers(_without(one, free), dataset.infos, seed=seed) for one in tables]
+        rows += score_rows(TRAINED, judged)
+        untrained = truth.outliers(_without(control, free), dataset.infos, seed=seed)
+        rows += score_rows(UNTRAINED, [untrained])
+        shared = Columns.of(control, free)
+        baselines = Columns(dataset.ids, {**own.arrays, **shared.arrays})
+    plain = truth.outliers(baselines, dataset.infos, seed=seed)
+    rows = sorted([*rows, *score_rows(BASELINE, [plain])], key=lambda row: -row["auroc"])
+    found = {
+        "bench": "outliers", "format_version": FORMAT_VERSION, "dataset": dataset.digest,
+        "photos": len(dataset), **_counts(plain), "networks": [_name(dataset, n) for n in networks],
+        "seed": seed, "rows": rows, "best": best_scores(rows),
+        "seconds": round(time.perf_counter() - began, 1), "machine": machine(where),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"), "limbeck": __version__,
+    }  # fmt: skip
+    fsio.write_json(out / "outliers.json", found)
+    try:
+        draw_heat(out / "outliers.png", found)
+    except ImportError:
+        logs.warn("no picture: matplotlib is not installed (pip install matplotlib)")
+    return found
+
+
+def score_rows(group: str, tables: Sequence[OutlierTable]) -> list[Row]:
+    """One row a column: means over tables (one each set of networks), with their spread.
+
+    `spread` is the standard deviation over networks, or for one table the bootstrap's over photos;
+    `spread_over` says which. A column is averaged over the tables that have it.
+    """
+    rows: list[Row] = []
+    for column in dict.fromkeys(name for table in tables for name in table.columns()):
+        having = [table for table in tables if column in table.columns()]
+        whole = [table.row(column) for table in having]
+        several = len(having) > 1
+        values = [row.auroc for row in whole]
+        kinds = {
+            kind: _mean_and_spread([table.auroc(column, kind) for table in having])
+            for kind in having[0].kinds()
+        }
+        rows.append(
+            {
+                "score": column, "group": group, "tables": len(having),
+                "auroc": statistics.fmean(values),
+                "spread": statistics.stdev(values) if several else whole[0].spread,
+                "spread_over": "networks" if several else "photos",
+                "average_precision": statistics.fmean(row.average_precision for row in whole),
+                "by_kind": kinds,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _mean_and_spread(values: Sequence[float]) -> dict[str, float | None]:
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return {"auroc": statistics.fmean(values), "spread": spread}
+
+
+def best_scores(rows: Sequence[Row]) -> dict[str, Row]:
+    """Kind ("all": every kind) -> the row's score, group and AUROC that is highest there.
+
+    Covariates (`x_...`) do not count.
+    """
+    chosen = [row for row in rows if not row["score"].startswith("x_")]
+    kinds = [ALL, *chosen[0]["by_kind"]]
+    found = {}
+    for kind in kinds:
+        best = max(chosen, key=lambda row: value_of(row, kind))
+        found[kind] = {
+            "score": best["score"], "group": best["group"], "auroc": value_of(best, kind),
+        }  # fmt: skip
+    return found
+
+
+def value_of(row: Row, kind: str) -> float:
+    """AUROC of a row for a kind, or for "all"."""
+    return float(row["auroc"] if kind == ALL else row["by_kind"][kind]["auroc"])
+
+
+def blind_columns(tables: Sequence[Scores]) -> list[str]:
+    """Columns that are the same in all tables: they do not look at the networks."""
+    first, *others = tables
+    return [
+        name
+        for name in first.names
+        if name != _MODE
+        and all(
+            name in other.names
+            and np.allclose(first.column(name), other.column(name), rtol=1e-6, atol=0)
+            for other in others
+        )
+    ]
+
+
+def _without(scores: Scores, names: Sequence[str]) -> Columns:
+    return Columns.of(scores, [name for name in scores.names if name not in (*names, _MODE)])
+
+
+def _scores(
+    dataset: Dataset, networks: Networks, out: Path, config: ScoreConfig, seed: int
+) -> Scores:
+    folder = out / f"scores-{_name(dataset, networks)}"
+    return score(dataset, networks, folder, config, seed=seed)
+
+
+def _name(dataset: Dataset, networks: Networks) -> str:
+    """Eight hex of the photos and the networks."""
+    return fsio.digest_json(score_inputs(dataset, networks))[:8]
+
+
+def _counts(table: OutlierTable) -> dict[str, Any]:
+    """How many labelled photos of each sort there are."""
+    column = table.columns()[0]
+    row = table.row(column)
+    return {
+        "outliers": row.outliers, "in_domain": row.in_domain,
+        "kinds": {kind: table.row(column, kind).outliers for kind in table.kinds()},
+        "photos_without_label": table.photos_without_label,
+        "labels_without_photo": table.labels_without_photo,
+    }  # fmt: skip
