@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation import Judge
 
 TRAININGS = ("raw", "kept", "random", "oracle")  # of bench distillation
-_KIND_WIDTH = 8  # characters of a column of the table of outliers
+_KIND_WIDTH = 9  # characters of a column of the table of outliers
 
 Row = Mapping[str, Any]
 
