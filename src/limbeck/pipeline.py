@@ -15,7 +15,14 @@ from typing import Any, Literal
 
 from limbeck import fsio, logs
 from limbeck.config import RECOMMENDED_PLUS, Config, parse_config
-from limbeck.curation import keep, read_keep, read_scores, score, seconds_per_photo
+from limbeck.curation import (
+    formulas_digest,
+    keep,
+    read_keep,
+    read_scores,
+    score,
+    seconds_per_photo,
+)
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import UsageError
 from limbeck.ingestion import ingest, side_inputs, source_digest
@@ -162,7 +169,9 @@ class _Chain:
             modes = find_modes(networks, out / "raw-modes", unmapped, seed=config.seed)
             score(dataset, networks, out, config.score, centres=modes.centres, seed=config.seed)
 
-        settings = [config.score.model_dump(), unmapped.model_dump(), config.seed]
+        settings = [
+            config.score.model_dump(), unmapped.model_dump(), config.seed, formulas_digest(),
+        ]  # fmt: skip
         inputs = {"dataset": dataset.digest, "networks": _networks_digest(nets_dir)}
         return self.stage("scores", inputs, settings, work)
 

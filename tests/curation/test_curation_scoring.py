@@ -11,7 +11,7 @@ from limbeck.config import NetConfig, ScoreConfig
 from limbeck.curation import Scores, fisher, fisher_tails, read_scores, score, seconds_per_photo
 from limbeck.curation.covariates import blur, covariates
 from limbeck.curation.embedding import Pictures, nearest_mean, squared_distances
-from limbeck.curation.formulas import FUSED, FUSED_PLUS, recommended_formula
+from limbeck.curation.formulas import FORMULAS, FUSED, FUSED_PLUS, recommended_formula
 from limbeck.curation.scoring import compute
 from limbeck.data import Dataset, open_dataset, write_dataset
 from limbeck.kit.images import to_float, to_uint8
@@ -239,6 +239,9 @@ def test_the_stage_on_disk_and_again(
     assert again.table.equals(scores.table)
     with pytest.raises(TypeError):
         score(dataset, networks, tmp_path, CONFIG, seed=5)
+    monkeypatch.setitem(FORMULAS, "l2", "another")
+    with pytest.raises(TypeError):
+        score(dataset, networks, tmp_path, CONFIG, seed=4)
 
 
 def test_cost_of_a_photo_is_measured(dataset: Dataset, networks: Networks) -> None:

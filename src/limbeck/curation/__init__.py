@@ -5,6 +5,7 @@ from limbeck.curation.densities import PPCA_COMPONENTS as PPCA_COMPONENTS
 from limbeck.curation.densities import fit_components as fit_components
 from limbeck.curation.densities import gaussian_distance as gaussian_distance
 from limbeck.curation.densities import residual_distance as residual_distance
+from limbeck.curation.formulas import formulas_digest as formulas_digest
 from limbeck.curation.fusion import fisher as fisher
 from limbeck.curation.fusion import fisher_tails as fisher_tails
 from limbeck.curation.keeping import KeepList as KeepList
@@ -27,6 +28,7 @@ __all__ = [
     "fisher",
     "fisher_tails",
     "fit_components",
+    "formulas_digest",
     "gaussian_distance",
     "keep",
     "keep_inputs",

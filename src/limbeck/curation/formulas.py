@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from limbeck import fsio
+
 FUSED = ("lpips_mid", "feature_gauss", "feature_ppca", "centroid")
 FUSED_PLUS = (*FUSED, "lite0_gauss", "lite0_ppca")
 
@@ -33,6 +35,11 @@ FORMULAS = {
     "x_saturation": "covariate: mean over pixels of max(R, G, B) - min(R, G, B)",
     "x_mode": "number of the nearest mode centre's picture (LPIPS-AlexNet at 64 px)",
 }
+
+
+def formulas_digest() -> str:
+    """Names the formulas: scores made by others are stale."""
+    return fsio.digest_json([FORMULAS, FUSED, FUSED_PLUS])
 
 
 def recommended_formula(names: Iterable[str], columns: Sequence[str] = FUSED) -> str:

@@ -25,6 +25,7 @@ from limbeck.curation.formulas import (
     FORMULAS,
     FUSED,
     FUSED_PLUS,
+    formulas_digest,
     recommended_formula,
 )
 from limbeck.curation.fusion import Column, fisher, fisher_tails
@@ -80,7 +81,9 @@ def score(
     if not len(dataset):
         raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
     inputs = score_inputs(dataset, networks, centres)
-    settings = {**config.model_dump(mode="json"), "seed": seed}
+    settings = {
+        **config.model_dump(mode="json"), "seed": seed, "formulas": formulas_digest(),
+    }  # fmt: skip
     if rundir.is_current(out, inputs, settings):
         return read_scores(out)
     networks.eval()
