@@ -35,6 +35,13 @@ def test_auto_keeps_most_of_a_clean_set_and_never_less_than_its_limit() -> None:
         assert automatic_share(mixture(0.45, 5000, seed), 0.2, 0.9) < 0.6
 
 
+@pytest.mark.parametrize(("odd", "least", "most"), [(0.0, 0.95, 0.95), (0.1, 0.81, 0.9)])
+def test_auto_takes_positive_scores_for_log_normal(odd: float, least: float, most: float) -> None:
+    """A long tail alone is no outlier: nine tenths of these would lie within it."""
+    for seed in range(5):
+        assert least <= automatic_share(np.exp(0.6 * mixture(odd, 5000, seed))) <= most
+
+
 def test_auto_on_fused_columns_that_agree_about_the_outliers() -> None:
     random = np.random.default_rng(0)
     odd = np.arange(4000) >= 3600

@@ -43,13 +43,18 @@ def ordinary(u: Column) -> tuple[float, float]:
     return float(low) - spread * float(norm.ppf(_LOW)), spread
 
 
+def log_scores(values: Column) -> Column:
+    """log of scores [N] >= 0; below a thousandth of their median they count as that."""
+    return np.log(np.maximum(values, max(1e-3 * float(np.median(values)), 1e-12)))
+
+
 def tail_share(values: Column) -> Column:
     """Positive scores [N] -> p [N]: the share of ordinary photos that would be at least as odd.
 
     p = max(1 - Phi((log s - m) / d), 0.5 / N), where m, d are `ordinary` of log s: distances are
     close to log-normal. A column whose ordinary photos do not differ says nothing: p = 1/2.
     """
-    u = np.log(np.maximum(values, max(1e-3 * float(np.median(values)), 1e-12)))
+    u = log_scores(values)
     mean, spread = ordinary(u)
     if spread <= 0:
         return np.full(len(values), 0.5)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import norm
 
-from limbeck.curation.fusion import Column, ordinary
+from limbeck.curation.fusion import Column, log_scores, ordinary
 
 GUTTED = 0.5
 """A mode is gutted where its kept share is below this part of the kept share of all photos."""
@@ -14,21 +14,21 @@ GUTTED = 0.5
 def automatic_share(values: Column, least: float = 0.6, most: float = 0.95) -> float:
     """The share of photos to keep, read off the column's own shape (an empirical null, Efron 2004).
 
-    1. u = the cube root of a column without negative values, else the column: a gamma-like score
-       becomes close to normal (Wilson & Hilferty 1931), and Fisher's F is gamma-like.
+    1. u = the logarithm of a column without negative values (`log_scores`: distances, and Fisher's
+       sum of their log p-values, which go together, are close to log-normal), else the column.
     2. Ordinary photos are taken to be normal, with m, s from the lower half of u (`ordinary`).
     3. Fdr(t) = (1 - Phi((t - m) / s)) / (#{u >= t} / N): the share of ordinary photos expected at
        or above t. From the smallest t > m with Fdr(t) <= 1/2 on, photos are dropped: at least half
        of them are odd. The result is clamped to [least, most].
 
-    On mixtures with 5, 10, 20, 30 % outliers at four standard deviations it keeps 92, 86, 75, 67 %:
-    somewhat more is dropped than is odd. Without outliers it keeps `most`.
+    On normal mixtures with 5, 10, 20, 30 % outliers at four standard deviations it keeps 92, 86,
+    75, 67 %: somewhat more is dropped than is odd. Without outliers it keeps `most`.
 
     Args:
         values: [N], higher is odder.
         least, most: limits of the share (DESIGN: 0.6 and 0.95).
     """
-    u = np.sort(np.cbrt(values) if len(values) and values.min() >= 0 else values)
+    u = np.sort(log_scores(values) if len(values) and values.min() >= 0 else values)
     count = len(u)
     if count < 2:
         return most
