@@ -172,7 +172,7 @@ def test_without_an_encoder_its_columns_are_absent_and_the_formula_says_so(
     np.testing.assert_allclose(found["recommended"], fused)
     assert FUSED[0] == "lpips_mid"
     formula = recommended_formula(found)
-    assert "sum over s in (feature_gauss, feature_ppca, centroid)" in formula
+    assert "sum over s in (feature_gauss, feature_ppca, centroid, seam)" in formula
     assert "without lpips_mid: the networks have no encoder" in formula
     assert "without" not in recommended_formula(FUSED)
 
@@ -209,7 +209,7 @@ def test_plus_adds_its_columns_and_changes_no_other(
         np.testing.assert_array_equal(found.column(name), columns[name], err_msg=name)
     fused = fisher_tails([found.column(n) for n in FUSED_PLUS])
     np.testing.assert_allclose(found.column("recommended+"), fused)
-    assert "centroid, lite0_gauss, lite0_ppca" in found.summary.columns["recommended+"]
+    assert "seam, lite0_gauss, lite0_ppca" in found.summary.columns["recommended+"]
     assert seconds_per_photo(dataset, networks, config) > 0
 
 

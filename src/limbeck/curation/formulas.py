@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from limbeck import fsio
 
-FUSED = ("lpips_mid", "feature_gauss", "feature_ppca", "centroid")
+FUSED = ("lpips_mid", "feature_gauss", "feature_ppca", "centroid", "seam")
 FUSED_PLUS = (*FUSED, "lite0_gauss", "lite0_ppca")
 
 FORMULAS = {
@@ -26,6 +26,9 @@ FORMULAS = {
     "AlexNet activations (spatial means, 5 layers), x at up to 128 px, fitted to the nearest 80 %, "
     "found in four rounds; at most N / 4 components (instance selection, trimmed)",
     "feature_ppca": "squared residual of 64 components of the same features, trimmed likewise",
+    "seam": "largest, over the vertical and horizontal lines between neighbouring pixels, of the "
+    "median along the line of max over RGB |step across it|, x at up to 128 px: collages, frames, "
+    "letters' bands",
     "lite0_gauss": "like feature_gauss, of EfficientNet-Lite0's pooled head at 160 px, "
     "f -> sqrt(f / sum f)",
     "lite0_ppca": "like feature_ppca, of the same",

@@ -29,6 +29,7 @@ from limbeck.curation.formulas import (
     recommended_formula,
 )
 from limbeck.curation.fusion import Column, fisher, fisher_tails
+from limbeck.curation.seams import strongest_seam
 from limbeck.curation.table import MODE, Scores, read_scores
 from limbeck.data import Dataset
 from limbeck.errors import DataError
@@ -70,7 +71,8 @@ def score(
 
     Returns:
         Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid`,
-        `feature_gauss`, `feature_ppca` and `centroid` (Fisher); without an encoder the last three.
+        `feature_gauss`, `feature_ppca`, `centroid` and `seam` (Fisher); without an encoder the last
+        four.
         `recommended+` fuses `lite0_gauss` and `lite0_ppca` as well.
 
     Raises:
@@ -122,7 +124,7 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
         _survey(probe, lpips, config.batch)
         lite0 = _lite0(networks, config)
         started = time.perf_counter()
-        centroid, _ = _survey(probe, lpips, config.batch)
+        centroid, *_ = _survey(probe, lpips, config.batch)
         if lite0 is not None:
             _look(probe, lite0, config)
         surveyed = time.perf_counter() - started
@@ -149,11 +151,11 @@ def compute(
     if next(lpips.parameters()).device.type == "cpu":
         keep_memory()
     lite0 = _lite0(networks, config)
-    centroid, features = _survey(dataset, lpips, config.batch)
+    centroid, features, seams = _survey(dataset, lpips, config.batch)
     scorer = Scorer(
         networks, lpips, config, centroid=centroid, centres=centres, seed=seed, pictures=pictures
     )
-    streamed = _stream(dataset, scorer, config.batch)
+    streamed = {**_stream(dataset, scorer, config.batch), "seam": seams}
     return _assemble(streamed, features, None if lite0 is None else _look(dataset, lite0, config))
 
 
@@ -181,20 +183,23 @@ def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]
             display.update(task, completed=stop, note=f"{rate:,.0f} photos/s")
 
 
-def _survey(dataset: Dataset, lpips: LPIPS, batch: int) -> tuple[Tensor, NDArray[np.float32]]:
-    """First stream, photos alone: the centroid [D] in LPIPS space and pooled features [N, 1152]."""
+def _survey(
+    dataset: Dataset, lpips: LPIPS, batch: int
+) -> tuple[Tensor, NDArray[np.float32], NDArray[np.float32]]:
+    """First stream, photos alone: centroid [D] in LPIPS space, features [N, 1152], seams [N]."""
     device = next(lpips.parameters()).device
     small = dataset.at(SPACE_SIZE, resident=False)
     large = dataset.at(min(dataset.size, FEATURE_SIZE), resident=False)
     total: Tensor | None = None
-    features = []
+    features, seams = [], []
     for rows in _rows(dataset, batch, "photos"):
         embedding = lpips.embed(to_float(small[rows].to(device)))
         total = embedding.sum(0) if total is None else total + embedding.sum(0)
-        seen = at_least(to_float(large[rows].to(device)), SPACE_SIZE)
-        features.append(lpips.pooled(seen).float().cpu().numpy())
+        photos = to_float(large[rows].to(device))
+        features.append(lpips.pooled(at_least(photos, SPACE_SIZE)).float().cpu().numpy())
+        seams.append(strongest_seam(photos).cpu().numpy())
     assert total is not None, "an empty dataset is refused before"
-    return total / len(dataset), np.concatenate(features)
+    return total / len(dataset), np.concatenate(features), np.concatenate(seams)
 
 
 def _look(dataset: Dataset, features: Features, config: ScoreConfig) -> NDArray[np.float32]:
