@@ -85,6 +85,7 @@ def test_wrong_usage_is_2(args: list[str], tmp_path: Path, monkeypatch: pytest.M
         ["keep", "none", "--out", "x"],
         ["modes", ".", "--out", "x"],
         ["sample", ".", "--out", "x"],
+        ["export", ".", "--out", "x"],
         ["evaluate", "."],
         ["report", "none"],
         ["status", "."],

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__
-from limbeck.cli import benching, demo, machine, sampling, stages, whole
+from limbeck.cli import benching, demo, exporting, machine, sampling, stages, whole
 
 app = typer.Typer(
     name="limbeck",
@@ -53,6 +53,9 @@ app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")
 app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stages.modes)
 app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(
     sampling.sample
+)
+app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
+    exporting.export
 )
 app.command(epilog=_EXAMPLE + "evaluate runs/dogs --labels truth.jsonl --json")(whole.evaluate)
 app.command(epilog=_EXAMPLE + "report runs/dogs")(whole.report)

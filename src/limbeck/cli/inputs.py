@@ -9,6 +9,7 @@ from limbeck.errors import DataError, UsageError
 from limbeck.rundir import RunDir, read_done
 
 if TYPE_CHECKING:
+    from limbeck.latents import ModeCentres
     from limbeck.nets import Networks
 
 
@@ -53,6 +54,29 @@ def networks_folder(path: Path) -> Path:
 def is_model(path: Path) -> bool:
     """Whether `path` is a model folder (what `limbeck run` leaves in `model/`)."""
     return (path / "generator.safetensors").exists()
+
+
+def centres_file(source: Path, modes: Path | None) -> Path | None:
+    """modes.safetensors that belongs to the networks, or None when there is none.
+
+    Raises:
+        DataError: `modes` was given and holds none.
+    """
+    if modes is not None:
+        file = modes / "modes.safetensors" if modes.is_dir() else modes
+        return existing(file, "file of modes")
+    run = enclosing_run(source)
+    beside = [source / "modes.safetensors", *([run / "modes" / "modes.safetensors"] if run else [])]
+    return next((file for file in beside if file.exists()), None)
+
+
+def load_centres(file: Path | None) -> ModeCentres | None:
+    """Read what `centres_file` found."""
+    if file is None:
+        return None
+    from limbeck.latents import ModeCentres
+
+    return ModeCentres.load(file)
 
 
 def open_networks(path: Path, device: str) -> Networks:

@@ -9,9 +9,10 @@ import typer
 from rich.markup import escape
 
 from limbeck.cli.inputs import (
-    enclosing_run,
+    centres_file,
     existing,
     is_model,
+    load_centres,
     networks_folder,
     open_networks,
 )
@@ -21,7 +22,7 @@ from limbeck.config import Truncation
 from limbeck.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from limbeck.latents import HoldsGenerator, ModeCentres
+    from limbeck.latents import HoldsGenerator
 
 
 @verb
@@ -61,7 +62,7 @@ def sample(
 
     numbers = parse_seeds(seeds) if seeds else list(range(seed, seed + 16))
     existing(source, "model or networks")
-    centres = _centres_file(source, modes)
+    centres = centres_file(source, modes)
     method = _method(truncation, centres, mode)
     networks = source if is_model(source) else networks_folder(source)
     values: dict[str, object] = {
@@ -83,7 +84,7 @@ def sample(
         numbers,
         psi=psi,
         truncation=method,
-        modes=_load_centres(centres),
+        modes=load_centres(centres),
         mode_index=mode,
     )
     return Outcome(
@@ -93,16 +94,6 @@ def sample(
             f"pictures: {escape(str(out))}",
         ],
     )
-
-
-def _centres_file(source: Path, modes: Path | None) -> Path | None:
-    """modes.safetensors that belongs to the networks, or None when there is none."""
-    if modes is not None:
-        file = modes / "modes.safetensors" if modes.is_dir() else modes
-        return existing(file, "file of modes")
-    run = enclosing_run(source)
-    beside = [source / "modes.safetensors", *([run / "modes" / "modes.safetensors"] if run else [])]
-    return next((file for file in beside if file.exists()), None)
 
 
 def _method(name: str | None, centres: Path | None, mode: int | None) -> Truncation:
@@ -127,11 +118,3 @@ def _generator(folder: Path, device: str) -> HoldsGenerator:
     from limbeck.model import Pipeline
 
     return Pipeline.from_pretrained(folder, device=device)
-
-
-def _load_centres(file: Path | None) -> ModeCentres | None:
-    if file is None:
-        return None
-    from limbeck.latents import ModeCentres
-
-    return ModeCentres.load(file)

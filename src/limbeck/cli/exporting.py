@@ -1,0 +1,126 @@
+"""The verb export: networks and modes in, a model folder out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from limbeck.cli.inputs import (
+    centres_file,
+    enclosing_run,
+    is_model,
+    load_centres,
+    networks_folder,
+    open_networks,
+)
+from limbeck.cli.options import Device, DryRun, Json, Out, Seed
+from limbeck.cli.outcome import Outcome, verb
+from limbeck.config import Config, parse_config
+from limbeck.errors import DataError, UsageError
+from limbeck.fsio import read_json
+from limbeck.rundir import RunDir
+
+
+@verb
+def export(
+    source: Annotated[
+        Path, typer.Argument(metavar="NETWORKS", help="A run, a training or a snapshot.")
+    ],
+    out: Out,
+    modes: Annotated[
+        Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
+    ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Store float16: half the bytes.")] = False,
+    licence: Annotated[
+        str, typer.Option("--licence", help="Of the weights, in words, for the model card.")
+    ] = "not stated",
+    fact: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fact", metavar="NAME=VALUE", help="About the photos, for the model card; repeatable."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Write a model folder: averaged generator and encoder, modes, card; loading runs no code."""
+    if is_model(source):
+        raise UsageError(f"{source} is a model folder already", "give a run or a training")
+    networks, centres = networks_folder(source), centres_file(source, modes)
+    settings, facts = training_settings(networks), _facts(fact or [])
+    values: dict[str, object] = {
+        "out": out, "networks": networks, "modes": centres,
+        "dtype": "float16" if half else "float32",
+    }  # fmt: skip
+    if dry_run:
+        return Outcome(
+            {"dry_run": True, "verb": "export", **values},
+            [f"would write the model folder {escape(str(out))} from {escape(str(networks))}"],
+        )
+    from limbeck.model import Pipeline
+
+    found = load_centres(centres)
+    Pipeline(
+        open_networks(networks, device), found, config=settings, licence=licence, data=facts
+    ).save_pretrained(out, dtype="float16" if half else "float32")
+    size = sum(file.stat().st_size for file in out.iterdir() if file.suffix == ".safetensors")
+    known = f"{len(found)} modes" if found else "no modes (limbeck modes makes them)"
+    return Outcome(
+        {**values, "bytes": size},
+        [
+            f"wrote [bold]{escape(str(out))}[/bold]: {size / 1e6:.1f} MB, {known}",
+            f"next: limbeck sample {escape(str(out))} --seeds 0-15 --out pictures",
+        ],
+    )
+
+
+def training_settings(networks: Path) -> Config | None:
+    """The configuration that made a snapshot: its run's, or what the state beside it recorded.
+
+    None where neither is there; the card then says that nothing is stated.
+
+    Raises:
+        DataError: the state cannot be read.
+    """
+    run = enclosing_run(networks)
+    if run is not None:
+        return RunDir(run).config()
+    path = networks.parent / networks.name.replace("nets-", "state-") / "state.json"
+    if not networks.name.startswith("nets-") or not path.exists():
+        return None
+    try:
+        state = read_json(path)
+        config = parse_config(state["config"])
+        return config.replace(**{"train.kimg": state["images"] / 1000})
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise DataError(f"{path} cannot be read: {error!r}", "export another snapshot") from error
+
+
+def _facts(words: list[str]) -> dict[str, str | int | float]:
+    """`photos=11120` -> {"photos": 11120}; what is no number stays text.
+
+    Raises:
+        UsageError: no name, no `=`, or a name twice.
+    """
+    facts: dict[str, str | int | float] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip() or name.strip() in facts:
+            raise UsageError(f"--fact {word!r}", "write each as NAME=VALUE, every name once")
+        facts[name.strip()] = _value(value.strip())
+    return facts
+
+
+def _value(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

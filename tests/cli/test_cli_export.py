@@ -1,0 +1,82 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from limbeck import Pipeline
+from limbeck.cli import app
+
+
+def limbeck(*args: object) -> dict[str, Any]:
+    result = CliRunner().invoke(app, [*(str(arg) for arg in args), "--json"])
+    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+    answer = json.loads(result.stdout.splitlines()[-1])
+    assert isinstance(answer, dict)
+    return answer
+
+
+def refused(*args: object) -> str:
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    assert result.exit_code == 2, result.output
+    return str(result.stderr)
+
+
+@pytest.mark.parametrize("source", [".", "kept"])
+def test_export_of_a_run_is_its_model_folder_at_half_the_bytes(
+    smoke: Any, tmp_path: Path, source: str
+) -> None:
+    out = tmp_path / "model"
+    answer = limbeck(
+        "export", smoke.run / source, "--out", out, "--half", "--licence", "testing only",
+        "--fact", "photos=40", "--fact", "share=0.5", "--fact", "of=teapots = pots",
+    )  # fmt: skip
+    whole, half = (Pipeline.from_pretrained(f, device="cpu") for f in (smoke.run / "model", out))
+    assert half.settings == whole.settings
+    assert half.data == {"photos": 40, "share": 0.5, "of": "teapots = pots"}
+    assert half.licence == "testing only"
+    gap = (half(range(4)).int() - whole(range(4)).int()).abs()
+    assert gap.max() <= 3
+    weights = sum(f.stat().st_size for f in (smoke.run / "model").glob("*r.safetensors"))
+    assert sum(f.stat().st_size for f in out.glob("*r.safetensors")) < 0.7 * weights
+    assert answer["bytes"] == sum(f.stat().st_size for f in out.glob("*.safetensors"))
+    assert "teapots = pots" in (out / "README.md").read_text()
+
+
+def test_a_training_alone_brings_its_settings_and_needs_no_modes(
+    smoke: Any, tmp_path: Path
+) -> None:
+    copy = tmp_path / "training"
+    (snapshot,) = sorted((smoke.run / "kept").glob("nets-*"))[-1:]
+    (state,) = sorted((smoke.run / "kept").glob("state-*"))[-1:]
+    for folder in (snapshot, state):
+        shutil.copytree(folder, copy / folder.name)
+    limbeck("export", copy / snapshot.name, "--out", tmp_path / "m")
+    alone = Pipeline.from_pretrained(tmp_path / "m", device="cpu")
+    assert alone.modes is None
+    assert alone.settings is not None
+    assert alone.settings.train.kimg == int(snapshot.name.split("-")[1]) / 1000
+    shutil.rmtree(copy / state.name)
+    limbeck("export", copy / snapshot.name, "--out", tmp_path / "n")
+    assert Pipeline.from_pretrained(tmp_path / "n", device="cpu").settings is None
+
+
+@pytest.mark.parametrize("fact", ["photos", "=3", "a=1,a=2"])
+def test_a_fact_without_a_name_or_value_or_twice_is_told(
+    smoke: Any, tmp_path: Path, fact: str
+) -> None:
+    words = [w for one in fact.split(",") for w in ("--fact", one)]
+    assert "NAME=VALUE" in refused("export", smoke.run, "--out", tmp_path / "m", *words)
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_model_folder_is_not_exported_again(smoke: Any, tmp_path: Path) -> None:
+    assert "already" in refused("export", smoke.run / "model", "--out", tmp_path / "m")
+
+
+def test_a_dry_run_writes_nothing(smoke: Any, tmp_path: Path) -> None:
+    answer = limbeck("export", smoke.run, "--out", tmp_path / "m", "--dry-run")
+    assert answer["dtype"] == "float32"
+    assert not (tmp_path / "m").exists()
