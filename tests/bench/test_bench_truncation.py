@@ -93,7 +93,11 @@ def test_a_study_goes_on_where_it_stopped(
     assert first["features"]["lpips-alex"].keys() >= {"fid", "kid", "precision", "coverage"}
     assert first["lpips"]["overall"] > 0
     assert json.loads((out / "summary.json").read_text()) == json.loads(json.dumps(found))
-    assert found["costs"]["ratio_to_global"]["multimodal-lpips"] > 1
+    costs = found["costs"]
+    assert costs["ratio_to_global"]["multimodal-lpips"] > 1
+    per = costs["seconds_per_picture"]
+    wanted = per["multimodal-lpips"] / per["two pictures + one embedding"] - 1
+    assert costs["assignment"] == pytest.approx(wanted)
     assert found["maps"]["w-2"]["held_out"] == 3
     points = found["features"]["lpips-alex"]["points"]
     assert len(points) == len(rows)
@@ -142,7 +146,7 @@ def test_the_verb(networks: Networks, dataset: Dataset, tmp_path: Path) -> None:
             row = {
                 "precision_bought": 0.0, "at_equal_precision": equal, "at_equal_diversity": equal,
             }  # fmt: skip
-            costs = {"ratio_to_global": {"multimodal-map": 1.02}}
+            costs = {"ratio_to_global": {"multimodal-map": 1.02}, "assignment": 0.0125}
             return {"features": {"lpips-alex": row}, "costs": costs}
 
         patch.setattr("limbeck.bench.bench_truncation", study)
@@ -152,7 +156,8 @@ def test_the_verb(networks: Networks, dataset: Dataset, tmp_path: Path) -> None:
     assert seen["base_clusters"] == 16
     assert json.loads(result.stdout.splitlines()[-1])["features"]
     assert "recall 1.250, coverage -" in result.output
-    assert "multimodal-map           1.02 x" in result.output
+    assert "multimodal-map                1.020 x" in result.output
+    assert "+1.2% over two pictures" in result.output
 
 
 def test_pictures_of_curves(tmp_path: Path) -> None:

@@ -270,8 +270,13 @@ def _truncation_lines(found: dict[str, Any]) -> list[str]:
                         for metric, ratio in row.items()
                     )
                     lines.append(f"  {method:17} {shown}")
-    for name, ratio in (found["costs"] or {}).get("ratio_to_global", {}).items():
-        lines.append(f"{name:24} {ratio:.2f} x the seconds of global")
+    costs = found["costs"] or {"ratio_to_global": {}}
+    for name, ratio in costs["ratio_to_global"].items():
+        lines.append(f"{name:29} {ratio:.3f} x the seconds of global")
+    if "assignment" in costs:
+        lines.append(
+            f"multimodal-lpips: {costs['assignment']:+.1%} over two pictures and one embedding"
+        )
     return lines
 
 
