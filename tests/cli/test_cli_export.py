@@ -1,21 +1,13 @@
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running import limbeck
 from typer.testing import CliRunner
 
 from limbeck import Pipeline
 from limbeck.cli import app
-
-
-def limbeck(*args: object) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [*(str(arg) for arg in args), "--json"])
-    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
-    answer = json.loads(result.stdout.splitlines()[-1])
-    assert isinstance(answer, dict)
-    return answer
 
 
 def refused(*args: object) -> str:

@@ -1,25 +1,15 @@
 """The command line end to end on one small run (fixture `smoke`), verb by verb."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
+from running import limbeck
 
 from limbeck import fsio
-from limbeck.cli import app
 from limbeck.rundir import STAGES, RunDir
-
-
-def limbeck(*args: object) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [*(str(arg) for arg in args), "--json"])
-    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
-    answer = json.loads(result.stdout.splitlines()[-1])
-    assert isinstance(answer, dict)
-    return answer
 
 
 def finished(run: Path) -> dict[str, str]:

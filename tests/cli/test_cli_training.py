@@ -10,20 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running import limbeck
 from typer.testing import CliRunner
 
 import limbeck as package
 from limbeck.cli import app
 from limbeck.nets import load_networks
 from limbeck.rundir import STAGES
-
-
-def limbeck(*args: object) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [*(str(arg) for arg in args), "--json"])
-    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
-    answer = json.loads(result.stdout.splitlines()[-1])
-    assert isinstance(answer, dict)
-    return answer
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from limbeck.cli.inputs import (
     networks_folder,
     open_networks,
 )
-from limbeck.cli.options import Device, DryRun, Json, Out, Seed
+from limbeck.cli.options import Device, DryRun, Json, ModesFolder, Out, Seed
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, UsageError
@@ -31,9 +31,7 @@ def export(
         Path, typer.Argument(metavar="NETWORKS", help="A run, a training or a snapshot.")
     ],
     out: Out,
-    modes: Annotated[
-        Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
-    ] = None,
+    modes: ModesFolder = None,
     half: Annotated[bool, typer.Option("--half", help="Store float16: half the bytes.")] = False,
     licence: Annotated[
         str, typer.Option("--licence", help="Of the weights, in words, for the model card.")

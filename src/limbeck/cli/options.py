@@ -26,6 +26,9 @@ Set = Annotated[
         "--set", metavar="NAME=VALUE", help="Any setting, e.g. train.batch=16; repeatable."
     ),
 ]
+ModesFolder = Annotated[
+    Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
+]
 Preset = Annotated[
     str,
     typer.Option(

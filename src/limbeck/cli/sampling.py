@@ -16,7 +16,7 @@ from limbeck.cli.inputs import (
     networks_folder,
     open_networks,
 )
-from limbeck.cli.options import Device, DryRun, Json, Out, Seed
+from limbeck.cli.options import Device, DryRun, Json, ModesFolder, Out, Seed
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.config import Truncation
 from limbeck.errors import DataError, UsageError
@@ -46,9 +46,7 @@ def sample(
             "multimodal-map; default: multimodal-lpips where modes are known, else global.",
         ),
     ] = None,
-    modes: Annotated[
-        Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
-    ] = None,
+    modes: ModesFolder = None,
     mode: Annotated[
         int | None, typer.Option("--mode", min=0, help="The mode for --truncation index.")
     ] = None,
