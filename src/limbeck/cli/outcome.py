@@ -62,7 +62,7 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
 
 
 def _command() -> str:
-    return shlex.join([os.path.basename(sys.argv[0]) or "limbeck", *sys.argv[1:]])  # noqa: PTH119
+    return shlex.join(["limbeck", *sys.argv[1:]])
 
 
 def _show(outcome: Outcome) -> None:
