@@ -24,6 +24,19 @@ def test_round_trip_is_bitwise(tmp_path: Path) -> None:
     assert len(second) == 3
 
 
+def test_half_embeddings_load_as_float32_and_all_else_is_bitwise(tmp_path: Path) -> None:
+    first = ModeCentres(
+        torch.randn(40, 8), torch.randn(40, 3000), torch.arange(40, 0, -1, dtype=torch.int64)
+    )
+    first.save(tmp_path / "whole")
+    first.save(tmp_path / "half", half=True)
+    second = ModeCentres.load(tmp_path / "half")
+    assert torch.equal(second.embeddings, first.embeddings.half().float())
+    assert torch.equal(second.centres, first.centres)
+    assert torch.equal(second.sizes, first.sizes)
+    assert (tmp_path / "half").stat().st_size < 0.52 * (tmp_path / "whole").stat().st_size
+
+
 def test_shapes_types_and_values_are_checked() -> None:
     c, e, s = torch.zeros(3, 4), torch.zeros(3, 7), torch.ones(3, dtype=torch.int64)
     bad = [

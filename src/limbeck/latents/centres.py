@@ -178,9 +178,15 @@ class ModeCentres:
         """16 hex that name these centres and their map."""
         return tensors_digest(self._tensors())
 
-    def save(self, path: Path) -> None:
-        """Write one safetensors file, atomically."""
+    def save(self, path: Path, *, half: bool = False) -> None:
+        """Write one safetensors file, atomically; `half` stores the embeddings, most of it, in fp16.
+
+        A half file loads as float32 and gives the same centres; where two are all but equally near,
+        the other one may be chosen.
+        """
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
+        if half:
+            tensors["embeddings"] = tensors["embeddings"].half()
         with fsio.atomic_file(path) as temporary:
             temporary.write_bytes(save(tensors, metadata=_FORMAT))
 
@@ -206,4 +212,6 @@ class ModeCentres:
                 f"{path} is not a file of modes: {metadata}, tensors {sorted(tensors | chooser)}",
                 "give modes.safetensors made by `limbeck modes`",
             )
+        if tensors["embeddings"].dtype == torch.float16:
+            tensors["embeddings"] = tensors["embeddings"].float()
         return cls(**tensors, map=CentreMap.of(chooser) if chooser else None)

@@ -145,7 +145,7 @@ class Pipeline:
 
         Args:
             folder: made if need be.
-            dtype: of the stored weights; float16 halves them.
+            dtype: of the stored weights and of the modes' embeddings; float16 halves them.
 
         Raises:
             DataError: weights that are not finite in that dtype; the folder cannot be written.
@@ -158,7 +158,7 @@ class Pipeline:
                 files[name] = write_module(folder / name, module, dtype)
         (folder / MODES).unlink(missing_ok=True)
         if self.modes is not None:
-            self.modes.save(folder / MODES)
+            self.modes.save(folder / MODES, half=dtype == "float16")
             files[MODES] = describe(folder / MODES)
         truncation: Truncation = "multimodal-lpips" if self.modes else "global"
         pictures = resize_area(self(_SHOWN, truncation=truncation), min(self.config.size, 128))
