@@ -27,14 +27,17 @@ def test_export_of_a_run_is_its_model_folder_at_half_the_bytes(
     )  # fmt: skip
     whole, half = (Pipeline.from_pretrained(f, device="cpu") for f in (smoke.run / "model", out))
     assert half.settings == whole.settings
-    assert half.data == {"photos": 40, "share": 0.5, "of": "teapots = pots"}
+    assert half.data == {**whole.data, "photos": 40, "share": 0.5, "of": "teapots = pots"}
+    assert whole.data.keys() == {"photos", "kept", "kimg"}
     assert half.licence == "testing only"
     gap = (half(range(4)).int() - whole(range(4)).int()).abs()
     assert gap.max() <= 3
     weights = sum(f.stat().st_size for f in (smoke.run / "model").glob("*r.safetensors"))
     assert sum(f.stat().st_size for f in out.glob("*r.safetensors")) < 0.7 * weights
     assert answer["bytes"] == sum(f.stat().st_size for f in out.glob("*.safetensors"))
-    assert "teapots = pots" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert "teapots = pots" in card
+    assert "kept by the rule `auto`" in card
 
 
 def test_a_training_alone_brings_its_settings_and_needs_no_modes(
@@ -48,6 +51,7 @@ def test_a_training_alone_brings_its_settings_and_needs_no_modes(
     limbeck("export", copy / snapshot.name, "--out", tmp_path / "m")
     alone = Pipeline.from_pretrained(tmp_path / "m", device="cpu")
     assert alone.modes is None
+    assert "kept by the rule" not in (tmp_path / "m" / "README.md").read_text()
     assert alone.settings is not None
     assert alone.settings.train.kimg == int(snapshot.name.split("-")[1]) / 1000
     shutil.rmtree(copy / state.name)

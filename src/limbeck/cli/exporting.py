@@ -51,7 +51,7 @@ def export(
     if is_model(source):
         raise UsageError(f"{source} is a model folder already", "give a run or a training")
     networks, centres = networks_folder(source), centres_file(source, modes)
-    settings, facts = training_settings(networks), _facts(fact or [])
+    settings, facts = training_settings(networks), run_facts(networks) | _facts(fact or [])
     values: dict[str, object] = {
         "out": out, "networks": networks, "modes": centres,
         "dtype": "float16" if half else "float32",
@@ -98,6 +98,22 @@ def training_settings(networks: Path) -> Config | None:
         return config.replace(**{"train.kimg": state["images"] / 1000})
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise DataError(f"{path} cannot be read: {error!r}", "export another snapshot") from error
+
+
+def run_facts(networks: Path) -> dict[str, str | int | float]:
+    """What the run says of the photos that its kept networks saw; nothing of other networks."""
+    root = enclosing_run(networks)
+    if root is None or networks.resolve().parent != (root / "kept").resolve():
+        return {}
+    run = RunDir(root)
+    data, keep, kept = run.done("data"), run.done("keep"), run.done("kept")
+    if data is None or keep is None or kept is None:
+        return {}
+    return {
+        "photos": data.summary["accepted"],
+        "kept": keep.summary["kept"],
+        "kimg": kept.summary["kimg"],
+    }
 
 
 def _facts(words: list[str]) -> dict[str, str | int | float]:

@@ -179,10 +179,10 @@ class ModeCentres:
         return tensors_digest(self._tensors())
 
     def save(self, path: Path, *, half: bool = False) -> None:
-        """Write one safetensors file, atomically; `half` stores the embeddings, most of it, in fp16.
+        """Write one safetensors file, atomically; `half` stores the embeddings in float16.
 
-        A half file loads as float32 and gives the same centres; where two are all but equally near,
-        the other one may be chosen.
+        They are most of it. A half file loads as float32 and gives the same centres; where two are
+        all but equally near, the other one may be chosen.
         """
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
         if half:

@@ -88,7 +88,7 @@ def _one_line(text: str) -> str:
 
 def _data(about: ModelConfig) -> str:
     facts = [f"* {_one_line(name)}: {_one_line(str(value))}" for name, value in about.data.items()]
-    if about.settings is not None:
+    if about.settings is not None and "kept" in about.data:
         keep = about.settings.keep
         facts.append(f"* kept by the rule `{keep.rule}` on the score `{keep.column}`")
     return "\n".join(facts) or "Not stated by whoever made this folder."
