@@ -37,7 +37,7 @@ PUBLIC = [
     "load_networks", "open_dataset", "preset", "report", "run", "sample", "score", "train",
 ]  # fmt: skip
 VERBS = [
-    "bench", "demo", "doctor", "evaluate", "ingest", "keep", "modes", "report", "run", "sample",
+    "bench", "demo", "doctor", "evaluate", "export", "ingest", "keep", "modes", "report", "run", "sample",
     "score", "status", "train", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
