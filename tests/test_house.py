@@ -37,8 +37,8 @@ PUBLIC = [
     "load_networks", "open_dataset", "preset", "report", "run", "sample", "score", "train",
 ]  # fmt: skip
 VERBS = [
-    "bench", "demo", "doctor", "evaluate", "export", "ingest", "keep", "modes", "report", "run", "sample",
-    "score", "status", "train", "weights",
+    "bench", "demo", "doctor", "evaluate", "export", "ingest", "keep", "modes", "report", "run",
+    "sample", "score", "status", "train", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

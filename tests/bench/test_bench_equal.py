@@ -3,29 +3,46 @@
 import numpy as np
 import pytest
 
-from limbeck.bench.equal import curve, over_runs, ratio_at_equal
+from limbeck.bench.equal import curve, frontier, over_runs, ratio_at_equal
 
 PSIS = (0.3, 0.5, 0.7, 1.0)
 
 
 def test_a_curve_runs_through_its_points_in_any_order() -> None:
-    one = curve((1.0, 0.3, 0.7), (0.5, 0.9, 0.7), (0.6, 0.1, 0.4), rising=False)
+    one = curve((1.0, 0.3, 0.7), (0.9, 0.5, 0.7), (0.1, 0.6, 0.4))
     assert one.along.tolist() == [0.5, 0.7, 0.9]
     assert one.at(np.array([0.5, 0.6, 0.7, 0.9])) == pytest.approx([0.6, 0.5, 0.4, 0.1])
 
 
 def test_noise_in_what_is_equal_is_averaged_out() -> None:
-    one = curve(PSIS, (0.9, 0.7, 0.8, 0.5), (1.0, 2.0, 4.0, 5.0), rising=False)
-    assert one.along == pytest.approx([0.5, 0.75, 0.9])  # the two in the wrong order meet
-    assert one.value == pytest.approx([5.0, 3.0, 1.0])
-    up = curve(PSIS, (0.1, 0.3, 0.2, 0.4), (1.0, 2.0, 4.0, 5.0), rising=True)
-    assert up.along == pytest.approx([0.1, 0.25, 0.4])
+    one = curve(PSIS, (0.1, 0.3, 0.2, 0.4), (1.0, 2.0, 4.0, 5.0))
+    assert one.along == pytest.approx([0.1, 0.25, 0.4])  # the two in the wrong order meet
+    assert one.value == pytest.approx([1.0, 3.0, 5.0])
+    falling = curve((0.5, 1.0), (0.5, 0.3), (1.0, 2.0))
+    assert falling.along.tolist() == [0.4]
+
+
+def test_a_frontier_of_a_trade_is_the_trade() -> None:
+    one = frontier((1.0, 0.3, 0.7), (0.5, 0.9, 0.7), (0.6, 0.1, 0.4))
+    assert (one.along[0], one.along[-1]) == (0.5, 0.9)
+    assert one.at(np.array([0.5, 0.6, 0.7, 0.8, 0.9])) == pytest.approx([0.6, 0.5, 0.4, 0.25, 0.1])
+
+
+def test_what_is_worse_in_both_is_not_on_the_frontier() -> None:
+    """Precision rises to .8 at psi .7 and falls again below: .3 and .5 count for nothing."""
+    one = frontier(PSIS, (0.2, 0.6, 0.8, 0.5), (0.0, 0.1, 0.4, 1.0))
+    two = frontier((0.7, 1.0), (0.8, 0.5), (0.4, 1.0))
+    levels = np.linspace(0.5, 0.8, 7)
+    assert (one.along[0], one.along[-1]) == (0.5, 0.8)
+    assert one.at(levels) == pytest.approx(two.at(levels), abs=3e-3)
+    more = frontier(PSIS, (0.9, 0.6, 0.8, 0.5), (0.3, 0.1, 0.4, 1.0))  # back out beyond it
+    assert more.at(np.array([0.85, 0.9])) == pytest.approx([0.3, 0.3], abs=3e-3)
 
 
 def test_twice_the_recall_is_a_ratio_of_two_whatever_the_strengths() -> None:
     """One method reaches its precisions at other psi; recall is 2 (1 - p) against 1 - p."""
-    ours = curve(PSIS, (0.95, 0.8, 0.6, 0.4), (0.1, 0.4, 0.8, 1.2), rising=False)
-    other = curve((0.2, 0.6, 1.0), (0.9, 0.7, 0.3), (0.1, 0.3, 0.7), rising=False)
+    ours = frontier(PSIS, (0.95, 0.8, 0.6, 0.4), (0.1, 0.4, 0.8, 1.2))
+    other = frontier((0.2, 0.6, 1.0), (0.9, 0.7, 0.3), (0.1, 0.3, 0.7))
     found = ratio_at_equal(ours, other)
     assert found is not None
     for name in ("mean", "min", "max", "at_highest"):
@@ -34,8 +51,8 @@ def test_twice_the_recall_is_a_ratio_of_two_whatever_the_strengths() -> None:
 
 
 def test_the_extremes_of_the_ratio_are_those_of_the_common_range() -> None:
-    ours = curve((0.5, 1.0), (1.0, 0.0), (1.0, 1.0), rising=False)
-    other = curve((0.5, 1.0), (0.8, 0.2), (0.5, 1.0), rising=False)
+    ours = curve((0.5, 1.0), (0.0, 1.0), (1.0, 1.0))
+    other = curve((0.5, 1.0), (0.2, 0.8), (1.0, 0.5))
     found = ratio_at_equal(ours, other)
     assert found is not None
     assert (found["min"], found["max"]) == pytest.approx((1.0, 2.0))
@@ -45,13 +62,13 @@ def test_the_extremes_of_the_ratio_are_those_of_the_common_range() -> None:
 
 
 def test_no_common_level_is_no_answer() -> None:
-    low = curve((0.5, 1.0), (0.4, 0.2), (1.0, 1.0), rising=False)
-    high = curve((0.5, 1.0), (0.9, 0.7), (1.0, 1.0), rising=False)
+    low = frontier((0.5, 1.0), (0.4, 0.2), (1.0, 1.0))
+    high = frontier((0.5, 1.0), (0.9, 0.7), (1.0, 1.0))
     assert ratio_at_equal(low, high) is None
-    flat = curve((0.5, 1.0), (0.3, 0.5), (1.0, 2.0), rising=False)  # truncation bought nothing
-    assert flat.along.tolist() == [0.4]
+    flat = frontier((0.5, 1.0), (0.1, 0.3), (1.0, 2.0))  # truncation bought nothing
+    assert flat.along.tolist() == [0.3]
     assert ratio_at_equal(flat, low) is None
-    nothing = curve((0.5, 1.0), (0.4, 0.2), (0.0, 0.0), rising=False)
+    nothing = frontier((0.5, 1.0), (0.4, 0.2), (0.0, 0.0))
     assert ratio_at_equal(low, nothing) is None
 
 

@@ -1,10 +1,11 @@
 """Two ways of truncating compared where they are equally precise, or equally diverse.
 
 Stronger truncation buys precision with recall, so figures at the same psi compare nothing: one
-method may only have moved along the trade. A method's curve runs over psi; its recall (coverage,
-diversity) is read off as a function of precision, and two methods are compared at the precisions
-that both reach. Where a generator is so poor that pulling to a centre buys no precision, no such
-range exists; the other way round, precision at equal LPIPS diversity, it nearly always does.
+method may only have moved along the trade. A method's curve runs over psi. At equal precision: for
+every precision above that of the pictures as trained, the most recall (coverage, diversity) that a
+method has at that precision or better (`frontier`), over the precisions that both reach. Where a
+generator is so poor that pulling to a centre buys no precision, there are none; the other way
+round, precision at equal LPIPS diversity (`curve`), there nearly always are.
 """
 
 import statistics
@@ -18,6 +19,7 @@ from sklearn.isotonic import IsotonicRegression
 
 LEVELS = 21
 """Levels at which two curves are compared, evenly over their common range."""
+_STEPS = 200  # of each piece of a polyline
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,28 +39,49 @@ class Curve:
         return np.interp(levels, self.along, self.value)
 
 
-def curve(
-    psis: Sequence[float], along: Sequence[float], value: Sequence[float], *, rising: bool
-) -> Curve:
+def curve(psis: Sequence[float], along: Sequence[float], value: Sequence[float]) -> Curve:
     """A curve through the figures of several psi, in any order.
 
-    What is held equal is first made to rise with psi, or to fall (isotonic regression: noise of
-    the measurement is averaged out where it does not), so that a level belongs to one place of the
+    What is held equal is first made to rise with psi (isotonic regression: noise of the
+    measurement is averaged out where it does not), so that a level belongs to one place of the
     curve; values at equal levels are averaged.
 
     Args:
         psis: strengths.
-        along: what is held equal: precision, which falls with psi, or diversity, which rises.
+        along: what is held equal, rising with psi: diversity.
         value: what is read off.
-        rising: whether `along` rises with psi.
     """
     order = np.argsort(np.asarray(psis, dtype=np.float64))
     measured = np.asarray(along, dtype=np.float64)[order]
-    fitted = IsotonicRegression(increasing=rising).fit_transform(np.arange(len(order)), measured)
+    fitted = IsotonicRegression().fit_transform(np.arange(len(order)), measured)
     levels, group = np.unique(np.asarray(fitted, dtype=np.float64), return_inverse=True)
     values = np.asarray(value, dtype=np.float64)[order]
     sums = np.bincount(group, weights=values, minlength=len(levels))
     return Curve(levels, sums / np.bincount(group, minlength=len(levels)))
+
+
+def frontier(psis: Sequence[float], precision: Sequence[float], value: Sequence[float]) -> Curve:
+    """The most of `value` that the polyline over psi has at a precision or better.
+
+    It begins at the precision of the largest psi (pictures as trained) and ends at the best one.
+    Precision need neither rise nor fall with psi: where pulling on makes it worse again, that
+    part of the polyline is worse in both and does not count.
+
+    Args:
+        psis: strengths, the last one the pictures as trained.
+        precision, value: of each.
+    """
+    order = np.argsort(np.asarray(psis, dtype=np.float64))
+    fine = np.linspace(0, len(order) - 1, num=max(_STEPS * (len(order) - 1), 1) + 1)
+    p, v = (
+        np.interp(fine, np.arange(len(order)), np.asarray(x, dtype=np.float64)[order])
+        for x in (precision, value)
+    )
+    enough = p >= p[-1]
+    levels, group = np.unique(p[enough], return_inverse=True)
+    best = np.full(len(levels), -np.inf)
+    np.maximum.at(best, group, v[enough])
+    return Curve(levels, np.maximum.accumulate(best[::-1])[::-1])
 
 
 def ratio_at_equal(ours: Curve, other: Curve) -> dict[str, Any] | None:

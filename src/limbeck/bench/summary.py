@@ -7,7 +7,7 @@ from typing import Any
 
 from limbeck import logs
 from limbeck.bench.cells import METHODS, Cell
-from limbeck.bench.equal import curve, over_runs, ratio_at_equal
+from limbeck.bench.equal import curve, frontier, over_runs, ratio_at_equal
 from limbeck.bench.figures import Rows, draw_curves, draw_numbers
 
 Point = dict[str, Any]
@@ -35,7 +35,7 @@ def summarise(
         `runs`, and by set of features: `points` (each cell's figures, mean over runs),
         `at_equal_precision` and `at_equal_diversity` (space -> method -> metric -> ratio to
         global, see `over_runs`; null where the methods share no level), `precision_bought` (how
-        much more precise the strongest global truncation is than none, mean over runs).
+        much more precise global truncation is at its best than none, mean over runs).
     """
     kept = set(cells)
     runs: dict[str, dict[Cell, Mapping[str, Any]]] = {}
@@ -89,7 +89,7 @@ def _line(table: Mapping[Cell, Point], method: str, space: str, base: int) -> li
 
 def _bought(table: Mapping[Cell, Point], base: int) -> float:
     line = _line(table, _AGAINST, "", base)
-    return float(line[0]["precision"] - line[-1]["precision"]) if line else 0.0
+    return float(max(p["precision"] for p in line) - line[-1]["precision"]) if line else 0.0
 
 
 def _compared(
@@ -118,7 +118,7 @@ def _ratios(
 
     def through(line: list[Point], metric: str) -> Any:
         columns = [[point[key] for point in line] for key in ("psi", what, metric)]
-        return curve(*columns, rising=what == "diversity")
+        return (frontier if what == "precision" else curve)(*columns)
 
     ours, other = lines
     return {m: ratio_at_equal(through(ours, m), through(other, m)) for m in _EQUAL[what]}
