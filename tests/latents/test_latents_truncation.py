@@ -97,21 +97,21 @@ def test_soft_becomes_hard_and_uniform() -> None:
     hard = modes.centres[nearest_embedding(e, modes.embeddings)]
 
     def gap(tau: float) -> float:
-        soft = soft_target(e, modes.embeddings, modes.centres, tau)
+        soft = soft_target(modes.distances(e), modes.centres, tau)
         return float((soft - hard).abs().max())
 
     assert gap(0.0) == 0
     assert gap(1e-3) < 1e-5
     assert gap(1e-3) <= gap(1.0) <= gap(10.0)
-    everywhere = soft_target(e, modes.embeddings, modes.centres, 1e9)
+    everywhere = soft_target(modes.distances(e), modes.centres, 1e9)
     assert torch.allclose(everywhere, modes.centres.mean(0).expand(8, -1), atol=1e-5)
 
 
 def test_default_tau_is_a_tenth_of_the_median_nearest_distance() -> None:
     line = torch.tensor([[0.0], [1.0], [3.0], [6.0]])  # nearest others at 1, 1, 4, 9 (squared)
     modes = ModeCentres(numbers(4, 6, seed=0), line, torch.ones(4, dtype=torch.int64))
-    assert modes.tau() == pytest.approx(0.1 * 1.0)  # torch's median is the lower one
-    assert centres_of(1).tau() == 0
+    assert modes.tau == pytest.approx(0.1 * 1.0)  # torch's median is the lower one
+    assert centres_of(1).tau == 0
     w, e = numbers(3, 6, seed=2), numbers(3, 1, seed=3)
     default = target_for("multimodal-soft", w, w_avg=w[0], modes=modes, embeddings=e)
     given = target_for("multimodal-soft", w, w_avg=w[0], modes=modes, embeddings=e, tau=0.1)

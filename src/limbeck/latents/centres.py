@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,9 +27,26 @@ _MAP = "map."
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """[N, D], [M, D] -> |a_i - b_j|^2 [N, M], >= 0; both are moved by b's mean for accuracy."""
-    middle = b.mean(0)
-    a, b = a - middle, b - middle
-    return ((a**2).sum(1, keepdim=True) + (b**2).sum(1) - 2 * (a @ b.T)).clamp_min(0)
+    return _Prepared.of(b).distances(a)
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """Points [M, D] moved by their mean, and their squared lengths: made once, asked often."""
+
+    middle: Tensor
+    moved: Tensor
+    squares: Tensor
+
+    @classmethod
+    def of(cls, points: Tensor) -> "_Prepared":
+        middle = points.mean(0)
+        moved = points - middle
+        return cls(middle, moved, (moved**2).sum(1))
+
+    def distances(self, a: Tensor) -> Tensor:
+        a = a - self.middle
+        return ((a**2).sum(1, keepdim=True) + self.squares - 2 * (a @ self.moved.T)).clamp_min(0)
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
@@ -153,6 +171,7 @@ class ModeCentres:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    @cached_property
     def tau(self) -> float:
         """Default softness of multimodal-soft, in LPIPS units.
 
@@ -160,11 +179,24 @@ class ModeCentres:
         """
         if len(self) == 1:
             return 0.0
-        distances = squared_distances(self.embeddings, self.embeddings).fill_diagonal_(torch.inf)
+        distances = self.distances(self.embeddings).fill_diagonal_(torch.inf)
         return SOFTNESS * float(distances.min(1).values.median())
 
+    @cached_property
+    def _prepared(self) -> _Prepared:
+        return _Prepared.of(self.embeddings)
+
+    def distances(self, embeddings: Tensor) -> Tensor:
+        """LPIPS embeddings float32 [N, D] -> LPIPS to each centre's picture, float32 [N, K].
+
+        LPIPS is a squared distance of embeddings, so this is one matrix product (METHOD 4).
+        """
+        return self._prepared.distances(embeddings)
+
     def to(self, device: torch.device | str) -> "ModeCentres":
-        """The same centres on another device."""
+        """The same centres on another device; themselves where they lie there already."""
+        if self.centres.device == torch.device(device):
+            return self
         return ModeCentres(
             self.centres.to(device), self.embeddings.to(device), self.sizes.to(device),
             None if self.map is None else self.map.to(device),

@@ -47,18 +47,14 @@ def nearest_embedding(embeddings: Tensor, centre_embeddings: Tensor) -> Tensor:
     return squared_distances(embeddings, centre_embeddings).argmin(1)
 
 
-def soft_target(
-    embeddings: Tensor, centre_embeddings: Tensor, centres: Tensor, tau: float
-) -> Tensor:
+def soft_target(distances: Tensor, centres: Tensor, tau: float) -> Tensor:
     """Mean of centres weighted by softmax(-LPIPS / tau): float [N, w_dim]; hard at tau = 0.
 
     Args:
-        embeddings: float [N, D] of the pictures.
-        centre_embeddings: float [K, D].
+        distances: float [N, K], LPIPS to the centres' pictures.
         centres: float [K, w_dim].
         tau: softness in LPIPS units, >= 0.
     """
-    distances = squared_distances(embeddings, centre_embeddings)
     if tau <= 0:
         return centres[distances.argmin(1)]
     return torch.softmax(-distances / tau, dim=1) @ centres
@@ -91,7 +87,7 @@ def target_for(
         modes: needed by all but `none` and `global`.
         embeddings: float [N, D], LPIPS of G(w) at 64 px; needed where `needs_pictures`.
         mode_index: for `index`.
-        tau: softness; default `modes.tau()`.
+        tau: softness; default `modes.tau`.
 
     Raises:
         UsageError: an unknown method, or something it needs is missing or out of range.
@@ -132,8 +128,9 @@ def target_for(
     elif embeddings is None:
         raise UsageError(f"truncation {truncation!r} needs the pictures' LPIPS embeddings")
     else:
-        chosen = nearest_embedding(embeddings, modes.embeddings)
+        distances = modes.distances(embeddings)
+        chosen = distances.argmin(1)
         if truncation == "multimodal-soft":
-            softness = modes.tau() if tau is None else tau
-            return Target(soft_target(embeddings, modes.embeddings, centres, softness), chosen)
+            softness = modes.tau if tau is None else tau
+            return Target(soft_target(distances, centres, softness), chosen)
     return Target(centres[chosen], chosen)
