@@ -45,10 +45,11 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 ## Limits
 * The pictures look like the photos it was trained on, with their bias of place, time and
   photographer. What the filter dropped as untypical is missing from them, rare kinds first.
-* It may repeat training photos more closely than one would like; nobody has measured that here.
+* It may repeat training photos more closely than one would like; unless Data says so, nobody has
+  measured that.
 * `invert` gives the nearest picture that the generator can make, not the photo; do not use it to
   tell who or what is on a photo.
-* No figure of quality is stated here. The report of the run has the measurements.
+* Figures of quality are in the report of the run; here are only those that Data states.
 * The right to share these weights depends on the photos' licences, which limbeck does not know.
 """
 
