@@ -3,11 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from running import limbeck
 from typer.testing import CliRunner
 
 from limbeck import Pipeline
 from limbeck.cli import app
+from limbeck.latents import ModeCentres
 
 
 def refused(*args: object) -> str:
@@ -75,4 +77,25 @@ def test_a_model_folder_is_not_exported_again(smoke: Any, tmp_path: Path) -> Non
 def test_a_dry_run_writes_nothing(smoke: Any, tmp_path: Path) -> None:
     answer = limbeck("export", smoke.run, "--out", tmp_path / "m", "--dry-run")
     assert answer["dtype"] == "float32"
+    assert not (tmp_path / "m").exists()
+
+
+def test_raw_networks_do_not_get_the_kept_ones_modes(smoke: Any, tmp_path: Path) -> None:
+    raw = smoke.run / "raw"
+    assert limbeck("export", raw, "--out", tmp_path / "m")["modes"] is None
+    assert Pipeline.from_pretrained(tmp_path / "m", device="cpu").data == {}
+    drawn = limbeck("sample", raw, "--seeds", "0", "--out", tmp_path / "s", "--device", "cpu")
+    assert drawn["truncation"] == "global"
+
+
+def test_modes_of_another_width_are_refused_before_anything_is_written(
+    smoke: Any, tmp_path: Path
+) -> None:
+    other = ModeCentres(torch.zeros(2, 5), torch.zeros(2, 9), torch.ones(2, dtype=torch.int64))
+    (tmp_path / "modes").mkdir()
+    other.save(tmp_path / "modes" / "modes.safetensors")
+    words = ["export", smoke.run, "--modes", tmp_path / "modes", "--out", tmp_path / "m"]
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 3
+    assert "have 5 numbers" in result.stderr
     assert not (tmp_path / "m").exists()

@@ -63,10 +63,15 @@ def export(
         )
     from limbeck.model import Pipeline
 
-    found = load_centres(centres)
-    Pipeline(
-        open_networks(networks, device), found, config=settings, licence=licence, data=facts
-    ).save_pretrained(out, dtype="float16" if half else "float32")
+    found, nets = load_centres(centres), open_networks(networks, device)
+    if found is not None and found.centres.shape[1] != nets.config.w_dim:
+        raise DataError(
+            f"the modes of {centres} have {found.centres.shape[1]} numbers, w of {networks} has "
+            f"{nets.config.w_dim}",
+            "give the modes of this generator",
+        )
+    model = Pipeline(nets, found, config=settings, licence=licence, data=facts)
+    model.save_pretrained(out, dtype="float16" if half else "float32")
     size = sum(file.stat().st_size for file in out.iterdir() if file.suffix == ".safetensors")
     known = f"{len(found)} modes" if found else "no modes (limbeck modes makes them)"
     return Outcome(

@@ -66,6 +66,9 @@ def centres_file(source: Path, modes: Path | None) -> Path | None:
         file = modes / "modes.safetensors" if modes.is_dir() else modes
         return existing(file, "file of modes")
     run = enclosing_run(source)
+    where = source.resolve()
+    if run is not None and (run / "raw").resolve() in (where, *where.parents):
+        run = None  # its modes are those of the kept networks
     beside = [source / "modes.safetensors", *([run / "modes" / "modes.safetensors"] if run else [])]
     return next((file for file in beside if file.exists()), None)
 
