@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from limbeck import fsio, logs, rundir
+from limbeck.artefacts import fresh
 from limbeck.config import Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.images import grid, resize_area, save_png
@@ -24,6 +25,7 @@ from limbeck.percept import LPIPS
 
 _RANGE = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?")
 _MOST_SEEDS = 1_000_000
+_PER_PICTURE = ("seeds", "labels")  # settings that say which pictures, not how they are drawn
 _GRID_COLUMNS, _GRID_SIDE, _GRID_MOST = 8, 256, 256
 
 
@@ -102,7 +104,8 @@ def write_samples(
 ) -> list[Path]:
     """`sample` onto disk: seed000042.png each, grid.png (the first 256), samples.json, done.json.
 
-    The same call again does nothing while all its files are there; other seeds add to the folder.
+    The same call again does nothing while all its files are there; other seeds add to the folder,
+    other settings replace what it holds (see `artefacts.fresh`).
 
     Returns:
         The pictures' paths in the order of `seeds`.
@@ -122,28 +125,38 @@ def write_samples(
         "seeds": list(seeds), "psi": psi, "truncation": truncation, "mode_index": mode_index,
         "noise": noise, "labels": None if labels is None else list(labels),
     }  # fmt: skip
+    drawn_by = fsio.digest_json(
+        [inputs, {name: value for name, value in settings.items() if name not in _PER_PICTURE}]
+    )
     files = [*paths, out / "grid.png", out / "samples.json"]
     if rundir.is_current(out, inputs, settings) and all(file.exists() for file in files):
         return paths
-    (out / "done.json").unlink(missing_ok=True)
     drawn = sample(
         networks, seeds, psi=psi, truncation=truncation, modes=modes, mode_index=mode_index,
         batch=batch, noise=noise, labels=labels,
     )  # fmt: skip
     rows: list[dict[str, object]] = []
     shown: list[torch.Tensor] = []
-    for one, path in zip(logs.track(drawn, "samples", len(seeds)), paths, strict=True):
-        save_png(one.image, path)
-        rows.append({"seed": one.seed, "file": path.name, "mode": one.mode})
-        if len(shown) < _GRID_MOST:
-            shown.append(resize_area(one.image[None], min(one.image.shape[-1], _GRID_SIDE))[0])
-    save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), out / "grid.png")
-    fsio.write_json(out / "samples.json", {"psi": psi, "truncation": truncation, "samples": rows})
-    rundir.finish(
-        out, "samples", inputs=inputs, config=settings, started=started,
-        summary={"pictures": len(seeds), "psi": psi, "truncation": truncation},
-    )  # fmt: skip
+    summary = {"pictures": len(seeds), "psi": psi, "truncation": truncation, "drawn_by": drawn_by}
+    with fresh(out, "samples", adds=_drawn_by(out) == drawn_by) as folder:
+        for one, path in zip(logs.track(drawn, "samples", len(seeds)), paths, strict=True):
+            save_png(one.image, folder / path.name)
+            rows.append({"seed": one.seed, "file": path.name, "mode": one.mode})
+            if len(shown) < _GRID_MOST:
+                shown.append(resize_area(one.image[None], min(one.image.shape[-1], _GRID_SIDE))[0])
+        save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), folder / "grid.png")
+        told = {"psi": psi, "truncation": truncation, "samples": rows}
+        fsio.write_json(folder / "samples.json", told)
+        rundir.finish(
+            folder, "samples", inputs=inputs, config=settings, started=started, summary=summary
+        )
     return paths
+
+
+def _drawn_by(out: Path) -> object:
+    """Digest of the generator and settings of the samples that lie in `out`, or None."""
+    done = rundir.read_done(out)
+    return None if done is None else done.summary.get("drawn_by")
 
 
 def _digest(networks: HoldsGenerator) -> str:

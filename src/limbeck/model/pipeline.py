@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from limbeck import fsio, rundir
+from limbeck.artefacts import fresh
 from limbeck.config import Config, NetConfig, Truncation
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.device import pick_device
@@ -141,22 +142,24 @@ class Pipeline:
     def save_pretrained(self, folder: Path | str, *, dtype: Precision = "float32") -> None:
         """Write the model folder: weights, modes, README.md, samples.png, and config.json last.
 
-        The same networks give the same weights' files; what else lies in the folder stays.
+        The same networks give the same weights' files.
 
         Args:
-            folder: made if need be.
+            folder: new, empty, or a model folder, which is replaced (see `artefacts.fresh`).
             dtype: of the stored weights and of the modes' embeddings; float16 halves them.
 
         Raises:
             DataError: weights that are not finite in that dtype; the folder cannot be written.
         """
-        folder, started = Path(folder), time.perf_counter()
+        started = time.perf_counter()
+        with fresh(Path(folder), "model") as building:
+            self._write(building, dtype, started)
+
+    def _write(self, folder: Path, dtype: Precision, started: float) -> None:
         files: dict[FileName, ModelFile] = {}
         for name, module in ((GENERATOR, self.G_ema), (ENCODER, self.E_ema)):
-            (folder / name).unlink(missing_ok=True)
             if module is not None:
                 files[name] = write_module(folder / name, module, dtype)
-        (folder / MODES).unlink(missing_ok=True)
         if self.modes is not None:
             self.modes.save(folder / MODES, half=dtype == "float16")
             files[MODES] = describe(folder / MODES)

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from limbeck import __version__, fsio, logs, rundir
+from limbeck import __version__, fsio, rundir
+from limbeck.artefacts import fresh
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
 from limbeck.records import Status
@@ -169,7 +170,7 @@ def render(page: Page) -> str:
     )
 
 
-def report(run: Path, *, labels: Path | None = None) -> Path:
+def report(run: Path, *, labels: Path | None = None, out: Path | None = None) -> Path:
     """Write `run/report/index.html`: one page, no outside request, readable without a script.
 
     A run that is not finished gives a page that names what is missing.
@@ -178,6 +179,7 @@ def report(run: Path, *, labels: Path | None = None) -> Path:
         run: a run folder (DESIGN, 'On disk').
         labels: a person's labels (.jsonl, .csv, or a zip with manifest.jsonl); only shown and
             counted, they change nothing.
+        out: the folder to write into; default `run/report`.
 
     Returns:
         Path of index.html.
@@ -190,15 +192,15 @@ def report(run: Path, *, labels: Path | None = None) -> Path:
     known = _labels(found, labels)
     page = Page(name=Path(run).resolve().name, found=found)
     _fill(page, known)
-    out = Path(run) / "report"
+    out = Path(run) / "report" if out is None else Path(out)
     html = render(page)
-    fsio.write_text(out / "index.html", html)
     digests = {n: fsio.digest_json(d.model_dump(mode="json")) for n, d in found.done.items()}
     if labels is not None:
         digests["labels"] = fsio.sha256_file(Path(labels))
-    rundir.finish(
-        out, "report", inputs=digests, config=None, started=began,
-        summary={"bytes": len(html.encode()), "missing": sorted(found.missing)},
-    )  # fmt: skip
-    logs.say(f"report: {out / 'index.html'}")
+    with fresh(out, "report") as folder:
+        fsio.write_text(folder / "index.html", html)
+        rundir.finish(
+            folder, "report", inputs=digests, config=None, started=began,
+            summary={"bytes": len(html.encode()), "missing": sorted(found.missing)},
+        )  # fmt: skip
     return out / "index.html"

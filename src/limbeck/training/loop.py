@@ -1,6 +1,5 @@
 """The training loop, on a page: step, tick, snapshot; signals, NaN and other processes."""
 
-import shutil
 import signal
 import threading
 import time
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from limbeck import fsio, logs, rundir
+from limbeck.artefacts import claim, erase_snapshot, hold
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
 from limbeck.errors import DataError, Interrupted, LimbeckError, TrainingError
@@ -172,7 +172,7 @@ class Session(Bystander):
         for kind in ("state", "nets"):
             for images, old in snapshots(self.out, kind)[: -self.config.train.keep_snapshots]:
                 if kind == "state" or images != self.quality.best:
-                    shutil.rmtree(old)
+                    erase_snapshot(old)
 
     def finish(self, state: TrainState, dataset: Dataset, began: float) -> None:
         """The last snapshot and done.json."""
@@ -250,10 +250,18 @@ def train(
     phases = phase_table(config, lpips)
     view = dataset.at(config.net.size)
     feed = feed_of(view.to(device), class_labels(dataset, config), config, device)
-    with join(device, config.train.timeout) as world, stop_flag() as stop:
-        if world.main:
-            out.mkdir(parents=True, exist_ok=True)
+    main = logs.rank() == 0
+    if main:
+        claim(out, "train")
+    with (
+        hold(out) if main else nullcontext(),
+        join(device, config.train.timeout) as world,
+        stop_flag() as stop,
+    ):
+        if main:
             fsio.sweep(out)
+            if not (out / rundir.BEGUN).exists():
+                fsio.write_json(out / rundir.BEGUN, {"stage": "train"})
         world.wait(device)
         check_disk(config, out, device)
         config = fit(_as_before(config, out), device, world)
