@@ -5,7 +5,7 @@ stands beside it in a file for people. Readers need no lock: every file is whole
 """
 
 import os
-import socket
+import platform
 import sys
 import threading
 import time
@@ -99,7 +99,7 @@ def _signed(root: Path) -> Iterator[None]:
     if before is not None and before.ended is None:
         logs.say(f"the last writer of {root} ({before}) did not end in order; going on from there")
     me = Writer(
-        pid=os.getpid(), host=socket.gethostname(), started=_now(),
+        pid=os.getpid(), host=platform.node(), started=_now(),
         command=" ".join(sys.argv)[:1000],
     )  # fmt: skip
     fsio.write_json(root / WRITER, me.model_dump())

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from limbeck import logs
+from limbeck import fsio, logs
 from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
     PRESETS,
@@ -152,6 +152,7 @@ def status(
 ) -> Outcome:
     """What a run has done, what is missing, how long it took and how much room it takes."""
     from limbeck import pipeline
+    from limbeck.artefacts import SUPERSEDED, writer_of
 
     run_folder(path)
     stages = pipeline.status(path)
@@ -167,16 +168,35 @@ def status(
             {"stage": stage.name, "state": stage.state, "seconds": stage.seconds, "bytes": size}
         )
     logs.console().print(table)
+    aside = disk_use(path / SUPERSEDED) if (path / SUPERSEDED).exists() else 0
+    writer = writer_of(path)
+    lines = []
+    if aside:
+        lines.append(
+            f"superseded: {megabytes(aside)} in {escape(str(path / SUPERSEDED))}, taken again when "
+            "their options are; yours to remove"
+        )
+    if writer is not None:
+        lines.append(f"being written by {escape(str(writer))}")
     whole = all(stage.state == "done" for stage in stages)
     following = f"open {path / 'report' / 'index.html'}" if whole else f"limbeck resume {path}"
     return Outcome(
-        {"run": path, "complete": whole, "stages": rows, "next": following}, [], then=following
+        {
+            "run": path,
+            "complete": whole,
+            "stages": rows,
+            "superseded_bytes": aside,
+            "writer": writer.model_dump() if writer else None,
+            "next": following,
+        },
+        lines,
+        then=following,
     )
 
 
 def disk_use(folder: Path) -> int:
     """Bytes of all files under a folder."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return sum(file.lstat().st_size for file in fsio.files_under(folder))
 
 
 def megabytes(count: int) -> str:
