@@ -23,7 +23,8 @@ def test_the_planted_part_is_named(name: str) -> None:
     scores = table()
     scores.columns[name][7] *= 5
     why = Grounds(scores, "recommended").of(7)
-    assert (why.column, why.words) == (name, GROUNDS[name].words)
+    assert why.column == name
+    assert why.words == GROUNDS[name].words
     assert why.more == "all others"
 
 

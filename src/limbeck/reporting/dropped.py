@@ -118,14 +118,19 @@ def _count(
     columns = Counter(
         "" if by_person(keep, photo) else grounds.of(scores.row_of[photo]).column for photo in gone
     )
-    found: dict[str, Reason] = {}
-    for column, count in columns.most_common():
-        about = ground(column)
-        words = about.words if column else PERSON
-        meaning = about.meaning if column else "A line in overrides.csv."
-        before = found[words].count if words in found else 0
-        found[words] = Reason(words, meaning, column, count + before)
-    return tuple(found.values())
+    found: dict[str, list[tuple[str, int]]] = {}
+    for column, count in columns.items():
+        found.setdefault(ground(column).words if column else PERSON, []).append((column, count))
+    reasons = [
+        Reason(
+            words,
+            ground(parts[0][0]).meaning if parts[0][0] else "A line in overrides.csv.",
+            ", ".join(column for column, _ in parts if column),
+            sum(count for _, count in parts),
+        )
+        for words, parts in found.items()
+    ]
+    return tuple(sorted(reasons, key=lambda reason: -reason.count))
 
 
 def _thumbnails(dataset: Dataset | None, photos: list[str]) -> dict[str, Picture]:

@@ -26,22 +26,21 @@ class Ground:
 
 
 _DRAWN = "What the first generator draws in its place looks different."
+_PATTERNS = Ground(  # both densities of the same features: the orders they give hardly differ
+    "unlike the others: textures and patterns",
+    "Edges, textures and colours in an uncommon mixture, or ones that few others have: drawings, "
+    "print, other subjects.",
+)
 GROUNDS = {
     "seam": Ground(
         "straight seam",
         "A sharp straight line crosses the whole picture: collages, frames, bars, bands of text.",
     ),
-    "feature_gauss": Ground(
-        "unlike the others: mix of colours and textures",
-        "Its colours, edges and textures are such as the others have, in an uncommon mixture.",
-    ),
-    "feature_ppca": Ground(
-        "unlike the others: patterns that they lack",
-        "It holds patterns (strokes, print, flat areas, ...) that hardly any other photo holds.",
-    ),
+    "feature_gauss": _PATTERNS,
+    "feature_ppca": _PATTERNS,
     "centroid": Ground(
-        "unlike the others: the picture as a whole",
-        "Seen small, it is far from the average photo: strong contrasts, lines or bare areas.",
+        "unlike the others: colours and layout",
+        "Seen small and as a whole, it is far from the average photo.",
     ),
     "lite0_gauss": Ground(
         "unlike the others: what it shows",

@@ -63,14 +63,14 @@
     item,
     name: plain(item.querySelector(".name").textContent),
     id: item.querySelector(".id").textContent,
-    text: plain(all(".name, .id, .why, .where", item).map((part) => part.textContent).join(" ")),
+    text: plain(all(".name, .id, .why", item).map((part) => part.textContent).join(" ")) + " ",
     reason: item.dataset.reason,
     place: Number(item.dataset.order),
   }));
   const glob = (text) => new RegExp("^" + text.replace(/[.+^${}()|[\]\\]/g, "\\$&")
     .replace(/\*/g, ".*").replace(/\?/g, ".") + "$");
   const filter = () => {
-    const wanted = plain(find.value.trim());
+    const wanted = plain(find.value.trimStart());
     const pattern = /[*?]/.test(wanted) ? glob(wanted) : null;
     let left = 0;
     for (const row of rows) {
@@ -92,8 +92,12 @@
   find.addEventListener("input", filter);
   reason.addEventListener("change", filter);
   order.addEventListener("change", sort);
-  for (const link of all("a[data-reason]"))
-    link.addEventListener("click", () => { reason.value = link.dataset.reason; filter(); });
+  for (const link of all("a[data-reason], a[data-find]"))
+    link.addEventListener("click", () => {
+      reason.value = link.dataset.reason ?? "";
+      find.value = link.dataset.find ?? "";
+      filter();
+    });
   find.value = "";
   reason.value = "";
   order.value = "near";
