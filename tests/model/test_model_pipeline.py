@@ -1,7 +1,6 @@
 """The model folder: out, in, and refused when anything in it was changed."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from limbeck import preset
 from limbeck.errors import DataError, UsageError
 from limbeck.fsio import sha256_file
 from limbeck.kit.images import to_pil
-from limbeck.latents import ModeCentres, draw_w, embed_w
+from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
@@ -23,33 +22,6 @@ from limbeck.sampling import sample
 
 CONFIG = preset("smoke")
 G, E, M = "generator.safetensors", "encoder.safetensors", "modes.safetensors"
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> Pipeline:
-    networks = Networks.create(CONFIG.net, 0).eval()
-    random = torch.Generator().manual_seed(0)
-    assert networks.E_ema is not None
-    with torch.no_grad():
-        networks.E_ema.head.weight.copy_(torch.randn(16, 16, generator=random))
-    centres = draw_w(networks.G_ema.mapping, CONFIG.net, 3, seed=1)
-    embeddings = embed_w(networks.G_ema, LPIPS.load("alex"), centres)
-    modes = ModeCentres(centres, embeddings, torch.tensor([3, 2, 1]))
-    return Pipeline(
-        networks, modes, config=CONFIG, licence="CC-BY-4.0", data={"photos accepted": 12}
-    )
-
-
-@pytest.fixture(scope="module")
-def saved(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    pipeline.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def folder(saved: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(saved, tmp_path / "copy"))
 
 
 def test_round_trip(pipeline: Pipeline, saved: Path) -> None:
