@@ -63,6 +63,12 @@ Plus = Annotated[
         "--plus", help="Also EfficientNet-Lite0 (limbeck weights get it): the score recommended+."
     ),
 ]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard", help="Curves and grids for TensorBoard too, in tensorboard/ of a training."
+    ),
+]
 Psi = Annotated[
     float | None,
     typer.Option(
@@ -134,10 +140,17 @@ def build_config(
         changes: dotted setting -> value; None values are left as the preset has them.
 
     Raises:
-        UsageError: an unknown preset or setting, or a value out of range.
+        UsageError: an unknown preset or setting, a value out of range, or TensorBoard's files are
+            asked for and its package is absent.
     """
     given = {key: value for key, value in (changes or {}).items() if value is not None}
-    return preset(name, size).replace(seed=seed, device=device, **given, **_apart(given, pairs))
+    settings = _apart(given, pairs)
+    config = preset(name, size).replace(seed=seed, device=device, **given, **settings)
+    if config.train.tensorboard:
+        from limbeck.training import require_tensorboard
+
+        require_tensorboard()
+    return config
 
 
 def _apart(given: dict[str, object], pairs: list[str] | None) -> dict[str, object]:
