@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from model_small import small_pipeline
 from PIL import Image
 
 from limbeck import logs
@@ -13,6 +14,11 @@ from limbeck.errors import UsageError
 from limbeck.latents import draw_w
 from limbeck.model import Pipeline
 from limbeck.nets import Networks
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return small_pipeline()
 
 
 @pytest.fixture

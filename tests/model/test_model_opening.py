@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from model_small import small_pipeline
 
 from limbeck import fsio, preset, rundir
 from limbeck.errors import DataError, LimbeckError, UsageError
@@ -15,6 +16,23 @@ from limbeck.model import Pipeline
 from limbeck.nets import Networks
 
 CONFIG = preset("smoke")
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return small_pipeline()
+
+
+@pytest.fixture(scope="module")
+def saved(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "copy"))
 
 
 @pytest.fixture

@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from model_small import small_pipeline
 from PIL import Image, ImageCms
 
 from limbeck.errors import DataError, UsageError
 from limbeck.ingestion.decode import centre_box, square, upright_size
 from limbeck.model import Pipeline
 from limbeck.model.pictures import centre_square
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return small_pipeline()
 
 
 def photo(width: int = 48, height: int = 32, mode: str = "RGB") -> Image.Image:

@@ -1,12 +1,14 @@
 """The model folder: out, in, and refused when anything in it was changed."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from model_small import small_pipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -22,6 +24,23 @@ from limbeck.sampling import sample
 
 CONFIG = preset("smoke")
 G, E, M = "generator.safetensors", "encoder.safetensors", "modes.safetensors"
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return small_pipeline()
+
+
+@pytest.fixture(scope="module")
+def saved(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "copy"))
 
 
 def test_round_trip(pipeline: Pipeline, saved: Path) -> None:

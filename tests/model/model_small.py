@@ -1,9 +1,5 @@
-"""A small pipeline with modes and an encoder that tells pictures apart, and its folder."""
+"""A small pipeline with modes and an encoder."""
 
-import shutil
-from pathlib import Path
-
-import pytest
 import torch
 
 from limbeck import preset
@@ -15,8 +11,8 @@ from limbeck.percept import LPIPS
 CONFIG = preset("smoke")
 
 
-@pytest.fixture(scope="module")
-def pipeline() -> Pipeline:
+def small_pipeline() -> Pipeline:
+    """Untrained, but its encoder tells pictures apart."""
     networks = Networks.create(CONFIG.net, 0).eval()
     random = torch.Generator().manual_seed(0)
     assert networks.E_ema is not None
@@ -28,15 +24,3 @@ def pipeline() -> Pipeline:
     return Pipeline(
         networks, modes, config=CONFIG, licence="CC-BY-4.0", data={"photos accepted": 12}
     )
-
-
-@pytest.fixture(scope="module")
-def saved(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    pipeline.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def folder(saved: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(saved, tmp_path / "copy"))
