@@ -58,6 +58,12 @@ Plus = Annotated[
         "--plus", help="Also EfficientNet-Lite0 (limbeck weights get it): the score recommended+."
     ),
 ]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard", help="Curves and grids for TensorBoard too, in tensorboard/ of a training."
+    ),
+]
 Psi = Annotated[
     float | None,
     typer.Option(
@@ -132,7 +138,8 @@ def build_config(
         changes: dotted setting -> value; None values are left as the preset has them.
 
     Raises:
-        UsageError: an unknown preset or setting, or a value out of range.
+        UsageError: an unknown preset or setting, a value out of range, or TensorBoard's files are
+            asked for and its package is absent.
     """
     named = {"seed": seed, "device": device, **(changes or {})}
     given = {key: value for key, value in named.items() if value is not None}
@@ -145,9 +152,15 @@ def change_config(
     """A configuration with named options on top, and `--set` on top of those.
 
     Raises:
-        UsageError: an unknown setting, one given twice, or a value out of range.
+        UsageError: an unknown setting, one given twice, a value out of range, or TensorBoard's
+            files are asked for and its package is absent.
     """
-    return config.replace(**given, **_apart(given, pairs))
+    changed = config.replace(**given, **_apart(given, pairs))
+    if changed.train.tensorboard:
+        from limbeck.training import require_tensorboard
+
+        require_tensorboard()
+    return changed
 
 
 def _apart(given: Mapping[str, object], pairs: list[str] | None) -> dict[str, object]:

@@ -23,6 +23,7 @@ from limbeck.cli.options import (
     Seed,
     Set,
     Size,
+    Tensorboard,
     TruncationName,
     Yes,
     keep_changes,
@@ -83,6 +84,7 @@ def run(
     opt_out: Annotated[
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
     ] = None,
+    tensorboard: Tensorboard = False,
     settings: Set = None,
     yes: Yes = False,
     seed: Annotated[
@@ -105,6 +107,7 @@ def run(
         "train.init_from": init_from,
         "data.class_from": class_from,
         "train.encoder": False if no_encoder else None,
+        "train.tensorboard": tensorboard or None,
         "score.plus": plus or None,
         "keep.column": RECOMMENDED_PLUS if plus else None,
         "sample.truncation": truncation,
