@@ -10,8 +10,10 @@ python=${PYTHON:-python}
 limit=${LIMIT:-280} # seconds; what has not begun by then is left out
 sizes=${SIZES:-64 256}
 few=(--repeats 3)
+each=60 # seconds for one cell
 if [ -n "${QUICK:-}" ]; then
     sizes="16"
+    each=200
     few=(--repeats 1 --batch 4 --set net.channel_base=256 --set net.channel_max=16)
 fi
 first=${sizes%% *}
@@ -23,13 +25,14 @@ step() { # seconds, name, command; no step may eat the others' time
         echo "$name: left out, $limit s are over" >&2
         return 0
     fi
-    local began=$SECONDS code=0
+    local began=$SECONDS code=0 left=$((limit + 20 - SECONDS))
+    [ "$most" -le "$left" ] || most=$left
     timeout -k 5 "$most" "$@" >"$out/$name.out" 2>"$out/$name.log" || code=$?
     echo "$name: exit $code, $((SECONDS - began)) s" >&2
     [ "$code" -eq 0 ] || tail -n 5 "$out/$name.log" >&2
 }
 cell() { # name, environment, then options of `limbeck bench train`
-    step 60 "$1" env "$2" "$python" -m limbeck bench train --preset auto --alone --device "$device" --json "${@:3}"
+    step "$each" "$1" env "$2" "$python" -m limbeck bench train --preset auto --alone --device "$device" --json "${@:3}"
 }
 step 60 doctor env LIMBECK_FUSED=0 "$python" -m limbeck doctor --device "$device" --json
 cell "train-$first-graphs" LIMBECK_GRAPHS=1 --size "$first" "${few[@]}" # 30 to 40 s each on an H100

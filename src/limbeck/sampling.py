@@ -29,7 +29,6 @@ from limbeck.percept import LPIPS
 
 _RANGE = re.compile(r"([0-9]{1,40})(?:-([0-9]{1,40}))?")
 _MOST_SEEDS = 1_000_000
-_PER_PICTURE = ("seeds", "labels")  # settings that say which pictures, not how they are drawn
 _GRID_COLUMNS, _GRID_SIDE, _GRID_MOST = 8, 256, 256
 
 
@@ -120,8 +119,7 @@ def write_samples(
 ) -> list[Path]:
     """`sample` onto disk: seed000042.png each, grid.png (the first 256), samples.json, done.json.
 
-    The same call again does nothing while all its files are there; other seeds add to the folder,
-    other settings replace what it holds (see `artefacts.fresh`).
+    The same call again does nothing while all its files are there; other seeds add to the folder.
 
     Returns:
         The pictures' paths in the order of `seeds`.
@@ -142,9 +140,6 @@ def write_samples(
         "seeds": chosen, "psi": psi, "truncation": truncation, "mode_index": mode_index,
         "noise": noise, "labels": None if labels is None else list(labels),
     }  # fmt: skip
-    drawn_by = fsio.digest_json(
-        [inputs, {name: value for name, value in settings.items() if name not in _PER_PICTURE}]
-    )
     files = [*paths, out / "grid.png", out / "samples.json"]
     if rundir.is_current(out, inputs, settings) and all(file.exists() for file in files):
         return paths
@@ -154,8 +149,8 @@ def write_samples(
     )  # fmt: skip
     rows: list[dict[str, object]] = []
     shown: list[torch.Tensor] = []
-    summary = {"pictures": len(chosen), "psi": psi, "truncation": truncation, "drawn_by": drawn_by}
-    with fresh(out, "samples", adds=_drawn_by(out) == drawn_by) as folder:
+    summary = {"pictures": len(chosen), "psi": psi, "truncation": truncation}
+    with fresh(out, "samples", adds=True) as folder:
         for one, path in zip(logs.track(drawn, "samples", len(chosen)), paths, strict=True):
             save_png(one.image, folder / path.name)
             rows.append({"seed": one.seed, "file": path.name, "mode": one.mode})
@@ -168,12 +163,6 @@ def write_samples(
             folder, "samples", inputs=inputs, config=settings, started=started, summary=summary
         )
     return paths
-
-
-def _drawn_by(out: Path) -> object:
-    """Digest of the generator and settings of the samples that lie in `out`, or None."""
-    done = rundir.read_done(out)
-    return None if done is None else done.summary.get("drawn_by")
 
 
 def _digest(networks: HoldsGenerator) -> str:
