@@ -33,12 +33,19 @@ OPTIONS = (
 )  # fmt: skip
 
 option = st.sampled_from(OPTIONS)
-step = st.one_of(
-    st.tuples(st.just("run"), option, st.booleans(), st.just(0)),
-    st.tuples(st.just("kill"), option, st.booleans(), st.integers(1, 60)),
+go_on = st.sampled_from([True, True, True, False])
+acts = st.one_of(
     st.tuples(st.just("put"), st.sampled_from(FOREIGN), st.just(True), st.integers(0, 9)),
     st.tuples(st.just("edit"), st.sampled_from(EDITED), st.just(True), st.integers(0, 9)),
     st.tuples(st.just("photo"), st.just(None), st.just(True), st.integers(1, 9)),
+)
+walks = st.one_of(
+    st.tuples(st.just("run"), option, go_on, st.just(0)),
+    st.tuples(st.just("kill"), option, go_on, st.integers(1, 60)),
+)
+rounds = st.tuples(st.lists(acts, max_size=3), walks).map(lambda found: [*found[0], found[1]])
+sequences = st.tuples(walks, st.lists(rounds, min_size=1, max_size=4)).map(
+    lambda found: [found[0], *(step for round_ in found[1] for step in round_)]
 )
 LAYOUTS = (
     "apart", "zip", "photos in OUT/raw", "photos in OUT/data", "OUT in photos", "OUT is photos",
@@ -199,7 +206,7 @@ def _sequence(layout: str, took: float, steps: list[tuple[str, object, bool, int
 _args = (
     st.sampled_from(["apart"] * 20 + list(LAYOUTS)),
     st.sampled_from([0.0, 100.0]),
-    st.lists(step, min_size=1, max_size=7),
+    sequences,
 )
 _quick = settings(
     max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
