@@ -75,7 +75,8 @@ def test_numbers_are_short(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(14.7286, "14.73"), (0.0, "0"), (12345.6, "12,346"), (-3.81649, "-3.816")]
+    ("value", "text"),
+    [(14.7286, "14.73"), (0.0, "0"), (12345.6, "12,346"), (-3.81649, "-3.816"), (14.8, "14.80")],
 )
 def test_figures_that_lie_close_are_told_apart(value: float, text: str) -> None:
     assert figure(value) == text
