@@ -7,14 +7,14 @@ import numpy as np
 
 from limbeck.data import Dataset
 from limbeck.reporting.artefacts import KeepTable, ScoreTable
-from limbeck.reporting.charts import number
+from limbeck.reporting.charts import figure
 from limbeck.reporting.filtering import keep_column
 from limbeck.reporting.gallery import by_person
 from limbeck.reporting.pictures import Picture, single
 from limbeck.reporting.reasons import Grounds, Why, ground
 
 THUMBNAILS = 2000
-ROWS = 50_000
+ROWS = 20_000
 _LARGE, _SMALL, _MANY = 96, 64, 600
 _CHUNK = 256
 PERSON = "your own word"
@@ -88,7 +88,7 @@ def list_dropped(
         rows.append(
             _row(
                 grounds.of(row), keep, photo, info.source if info else "", thumbs.get(photo),
-                number(float(values[row])), None if modes is None else int(modes[row]), order,
+                figure(float(values[row])), None if modes is None else int(modes[row]), order,
             )
         )  # fmt: skip
     gone = [scores.ids[row] for row in chosen if not keep.kept[scores.ids[row]]]

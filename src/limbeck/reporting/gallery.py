@@ -9,7 +9,7 @@ from torch import Tensor
 from limbeck.data import Dataset
 from limbeck.kit.rng import derive_seed
 from limbeck.reporting.artefacts import KeepTable, ScoreTable
-from limbeck.reporting.charts import number
+from limbeck.reporting.charts import figure
 from limbeck.reporting.filtering import keep_column
 from limbeck.reporting.pictures import Picture, single
 from limbeck.reporting.reasons import Grounds
@@ -184,7 +184,7 @@ class Gallery:
         if self.scores is None or photo not in self.scores.row_of:
             return "", ""
         row, column = self.scores.row_of[photo], keep_column(self.scores, self.keep)
-        score = number(float(self.scores.columns[column][row]))
+        score = figure(float(self.scores.columns[column][row]))
         if self.keep is None or self.keep.kept.get(photo) is not False:
             return score, ""
         if by_person(self.keep, photo):
