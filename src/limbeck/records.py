@@ -112,6 +112,7 @@ class KeepSummary(Record):
     kept: int
     dropped: int
     overridden: int
+    overrides_idle: int = Field(0, description="lines of overrides.csv that did nothing")
     column: str
     rule: str
     threshold: float

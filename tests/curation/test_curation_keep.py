@@ -115,24 +115,6 @@ def test_a_person_wins_and_the_file_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "overrides.csv").read_text() == text
 
 
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (["photo,keep,reason"], "overrides.csv:1: header"),
-        (["id,keep,reason", "{id},perhaps,x"], "overrides.csv:2: keep is 'perhaps'"),
-        (["id,keep,reason", "{id},1,x", "zzz,1,x"], "overrides.csv:3: no photo 'zzz'"),
-        (["id,keep,reason", "{id},1,x", "{id},0,x"], "overrides.csv:3: .* given before"),
-        (["id,keep,reason", "", "{id},1"], "overrides.csv:3: 2 fields"),
-    ],
-)
-def test_a_bad_override_names_its_line(tmp_path: Path, lines: list[str], message: str) -> None:
-    scores = made([0.0, 1.0])
-    (tmp_path / "overrides.csv").write_text("\n".join(lines).format(id=scores.ids[0]))
-    with pytest.raises(DataError, match=message):
-        keep(scores, tmp_path, rule(count=1))
-    assert not (tmp_path / "done.json").exists()
-
-
 def test_what_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="keeps none of 2"):
         keep(made([1.0, 2.0]), tmp_path, rule(threshold=0))
@@ -152,7 +134,7 @@ def test_files_hold_what_the_record_says(tmp_path: Path) -> None:
     with open(tmp_path / "keep.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["keep"] for row in rows] == ["false", "true", "true"]
-    assert list(rows[0]) == ["id", "keep", "reason", "score"]
+    assert list(rows[0]) == ["id", "source", "keep", "reason", "score"]
     done = rundir.read_done(tmp_path)
     assert done is not None
     (tmp_path / "overrides.csv").write_text(f"id,keep,reason\n{scores.ids[0]},1,x\n")
@@ -177,6 +159,14 @@ def test_scores_survive_the_disk_and_refuse_what_is_not_finite(tmp_path: Path) -
     assert again.table.equals(scores.table)
     assert again.summary.columns == {"lpips": "f", "x_mode": "g"}
     assert again.names == ("lpips", "x_mode")
+    assert again.sources is None
+    named = Scores.of(("a", "b"), {"lpips": np.ones(2)}, {"lpips": "f"}, sources=("1.jpg", "2.jpg"))
+    named.save(tmp_path)
+    again = read_scores(tmp_path)
+    assert again.sources == ("1.jpg", "2.jpg")
+    assert again.names == ("lpips",)
+    scores.save(tmp_path)
+    again = read_scores(tmp_path)
     again.to_csv(tmp_path / "scores.csv")
     assert (tmp_path / "scores.csv").read_text().splitlines()[1] == '"a",0.5,2'
     assert made([1.0]).modes() is None

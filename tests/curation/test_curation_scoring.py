@@ -226,6 +226,7 @@ def test_the_stage_on_disk_and_again(
     scores = score(dataset, networks, tmp_path, CONFIG, seed=4)
     assert isinstance(scores, Scores)
     assert scores.ids == dataset.ids
+    assert scores.sources == tuple(f"{i}.png" for i in range(PHOTOS))
     assert scores.names[0] == "recommended"
     assert list(scores.summary.columns) == list(scores.names)
     assert all(scores.summary.columns.values())

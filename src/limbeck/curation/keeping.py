@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from rich.markup import escape
 
 from limbeck import fsio, logs, rundir
 from limbeck.config import KeepConfig
@@ -38,8 +39,9 @@ class KeepList:
     """Which photos go on.
 
     Attributes:
-        table: pyarrow table (id, keep, reason, score), one row a scored photo, in dataset order;
-            `reason` is empty for what the rule keeps.
+        table: pyarrow table (id, source, keep, reason, score), one row a scored photo, in dataset
+            order; `source` is the photo's name, empty where the scores hold none; `reason` is empty
+            for what the rule keeps.
         summary: counts, rule, threshold, kept share per mode, warnings.
     """
 
@@ -73,8 +75,9 @@ def keep(
     `automatic_share` reads off the column's shape, `fraction` that share (to the nearest photo),
     `count` that many, `threshold` every photo whose score is at most that. With `per_mode` the same
     number of photos is shared out among the modes in proportion to their sizes, but for
-    modes that are odd as a whole (`rules.odd_modes`). `out/overrides.csv`
-    (id,keep,reason) is read last, wins, and is never written.
+    modes that are odd as a whole (`rules.odd_modes`). `out/overrides.csv` (photo,keep,reason; see
+    `read_overrides`) is read last, wins, and is never written; lines that name no photo are
+    among the warnings.
 
     Args:
         scores: what `score` gave.
@@ -89,31 +92,34 @@ def keep(
     started = time.perf_counter()
     values = scores.column(config.column)
     numbers = _mode_numbers(scores.ids, modes, config)
-    overrides = read_overrides(out / OVERRIDES, scores.ids)
+    overrides = read_overrides(out / OVERRIDES, scores.ids, scores.sources)
     by_rule = _apply(values, scores.ids, config, numbers)
     kept = by_rule.copy()
     for row, photo in enumerate(scores.ids):
-        if photo in overrides:
-            kept[row] = overrides[photo].keep
+        if photo in overrides.photos:
+            kept[row] = overrides.photos[photo].keep
     if not kept.any():
-        raise DataError(f"the rule {config.rule!r} keeps none of {len(kept)} photos", "loosen it")
-    reasons = _reasons(scores.ids, by_rule, overrides, config)
+        by_hand = f", with {OVERRIDES}," if by_rule.any() else ""
+        raise DataError(
+            f"the rule {config.rule!r}{by_hand} keeps none of {len(kept)} photos", "loosen it"
+        )
+    reasons = _reasons(scores.ids, by_rule, overrides.photos, config)
     shares = {} if numbers is None else kept_shares(kept, numbers)
     summary = KeepSummary(
         listed=len(kept),
         kept=int(kept.sum()),
         dropped=int((~kept).sum()),
         overridden=int((kept != by_rule).sum()),
+        overrides_idle=overrides.idle,
         column=config.column,
         rule=config.rule,
         threshold=float(values[by_rule].max()) if by_rule.any() else float(values.min()),
         modes_kept=shares,
-        warnings=_warnings(shares, numbers, float(kept.mean())),
+        warnings=[*overrides.warnings, *_warnings(shares, numbers, float(kept.mean()))],
     )
-    result = KeepList(
-        pa.table({"id": list(scores.ids), "keep": kept, "reason": reasons, "score": values}),
-        summary,
-    )
+    sources = scores.sources or [""] * len(kept)
+    who = {"id": list(scores.ids), "source": list(sources)}
+    result = KeepList(pa.table({**who, "keep": kept, "reason": reasons, "score": values}), summary)
     _write(result, out)
     inputs = keep_inputs(scores, out, modes)
     rundir.finish(
@@ -121,7 +127,7 @@ def keep(
         summary=summary.model_dump(mode="json"),
     )  # fmt: skip
     for warning in summary.warnings:
-        logs.warn(warning)
+        logs.warn(escape(warning))
     logs.say(f"kept {summary.kept} of {summary.listed} photos ({summary.kept / len(kept):.1%})")
     return result
 

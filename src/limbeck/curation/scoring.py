@@ -91,7 +91,8 @@ def score(
     networks.eval()
     columns = compute(dataset, networks, config, centres=centres, seed=seed, pictures=PICTURES)
     seconds = time.perf_counter() - started
-    scores = Scores.of(dataset.ids, columns, _formulas(columns), round(seconds, 3))
+    sources = [info.source for info in dataset.infos]
+    scores = Scores.of(dataset.ids, columns, _formulas(columns), round(seconds, 3), sources)
     scores.save(out)
     rundir.finish(
         out, "scores", inputs=inputs, config=settings, started=started,
