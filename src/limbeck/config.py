@@ -148,7 +148,7 @@ class KeepConfig(_Section):
     column: str = RECOMMENDED
     rule: Literal["auto", "fraction", "threshold", "count"] = "auto"
     fraction: float | None = Field(None, gt=0, le=1)
-    threshold: float | None = None
+    threshold: float | None = Field(None, allow_inf_nan=False)
     count: int | None = Field(None, ge=1)
     per_mode: bool = Field(False, description="apply the share within each mode")
     auto_min: float = Field(0.6, gt=0, le=1)
@@ -161,6 +161,8 @@ class KeepConfig(_Section):
             raise ValueError(f"rule {self.rule!r} does not fit the given {given or 'nothing'}")
         if self.rule == "threshold" and self.per_mode:
             raise ValueError("a threshold is one number for all; per_mode needs fraction or auto")
+        if self.auto_min > self.auto_max:
+            raise ValueError(f"auto_min {self.auto_min} is above auto_max {self.auto_max}")
         return self
 
 

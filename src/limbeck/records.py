@@ -1,7 +1,7 @@
 """What flows between stages: small frozen records that know how to lie on disk as JSON."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -106,7 +106,12 @@ class ScoreSummary(Record):
 
 
 class KeepSummary(Record):
-    """Result of a keep rule: `threshold` is the largest kept score of `column`."""
+    """Result of a keep rule: `threshold` is the largest kept score of `column`.
+
+    `decided_by` says who set the share of the rule `auto`: the "shape" of the scores; the "clamp"
+    (`keep.auto_min`, `keep.auto_max`), where the shape asked for more or less than it allows; or
+    "no cut", where nothing stood out. Other rules: "asked". None in records of earlier versions.
+    """
 
     listed: int
     kept: int
@@ -115,6 +120,7 @@ class KeepSummary(Record):
     overrides_idle: int = Field(0, description="lines of overrides.csv that did nothing")
     column: str
     rule: str
+    decided_by: Literal["shape", "clamp", "no cut", "asked"] | None = None
     threshold: float
     modes_kept: dict[int, float] = Field(default_factory=dict, description="mode -> kept share")
     warnings: list[str] = Field(default_factory=list)

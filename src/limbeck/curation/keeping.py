@@ -1,8 +1,7 @@
 """From scores to the list of photos that go on (METHOD 2, step 5). Nothing is ever deleted."""
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,13 @@ from rich.markup import escape
 
 from limbeck import fsio, logs, rundir
 from limbeck.config import KeepConfig
+from limbeck.curation.advice import cut_warnings, mode_warnings
 from limbeck.curation.fusion import Column
 from limbeck.curation.overrides import FILE as OVERRIDES
 from limbeck.curation.overrides import Override, read_overrides
 from limbeck.curation.rules import (
-    GUTTED,
-    automatic_share,
+    Cut,
+    find_cut,
     keep_lowest,
     keep_per_mode,
     kept_shares,
@@ -30,7 +30,6 @@ from limbeck.errors import DataError, UsageError
 from limbeck.records import KeepSummary
 
 _PARQUET = "keep.parquet"
-_FEW = 5
 
 Flags = NDArray[np.bool_]
 
@@ -90,10 +89,11 @@ def keep(
         DataError: a bad line in overrides.csv, or nothing would be kept.
     """
     started = time.perf_counter()
-    values = scores.column(config.column)
+    values = _finite(scores, config.column)
     numbers = _mode_numbers(scores.ids, modes, config)
     overrides = read_overrides(out / OVERRIDES, scores.ids, scores.sources)
-    by_rule = _apply(values, scores.ids, config, numbers)
+    cut = find_cut(values, config.auto_min, config.auto_max) if config.rule == "auto" else None
+    by_rule = _apply(values, scores.ids, config, numbers, cut)
     kept = by_rule.copy()
     for row, photo in enumerate(scores.ids):
         if photo in overrides.photos:
@@ -105,6 +105,12 @@ def keep(
         )
     reasons = _reasons(scores.ids, by_rule, overrides.photos, config)
     shares = {} if numbers is None else kept_shares(kept, numbers)
+    dropped = int((~by_rule).sum())
+    warnings = [
+        *cut_warnings(cut, dropped, len(kept), config.column, config),
+        *overrides.warnings,
+        *mode_warnings(shares, numbers, float(kept.mean())),
+    ]
     summary = KeepSummary(
         listed=len(kept),
         kept=int(kept.sum()),
@@ -113,9 +119,10 @@ def keep(
         overrides_idle=overrides.idle,
         column=config.column,
         rule=config.rule,
-        threshold=float(values[by_rule].max()) if by_rule.any() else float(values.min()),
+        decided_by="asked" if cut is None else cut.decided_by,
+        threshold=_threshold(values, by_rule, config),
         modes_kept=shares,
-        warnings=[*overrides.warnings, *_warnings(shares, numbers, float(kept.mean()))],
+        warnings=warnings,
     )
     sources = scores.sources or [""] * len(kept)
     who = {"id": list(scores.ids), "source": list(sources)}
@@ -163,12 +170,44 @@ def read_keep(folder: Path) -> KeepList:
     return KeepList(table, KeepSummary.model_validate(done.summary))
 
 
+def _finite(scores: Scores, column: str) -> Column:
+    """The column to cut on.
+
+    Raises:
+        UsageError: no such column.
+        DataError: no photo was scored, or a score is no finite number.
+    """
+    if not len(scores):
+        raise DataError("the table of scores holds no photo", "score some photos first")
+    values = scores.column(column)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        photo = (scores.sources or scores.ids)[bad[0]]
+        raise DataError(
+            f"the score {column} of {len(bad)} of {len(values)} photos is no finite number "
+            f"({photo}: {values[bad[0]]})",
+            "score the photos again; if it stays so, score an earlier snapshot of the networks",
+        )
+    return values
+
+
+def _threshold(values: Column, by_rule: Flags, config: KeepConfig) -> float:
+    """The largest score that the rule keeps; a person may keep photos where it keeps none."""
+    if by_rule.any():
+        return float(values[by_rule].max())
+    assert config.threshold is not None, "other rules keep at least one photo"
+    return config.threshold
+
+
 def _mode_numbers(
     ids: tuple[str, ...], modes: Mapping[str, int] | None, config: KeepConfig
 ) -> list[int] | None:
     if modes is None:
         if config.per_mode:
-            raise UsageError("per_mode needs the photos' modes", "score with mode centres first")
+            raise UsageError(
+                "per_mode needs the photos' modes, and these scores hold none",
+                "score the photos again: `limbeck score` finds the modes first",
+            )
         return None
     missing = [photo for photo in ids if photo not in modes]
     if missing:
@@ -180,7 +219,11 @@ def _mode_numbers(
 
 
 def _apply(
-    values: Column, ids: tuple[str, ...], config: KeepConfig, modes: list[int] | None
+    values: Column,
+    ids: tuple[str, ...],
+    config: KeepConfig,
+    modes: list[int] | None,
+    cut: Cut | None,
 ) -> Flags:
     if config.rule == "threshold":
         assert config.threshold is not None, "checked by KeepConfig"
@@ -195,8 +238,8 @@ def _apply(
         assert config.fraction is not None, "checked by KeepConfig"
         count = share_count(config.fraction, total)
     else:
-        share = automatic_share(values, config.auto_min, config.auto_max)
-        count = share_count(share, total)
+        assert cut is not None, "made for the rule auto"
+        count = share_count(cut.share, total)
     if config.per_mode:
         assert modes is not None, "checked by _mode_numbers"
         return keep_per_mode(values, ids, modes, count)
@@ -212,19 +255,6 @@ def _reasons(
         if photo in overrides:
             reasons[row] = f"person: {overrides[photo].reason}".rstrip(": ")
     return reasons
-
-
-def _warnings(
-    shares: Mapping[int, float], numbers: Sequence[int] | None, overall: float
-) -> list[str]:
-    """Modes of a few photos say nothing: only those of at least `_FEW` are named."""
-    sizes = Counter(numbers or ())
-    return [
-        f"mode {mode} is gutted: {share:.0%} of its photos kept, {overall:.0%} of all; "
-        "look at them, or keep per mode"
-        for mode, share in shares.items()
-        if share < GUTTED * overall and sizes[mode] >= _FEW
-    ]
 
 
 def _write(result: KeepList, out: Path) -> None:
