@@ -19,7 +19,9 @@ Space = Literal["w", "lpips"]
 
 
 RECOMMENDED, RECOMMENDED_PLUS = "recommended", "recommended+"
-"""Score columns that keep rules cut on; the second needs `score.plus`."""
+WITHOUT_GENERATOR, AUTO_COLUMN = "without_generator", "auto"
+"""Score columns that keep rules cut on: `recommended+` needs `score.plus`, `without_generator`
+looks at photos alone, and `auto` is the first or the third (`limbeck.curation.keep`)."""
 
 
 class _Section(BaseModel):
@@ -145,7 +147,11 @@ class ScoreConfig(_Section):
 class KeepConfig(_Section):
     """Which photos go on (METHOD 2, step 5). At most one of fraction, threshold, count."""
 
-    column: str = RECOMMENDED
+    column: str = Field(
+        AUTO_COLUMN,
+        description="auto = recommended, or without_generator where the networks do not yet tell "
+        "photos apart",
+    )
     rule: Literal["auto", "fraction", "threshold", "count"] = "auto"
     fraction: float | None = Field(None, gt=0, le=1)
     threshold: float | None = Field(None, allow_inf_nan=False)

@@ -103,6 +103,11 @@ class ScoreSummary(Record):
     images: int
     columns: dict[str, str]
     seconds: float
+    told_apart: float | None = Field(
+        None,
+        description="share of photos nearer (LPIPS) to their own reconstruction than to another's; "
+        "1/2 is chance; None without an encoder",
+    )
 
 
 class KeepSummary(Record):

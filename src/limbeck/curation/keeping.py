@@ -13,10 +13,10 @@ from rich.markup import escape
 
 from limbeck import fsio, logs, rundir
 from limbeck.config import KeepConfig
-from limbeck.curation.advice import cut_warnings, mode_warnings
+from limbeck.curation.advice import choose_column, cut_warnings, mode_warnings
 from limbeck.curation.fusion import Column
 from limbeck.curation.overrides import FILE as OVERRIDES
-from limbeck.curation.overrides import Override, read_overrides
+from limbeck.curation.overrides import Override, Overrides, read_overrides
 from limbeck.curation.rules import (
     Cut,
     find_cut,
@@ -70,13 +70,14 @@ def keep(
 ) -> KeepList:
     """Apply a keep rule, then a person's overrides; writes keep.parquet, keep.csv and done.json.
 
-    Rules on `config.column` (higher is odder, ties by id): `auto` keeps the share that
-    `automatic_share` reads off the column's shape, `fraction` that share (to the nearest photo),
-    `count` that many, `threshold` every photo whose score is at most that. With `per_mode` the same
-    number of photos is shared out among the modes in proportion to their sizes, but for
-    modes that are odd as a whole (`rules.odd_modes`). `out/overrides.csv` (photo,keep,reason; see
-    `read_overrides`) is read last, wins, and is never written; lines that name no photo are
-    among the warnings.
+    The column is `config.column`; `auto` is `recommended`, or `without_generator` where the
+    networks do not yet tell photos apart (`choose_column`); the record names it. Rules on it
+    (higher is odder, ties by id): `auto` keeps the share that `find_cut` reads off the column's
+    shape, `fraction` that share (to the nearest photo), `count` that many, `threshold` every photo
+    whose score is at most that. With `per_mode` the same number of photos is shared out among the
+    modes in proportion to their sizes, but for modes that are odd as a whole (`rules.odd_modes`).
+    `out/overrides.csv` (photo,keep,reason; see `read_overrides`) is read last, wins, and is never
+    written; lines that name no photo are among the warnings.
 
     Args:
         scores: what `score` gave.
@@ -86,47 +87,13 @@ def keep(
 
     Raises:
         UsageError: no such column; more photos asked for than there are; modes missing.
-        DataError: a bad line in overrides.csv, or nothing would be kept.
+        DataError: a bad line in overrides.csv, scores that are no finite numbers, or nothing would
+            be kept.
     """
     started = time.perf_counter()
-    values = _finite(scores, config.column)
-    numbers = _mode_numbers(scores.ids, modes, config)
     overrides = read_overrides(out / OVERRIDES, scores.ids, scores.sources)
-    cut = find_cut(values, config.auto_min, config.auto_max) if config.rule == "auto" else None
-    by_rule = _apply(values, scores.ids, config, numbers, cut)
-    kept = by_rule.copy()
-    for row, photo in enumerate(scores.ids):
-        if photo in overrides.photos:
-            kept[row] = overrides.photos[photo].keep
-    if not kept.any():
-        by_hand = f", with {OVERRIDES}," if by_rule.any() else ""
-        raise DataError(
-            f"the rule {config.rule!r}{by_hand} keeps none of {len(kept)} photos", "loosen it"
-        )
-    reasons = _reasons(scores.ids, by_rule, overrides.photos, config)
-    shares = {} if numbers is None else kept_shares(kept, numbers)
-    dropped = int((~by_rule).sum())
-    warnings = [
-        *cut_warnings(cut, dropped, len(kept), config.column, config),
-        *overrides.warnings,
-        *mode_warnings(shares, numbers, float(kept.mean())),
-    ]
-    summary = KeepSummary(
-        listed=len(kept),
-        kept=int(kept.sum()),
-        dropped=int((~kept).sum()),
-        overridden=int((kept != by_rule).sum()),
-        overrides_idle=overrides.idle,
-        column=config.column,
-        rule=config.rule,
-        decided_by="asked" if cut is None else cut.decided_by,
-        threshold=_threshold(values, by_rule, config),
-        modes_kept=shares,
-        warnings=warnings,
-    )
-    sources = scores.sources or [""] * len(kept)
-    who = {"id": list(scores.ids), "source": list(sources)}
-    result = KeepList(pa.table({**who, "keep": kept, "reason": reasons, "score": values}), summary)
+    result = _choose(scores, config, modes, overrides)
+    summary = result.summary
     _write(result, out)
     inputs = keep_inputs(scores, out, modes)
     rundir.finish(
@@ -135,7 +102,8 @@ def keep(
     )  # fmt: skip
     for warning in summary.warnings:
         logs.warn(escape(warning))
-    logs.say(f"kept {summary.kept} of {summary.listed} photos ({summary.kept / len(kept):.1%})")
+    share = summary.kept / summary.listed
+    logs.say(f"kept {summary.kept} of {summary.listed} photos ({share:.1%})")
     return result
 
 
@@ -168,6 +136,57 @@ def read_keep(folder: Path) -> KeepList:
             f"{folder / _PARQUET} cannot be read: {error}", "run `limbeck keep` again"
         ) from error
     return KeepList(table, KeepSummary.model_validate(done.summary))
+
+
+def _choose(
+    scores: Scores, config: KeepConfig, modes: Mapping[str, int] | None, overrides: Overrides
+) -> KeepList:
+    """The list and its record; see `keep`."""
+    column, warnings = choose_column(config.column, scores.names, scores.summary.told_apart)
+    values = _finite(scores, column)
+    numbers = _mode_numbers(scores.ids, modes, config)
+    cut = find_cut(values, config.auto_min, config.auto_max) if config.rule == "auto" else None
+    by_rule = _apply(values, scores.ids, config, numbers, cut)
+    said = overrides.photos
+    kept = np.array([said[i].keep if i in said else by_rule[n] for n, i in enumerate(scores.ids)])
+    if not kept.any():
+        by_hand = f", with {OVERRIDES}," if by_rule.any() else ""
+        raise DataError(
+            f"the rule {config.rule!r}{by_hand} keeps none of {len(kept)} photos", "loosen it"
+        )
+    reasons = _reasons(scores.ids, by_rule, said, column, config.per_mode)
+    shares = {} if numbers is None else kept_shares(kept, numbers)
+    dropped = int((~by_rule).sum())
+    warnings += [
+        *cut_warnings(cut, dropped, len(kept), column, config),
+        *overrides.warnings,
+        *mode_warnings(shares, numbers, float(kept.mean())),
+    ]
+    summary = KeepSummary(
+        listed=len(kept),
+        kept=int(kept.sum()),
+        dropped=int((~kept).sum()),
+        overridden=int((kept != by_rule).sum()),
+        overrides_idle=overrides.idle,
+        column=column,
+        rule=config.rule,
+        decided_by="asked" if cut is None else cut.decided_by,
+        threshold=_threshold(values, by_rule, config),
+        modes_kept=shares,
+        warnings=warnings,
+    )
+    return KeepList(
+        pa.table(
+            {
+                "id": list(scores.ids),
+                "source": list(scores.sources or [""] * len(kept)),
+                "keep": kept,
+                "reason": reasons,
+                "score": values,
+            }
+        ),
+        summary,
+    )
 
 
 def _finite(scores: Scores, column: str) -> Column:
@@ -247,9 +266,13 @@ def _apply(
 
 
 def _reasons(
-    ids: tuple[str, ...], by_rule: Flags, overrides: Mapping[str, Override], config: KeepConfig
+    ids: tuple[str, ...],
+    by_rule: Flags,
+    overrides: Mapping[str, Override],
+    column: str,
+    per_mode: bool,
 ) -> list[str]:
-    odd = f"{config.column} too high" + (" in its mode" if config.per_mode else "")
+    odd = f"{column} too high" + (" in its mode" if per_mode else "")
     reasons = ["" if flag else odd for flag in by_rule]
     for row, photo in enumerate(ids):
         if photo in overrides:

@@ -43,7 +43,9 @@ class Scores:
         columns: Mapping[str, Column | NDArray[np.int64]],
         formulas: Mapping[str, str],
         seconds: float = 0.0,
+        *,
         sources: Sequence[str] | None = None,
+        told_apart: float | None = None,
     ) -> "Scores":
         """Build from arrays [N] each; `sources` are the photos' names.
 
@@ -64,7 +66,10 @@ class Scores:
             who[SOURCE] = pa.array(sources, pa.string())
         table = pa.table({**who, **dict(columns)})
         named = {name: formulas[name] for name in columns}
-        return cls(table, ScoreSummary(images=len(ids), columns=named, seconds=seconds))
+        summary = ScoreSummary(
+            images=len(ids), columns=named, seconds=seconds, told_apart=told_apart
+        )
+        return cls(table, summary)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
