@@ -19,7 +19,9 @@ Space = Literal["w", "lpips"]
 
 
 RECOMMENDED, RECOMMENDED_PLUS = "recommended", "recommended+"
-"""Score columns that keep rules cut on; the second needs `score.plus`."""
+WITHOUT_GENERATOR, AUTO_COLUMN = "without_generator", "auto"
+"""Score columns that keep rules cut on: `recommended+` needs `score.plus`, `without_generator`
+looks at photos alone, and `auto` is the first or the third (`limbeck.curation.keep`)."""
 
 
 class _Section(BaseModel):
@@ -146,10 +148,14 @@ class ScoreConfig(_Section):
 class KeepConfig(_Section):
     """Which photos go on (METHOD 2, step 5). At most one of fraction, threshold, count."""
 
-    column: str = RECOMMENDED
+    column: str = Field(
+        AUTO_COLUMN,
+        description="auto = recommended, or without_generator where the networks do not yet tell "
+        "photos apart",
+    )
     rule: Literal["auto", "fraction", "threshold", "count"] = "auto"
     fraction: float | None = Field(None, gt=0, le=1)
-    threshold: float | None = None
+    threshold: float | None = Field(None, allow_inf_nan=False)
     count: int | None = Field(None, ge=1)
     per_mode: bool = Field(False, description="apply the share within each mode")
     auto_min: float = Field(0.6, gt=0, le=1)
@@ -162,6 +168,8 @@ class KeepConfig(_Section):
             raise ValueError(f"rule {self.rule!r} does not fit the given {given or 'nothing'}")
         if self.rule == "threshold" and self.per_mode:
             raise ValueError("a threshold is one number for all; per_mode needs fraction or auto")
+        if self.auto_min > self.auto_max:
+            raise ValueError(f"auto_min {self.auto_min} is above auto_max {self.auto_max}")
         return self
 
 

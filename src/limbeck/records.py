@@ -1,7 +1,7 @@
 """What flows between stages: small frozen records that know how to lie on disk as JSON."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -103,17 +103,29 @@ class ScoreSummary(Record):
     images: int
     columns: dict[str, str]
     seconds: float
+    told_apart: float | None = Field(
+        None,
+        description="share of photos nearer (LPIPS) to their own reconstruction than to another's; "
+        "1/2 is chance; None without an encoder",
+    )
 
 
 class KeepSummary(Record):
-    """Result of a keep rule: `threshold` is the largest kept score of `column`."""
+    """Result of a keep rule: `threshold` is the largest kept score of `column`.
+
+    `decided_by` says who set the share of the rule `auto`: the "shape" of the scores; the "clamp"
+    (`keep.auto_min`, `keep.auto_max`), where the shape asked for more or less than it allows; or
+    "no cut", where nothing stood out. Other rules: "asked". None in records of earlier versions.
+    """
 
     listed: int
     kept: int
     dropped: int
     overridden: int
+    overrides_idle: int = Field(0, description="lines of overrides.csv that did nothing")
     column: str
     rule: str
+    decided_by: Literal["shape", "clamp", "no cut", "asked"] | None = None
     threshold: float
     modes_kept: dict[int, float] = Field(default_factory=dict, description="mode -> kept share")
     warnings: list[str] = Field(default_factory=list)

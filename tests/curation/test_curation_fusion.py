@@ -77,6 +77,8 @@ def test_tail_shares_of_ordinary_photos_are_p_values() -> None:
     assert p.min() >= 0.5 / 20000
     assert (tail_share(np.full(9, 2.0)) == 0.5).all()
     assert np.isfinite(tail_share(np.zeros(9))).all()
+    rounded = 0.3 + 1e-7 * np.random.default_rng(0).normal(size=900)
+    assert (tail_share(rounded) == 0.5).all()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(5, 60), st.floats(1e-3, 1e3))

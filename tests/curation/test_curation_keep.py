@@ -2,14 +2,17 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from limbeck import rundir
 from limbeck.config import KeepConfig
 from limbeck.curation import Scores, keep, read_keep, read_scores
 from limbeck.errors import DataError, UsageError
+from limbeck.records import KeepSummary
 
 
 def made(values: list[float]) -> Scores:
@@ -82,8 +85,9 @@ def test_per_mode_keeps_the_same_share_of_each(tmp_path: Path) -> None:
     assert fair.summary.modes_kept == {0: 0.5, 1: 0.5, 2: 0.5}
     assert fair.summary.warnings == []
     assert fair.summary.kept == flat.summary.kept
-    with pytest.raises(UsageError, match="per_mode needs"):
+    with pytest.raises(UsageError, match="per_mode needs") as error:
         keep(scores, tmp_path, config)
+    assert "`limbeck score` finds the modes first" in error.value.do
     with pytest.raises(UsageError, match="89 scored photos have no mode"):
         keep(scores, tmp_path, config, modes={scores.ids[0]: 0})
 
@@ -115,24 +119,6 @@ def test_a_person_wins_and_the_file_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "overrides.csv").read_text() == text
 
 
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (["photo,keep,reason"], "overrides.csv:1: header"),
-        (["id,keep,reason", "{id},perhaps,x"], "overrides.csv:2: keep is 'perhaps'"),
-        (["id,keep,reason", "{id},1,x", "zzz,1,x"], "overrides.csv:3: no photo 'zzz'"),
-        (["id,keep,reason", "{id},1,x", "{id},0,x"], "overrides.csv:3: .* given before"),
-        (["id,keep,reason", "", "{id},1"], "overrides.csv:3: 2 fields"),
-    ],
-)
-def test_a_bad_override_names_its_line(tmp_path: Path, lines: list[str], message: str) -> None:
-    scores = made([0.0, 1.0])
-    (tmp_path / "overrides.csv").write_text("\n".join(lines).format(id=scores.ids[0]))
-    with pytest.raises(DataError, match=message):
-        keep(scores, tmp_path, rule(count=1))
-    assert not (tmp_path / "done.json").exists()
-
-
 def test_what_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="keeps none of 2"):
         keep(made([1.0, 2.0]), tmp_path, rule(threshold=0))
@@ -141,6 +127,97 @@ def test_what_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no score column 'lpips'") as error:
         keep(made([1.0]), tmp_path, KeepConfig(column="lpips"))
     assert "recommended" in error.value.do
+
+
+def test_the_record_says_who_decided(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    clear = [*random.normal(0, 1, 900), *random.normal(6, 1, 100)]
+    found = keep(made(clear), tmp_path, KeepConfig()).summary
+    assert found.decided_by == "shape"
+    assert found.warnings == []
+    many = [*random.normal(0, 1, 500), *random.normal(9, 1, 500)]
+    found = keep(made(many), tmp_path, KeepConfig()).summary
+    assert found.decided_by == "clamp"
+    assert found.kept == 600
+    (warning,) = found.warnings
+    assert "keep.auto_min = 0.6 decided" in warning
+    assert "asks to drop 5" in warning
+    assert "400 of 1000 photos (40.0%) are dropped" in warning
+    few = [*random.normal(0, 1, 9900), *random.normal(9, 1, 100)]
+    found = keep(made(few), tmp_path, KeepConfig()).summary
+    assert found.decided_by == "clamp"
+    assert "keep.auto_max = 0.95 decided" in found.warnings[0]
+    found = keep(made(list(np.linspace(0, 1, 1000))), tmp_path, KeepConfig()).summary
+    assert found.decided_by == "no cut"
+    assert "no cut was found" in found.warnings[0]
+    for warning in (*found.warnings,):
+        assert "strips at the threshold" in warning
+        assert "--keep-fraction" in warning
+    found = keep(made(clear), tmp_path, rule(fraction=0.9)).summary
+    assert found.decided_by == "asked"
+    assert found.warnings == []
+    assert read_keep(tmp_path).summary == found
+
+
+def test_records_of_before_are_read() -> None:
+    old = {
+        "listed": 2, "kept": 1, "dropped": 1, "overridden": 0, "column": "recommended",
+        "rule": "auto", "threshold": 1.0, "modes_kept": {}, "warnings": [],
+    }  # fmt: skip
+    summary = KeepSummary.model_validate(old)
+    assert summary.decided_by is None
+    assert summary.overrides_idle == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50])
+@pytest.mark.parametrize("per_mode", [False, True])
+def test_photos_that_are_all_alike_all_go_on(tmp_path: Path, count: int, per_mode: bool) -> None:
+    scores = made([1.5] * count)
+    config = KeepConfig(per_mode=per_mode)
+    result = keep(scores, tmp_path, config, modes=dict.fromkeys(scores.ids, 3))
+    assert result.ids == scores.ids
+    assert result.summary.threshold == 1.5
+    assert result.summary.decided_by == "no cut"
+    assert f"all {count} photos have the same score" in result.summary.warnings[0]
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0], [0.0, 5.0], [-1.0, 1.0], [1.0, 2.0, 90.0]])
+def test_two_or_three_photos_give_a_list(tmp_path: Path, values: list[float]) -> None:
+    found = keep(made(values), tmp_path, KeepConfig()).summary
+    assert 0 < found.kept <= len(values)
+    assert np.isfinite(found.threshold)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, bad: float) -> None:
+    for sources, who in ((None, f"{1:016x}"), (("a.jpg", "b.jpg", "c.jpg"), "b.jpg")):
+        table = made([1.0, 2.0, 3.0]).table.set_column(1, "recommended", pa.array([1.0, bad, 3.0]))
+        if sources is not None:
+            table = table.append_column("source", pa.array(sources))
+        scores = Scores(table, made([1.0]).summary)
+        for config in (KeepConfig(), rule(threshold=2), rule(count=1)):
+            with pytest.raises(DataError, match=f"of 1 of 3 photos is no finite .*{who}: "):
+                keep(scores, tmp_path, config)
+    assert not (tmp_path / "done.json").exists()
+
+
+def test_an_empty_table_and_rules_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    empty = Scores.of((), {"recommended": np.zeros(0)}, {"recommended": "given"})
+    with pytest.raises(DataError, match="holds no photo"):
+        keep(empty, tmp_path, KeepConfig())
+    for name in ("threshold", "fraction"):
+        for value in (np.nan, np.inf):
+            with pytest.raises(ValidationError):
+                rule(**{name: value})
+    with pytest.raises(ValidationError, match=r"auto_min 0.9 is above auto_max 0.8"):
+        KeepConfig(auto_min=0.9, auto_max=0.8)
+
+
+def test_the_threshold_is_a_number_when_only_a_person_keeps(tmp_path: Path) -> None:
+    scores = made([1.0, 2.0])
+    (tmp_path / "overrides.csv").write_text(f"id,keep\n{scores.ids[1]},yes\n")
+    found = keep(scores, tmp_path, rule(threshold=0.5)).summary
+    assert (found.kept, found.threshold) == (1, 0.5)
 
 
 def test_files_hold_what_the_record_says(tmp_path: Path) -> None:
@@ -152,7 +229,7 @@ def test_files_hold_what_the_record_says(tmp_path: Path) -> None:
     with open(tmp_path / "keep.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["keep"] for row in rows] == ["false", "true", "true"]
-    assert list(rows[0]) == ["id", "keep", "reason", "score"]
+    assert list(rows[0]) == ["id", "source", "keep", "reason", "score"]
     done = rundir.read_done(tmp_path)
     assert done is not None
     (tmp_path / "overrides.csv").write_text(f"id,keep,reason\n{scores.ids[0]},1,x\n")
@@ -177,6 +254,14 @@ def test_scores_survive_the_disk_and_refuse_what_is_not_finite(tmp_path: Path) -
     assert again.table.equals(scores.table)
     assert again.summary.columns == {"lpips": "f", "x_mode": "g"}
     assert again.names == ("lpips", "x_mode")
+    assert again.sources is None
+    named = Scores.of(("a", "b"), {"lpips": np.ones(2)}, {"lpips": "f"}, sources=("1.jpg", "2.jpg"))
+    named.save(tmp_path)
+    again = read_scores(tmp_path)
+    assert again.sources == ("1.jpg", "2.jpg")
+    assert again.names == ("lpips",)
+    scores.save(tmp_path)
+    again = read_scores(tmp_path)
     again.to_csv(tmp_path / "scores.csv")
     assert (tmp_path / "scores.csv").read_text().splitlines()[1] == '"a",0.5,2'
     assert made([1.0]).modes() is None

@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.curation import automatic_share, fisher
-from limbeck.curation.rules import keep_lowest, keep_per_mode, odd_modes, quotas, share_count
+from limbeck.curation.rules import (
+    find_cut,
+    keep_lowest,
+    keep_per_mode,
+    odd_modes,
+    quotas,
+    share_count,
+)
 
 
 def mixture(odd: float, count: int, seed: int) -> np.ndarray:
@@ -56,9 +63,36 @@ def test_auto_ignores_shift_and_scale_of_signed_columns_and_scale_of_others() ->
     assert automatic_share(positive) == automatic_share(positive * 64)
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [2.0] * 50, [0.0] * 90 + [1.0] * 10])
-def test_auto_on_degenerate_columns_keeps_most(values: list[float]) -> None:
-    assert automatic_share(np.array(values)) == 0.95
+@pytest.mark.parametrize(
+    ("values", "share"), [([], 1), ([1.0], 1), ([2.0] * 50, 1), ([0.0] * 90 + [1.0] * 10, 0.95)]
+)
+def test_auto_on_degenerate_columns_finds_no_cut(values: list[float], share: float) -> None:
+    cut = find_cut(np.array(values))
+    assert cut.decided_by == "no cut"
+    assert cut.share == automatic_share(np.array(values)) == share
+
+
+def test_a_cut_says_whether_the_shape_or_the_limits_decided() -> None:
+    values = mixture(0.1, 5000, 0)
+    cut = find_cut(values)
+    assert cut.decided_by == "shape"
+    assert cut.share == cut.asked
+    for least, most in ((0.95, 0.99), (0.6, 0.7)):
+        clamped = find_cut(values, least, most)
+        assert clamped.decided_by == "clamp"
+        assert clamped.asked == cut.asked
+        assert clamped.share in (least, most)
+    assert find_cut(mixture(0.45, 5000, 0))[:2] == (0.6, "clamp")
+    even = np.linspace(1, 2, 5000)
+    assert find_cut(even) == (0.95, "no cut", 1.0)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
+@settings(max_examples=80, deadline=None)
+def test_a_cut_of_any_finite_scores_is_a_share(values: list[float]) -> None:
+    cut = find_cut(np.array(values))
+    assert 0.6 <= cut.share <= 1
+    assert 0 <= cut.asked <= 1
 
 
 scores_and_modes = st.integers(1, 60).flatmap(

@@ -1,5 +1,6 @@
 import ast
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,16 +8,32 @@ import torch
 
 import limbeck.curation
 from limbeck import rundir
-from limbeck.config import NetConfig, ScoreConfig
-from limbeck.curation import Scores, fisher, fisher_tails, read_scores, score, seconds_per_photo
+from limbeck.config import KeepConfig, ModesConfig, NetConfig, ScoreConfig
+from limbeck.curation import (
+    Scores,
+    fisher,
+    fisher_tails,
+    keep,
+    read_scores,
+    score,
+    seconds_per_photo,
+)
+from limbeck.curation.columns import told_apart
 from limbeck.curation.covariates import blur, covariates
 from limbeck.curation.embedding import Pictures, nearest_mean, squared_distances
-from limbeck.curation.formulas import FORMULAS, FUSED, FUSED_PLUS, recommended_formula
+from limbeck.curation.formulas import (
+    FORMULAS,
+    FUSED,
+    FUSED_PLUS,
+    FUSED_WITHOUT,
+    recommended_formula,
+)
 from limbeck.curation.scoring import compute
 from limbeck.data import Dataset, open_dataset, write_dataset
 from limbeck.kit.images import to_float, to_uint8
 from limbeck.kit.rng import generator
 from limbeck.latents import draw_w, truncate
+from limbeck.modes import find_modes
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 from limbeck.records import ImageInfo, Status
@@ -59,6 +76,10 @@ def networks() -> Networks:
     return warm(Networks.create(net(32), 0), 1)
 
 
+def columns_of(*args: Any, **words: Any) -> dict[str, np.ndarray]:
+    return compute(*args, **words)[0]
+
+
 def warm(made: Networks, seed: int) -> Networks:
     """Fresh networks whose encoder does not give w_avg for every photo."""
     random = generator("warm", seed)
@@ -73,14 +94,14 @@ def warm(made: Networks, seed: int) -> Networks:
 @pytest.fixture(scope="module")
 def columns(dataset: Dataset, networks: Networks) -> dict[str, np.ndarray]:
     centres = torch.randn(3, 16, generator=generator("centres"))
-    return compute(dataset, networks, CONFIG, centres=centres, pictures=PICTURES)
+    return columns_of(dataset, networks, CONFIG, centres=centres, pictures=PICTURES)
 
 
 def test_streaming_in_batches_changes_no_column(
     dataset: Dataset, networks: Networks, columns: dict[str, np.ndarray]
 ) -> None:
     centres = torch.randn(3, 16, generator=generator("centres"))
-    whole = compute(dataset, networks, ScoreConfig(batch=20), centres=centres, pictures=PICTURES)
+    whole = columns_of(dataset, networks, ScoreConfig(batch=20), centres=centres, pictures=PICTURES)
     assert list(whole) == list(columns)
     for name, values in whole.items():
         np.testing.assert_allclose(columns[name], values, rtol=2e-3, atol=2e-4, err_msg=name)
@@ -139,7 +160,7 @@ def test_what_the_generator_draws_is_ordinary_and_noise_is_odd(
         ImageInfo(source=f"{i}.png", id=f"{i:016x}", status=Status.ACCEPTED) for i in range(24)
     ]
     write_dataset(tmp_path, infos, iter(drawn), 32)
-    found = compute(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    found = columns_of(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
     for name in ("nngen", "centroid", "recommended"):
         assert found[name].argmax() == 7, name
 
@@ -149,15 +170,15 @@ def test_a_mirrored_photo_has_the_same_reconstruction_score(
 ) -> None:
     flipped = photos(128).flip(3)
     write_dataset(tmp_path, list(dataset.infos), iter(flipped), 128)
-    other = compute(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    other = columns_of(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
     np.testing.assert_allclose(other["lpips"], columns["lpips"], rtol=1e-3)
-    once = compute(dataset, networks, ScoreConfig(batch=8, mirror=False), pictures=PICTURES)
+    once = columns_of(dataset, networks, ScoreConfig(batch=8, mirror=False), pictures=PICTURES)
     assert np.abs(once["lpips"] - columns["lpips"]).max() > 1e-3
 
 
 @pytest.mark.parametrize("size", [16, 64, 128])
 def test_every_size_of_networks_scores(dataset: Dataset, size: int) -> None:
-    found = compute(dataset, Networks.create(net(size), 1), CONFIG, pictures=8)
+    found = columns_of(dataset, Networks.create(net(size), 1), CONFIG, pictures=8)
     assert set(FUSED) < set(found)
     assert all(np.isfinite(values).all() for values in found.values())
 
@@ -165,16 +186,100 @@ def test_every_size_of_networks_scores(dataset: Dataset, size: int) -> None:
 def test_without_an_encoder_its_columns_are_absent_and_the_formula_says_so(
     dataset: Dataset,
 ) -> None:
-    found = compute(dataset, Networks.create(net(16), 0, encoder=False), CONFIG, pictures=8)
+    found = columns_of(dataset, Networks.create(net(16), 0, encoder=False), CONFIG, pictures=8)
     absent = {"lpips", "lpips_mid", "l2", "lpips_blur_ratio", "w_distance"}
     assert not (absent | {"mode_distance", "x_mode"}) & set(found)
     fused = fisher_tails([found[n] for n in FUSED[1:]])
     np.testing.assert_allclose(found["recommended"], fused)
     assert FUSED[0] == "lpips_mid"
+    np.testing.assert_array_equal(found["without_generator"], found["recommended"])
     formula = recommended_formula(found)
     assert "sum over s in (feature_gauss, feature_ppca, centroid, seam)" in formula
     assert "without lpips_mid: the networks have no encoder" in formula
     assert "without" not in recommended_formula(FUSED)
+
+
+def test_without_generator_looks_at_photos_alone(
+    dataset: Dataset, columns: dict[str, np.ndarray]
+) -> None:
+    other = columns_of(dataset, Networks.create(net(32), 7), CONFIG, pictures=8)
+    np.testing.assert_allclose(other["without_generator"], columns["without_generator"], rtol=1e-5)
+    assert np.abs(other["recommended"] - columns["recommended"]).max() > 1e-3
+    fused = fisher_tails([columns[n] for n in FUSED_WITHOUT])
+    np.testing.assert_allclose(columns["without_generator"], fused)
+    assert FUSED_WITHOUT == ("feature_gauss", "feature_ppca", "centroid", "seam")
+
+
+def test_telling_photos_apart_is_counted() -> None:
+    photos = [torch.eye(6), torch.zeros(6, 2)]
+    own = torch.zeros(6)
+    assert told_apart(photos, photos, own).tolist() == [1.0] * 6
+    same = [torch.ones(6, 6), torch.zeros(6, 2)]
+    distance = ((photos[0] - same[0]) ** 2).sum(1)
+    assert told_apart(photos, same, distance).tolist() == [0.5] * 6
+    turned = [part.roll(3, 0) for part in photos]
+    assert told_apart(photos, turned, torch.full((6,), 2.0)).tolist() == [0.0] * 6
+    alone = [part[:1] for part in photos]
+    assert told_apart(alone, alone, own[:1]).tolist() == [0.5]
+
+
+def test_networks_that_have_learned_nothing_do_not_decide(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
+    scores = score(dataset, Networks.create(net(32), 0), tmp_path / "scores", CONFIG)
+    assert scores.summary.told_apart == 0.5
+    assert read_scores(tmp_path / "scores").summary.told_apart == 0.5
+    found = keep(scores, tmp_path / "keep", KeepConfig()).summary
+    assert found.column == "without_generator"
+    assert "do not tell photos apart yet: 50%" in found.warnings[0]
+    asked = keep(scores, tmp_path / "keep", KeepConfig(column="recommended")).summary
+    assert asked.column == "recommended"
+    assert "recommended rests on reconstructions" in asked.warnings[0]
+    blind = Networks.create(net(32), 0, encoder=False)
+    scores = score(dataset, blind, tmp_path / "scores", CONFIG)
+    assert scores.summary.told_apart is None
+    assert keep(scores, tmp_path / "keep", KeepConfig()).summary.column == "recommended"
+
+
+def test_scores_with_the_networks_modes_can_be_kept_per_mode(
+    dataset: Dataset, networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
+    config = ModesConfig(samples=64, clusters=3, exemplars=2, map_samples=0)
+    found = find_modes(networks, tmp_path / "raw-modes", config)
+    scores = score(dataset, networks, tmp_path, CONFIG, centres=found.centres)
+    again = read_scores(tmp_path)
+    per_mode = KeepConfig(rule="fraction", fraction=0.5, per_mode=True)
+    result = keep(again, tmp_path / "keep", per_mode, modes=again.modes())
+    assert result.summary.kept == PHOTOS // 2
+    assert set(result.summary.modes_kept) == set(scores.column("x_mode"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+@pytest.mark.parametrize("alike", [False, True])
+def test_few_photos_and_photos_all_alike_are_scored_and_kept(
+    networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, alike: bool
+) -> None:
+    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", 8)
+    some = photos(128)[:1] if alike else photos(128)
+    some = some.repeat(count, 1, 1, 1)[:count]
+    infos = [
+        ImageInfo(source=f"{i}.png", id=f"{i:016x}", status=Status.ACCEPTED) for i in range(count)
+    ]
+    write_dataset(tmp_path / "data", infos, iter(some), 128)
+    centres = torch.randn(3, 16, generator=generator("centres"))
+    config = ScoreConfig(batch=7)
+    scores = score(
+        open_dataset(tmp_path / "data"), networks, tmp_path / "scores", config, centres=centres
+    )
+    for per_mode in (False, True):
+        rule = KeepConfig(per_mode=per_mode)
+        found = keep(scores, tmp_path / "keep", rule, modes=scores.modes()).summary
+        assert np.isfinite(found.threshold)
+        assert found.kept >= round(0.6 * count)
+        if alike:
+            assert found.kept == count
 
 
 class Tones:
@@ -202,7 +307,7 @@ def test_plus_adds_its_columns_and_changes_no_other(
     monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
     config = ScoreConfig(batch=8, plus=True)
     found = score(dataset, networks, tmp_path, config)
-    assert found.names[:2] == ("recommended", "recommended+")
+    assert found.names[:3] == ("recommended", "recommended+", "without_generator")
     extra = {"recommended+", "lite0_gauss", "lite0_ppca"}
     assert set(found.names) - set(columns) == extra
     for name in set(found.names) - extra:
@@ -214,7 +319,7 @@ def test_plus_adds_its_columns_and_changes_no_other(
 
 
 def test_conditional_networks_score_without_a_label(dataset: Dataset) -> None:
-    found = compute(dataset, Networks.create(net(16, classes=3), 0), CONFIG, pictures=8)
+    found = columns_of(dataset, Networks.create(net(16, classes=3), 0), CONFIG, pictures=8)
     assert "d_logit" not in found
     assert "nngen" in found
 
@@ -226,6 +331,7 @@ def test_the_stage_on_disk_and_again(
     scores = score(dataset, networks, tmp_path, CONFIG, seed=4)
     assert isinstance(scores, Scores)
     assert scores.ids == dataset.ids
+    assert scores.sources == tuple(f"{i}.png" for i in range(PHOTOS))
     assert scores.names[0] == "recommended"
     assert list(scores.summary.columns) == list(scores.names)
     assert all(scores.summary.columns.values())
@@ -316,6 +422,6 @@ def test_labels_in_the_records_change_no_score(
 ) -> None:
     infos = [info.model_copy(update={"label": i % 2}) for i, info in enumerate(dataset.infos)]
     write_dataset(tmp_path, infos, iter(photos(128)), 128)
-    found = compute(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    found = columns_of(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
     for name, values in found.items():
         np.testing.assert_array_equal(values, columns[name], err_msg=name)

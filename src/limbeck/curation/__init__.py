@@ -1,5 +1,6 @@
 """Which photos are odd, and which go on: scores, rank fusion, keep rules. No label is read here."""
 
+from limbeck.curation.advice import prospects as prospects
 from limbeck.curation.densities import GAUSS_COMPONENTS as GAUSS_COMPONENTS
 from limbeck.curation.densities import PPCA_COMPONENTS as PPCA_COMPONENTS
 from limbeck.curation.densities import fit_components as fit_components
@@ -32,6 +33,7 @@ __all__ = [
     "gaussian_distance",
     "keep",
     "keep_inputs",
+    "prospects",
     "read_keep",
     "read_scores",
     "residual_distance",

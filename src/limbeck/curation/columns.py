@@ -14,6 +14,8 @@ from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 
 MIDDLE_LAYERS = {"lpips_conv2": 1, "lpips_conv3": 2}
+TOLD_APART = "told_apart"
+_EQUAL = 1e-4  # relative; networks that have learned nothing draw one picture for all
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ class Scorer:
             self.centres = embed_many(g, lpips, latents, config.batch)
 
     def columns(self, photos: PhotoBatch) -> dict[str, Tensor]:
-        """Columns [N] of a batch: float, but `x_mode` int64; the set's means are still missing."""
+        """Columns [N] of a batch: float, but `x_mode` int64; the set's means are still missing.
+
+        `told_apart` is none: its mean over the set says what the reconstructions are worth.
+        """
         x = to_float(photos.networks)
         layers = self.lpips.embed_layers(at_least(x, SPACE_SIZE))
         result = {**covariates(x), **self._space(photos, torch.cat(layers, 1))}
@@ -115,4 +120,21 @@ class Scorer:
         others = self.lpips.embed_layers(at_least(picture, SPACE_SIZE))
         by_layer = [((a - b) ** 2).sum(1) for a, b in zip(layers, others, strict=True)]
         result = {"lpips": torch.stack(by_layer).sum(0), "l2": ((x - picture) ** 2).mean((1, 2, 3))}
+        result[TOLD_APART] = told_apart(layers, others, result["lpips"])
         return result | {name: by_layer[index] for name, index in MIDDLE_LAYERS.items()}
+
+
+def told_apart(photos: list[Tensor], pictures: list[Tensor], own: Tensor) -> Tensor:
+    """[N]: 1 where a photo is nearer to its own reconstruction than to that of another photo.
+
+    The other is the photo half a batch away. 0 where that one's is nearer, 1/2 where both are
+    equally near: networks that draw the same for all give 1/2, and so does a photo alone.
+
+    Args:
+        photos, pictures: LPIPS embeddings by layer of the photos and of their reconstructions.
+        own: LPIPS [N] of each photo to its own reconstruction.
+    """
+    pairs = zip(photos, pictures, strict=True)
+    other = torch.stack([((a - b.roll(len(b) // 2, 0)) ** 2).sum(1) for a, b in pairs]).sum(0)
+    equal = (other - own).abs() <= _EQUAL * own
+    return torch.where(equal, 0.5, (own < other).to(own.dtype))

@@ -6,6 +6,7 @@ from limbeck import fsio
 
 FUSED = ("lpips_mid", "feature_gauss", "feature_ppca", "centroid", "seam")
 FUSED_PLUS = (*FUSED, "lite0_gauss", "lite0_ppca")
+FUSED_WITHOUT = FUSED[1:]  # what looks at photos alone
 
 FORMULAS = {
     "rank_fusion": "like recommended, with -log(1 - R + 0.5 / N), R = rank / N (METHOD 7)",
@@ -42,7 +43,7 @@ FORMULAS = {
 
 def formulas_digest() -> str:
     """Names the formulas: scores made by others are stale."""
-    return fsio.digest_json([FORMULAS, FUSED, FUSED_PLUS])
+    return fsio.digest_json([FORMULAS, FUSED, FUSED_PLUS, FUSED_WITHOUT])
 
 
 def recommended_formula(names: Iterable[str], columns: Sequence[str] = FUSED) -> str:

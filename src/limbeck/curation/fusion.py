@@ -9,6 +9,7 @@ from scipy.stats import norm, rankdata
 Column = NDArray[np.float64]
 
 _LOW, _MIDDLE = 0.1, 0.4
+_ROUNDING = 1e-5  # of log scores: what float32 makes of photos that are all alike
 
 
 def rank_share(values: Column) -> Column:
@@ -52,11 +53,11 @@ def tail_share(values: Column) -> Column:
     """Positive scores [N] -> p [N]: the share of ordinary photos that would be at least as odd.
 
     p = max(1 - Phi((log s - m) / d), 0.5 / N), where m, d are `ordinary` of log s: distances are
-    close to log-normal. A column whose ordinary photos do not differ says nothing: p = 1/2.
+    close to log-normal. A column whose ordinary photos differ by rounding says nothing: p = 1/2.
     """
     u = log_scores(values)
     mean, spread = ordinary(u)
-    if spread <= 0:
+    if spread <= _ROUNDING:
         return np.full(len(values), 0.5)
     return np.asarray(np.maximum(norm.sf((u - mean) / spread), 0.5 / len(values)))
 

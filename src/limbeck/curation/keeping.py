@@ -1,8 +1,7 @@
 """From scores to the list of photos that go on (METHOD 2, step 5). Nothing is ever deleted."""
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +9,18 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from rich.markup import escape
 
 from limbeck import fsio, logs, rundir
 from limbeck.artefacts import fresh
 from limbeck.config import KeepConfig
+from limbeck.curation.advice import choose_column, cut_warnings, mode_warnings
 from limbeck.curation.fusion import Column
 from limbeck.curation.overrides import FILE as OVERRIDES
-from limbeck.curation.overrides import Override, read_overrides
+from limbeck.curation.overrides import Override, Overrides, read_overrides
 from limbeck.curation.rules import (
-    GUTTED,
-    automatic_share,
+    Cut,
+    find_cut,
     keep_lowest,
     keep_per_mode,
     kept_shares,
@@ -30,7 +31,6 @@ from limbeck.errors import DataError, UsageError
 from limbeck.records import KeepSummary
 
 _PARQUET = "keep.parquet"
-_FEW = 5
 
 Flags = NDArray[np.bool_]
 
@@ -39,8 +39,9 @@ class KeepList:
     """Which photos go on.
 
     Attributes:
-        table: pyarrow table (id, keep, reason, score), one row a scored photo, in dataset order;
-            `reason` is empty for what the rule keeps.
+        table: pyarrow table (id, source, keep, reason, score), one row a scored photo, in dataset
+            order; `source` is the photo's name, empty where the scores hold none; `reason` is empty
+            for what the rule keeps.
         summary: counts, rule, threshold, kept share per mode, warnings.
     """
 
@@ -75,12 +76,14 @@ def keep(
 ) -> KeepList:
     """Apply a keep rule, then a person's overrides; writes keep.parquet, keep.csv and done.json.
 
-    Rules on `config.column` (higher is odder, ties by id): `auto` keeps the share that
-    `automatic_share` reads off the column's shape, `fraction` that share (to the nearest photo),
-    `count` that many, `threshold` every photo whose score is at most that. With `per_mode` the same
-    number of photos is shared out among the modes in proportion to their sizes, but for
-    modes that are odd as a whole (`rules.odd_modes`). `out/overrides.csv`
-    (id,keep,reason) is read last, wins, and is never written.
+    The column is `config.column`; `auto` is `recommended`, or `without_generator` where the
+    networks do not yet tell photos apart (`choose_column`); the record names it. Rules on it
+    (higher is odder, ties by id): `auto` keeps the share that `find_cut` reads off the column's
+    shape, `fraction` that share (to the nearest photo), `count` that many, `threshold` every photo
+    whose score is at most that. With `per_mode` the same number of photos is shared out among the
+    modes in proportion to their sizes, but for modes that are odd as a whole (`rules.odd_modes`).
+    `out/overrides.csv` (photo,keep,reason; see `read_overrides`) is read last, wins, and is never
+    written; lines that name no photo are among the warnings.
 
     Args:
         scores: what `score` gave.
@@ -91,37 +94,13 @@ def keep(
 
     Raises:
         UsageError: no such column; more photos asked for than there are; modes missing.
-        DataError: a bad line in overrides.csv, or nothing would be kept.
+        DataError: a bad line in overrides.csv, scores that are no finite numbers, or nothing would
+            be kept.
     """
     started = time.perf_counter()
-    values = scores.column(config.column)
-    numbers = _mode_numbers(scores.ids, modes, config)
     file = out / OVERRIDES if overrides is None else overrides
-    by_hand = read_overrides(file, scores.ids)
-    by_rule = _apply(values, scores.ids, config, numbers)
-    kept = by_rule.copy()
-    for row, photo in enumerate(scores.ids):
-        if photo in by_hand:
-            kept[row] = by_hand[photo].keep
-    if not kept.any():
-        raise DataError(f"the rule {config.rule!r} keeps none of {len(kept)} photos", "loosen it")
-    reasons = _reasons(scores.ids, by_rule, by_hand, config)
-    shares = {} if numbers is None else kept_shares(kept, numbers)
-    summary = KeepSummary(
-        listed=len(kept),
-        kept=int(kept.sum()),
-        dropped=int((~kept).sum()),
-        overridden=int((kept != by_rule).sum()),
-        column=config.column,
-        rule=config.rule,
-        threshold=float(values[by_rule].max()) if by_rule.any() else float(values.min()),
-        modes_kept=shares,
-        warnings=_warnings(shares, numbers, float(kept.mean())),
-    )
-    result = KeepList(
-        pa.table({"id": list(scores.ids), "keep": kept, "reason": reasons, "score": values}),
-        summary,
-    )
+    result = _choose(scores, config, modes, read_overrides(file, scores.ids, scores.sources))
+    summary = result.summary
     with fresh(out, "keep") as folder:
         _write(result, folder)
         rundir.finish(
@@ -130,8 +109,9 @@ def keep(
             summary=summary.model_dump(mode="json"),
         )  # fmt: skip
     for warning in summary.warnings:
-        logs.warn(warning)
-    logs.say(f"kept {summary.kept} of {summary.listed} photos ({summary.kept / len(kept):.1%})")
+        logs.warn(escape(warning))
+    share = summary.kept / summary.listed
+    logs.say(f"kept {summary.kept} of {summary.listed} photos ({share:.1%})")
     return result
 
 
@@ -165,12 +145,95 @@ def read_keep(folder: Path) -> KeepList:
     return KeepList(table, KeepSummary.model_validate(done.summary))
 
 
+def _choose(
+    scores: Scores, config: KeepConfig, modes: Mapping[str, int] | None, overrides: Overrides
+) -> KeepList:
+    """The list and its record; see `keep`."""
+    column, warnings = choose_column(config.column, scores.names, scores.summary.told_apart)
+    values = _finite(scores, column)
+    numbers = _mode_numbers(scores.ids, modes, config)
+    cut = find_cut(values, config.auto_min, config.auto_max) if config.rule == "auto" else None
+    by_rule = _apply(values, scores.ids, config, numbers, cut)
+    said = overrides.photos
+    kept = np.array([said[i].keep if i in said else by_rule[n] for n, i in enumerate(scores.ids)])
+    if not kept.any():
+        by_hand = f", with {OVERRIDES}," if by_rule.any() else ""
+        raise DataError(
+            f"the rule {config.rule!r}{by_hand} keeps none of {len(kept)} photos", "loosen it"
+        )
+    reasons = _reasons(scores.ids, by_rule, said, column, config.per_mode)
+    shares = {} if numbers is None else kept_shares(kept, numbers)
+    dropped = int((~by_rule).sum())
+    warnings += [
+        *cut_warnings(cut, dropped, len(kept), column, config),
+        *overrides.warnings,
+        *mode_warnings(shares, numbers, float(kept.mean())),
+    ]
+    summary = KeepSummary(
+        listed=len(kept),
+        kept=int(kept.sum()),
+        dropped=int((~kept).sum()),
+        overridden=int((kept != by_rule).sum()),
+        overrides_idle=overrides.idle,
+        column=column,
+        rule=config.rule,
+        decided_by="asked" if cut is None else cut.decided_by,
+        threshold=_threshold(values, by_rule, config),
+        modes_kept=shares,
+        warnings=warnings,
+    )
+    return KeepList(
+        pa.table(
+            {
+                "id": list(scores.ids),
+                "source": list(scores.sources or [""] * len(kept)),
+                "keep": kept,
+                "reason": reasons,
+                "score": values,
+            }
+        ),
+        summary,
+    )
+
+
+def _finite(scores: Scores, column: str) -> Column:
+    """The column to cut on.
+
+    Raises:
+        UsageError: no such column.
+        DataError: no photo was scored, or a score is no finite number.
+    """
+    if not len(scores):
+        raise DataError("the table of scores holds no photo", "score some photos first")
+    values = scores.column(column)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        photo = (scores.sources or scores.ids)[bad[0]]
+        raise DataError(
+            f"the score {column} of {len(bad)} of {len(values)} photos is no finite number "
+            f"({photo}: {values[bad[0]]})",
+            "score the photos again; if it stays so, score an earlier snapshot of the networks",
+        )
+    return values
+
+
+def _threshold(values: Column, by_rule: Flags, config: KeepConfig) -> float:
+    """The largest score that the rule keeps; a person may keep photos where it keeps none."""
+    if by_rule.any():
+        return float(values[by_rule].max())
+    assert config.threshold is not None, "other rules keep at least one photo"
+    return config.threshold
+
+
 def _mode_numbers(
     ids: tuple[str, ...], modes: Mapping[str, int] | None, config: KeepConfig
 ) -> list[int] | None:
     if modes is None:
         if config.per_mode:
-            raise UsageError("per_mode needs the photos' modes", "score with mode centres first")
+            raise UsageError(
+                "per_mode needs the photos' modes, and these scores hold none",
+                "score the photos again: `limbeck score` finds the modes first",
+            )
         return None
     missing = [photo for photo in ids if photo not in modes]
     if missing:
@@ -182,7 +245,11 @@ def _mode_numbers(
 
 
 def _apply(
-    values: Column, ids: tuple[str, ...], config: KeepConfig, modes: list[int] | None
+    values: Column,
+    ids: tuple[str, ...],
+    config: KeepConfig,
+    modes: list[int] | None,
+    cut: Cut | None,
 ) -> Flags:
     if config.rule == "threshold":
         assert config.threshold is not None, "checked by KeepConfig"
@@ -197,8 +264,8 @@ def _apply(
         assert config.fraction is not None, "checked by KeepConfig"
         count = share_count(config.fraction, total)
     else:
-        share = automatic_share(values, config.auto_min, config.auto_max)
-        count = share_count(share, total)
+        assert cut is not None, "made for the rule auto"
+        count = share_count(cut.share, total)
     if config.per_mode:
         assert modes is not None, "checked by _mode_numbers"
         return keep_per_mode(values, ids, modes, count)
@@ -206,27 +273,18 @@ def _apply(
 
 
 def _reasons(
-    ids: tuple[str, ...], by_rule: Flags, overrides: Mapping[str, Override], config: KeepConfig
+    ids: tuple[str, ...],
+    by_rule: Flags,
+    overrides: Mapping[str, Override],
+    column: str,
+    per_mode: bool,
 ) -> list[str]:
-    odd = f"{config.column} too high" + (" in its mode" if config.per_mode else "")
+    odd = f"{column} too high" + (" in its mode" if per_mode else "")
     reasons = ["" if flag else odd for flag in by_rule]
     for row, photo in enumerate(ids):
         if photo in overrides:
             reasons[row] = f"person: {overrides[photo].reason}".rstrip(": ")
     return reasons
-
-
-def _warnings(
-    shares: Mapping[int, float], numbers: Sequence[int] | None, overall: float
-) -> list[str]:
-    """Modes of a few photos say nothing: only those of at least `_FEW` are named."""
-    sizes = Counter(numbers or ())
-    return [
-        f"mode {mode} is gutted: {share:.0%} of its photos kept, {overall:.0%} of all; "
-        "look at them, or keep per mode"
-        for mode, share in shares.items()
-        if share < GUTTED * overall and sizes[mode] >= _FEW
-    ]
 
 
 def _write(result: KeepList, out: Path) -> None:

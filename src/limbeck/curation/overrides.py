@@ -1,7 +1,13 @@
-"""overrides.csv: a person's word about single photos. Read here, never written."""
+"""overrides.csv: a person's word about photos, by id, name or pattern. Read here, never written."""
 
 import csv
-from collections.abc import Collection
+import fnmatch
+import io
+import re
+import unicodedata
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +16,10 @@ from limbeck.errors import DataError
 FILE = "overrides.csv"
 _YES = frozenset({"1", "true", "yes", "keep"})
 _NO = frozenset({"0", "false", "no", "drop"})
+_PHOTO = ("photo", "id", "source")
+_HEADER = "photo,keep,reason"
+_SHOWN = 3
+_ARCHIVE = re.compile(r"^[^/!]+\.zip!", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -20,46 +30,188 @@ class Override:
     reason: str
 
 
-def read_overrides(path: Path, known: Collection[str]) -> dict[str, Override]:
-    """Read a CSV with the header `id,keep,reason`; an absent file holds no override.
+@dataclass(frozen=True)
+class Overrides:
+    """What overrides.csv says.
+
+    Attributes:
+        photos: id -> the last line that names the photo.
+        idle: how many lines name no photo, or a name that several share.
+        warnings: those lines in words.
+    """
+
+    photos: Mapping[str, Override]
+    idle: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    photo: str
+    override: Override
+
+
+def read_overrides(path: Path, ids: Sequence[str], sources: Sequence[str] | None) -> Overrides:
+    """Read a CSV with the header `photo,keep,reason`; an absent file holds no override.
+
+    `photo` (or `id`, or `source`) is, tried in this order: an id; a photo's name, with or without
+    `archive.zip!`; its file name without folders, where no other photo has it; a pattern with `*`,
+    `?` or `[...]` (`fnmatch`: upper and lower case differ, `*` goes over `/`) for names or, without
+    a `/`, for file names too.
+    Where several lines name a photo the last one wins. `reason` may be left out. What spreadsheets
+    do to a CSV is read: a byte order mark, UTF-16, `;` or tabs, any ends of lines, empty lines.
 
     Args:
         path: the file.
-        known: ids that exist; an override of any other id is a mistake.
+        ids: of the scored photos.
+        sources: their names, in the order of `ids`; None where the scores do not hold them.
 
     Raises:
-        DataError: names the line: a wrong header, not three fields, an unknown id, one given twice,
-            or `keep` that is none of 1, true, yes, keep, 0, false, no, drop.
+        DataError: names the line: a wrong header, too many fields, no photo, or `keep` that is
+            none of 1, true, yes, keep, 0, false, no, drop.
     """
     path = Path(path)
     if not path.exists():
-        return {}
-    ids = set(known)
-    result: dict[str, Override] = {}
+        return Overrides({})
+    names = _Names(ids, sources)
+    photos: dict[str, Override] = {}
+    lost: list[_Line] = []
+    shared: list[tuple[_Line, list[str]]] = []
+    for line in _lines(path):
+        found, candidates = names.find(line.photo)
+        photos |= dict.fromkeys(found, line.override)
+        if candidates:
+            shared.append((line, candidates))
+        elif not found:
+            lost.append(line)
+    warnings = [_of_shared(path, line, candidates) for line, candidates in shared]
+    if lost:
+        warnings.insert(0, _of_lost(path, lost, sources is not None))
+    return Overrides(photos, len(lost) + len(shared), tuple(warnings))
+
+
+class _Names:
+    """Photos by id, name and file name; names are compared in Unicode's composed form."""
+
+    def __init__(self, ids: Sequence[str], sources: Sequence[str] | None) -> None:
+        self.ids = frozenset(ids)
+        self.sources = [_plain(source) for source in sources or ()]
+        self.photos = ids
+        self.by_name: dict[str, set[int]] = defaultdict(set)
+        self.by_file: dict[str, list[int]] = defaultdict(list)
+        for row, source in enumerate(self.sources):
+            self.by_name[source].add(row)
+            self.by_name[_inside(source)].add(row)
+            self.by_file[_file_name(source)].append(row)
+
+    def find(self, text: str) -> tuple[list[str], list[str]]:
+        """(ids that `text` names, names to choose from where it is the file name of several)."""
+        if text in self.ids:
+            return [text], []
+        wanted = _plain(text)
+        rows = sorted(self.by_name.get(wanted, ())) or self.by_file.get(wanted, [])
+        if len(rows) > 1:
+            return [], [self.sources[row] for row in rows]
+        if not rows and any(sign in wanted for sign in "*?["):
+            rows = self._matching(wanted)
+        return [self.photos[row] for row in rows], []
+
+    def _matching(self, pattern: str) -> list[int]:
+        fits = re.compile(fnmatch.translate(pattern)).match
+        alone = "/" not in pattern
+        return [
+            row
+            for row, source in enumerate(self.sources)
+            if fits(source) or fits(_inside(source)) or (alone and fits(_file_name(source)))
+        ]
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def _inside(source: str) -> str:
+    """`crawl.zip!memes/1.jpg` -> `memes/1.jpg`; other names as they are."""
+    return _ARCHIVE.sub("", source)
+
+
+def _file_name(source: str) -> str:
+    return _inside(source).rpartition("/")[2]
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    rows = _rows(path)
+    where, header = next(rows, (1, []))
+    words = [field.lower() for field in header]
+    if not words or words[0] not in _PHOTO or words[1:] not in (["keep"], ["keep", "reason"]):
+        raise DataError(f"{path}:{where}: header is {','.join(header)!r}", f"write `{_HEADER}`")
+    for number, fields in rows:
+        yield _line(f"{path}:{number}", number, fields)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(number of its first line, fields without blanks around them) of each row with content."""
+    text = _text(path)
+    first = text.split("\n", 1)[0].strip().lower()
+    skip = int(first.startswith("sep=") and len(first) == 5)  # for a spreadsheet only
+    head = first[4] if skip else max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=head, strict=True)
+    number = 1
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not UTF-8 CSV: {error}", "save it as UTF-8 CSV") from error
-    for line, row in enumerate(rows, 1):
-        fields = [field.strip() for field in row]
-        if line == 1:
-            if fields != ["id", "keep", "reason"]:
-                raise DataError(f"{path}:1: header is {','.join(row)!r}", "write `id,keep,reason`")
-        elif any(fields):
-            photo, override = _checked(f"{path}:{line}", fields, ids)
-            if photo in result:
-                what = f"{path}:{line}: photo {photo!r} was given before"
-                raise DataError(what, "leave one line for it")
-            result[photo] = override
-    return result
+        for row in reader:
+            fields = [field.strip() for field in row]
+            while fields and not fields[-1]:
+                fields.pop()
+            if fields and number > skip:
+                yield number, fields
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}:{number}: {error}", "save it as CSV") from error
 
 
-def _checked(where: str, fields: list[str], ids: set[str]) -> tuple[str, Override]:
-    if len(fields) != 3:
-        raise DataError(f"{where}: {len(fields)} fields", "write id,keep,reason")
-    photo, word, reason = fields
-    if photo not in ids:
-        raise DataError(f"{where}: no photo {photo!r} was scored", "take the id from keep.csv")
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    wide = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}:{line}: not UTF-8 ({error})", "save it as CSV UTF-8") from error
+
+
+def _line(where: str, number: int, fields: list[str]) -> _Line:
+    if len(fields) > 3:
+        raise DataError(
+            f"{where}: {len(fields)} fields", f"write {_HEADER}; put text with commas in quotes"
+        )
+    photo, word, reason = (*fields, "", "")[:3]
+    if not photo:
+        raise DataError(f"{where}: no photo", f"write {_HEADER}")
     if word.lower() not in _YES | _NO:
-        raise DataError(f"{where}: keep is {word!r}", "write 1 or 0, yes or no, keep or drop")
-    return photo, Override(word.lower() in _YES, reason)
+        raise DataError(
+            f"{where}: keep is {word!r}",
+            "write 1 or 0, true or false, yes or no, keep or drop; put names with commas in quotes",
+        )
+    return _Line(number, photo, Override(word.lower() in _YES, reason))
+
+
+def _of_lost(path: Path, lost: Sequence[_Line], named: bool) -> str:
+    shown = ", ".join(f"line {line.number}: {line.photo!r}" for line in lost[:_SHOWN])
+    more = ", ..." if len(lost) > _SHOWN else ""
+    count = "1 line names" if len(lost) == 1 else f"{len(lost)} lines name"
+    hint = (
+        "take names or ids from keep.csv (photos that ingestion refused are not in it)"
+        if named
+        else "these scores hold no names, so write ids, or score again"
+    )
+    return f"{path.name}: {count} no scored photo and did nothing ({shown}{more}); {hint}"
+
+
+def _of_shared(path: Path, line: _Line, sources: Sequence[str]) -> str:
+    more = ", ..." if len(sources) > _SHOWN else ""
+    return (
+        f"{path.name}: line {line.number} did nothing: {len(sources)} photos are called "
+        f"{line.photo!r} ({', '.join(sources[:_SHOWN])}{more}); write which one, or "
+        f"*/{line.photo} for all in folders"
+    )

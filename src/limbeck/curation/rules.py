@@ -1,6 +1,7 @@
 """Keep rules as pure functions on arrays: how many photos go on, and which."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import norm
@@ -11,7 +12,24 @@ GUTTED = 0.5
 """A mode is gutted where its kept share is below this part of the kept share of all photos."""
 
 
+class Cut(NamedTuple):
+    """Where the shape of a column says to cut.
+
+    `share` is kept, `asked` is the share before the limits. `decided_by`: the "shape" itself; the
+    "clamp", where the shape asked for a share outside the limits; "no cut": nothing stands out.
+    """
+
+    share: float
+    decided_by: Literal["shape", "clamp", "no cut"]
+    asked: float
+
+
 def automatic_share(values: Column, least: float = 0.6, most: float = 0.95) -> float:
+    """The share of photos to keep: that of `find_cut`."""
+    return find_cut(values, least, most).share
+
+
+def find_cut(values: Column, least: float = 0.6, most: float = 0.95) -> Cut:
     """The share of photos to keep, read off the column's own shape (an empirical null, Efron 2004).
 
     1. u = the logarithm of a column without negative values (`log_scores`: distances, and Fisher's
@@ -22,23 +40,27 @@ def automatic_share(values: Column, least: float = 0.6, most: float = 0.95) -> f
        of them are odd. The result is clamped to [least, most].
 
     On normal mixtures with 5, 10, 20, 30 % outliers at four standard deviations it keeps 92, 86,
-    75, 67 %: somewhat more is dropped than is odd. Without outliers it keeps `most`.
+    75, 67 %: somewhat more is dropped than is odd. Without outliers it keeps `most`; photos that
+    all have the same score are all kept.
 
     Args:
         values: [N], higher is odder.
         least, most: limits of the share (DESIGN: 0.6 and 0.95).
     """
-    u = np.sort(log_scores(values) if len(values) and values.min() >= 0 else values)
-    count = len(u)
-    if count < 2:
-        return most
+    count = len(values)
+    if not count or values.min() == values.max():
+        return Cut(1.0, "no cut", 1.0)
+    u = np.sort(log_scores(values) if values.min() >= 0 else values)
     mean, spread = ordinary(u)
     if spread <= 0:
-        return most
+        return Cut(most, "no cut", 1.0)
     above = (count - np.searchsorted(u, u, side="left")) / count
     odd = np.flatnonzero((norm.sf((u - mean) / spread) <= 0.5 * above) & (u > mean))
-    kept = float(odd[0]) / count if len(odd) else 1.0
-    return float(np.clip(kept, least, most))
+    if not len(odd):
+        return Cut(most, "no cut", 1.0)
+    asked = float(odd[0]) / count
+    share = float(np.clip(asked, least, most))
+    return Cut(share, "shape" if share == asked else "clamp", asked)
 
 
 def order(values: Column, ids: Sequence[str]) -> list[int]:

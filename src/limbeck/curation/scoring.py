@@ -11,8 +11,8 @@ from torch import Tensor
 
 from limbeck import logs, rundir
 from limbeck.artefacts import fresh
-from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, ScoreConfig
-from limbeck.curation.columns import PhotoBatch, Scorer
+from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, ScoreConfig
+from limbeck.curation.columns import TOLD_APART, PhotoBatch, Scorer
 from limbeck.curation.densities import (
     GAUSS_COMPONENTS,
     PPCA_COMPONENTS,
@@ -26,6 +26,7 @@ from limbeck.curation.formulas import (
     FORMULAS,
     FUSED,
     FUSED_PLUS,
+    FUSED_WITHOUT,
     formulas_digest,
     recommended_formula,
 )
@@ -45,6 +46,7 @@ LITE0_SIDE = 160
 _BLUR_FLOOR = 0.01
 
 Arrays = dict[str, Column]
+Columns = dict[str, Column | NDArray[np.int64]]
 
 
 def score(
@@ -73,8 +75,8 @@ def score(
     Returns:
         Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid`,
         `feature_gauss`, `feature_ppca`, `centroid` and `seam` (Fisher); without an encoder the last
-        four.
-        `recommended+` fuses `lite0_gauss` and `lite0_ppca` as well.
+        four, which `without_generator` always fuses. `recommended+` fuses `lite0_gauss` and
+        `lite0_ppca` as well.
 
     Raises:
         DataError: an empty dataset, or a score that is not finite.
@@ -91,9 +93,14 @@ def score(
         return read_scores(out)
     networks.eval()
     with fresh(out, "scores") as folder:
-        columns = compute(dataset, networks, config, centres=centres, seed=seed, pictures=PICTURES)
+        columns, told = compute(
+            dataset, networks, config, centres=centres, seed=seed, pictures=PICTURES
+        )
         seconds = time.perf_counter() - started
-        scores = Scores.of(dataset.ids, columns, _formulas(columns), round(seconds, 3))
+        scores = Scores.of(
+            dataset.ids, columns, _formulas(columns), round(seconds, 3),
+            sources=[info.source for info in dataset.infos], told_apart=told,
+        )  # fmt: skip
         scores.save(folder)
         rundir.finish(
             folder, "scores", inputs=inputs, config=settings, started=started,
@@ -147,8 +154,12 @@ def compute(
     centres: Tensor | None = None,
     seed: int = 0,
     pictures: int = PICTURES,
-) -> dict[str, Column | NDArray[np.int64]]:
-    """All columns [N] in dataset order, writing nothing; see `score`."""
+) -> tuple[Columns, float | None]:
+    """All columns [N] in dataset order, writing nothing; see `score`.
+
+    The number beside them is the share of photos that are nearer to their own reconstruction than
+    to another's (`told_apart`), None without an encoder.
+    """
     lpips = _lpips(networks)
     if next(lpips.parameters()).device.type == "cpu":
         keep_memory()
@@ -158,7 +169,10 @@ def compute(
         networks, lpips, config, centroid=centroid, centres=centres, seed=seed, pictures=pictures
     )
     streamed = {**_stream(dataset, scorer, config.batch), "seam": seams}
-    return _assemble(streamed, features, None if lite0 is None else _look(dataset, lite0, config))
+    told = streamed.pop(TOLD_APART, None)
+    looked = None if lite0 is None else _look(dataset, lite0, config)
+    columns = _assemble(streamed, features, looked)
+    return columns, None if told is None else float(np.asarray(told, dtype=np.float64).mean())
 
 
 def _device(networks: Networks) -> torch.device:
@@ -228,7 +242,7 @@ def _assemble(
     streamed: dict[str, NDArray[np.generic]],
     features: NDArray[np.float32],
     lite0: NDArray[np.float32] | None,
-) -> dict[str, Column | NDArray[np.int64]]:
+) -> Columns:
     """Columns that need the whole set, in the order of FORMULAS, `recommended` first."""
     made: Arrays = {name: np.asarray(v, dtype=np.float64) for name, v in streamed.items()}
     if "lpips" in made:
@@ -245,20 +259,22 @@ def _assemble(
         made["lite0_ppca"] = trimmed_distance(shares, residual_distance, PPCA_COMPONENTS)
     fused = [made[name] for name in FUSED if name in made]
     made["rank_fusion"] = fisher(fused)
-    result: dict[str, Column | NDArray[np.int64]] = {RECOMMENDED: fisher_tails(fused)}
+    result: Columns = {RECOMMENDED: fisher_tails(fused)}
     if lite0 is not None:
         result[RECOMMENDED_PLUS] = fisher_tails([made[n] for n in FUSED_PLUS if n in made])
+    result[WITHOUT_GENERATOR] = fisher_tails([made[n] for n in FUSED_WITHOUT])
     result |= {name: made[name] for name in FORMULAS if name in made}
     if MODE in made:
         result[MODE] = made[MODE].astype(np.int64)
     return result
 
 
-def _formulas(columns: dict[str, Column | NDArray[np.int64]]) -> dict[str, str]:
+def _formulas(columns: Columns) -> dict[str, str]:
     known = {
         **FORMULAS,
         RECOMMENDED: recommended_formula(columns),
         RECOMMENDED_PLUS: recommended_formula(columns, FUSED_PLUS),
+        WITHOUT_GENERATOR: recommended_formula(columns, FUSED_WITHOUT),
     }
     known["nngen"] = known["nngen"].format(neighbours=NEIGHBOURS, pictures=PICTURES)
     return {name: known[name] for name in columns}

@@ -1,6 +1,6 @@
 """The table of scores: one row a photo, one column a score, each with its formula."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from limbeck.errors import DataError, UsageError
 from limbeck.records import ScoreSummary
 
 MODE = "x_mode"
+SOURCE = "source"
 _PARQUET, _FORMULAS = "scores.parquet", "scores.json"
 
 
@@ -24,7 +25,8 @@ class Scores:
 
     Attributes:
         ids: the photos, in dataset order.
-        table: pyarrow table, `id` (string) and one float64 column a score (`x_mode` is int64).
+        table: pyarrow table, `id` and `source` (strings) and one float64 column a score (`x_mode`
+            is int64).
         summary: counts, seconds and the formula of every column.
 
     In every score column higher means odder; a column named `x_...` is a covariate, not a score.
@@ -41,8 +43,11 @@ class Scores:
         columns: Mapping[str, Column | NDArray[np.int64]],
         formulas: Mapping[str, str],
         seconds: float = 0.0,
+        *,
+        sources: Sequence[str] | None = None,
+        told_apart: float | None = None,
     ) -> "Scores":
-        """Build from arrays [N] each.
+        """Build from arrays [N] each; `sources` are the photos' names.
 
         Raises:
             DataError: a column has another length, no formula, or a value that is not finite.
@@ -56,19 +61,32 @@ class Scores:
                     f"score {name!r} of photo {ids[bad[0]]} is {values[bad[0]]} ({len(bad)} such)",
                     "the networks may hold NaN: score an earlier snapshot",
                 )
-        table = pa.table({"id": pa.array(ids, pa.string()), **dict(columns)})
+        who = {"id": pa.array(ids, pa.string())}
+        if sources is not None:
+            who[SOURCE] = pa.array(sources, pa.string())
+        table = pa.table({**who, **dict(columns)})
         named = {name: formulas[name] for name in columns}
-        return cls(table, ScoreSummary(images=len(ids), columns=named, seconds=seconds))
+        summary = ScoreSummary(
+            images=len(ids), columns=named, seconds=seconds, told_apart=told_apart
+        )
+        return cls(table, summary)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """The photos' ids, in row order."""
         return tuple(self.table.column("id").to_pylist())
 
+    @cached_property
+    def sources(self) -> tuple[str, ...] | None:
+        """The photos' names in row order; None in a table that does not hold them."""
+        if SOURCE not in self.table.column_names:
+            return None
+        return tuple(self.table.column(SOURCE).to_pylist())
+
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns, without `id`."""
-        return tuple(name for name in self.table.column_names if name != "id")
+        """Names of the score columns, without `id` and `source`."""
+        return tuple(name for name in self.table.column_names if name not in ("id", SOURCE))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

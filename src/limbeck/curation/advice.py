@@ -1,0 +1,132 @@
+"""What a person should know about a keep list, in plain words: facts in, warnings out."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from limbeck.config import (
+    AUTO_COLUMN,
+    RECOMMENDED,
+    RECOMMENDED_PLUS,
+    WITHOUT_GENERATOR,
+    KeepConfig,
+)
+from limbeck.curation.rules import GUTTED, Cut
+
+TOLD_APART_ENOUGH = 0.75
+FEW_PHOTOS, SHORT_KIMG = 1000, 200
+_RECONSTRUCTIONS = frozenset(
+    {RECOMMENDED, RECOMMENDED_PLUS, "rank_fusion", "lpips", "lpips_mid", "lpips_blur_ratio", "l2",
+     "w_distance"}
+)  # fmt: skip
+_FEW_OF_A_MODE = 5
+_LOOK = (
+    "look at the strips at the threshold in the report and, if they are wrong, say the share "
+    "yourself: --keep-fraction with `limbeck run`, --fraction with `limbeck keep`"
+)
+
+
+def prospects(photos: int, kimg: float | None = None, *, transfer: bool = False) -> list[str]:
+    """Where results cannot be good, told from what is known before anything is trained.
+
+    Args:
+        photos: accepted ones.
+        kimg: length of a training in thousands of images shown; None = nothing to say of it.
+        transfer: it begins with trained networks (`train.init_from`).
+    """
+    found = []
+    if photos < FEW_PHOTOS:
+        found.append(
+            f"{photos} photos are few: under about {FEW_PHOTOS:,} a generator learns them by heart "
+            "or draws little variety, and the filter cannot know well what is ordinary; give more "
+            "photos, or begin with a generator of something alike (--init-from)"
+        )
+    if kimg is not None and kimg < SHORT_KIMG and not transfer:
+        found.append(
+            f"a training of {kimg:g} kimg is short: under about {SHORT_KIMG} kimg pictures show "
+            "colours and grounds, not yet the thing itself; the filter works, but train longer "
+            "(--kimg, --time-budget) for pictures, or begin with a generator of something alike "
+            "(--init-from)"
+        )
+    return found
+
+
+def choose_column(
+    asked: str, names: Sequence[str], told_apart: float | None
+) -> tuple[str, list[str]]:
+    """The column to cut on for `keep.column`, and what to say about it (docs/notes/0006).
+
+    `auto` is `recommended`, unless fewer than `TOLD_APART_ENOUGH` of the photos are nearer to their
+    own reconstruction than to another's: then a bad reconstruction says nothing about a photo,
+    and `without_generator` decides. Any other name is taken as it is.
+
+    Args:
+        asked: `keep.column`.
+        names: columns that there are.
+        told_apart: `ScoreSummary.told_apart`; None where it is not known.
+    """
+    chosen = RECOMMENDED if asked == AUTO_COLUMN else asked
+    if told_apart is None or told_apart >= TOLD_APART_ENOUGH or chosen not in _RECONSTRUCTIONS:
+        return chosen, []
+    if WITHOUT_GENERATOR not in names:
+        return chosen, []
+    why = (
+        f"the networks do not tell photos apart yet: {told_apart:.0%} of the photos are nearer to "
+        f"their own reconstruction than to another's ({TOLD_APART_ENOUGH:.0%} are wanted, 50% is "
+        "chance)"
+    )
+    if asked != AUTO_COLUMN:
+        return chosen, [
+            f"{why}, so {chosen} rests on reconstructions that say little; the column "
+            f"{WITHOUT_GENERATOR} looks at the photos alone"
+        ]
+    return WITHOUT_GENERATOR, [
+        f"{why}, so {WITHOUT_GENERATOR} decides, which looks at the photos alone; train longer "
+        f"(--kimg) for reconstructions that count, or ask for the column {RECOMMENDED}"
+    ]
+
+
+def cut_warnings(
+    cut: Cut | None, dropped: int, total: int, column: str, config: KeepConfig
+) -> list[str]:
+    """Where the limits of the rule `auto` decided, and not the scores.
+
+    Args:
+        cut: None for rules that a person asked for.
+        dropped, total: photos.
+        column, config: what the rule cut on, and its limits.
+    """
+    if cut is None or cut.decided_by == "shape":
+        return []
+    if cut.share == 1:
+        return [f"no cut in {column}: all {total} photos have the same score, so all are kept"]
+    highest, lowest = f"keep.auto_max = {config.auto_max:g}", f"keep.auto_min = {config.auto_min:g}"
+    share = f"{dropped} of {total} photos ({dropped / total:.1%})"
+    if cut.decided_by == "no cut":
+        return [
+            f"no cut was found in the shape of {column}: no group of photos stands out, and the "
+            f"limit {highest} decided; the {share} that are dropped are only those with the "
+            f"highest scores; {_LOOK}"
+        ]
+    if cut.share < cut.asked:
+        return [
+            f"the limit {highest} decided, not the shape of {column}, which asks to drop only "
+            f"{1 - cut.asked:.1%}: {share} are dropped; {_LOOK}"
+        ]
+    return [
+        f"the limit {lowest} decided, not the shape of {column}, which asks to drop "
+        f"{1 - cut.asked:.1%}: {share} are dropped, and odd ones may go on; very many photos are "
+        f"odd, or they are of several kinds; {_LOOK}"
+    ]
+
+
+def mode_warnings(
+    shares: Mapping[int, float], numbers: Sequence[int] | None, overall: float
+) -> list[str]:
+    """Modes that lose most of their photos; those of fewer than five photos say nothing."""
+    sizes = Counter(numbers or ())
+    return [
+        f"mode {mode} is gutted: {share:.0%} of its photos kept, {overall:.0%} of all; "
+        "look at them, or keep per mode"
+        for mode, share in shares.items()
+        if share < GUTTED * overall and sizes[mode] >= _FEW_OF_A_MODE
+    ]
