@@ -4,12 +4,16 @@ The only room that parses arguments or prints. Heavy rooms are imported inside t
 `limbeck --help` stays light.
 """
 
+import sys
 from typing import Annotated
 
 import typer
 
 from limbeck import __version__
 from limbeck.cli import benching, demo, exporting, machine, sampling, stages, whole
+from limbeck.cli.failures import INTERRUPTED
+
+_TYPER_INTERRUPTED = 130
 
 app = typer.Typer(
     name="limbeck",
@@ -65,5 +69,8 @@ app.command(epilog=_EXAMPLE + "weights get lpips-vgg16")(machine.weights)
 
 
 def main() -> None:
-    """Entry point of the command line."""
-    app()
+    """Entry point of the command line; Ctrl-C outside a verb's work ends with exit code 4 too."""
+    try:
+        app()
+    except SystemExit as end:
+        sys.exit(INTERRUPTED if end.code == _TYPER_INTERRUPTED else end.code)

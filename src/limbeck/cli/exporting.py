@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
+from limbeck import logs
 from limbeck.cli.inputs import (
     centres_file,
     enclosing_run,
@@ -59,7 +59,7 @@ def export(
     if dry_run:
         return Outcome(
             {"dry_run": True, "verb": "export", **values},
-            [f"would write the model folder {escape(str(out))} from {escape(str(networks))}"],
+            [f"would write the model folder {out} from {networks}"],
         )
     from limbeck.model import Pipeline
 
@@ -76,10 +76,8 @@ def export(
     known = f"{len(found)} modes" if found else "no modes (limbeck modes makes them)"
     return Outcome(
         {**values, "bytes": size},
-        [
-            f"wrote [bold]{escape(str(out))}[/bold]: {size / 1e6:.1f} MB, {known}",
-            f"next: limbeck sample {escape(str(out))} --seeds 0-15 --out pictures",
-        ],
+        [logs.line("wrote ", logs.bold(out), f": {size / 1e6:.1f} MB, {known}")],
+        then=logs.command("limbeck", "sample", out, "--seeds", "0-15", "--out", "pictures"),
     )
 
 

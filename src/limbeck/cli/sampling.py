@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
-from rich.markup import escape
 
+from limbeck import logs
 from limbeck.cli.inputs import (
     centres_file,
     existing,
@@ -74,7 +74,7 @@ def sample(
     if dry_run:
         return Outcome(
             {"dry_run": True, "verb": "sample", **values},
-            [f"would draw {len(numbers)} pictures into {escape(str(out))} ({method}, psi {psi:g})"],
+            [f"would draw {len(numbers)} pictures into {out} ({method}, psi {psi:g})"],
         )
     write_samples(
         _generator(networks, device),
@@ -88,8 +88,8 @@ def sample(
     return Outcome(
         values,
         [
-            f"drew [bold]{len(numbers)}[/bold] pictures ({method}, psi {psi:g})",
-            f"pictures: {escape(str(out))}",
+            logs.line("drew ", logs.bold(len(numbers)), f" pictures ({method}, psi {psi:g})"),
+            f"pictures: {out}",
         ],
     )
 

@@ -151,7 +151,7 @@ class Session(Bystander):
     def after_step(self, state: TrainState, terms: Terms) -> None:
         """Statistics at each tick, a snapshot where one is due."""
         train = self.config.train
-        self.stats.add(terms)
+        self.stats.add(terms, state.images)
         if state.images % round(train.tick_kimg * 1000) < train.batch:
             self.stats.tick(state)
         due = state.images % round(train.snapshot_kimg * 1000) < train.batch
