@@ -72,12 +72,19 @@ def bench_distillation(
     if unknown := set(only) - set(VARIANTS):
         raise UsageError(f"no variants {sorted(unknown)}", f"choose among {', '.join(VARIANTS)}")
     if config.keep.per_mode:
-        raise UsageError("the study scores without modes", "leave keep.per_mode out")
+        raise UsageError(
+            "keep.per_mode needs modes, and this study scores without them",
+            "leave keep.per_mode out",
+        )
     names = present_features(features)
     study = Study(dataset, truth, config, out, seeds)
     count = min(pictures, len(dataset), len(study.clean))
     if count < _FEWEST or not names:
-        raise DataError(f"{count} photos or pictures, features {names}", "more are needed")
+        raise DataError(
+            f"{count} photos or pictures are too few to compare (at least {_FEWEST}), or none of "
+            f"the features is on this machine ({', '.join(names) or 'none'})",
+            "add labelled photos, raise --pictures, or get weights with `limbeck weights get`",
+        )
     _train(study, only)
     ruler = Ruler(dataset, names, count, pick_device(config.device))
     figures: list[Figure] = []

@@ -72,7 +72,10 @@ def bench_outliers(
     """
     began = time.perf_counter()
     if any(one.config != networks[0].config for one in networks):
-        raise UsageError("networks of different shapes", "give several seeds of one configuration")
+        raise UsageError(
+            "--networks of different shapes cannot be averaged",
+            "give trainings of one configuration that differ in their seed alone",
+        )
     where = torch.device(device)
     with logs.stages(_stage_names(len(networks))) as walk:
         walk.begin(_STAGES[0])

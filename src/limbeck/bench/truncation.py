@@ -86,7 +86,7 @@ def bench_truncation(
     numbers = {*clusters, base_clusters}
     if not spaces or min(numbers) < 1 or samples < max(numbers):
         raise UsageError(
-            f"{samples} samples, {sorted(numbers)} clusters, spaces {list(spaces)}",
+            f"{samples} latents cannot make {max(numbers)} clusters in the spaces {list(spaces)}",
             "ask for at least one space and no more clusters than samples",
         )
     cells = plan(psis, clusters, cluster_psis, base_clusters, spaces)

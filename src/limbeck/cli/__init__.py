@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from limbeck import __version__
+from limbeck import __version__, logs
 from limbeck.cli import benching, demo, exporting, machine, sampling, stages, whole
 from limbeck.cli.failures import INTERRUPTED
 
@@ -72,5 +72,14 @@ def main() -> None:
     """Entry point of the command line; Ctrl-C outside a verb's work ends with exit code 4 too."""
     try:
         app()
+    except KeyboardInterrupt:
+        _stopped()
     except SystemExit as end:
-        sys.exit(INTERRUPTED if end.code == _TYPER_INTERRUPTED else end.code)
+        if end.code == _TYPER_INTERRUPTED:
+            _stopped()
+        raise
+
+
+def _stopped() -> None:
+    logs.say("limbeck: stopped")
+    sys.exit(INTERRUPTED)

@@ -44,7 +44,8 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         as_json = kwargs.get("as_json") is True
         try:
-            outcome = function(*args, **kwargs)
+            with logs.awake(f"limbeck {function.__name__}"):
+                outcome = function(*args, **kwargs)
             _show(outcome)
             if as_json and logs.rank() == 0:
                 print(json.dumps(outcome.values, allow_nan=False, default=str), flush=True)

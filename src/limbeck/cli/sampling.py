@@ -101,11 +101,14 @@ def _method(name: str | None, centres: Path | None, mode: int | None) -> Truncat
     if name not in methods:
         raise UsageError(f"no truncation {name!r}", f"choose one of {', '.join(methods)}")
     if (name == "index") != (mode is not None):
-        raise UsageError("--truncation index and --mode belong together", "give both or neither")
+        raise UsageError(
+            "--mode N picks the mode that --truncation index draws; neither goes without the other",
+            "give both, or neither",
+        )
     if centres is None and name not in ("none", "global"):
         raise DataError(
             f"truncation {name!r} needs modes and none were found",
-            "give --modes FOLDER, or --truncation global",
+            "make them with `limbeck modes` and give --modes FOLDER, or use --truncation global",
         )
     return cast(Truncation, name)
 

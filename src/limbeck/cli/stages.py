@@ -227,15 +227,10 @@ def keep(
     return Outcome(
         {"out": out, **summary.model_dump(mode="json")},
         [
-            logs.line(
-                "kept ",
-                logs.bold(summary.kept),
-                f" of {summary.listed} photos ",
-                f"(rule {summary.rule}: {summary.column} up to {summary.threshold:.4g}; "
-                f"{summary.overridden} decided by hand)",
-            ),
+            f"rule {summary.rule}: {summary.column} up to {summary.threshold:.4g}; "
+            f"{summary.overridden} photos decided by hand",
             f"list: {out / 'keep.parquet'}",
-            f"to decide on single photos, write id,keep,reason into {out / 'overrides.csv'}",
+            f"your own word on single photos goes into {out / 'overrides.csv'} and wins",
         ],
         then=logs.command("limbeck", "train", "DATA", "--ids", out, "--out", "KEPT"),
     )

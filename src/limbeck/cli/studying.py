@@ -58,7 +58,8 @@ def complete(subject: str, asked: Asked) -> None:
         )
     if subject == "truncation" and len(asked.networks) > 1:
         raise UsageError(
-            "bench truncation studies one generator", "call it for each with one --out"
+            f"bench truncation measures one generator a call, {len(asked.networks)} were given",
+            "call it once for each, with the same --out",
         )
     if unknown := sorted(set(asked.only) - set(TRAININGS)):
         raise UsageError(
@@ -97,7 +98,7 @@ def outliers(asked: Asked) -> Outcome:
     _print(outlier_tables(found, logs.console().width))
     lines = [f"{found['outliers']} outliers, {found['in_domain']} in-domain photos"]
     if asked.out is None:
-        return Outcome(found, [*lines, "nothing is kept without --out"])
+        return Outcome(found, [*lines, "these figures are written nowhere; --out DIR keeps them"])
     return Outcome(found, [*lines, f"study: {asked.out} (outliers.json, .png)"])
 
 

@@ -32,7 +32,7 @@ def is_live() -> bool:
     return shown.file.isatty() and shown.is_terminal and not shown.is_dumb_terminal
 
 
-_last = [0.0]  # when the last line was written
+_last = [time.monotonic()]  # when the last line was written, at first the start
 
 
 def silence() -> float:

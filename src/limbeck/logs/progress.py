@@ -45,7 +45,7 @@ class Task:
     def __init__(
         self, what: str, total: int | None, things: str, kimg: bool = False, started: int = 0
     ) -> None:
-        self.what, self.total, self.things, self._kimg = what, total, things, kimg
+        self.what, self.total, self.things, self.kimg = what, total, things, kimg
         self.note = ""
         self.spinner = Spinner("dots", styled(what, ""))
         self._done = self._started = started
@@ -102,8 +102,8 @@ class Task:
             return ", ".join(filter(None, [f"{duration(int(self.elapsed))} so far", self.note]))
         if self._done == self._started and not self._marks:
             return f"{self.note or 'getting ready'}, {duration(int(self.elapsed))} so far"
-        each = 1000 if self._kimg else 1
-        shown = f"{self.done / each:,.6g} of {self.total / each:,.6g}{' kimg' * self._kimg}"
+        each = 1000 if self.kimg else 1
+        shown = f"{self.done / each:,.6g} of {self.total / each:,.6g}{' kimg' * self.kimg}"
         rate, left = self.rate, self.left
         parts = [shown]
         if rate and self.things:
@@ -123,6 +123,7 @@ class _Screen:
     def __init__(self) -> None:
         self.tasks: list[Task] = []
         self.walk: Walk | None = None
+        self.base: Task | None = None
         self._live: Live | None = None
         self._stop: threading.Event | None = None
         self._thread: threading.Thread | None = None
@@ -144,7 +145,7 @@ class _Screen:
 
     def close(self) -> None:
         """Stop showing when nothing is left to show."""
-        if self.tasks or self.walk:
+        if self.tasks or self.walk or self.base:
             return
         live, self._live = self._live, None
         thread, self._thread = self._thread, None
@@ -175,14 +176,14 @@ class _Screen:
         whole = _whole(walk, tasks)
         if task is None:
             if walk is None or not head:
-                return ""
+                return "" if self.base is None else f"{self.base.what}: {self.base.facts()}"
             return f"{head}: {duration(int(walk.elapsed))} so far{whole}"
         return f"{head + ': ' if head else ''}{task.what}: {task.facts()}{whole}"
 
     def render(self) -> RenderableType:
         """The live display."""
         with _LOCK:
-            tasks, walk = list(self.tasks), self.walk
+            tasks, walk = list(self.tasks or ([self.base] if self.base else [])), self.walk
         lines: list[RenderableType] = []
         if walk is not None and walk.now:
             whole = _whole(walk, tasks)
@@ -203,7 +204,7 @@ def _shown(tasks: list[Task]) -> Task | None:
 
 
 def _whole(walk: Walk | None, tasks: list[Task]) -> str:
-    of_stage = tasks[0].left if tasks else None
+    of_stage = tasks[0].left if tasks and tasks[0].kimg else None  # others are parts of theirs
     left = walk.left(of_stage) if walk is not None else None
     if walk is None or left is None or (walk.is_last and of_stage is not None):
         return ""
@@ -238,6 +239,18 @@ def working(
     finally:
         with _LOCK:
             _SCREEN.tasks.remove(task)
+        _SCREEN.close()
+
+
+@contextmanager
+def awake(what: str) -> Iterator[None]:
+    """Show that `what` goes on, wherever nothing inside says what it does (loading libraries)."""
+    before, _SCREEN.base = _SCREEN.base, Task(what, None, "")
+    try:
+        _SCREEN.open()
+        yield
+    finally:
+        _SCREEN.base = before
         _SCREEN.close()
 
 

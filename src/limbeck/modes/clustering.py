@@ -52,8 +52,9 @@ def cluster(points: Points, count: int, seed: int) -> Clusters:
     )
     if len(found) < count:
         logs.warn(
-            f"{len(found)} clusters instead of {count}: the generator repeats itself, "
-            "which is what a collapsed training looks like"
+            f"only {len(found)} clusters where {count} were asked for: the generator repeats "
+            "itself, as after a collapse. Look at its pictures (grid-*.png of the training) and "
+            "use an earlier snapshot, or train again"
         )
     order = np.argsort(-sizes, kind="stable")
     rank = np.empty_like(order)

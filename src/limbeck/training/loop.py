@@ -146,7 +146,7 @@ class Session(Bystander):
 
     def display(self) -> AbstractContextManager[None]:
         """Progress with rates and ETA."""
-        return self.stats.display(self.out.name)
+        return self.stats.display()
 
     def after_step(self, state: TrainState, terms: Terms) -> None:
         """Statistics at each tick, a snapshot where one is due."""
@@ -165,10 +165,12 @@ class Session(Bystander):
             DataError: the disk is full; what was saved before is whole.
         """
         self.stats.tick(state)
-        state.networks.save(self.out / f"nets-{state.images:09d}")
-        state.save(self.out / f"state-{state.images:09d}", self.config)
-        write_grids(self.out, state, self.config, self.view)
-        self.quality.measure(state)
+        with logs.working(f"writing the snapshot of {state.images / 1000:g} kimg"):
+            state.networks.save(self.out / f"nets-{state.images:09d}")
+            state.save(self.out / f"state-{state.images:09d}", self.config)
+        with logs.working("drawing and measuring that snapshot"):
+            write_grids(self.out, state, self.config, self.view)
+            self.quality.measure(state)
         for kind in ("state", "nets"):
             for images, old in snapshots(self.out, kind)[: -self.config.train.keep_snapshots]:
                 if kind == "state" or images != self.quality.best:
@@ -255,9 +257,10 @@ def train(
             out.mkdir(parents=True, exist_ok=True)
             fsio.sweep(out)
         world.wait(device)
-        check_disk(config, out, device)
-        config = fit(_as_before(config, out), device, world)
-        state = resume_or_create(out, config, device, dataset.digest)
+        with logs.working("preparing the networks"):
+            check_disk(config, out, device)
+            config = fit(_as_before(config, out), device, world)
+            state = resume_or_create(out, config, device, dataset.digest)
         while True:
             engine = Engine(config, state, phases, feed, world)
             session = Session(out, config, view, state.images, target) if world.main else None
@@ -283,6 +286,7 @@ def _steps(
         while state.images < target:
             session.after_step(state, engine.iterate())
             if engine.world.any(stop.is_set(), state.device):
+                logs.say("asked to stop: saving first")
                 session.save(state)
                 engine.world.wait(state.device)  # torchrun ends all when one has left
                 raise Interrupted(

@@ -57,12 +57,10 @@ class Stats:
         return self.before + time.perf_counter() - self._started
 
     @contextmanager
-    def display(self, name: str) -> Iterator[None]:
+    def display(self) -> Iterator[None]:
         """Show how far training is while inside."""
         first = self._images
-        with logs.working(
-            f"training {name}", self.target, "images", kimg=True, done=first
-        ) as self._task:
+        with logs.working("training", self.target, "images", kimg=True, done=first) as self._task:
             self._task.at(first, _WARM_UP)
             yield
         self._task = None
@@ -110,9 +108,10 @@ class Stats:
         self._outside = 0 if low <= ratio <= high else self._outside + 1
         if self._outside == _PATIENCE:
             logs.warn(
-                f"the encoder's latents spread {ratio:.2f} x as wide as the generator's (wanted: "
-                f"{low} to {high}); reconstructions may all look alike: train longer, or change "
-                "--set train.encoder_lr_ratio"
+                f"the encoder gives nearly the same answer for every photo (its latents spread "
+                f"{ratio:.2f} times as wide as the generator's; {low} to {high} is sound), so "
+                "reconstructions may all look alike. Train longer; if that does not help, start "
+                "again with another --set train.encoder_lr_ratio"
             )
 
     def _watch_rate(self, device: torch.device) -> None:
