@@ -151,7 +151,7 @@ def test_the_verb(smoke: Any, tmp_path: Path) -> None:
     assert alone.exit_code == 0, alone.output
     values = json.loads(alone.stdout.splitlines()[-1])
     assert {row["group"] for row in values["rows"]} == {"baseline"}
-    assert "nothing is kept without --out" in alone.output
+    assert "--out DIR keeps them" in alone.output
     out = tmp_path / "study"
     whole = [*with_labels, "--networks", str(smoke.run / "raw"), "--out", str(out)]
     result = CliRunner().invoke(app, whole)

@@ -11,6 +11,7 @@ import typer
 import typer.main
 from typer.testing import CliRunner
 
+from limbeck import logs
 from limbeck.cli import app
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.errors import DataError, Interrupted, LimbeckError, UsageError, WeightsError
@@ -113,7 +114,7 @@ def small_app(error: BaseException | None) -> typer.Typer:
     def work(as_json: Annotated[bool, typer.Option("--json")] = False) -> Outcome:
         if error is not None:
             raise error
-        return Outcome({"where": Path("a")}, ["[bold]done[/bold]"], then="limbeck status a")
+        return Outcome({"where": Path("a")}, [logs.bold("done")], then="limbeck status a")
 
     return one
 

@@ -72,3 +72,15 @@ def test_a_busy_neighbour_is_named_once(
         state.images += 8
         stats.tick(state)
     assert capsys.readouterr().err.count("OMP_NUM_THREADS=1") == warnings
+
+
+def test_the_display_follows_every_step_and_never_overshoots(tmp_path: Path):
+    stats = Stats(tmp_path, 0, 20)
+    with stats.display():
+        assert stats._task is not None
+        assert stats._task.facts().startswith("the first steps take longest, ")
+        for images in (8, 16, 24):
+            stats.add({"loss/D": torch.tensor(1.0)}, images)
+            assert stats._task.done == min(images, 20)
+        assert stats._task.facts().startswith("0.02 of 0.02 kimg")
+    assert stats._task is None

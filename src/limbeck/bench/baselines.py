@@ -113,7 +113,9 @@ def _centroid_distance(dataset: Dataset, device: torch.device) -> Column:
         for part in logs.track(dataset.batches(SPACE_SIZE, _BATCH), what, batches):
             yield lpips.embed(to_float(part.images.to(device)))
 
-    sums = torch.stack([part.double().sum(0) for part in embedded("mean photo")])
+    sums = torch.stack([part.double().sum(0) for part in embedded("the mean photo")])
     mean = (sums.sum(0) / len(dataset)).float()
-    parts = [(part - mean).square().sum(1).cpu() for part in embedded("centroid")]
+    parts = [
+        (part - mean).square().sum(1).cpu() for part in embedded("distances to the mean photo")
+    ]
     return np.asarray(torch.cat(parts).double().numpy())

@@ -64,7 +64,7 @@ def study_centres(
     }
     missing = [key for key in combinations if not _quality(paths[key]).exists()]
     if missing:
-        logs.say(f"centres: {len(missing)} sets of clusters, {wanted.samples} latents")
+        logs.say(f"making {len(missing)} sets of clusters of {wanted.samples:,} latents")
         made, quality = _make(networks, embedder, missing, wanted)
         for key in missing:
             made[key].save(paths[key])
@@ -86,8 +86,9 @@ def _make(
     points, head = _points(networks, embedder, w, {space for space, _ in keys}, seed)
     found = {}
     for space, count in keys:
-        clusters = cluster(points[space], count, seed)
-        found[space, count] = centres_of(painter, embedder, w, clusters)
+        with logs.working(f"grouping latents into {count} clusters in {space}"):
+            clusters = cluster(points[space], count, seed)
+            found[space, count] = centres_of(painter, embedder, w, clusters)
     seen = w[: wanted.map_samples]
     if len(seen) == 0:
         return found, dict.fromkeys(keys)
@@ -97,12 +98,13 @@ def _make(
     quality: dict[Combination, Any] = {}
     parts = torch.split(distances, [len(found[key]) for key in keys], dim=1)
     for key, part in zip(keys, parts, strict=True):
-        chooser, measured = learn_map(seen, part, found[key].centres, seed)
+        with logs.working(f"learning the map to {key[1]} clusters in {key[0]}"):
+            chooser, measured = learn_map(seen, part, found[key].centres, seed)
         found[key] = replace(found[key], map=chooser)
         quality[key] = measured.model_dump(mode="json")
         logs.say(
-            f"map, {key[1]} clusters in {key[0]}: {measured.agreement:.1%} as LPIPS "
-            f"(nearest in W {measured.agreement_l2:.1%})"
+            f"map to {key[1]} clusters in {key[0]}: right for {measured.agreement:.1%} of latents "
+            f"it had not seen (the nearest centre: {measured.agreement_l2:.1%})"
         )
     return found, quality
 

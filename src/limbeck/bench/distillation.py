@@ -7,6 +7,7 @@ measured against raw, kept and clean photos: filtering trivially helps against t
 (METHOD 6). Labels come in behind a `Judge`.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,12 +72,19 @@ def bench_distillation(
     if unknown := set(only) - set(VARIANTS):
         raise UsageError(f"no variants {sorted(unknown)}", f"choose among {', '.join(VARIANTS)}")
     if config.keep.per_mode:
-        raise UsageError("the study scores without modes", "leave keep.per_mode out")
+        raise UsageError(
+            "keep.per_mode needs modes, and this study scores without them",
+            "leave keep.per_mode out",
+        )
     names = present_features(features)
     study = Study(dataset, truth, config, out, seeds)
     count = min(pictures, len(dataset), len(study.clean))
     if count < _FEWEST or not names:
-        raise DataError(f"{count} photos or pictures, features {names}", "more are needed")
+        raise DataError(
+            f"{count} photos or pictures are too few to compare (at least {_FEWEST}), or none of "
+            f"the features is on this machine ({', '.join(names) or 'none'})",
+            "add labelled photos, raise --pictures, or get weights with `limbeck weights get`",
+        )
     _train(study, only)
     ruler = Ruler(dataset, names, count, pick_device(config.device))
     figures: list[Figure] = []
@@ -230,14 +238,26 @@ def _train(study: Study, only: Sequence[str]) -> None:
     """
     missing = [(s, v) for s in study.seeds for v in VARIANTS if v in only]
     missing = [pair for pair in missing if not study.is_finished(*pair)]
-    while True:
-        known = ((pair, study.photos(*pair)) for pair in missing)
-        ready = next(((pair, photos) for pair, photos in known if photos is not None), None)
-        if ready is None:
-            break
-        (seed, variant), photos = ready
-        missing.remove((seed, variant))
-        logs.say(f"seed {seed}, {variant}: {len(photos)} photos; {len(missing)} more to train")
-        train(photos, study.config(seed), study.folder(seed, variant))
+    with logs.stages([_title(*pair) for pair in missing]) as walk:
+        while True:
+            known = ((pair, study.photos(*pair)) for pair in missing)
+            ready = next(((pair, photos) for pair, photos in known if photos is not None), None)
+            if ready is None:
+                break
+            pair, photos = ready
+            missing.remove(pair)
+            began = time.perf_counter()
+            walk.begin(_title(*pair))
+            train(photos, study.config(pair[0]), study.folder(*pair))
+            walk.end()
+            for other in missing:  # equally many images, so about as long
+                walk.expect(_title(*other), time.perf_counter() - began)
     for seed, variant in missing:
-        logs.say(f"seed {seed}, {variant}: not trained, its raw training is not finished")
+        logs.say(
+            f"{_title(seed, variant)}: not trained, for the raw training of that seed is not "
+            "finished; train it first (--only raw)"
+        )
+
+
+def _title(seed: int, variant: str) -> str:
+    return f"training {variant}, seed {seed}"

@@ -90,8 +90,13 @@ class Ruler:
         if path.exists() and (found := fsio.read_json(path)).get("key") == key:
             rows: list[dict[str, Any]] = found["rows"]
             return rows
-        logs.say(f"measuring {path.stem} of {path.parent.parent.name}")
-        rows = [row for draw in DRAWS for row in self._rows(networks, draw, photos)]
+        what = f"measuring {path.stem} of {path.parent.parent.name}"
+        with logs.working(what, len(DRAWS)) as task:
+            rows = []
+            for draw in DRAWS:
+                task.note = draw.name
+                rows += self._rows(networks, draw, photos)
+                task.step()
         fsio.write_json(path, {"key": key, "generator": digest, "rows": rows})
         return rows
 
@@ -119,7 +124,8 @@ class Ruler:
         for name, ids in photos.items():
             chosen = self._dataset.select(evenly(ids, _DIVERSE))
             pictures = (batch.images for batch in chosen.batches(size, _BATCH))
-            found[name] = embedding_diversity(lpips_embeddings(pictures, self._device)).overall
+            with logs.working(f"measuring how varied {name} photos are"):
+                found[name] = embedding_diversity(lpips_embeddings(pictures, self._device)).overall
         return found
 
     def _trunk(self, name: str) -> Features:

@@ -72,24 +72,32 @@ def bench_outliers(
     """
     began = time.perf_counter()
     if any(one.config != networks[0].config for one in networks):
-        raise UsageError("networks of different shapes", "give several seeds of one configuration")
+        raise UsageError(
+            "--networks of different shapes cannot be averaged",
+            "give trainings of one configuration that differ in their seed alone",
+        )
     where = torch.device(device)
-    own = baseline_columns(dataset, present_features(features), seed=seed, device=where)
-    truth.outliers(Columns.of(own, ["random"]), dataset.infos)  # wrong labels are told early
-    tables = [_scores(dataset, one, out, config, seed) for one in networks]
-    rows, baselines = [], own
-    if tables:
-        first = networks[0]
-        fresh = Networks.create(first.config, seed, encoder=first.E_ema is not None).to(where)
-        control = _scores(dataset, fresh, out, config, seed)
-        free = blind_columns([*tables, control])
-        judged = [truth.outliers(_without(one, free), dataset.infos, seed=seed) for one in tables]
-        rows += score_rows(TRAINED, judged)
-        untrained = truth.outliers(_without(control, free), dataset.infos, seed=seed)
-        rows += score_rows(UNTRAINED, [untrained])
-        shared = Columns.of(control, free)
-        baselines = Columns(dataset.ids, {**own.arrays, **shared.arrays})
-    plain = truth.outliers(baselines, dataset.infos, seed=seed)
+    with logs.stages(_stage_names(len(networks))) as walk:
+        walk.begin(_STAGES[0])
+        own = baseline_columns(dataset, present_features(features), seed=seed, device=where)
+        truth.outliers(Columns.of(own, ["random"]), dataset.infos)  # wrong labels are told early
+        walk.end()
+        tables = _tables(walk, dataset, networks, out, config, seed, where)
+        walk.begin(_STAGES[2])
+        rows, baselines = [], own
+        if tables:
+            *trained, control = tables
+            free = blind_columns(tables)
+            judged = [
+                truth.outliers(_without(one, free), dataset.infos, seed=seed) for one in trained
+            ]
+            rows += score_rows(TRAINED, judged)
+            untrained = truth.outliers(_without(control, free), dataset.infos, seed=seed)
+            rows += score_rows(UNTRAINED, [untrained])
+            shared = Columns.of(control, free)
+            baselines = Columns(dataset.ids, {**own.arrays, **shared.arrays})
+        plain = truth.outliers(baselines, dataset.infos, seed=seed)
+        walk.end()
     rows = sorted([*rows, *score_rows(BASELINE, [plain])], key=lambda row: -row["auroc"])
     found = {
         "bench": "outliers", "format_version": FORMAT_VERSION, "dataset": dataset.digest,
@@ -104,6 +112,36 @@ def bench_outliers(
     except ImportError:
         logs.warn("no picture: matplotlib is not installed (pip install matplotlib)")
     return found
+
+
+_STAGES = ("baselines", "untrained networks", "comparing with the labels")
+
+
+def _stage_names(networks: int) -> list[str]:
+    """What `bench_outliers` does, in order."""
+    if not networks:
+        return [_STAGES[0], _STAGES[2]]
+    return [_STAGES[0], *(f"networks {n} of {networks}" for n in range(1, networks + 1)),
+            *_STAGES[1:]]  # fmt: skip
+
+
+def _tables(
+    walk: logs.Walk, dataset: Dataset, networks: Sequence[Networks], out: Path,
+    config: ScoreConfig, seed: int, where: torch.device,
+) -> list[Scores]:  # fmt: skip
+    """Scores of each of the networks, and last of fresh ones of their shapes; none without any."""
+    tables = []
+    for number, one in enumerate(networks, 1):
+        walk.begin(f"networks {number} of {len(networks)}")
+        tables.append(_scores(dataset, one, out, config, seed))
+        walk.end()
+    if tables:
+        walk.begin(_STAGES[1])
+        first = networks[0]
+        fresh = Networks.create(first.config, seed, encoder=first.E_ema is not None).to(where)
+        tables.append(_scores(dataset, fresh, out, config, seed))
+        walk.end()
+    return tables
 
 
 def score_rows(group: str, tables: Sequence[OutlierTable]) -> list[Row]:

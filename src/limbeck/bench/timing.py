@@ -57,12 +57,15 @@ def compare(
     found: dict[str, dict[str, list[tuple[float, float]]]] = {
         name: {piece: [] for piece in pieces} for name, pieces in contestants.items()
     }
-    for turn in logs.track(range(warm + repeats), "timing", warm + repeats):
-        for name, pieces in contestants.items():
-            for piece, work in pieces.items():
-                seconds = clock.time(work)
+    jobs = [(name, piece) for name, pieces in contestants.items() for piece in pieces]
+    with logs.working("timing", (warm + repeats) * len(jobs)) as task:
+        for turn in range(warm + repeats):
+            for name, piece in jobs:
+                task.note = f"{name}, {piece}"
+                seconds = clock.time(contestants[name][piece])
                 if turn >= warm:
                     found[name][piece].append(seconds)
+                task.step()
     return {
         name: {
             piece: {"wall": spread([w for w, _ in times]), "cpu": spread([c for _, c in times])}

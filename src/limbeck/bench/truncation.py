@@ -86,7 +86,7 @@ def bench_truncation(
     numbers = {*clusters, base_clusters}
     if not spaces or min(numbers) < 1 or samples < max(numbers):
         raise UsageError(
-            f"{samples} samples, {sorted(numbers)} clusters, spaces {list(spaces)}",
+            f"{samples} latents cannot make {max(numbers)} clusters in the spaces {list(spaces)}",
             "ask for at least one space and no more clusters than samples",
         )
     cells = plan(psis, clusters, cluster_psis, base_clusters, spaces)
@@ -172,14 +172,12 @@ def _measure(study: _Study, cells: Sequence[Cell], sets: Sets, path: Path) -> No
     logs.say(f"{len(left)} of {len(cells)} cells to measure, {len(study.w)} pictures each")
     real = study.real()
     targets = Targets(study.networks.G_ema, study.lpips, study.w, sets, study.seed)
-    began = time.perf_counter()
-    for number, cell in enumerate(left, 1):
-        row = _cell(study, cell, targets, real)
-        fsio.append_jsonl(path, {"key": keys[cell], **row})
-        each = (time.perf_counter() - began) / number
-        logs.say(
-            f"{cell}: {number} of {len(left)}, {logs.duration(each * (len(left) - number))} left"
-        )
+    with logs.working("measuring cells", len(left)) as task:
+        for cell in left:
+            task.note = str(cell)
+            row = _cell(study, cell, targets, real)
+            fsio.append_jsonl(path, {"key": keys[cell], **row})
+            task.step()
 
 
 def _cell(study: _Study, cell: Cell, targets: Targets, real: list[Tensor]) -> dict[str, Any]:

@@ -4,12 +4,16 @@ The only room that parses arguments or prints. Heavy rooms are imported inside t
 `limbeck --help` stays light.
 """
 
+import sys
 from typing import Annotated
 
 import typer
 
-from limbeck import __version__
+from limbeck import __version__, logs
 from limbeck.cli import benching, demo, exporting, machine, sampling, stages, whole
+from limbeck.cli.failures import INTERRUPTED
+
+_TYPER_INTERRUPTED = 130
 
 app = typer.Typer(
     name="limbeck",
@@ -66,5 +70,17 @@ app.command(epilog=_EXAMPLE + "weights get lpips-vgg16")(machine.weights)
 
 
 def main() -> None:
-    """Entry point of the command line."""
-    app()
+    """Entry point of the command line; Ctrl-C outside a verb's work ends with exit code 4 too."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        _stopped()
+    except SystemExit as end:
+        if end.code == _TYPER_INTERRUPTED:
+            _stopped()
+        raise
+
+
+def _stopped() -> None:
+    logs.say("limbeck: stopped")
+    sys.exit(INTERRUPTED)

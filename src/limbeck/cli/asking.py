@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import typer
-from rich.markup import escape
 
 from limbeck import logs, pipeline
+from limbeck.artefacts import SUPERSEDED
 from limbeck.cli.options import build_config, change_config
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError, UsageError
@@ -30,7 +30,7 @@ def begun_run(photos: Path, out: Path | None) -> tuple[Path, Request | None]:
     if out is None:
         raise UsageError(
             f"--out is missing: where shall the run of {photos} be written?",
-            f"add e.g. --out runs/{photos.stem or 'first'}",
+            f"add e.g. {logs.command('--out', Path('runs') / (photos.stem or 'first'))}",
         )
     if not (out / RUN).exists():
         return out, None
@@ -93,9 +93,13 @@ def _allowed(request: Request, out: Path) -> bool:
     found = pipeline.consequences(request, out)
     if not found.matters() or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    logs.console().print(pipeline.refusal(found, out), markup=False, soft_wrap=True)
+    logs.say(f"{out} was made with other options or photos:")
+    for line in found.lines():
+        logs.say("  ", line)
+    logs.say(f"what took more than a minute is kept in {out / SUPERSEDED} and can come back")
     if not typer.confirm("Go on?", err=True):
-        raise UsageError("nothing was done", f"limbeck resume {out} goes on as before")
+        again = logs.command("limbeck", "resume", out)
+        raise UsageError("nothing was done", f"to go on as before: {again}")
     return True
 
 
@@ -117,9 +121,9 @@ def _planned(request: Request, out: Path) -> Outcome:
             "config": request.config.model_dump(mode="json"),
         },
         [
-            f"would write {escape(str(out))}:",
+            f"would write {out}:",
             *(f"  {name:8} {state}" for name, state in rows),
-            *map(escape, found.lines()),
+            *found.lines(),
         ],
     )
 
@@ -142,10 +146,16 @@ def walked(root: Path) -> Outcome:
             "seconds": seconds,
         },
         [
-            f"kept [bold]{kept.get('kept')}[/bold] of {kept.get('listed')} photos; "
-            f"{duration(sum(value or 0 for value in seconds.values()))} of work in all",
-            f"report: {escape(str(page))}",
-            f"model:  {escape(str(root / 'model'))}",
+            logs.line(
+                "kept ",
+                logs.bold(kept.get("kept")),
+                f" of {kept.get('listed')} photos; ",
+                f"{duration(sum(value or 0 for value in seconds.values()))} of work in all",
+            ),
+            f"report: {page}",
+            f"model:  {root / 'model'}",
         ],
-        then=f"limbeck sample {root / 'model'} --seeds 0-63 --out samples",
+        then=logs.command(
+            "limbeck", "sample", root / "model", "--seeds", "0-63", "--out", "samples"
+        ),
     )

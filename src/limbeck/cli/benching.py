@@ -174,7 +174,8 @@ def bench(
         complete(subject, study)
     elif subject is Subject.loader and data is None:
         raise UsageError(
-            "bench loader needs a dataset", "limbeck bench loader DATA, made by limbeck ingest"
+            "bench loader needs a dataset to read",
+            "limbeck bench loader DATA, where DATA is a folder made by `limbeck ingest`",
         )
     if data is not None:
         existing(data, "dataset")

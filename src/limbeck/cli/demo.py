@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from limbeck import fsio, logs
 from limbeck.cli.options import Device, DryRun, Json, Kimg, Out, Seed, Set, Yes, build_config
@@ -40,8 +39,8 @@ def demo(
         return Outcome(
             {"dry_run": True, "verb": "demo", "out": out, "count": count, "kimg": kimg},
             [
-                f"would draw {count} pictures into {escape(str(out / 'crawl'))}, train twice for "
-                f"{kimg:g} kimg and write {escape(str(out / 'run' / 'report' / 'index.html'))}"
+                f"would draw {count} pictures into {out / 'crawl'}, train twice for "
+                f"{kimg:g} kimg and write {out / 'run' / 'report' / 'index.html'}"
             ],
         )
     figures = _walk(out, count, config, yes)
@@ -50,14 +49,27 @@ def demo(
     return Outcome(
         figures,
         [
-            f"found outliers with AUROC [bold]{figures['auroc_recommended']:.3f}[/bold] "
-            f"(paper's plain score {figures['auroc_lpips']:.3f}; untrained networks "
-            f"{figures['control']['auroc_lpips']:.3f})",
+            logs.line(
+                "found outliers with AUROC ",
+                logs.bold(f"{figures['auroc_recommended']:.3f}"),
+                f" (paper's plain score {figures['auroc_lpips']:.3f}; untrained networks "
+                f"{figures['control']['auroc_lpips']:.3f})",
+            ),
             f"dropped {share:.0%} of the outliers and {figures['in_domain_lost']:.0%} of the rest; "
             f"{figures['modes']['recovered']} of {figures['modes']['true']} true modes found",
-            f"report: {escape(str(page))}",
+            f"report: {page}",
         ],
-        then=f"limbeck run YOUR_PHOTOS --out runs/first --preset {config.preset} --time-budget 60m",
+        then=logs.command(
+            "limbeck",
+            "run",
+            "YOUR_PHOTOS",
+            "--out",
+            "runs/first",
+            "--preset",
+            config.preset,
+            "--time-budget",
+            "60m",
+        ),
     )
 
 
@@ -78,7 +90,7 @@ def _walk(out: Path, count: int, config: Config, yes: bool) -> dict[str, Any]:
     pipeline.run(out / "crawl" / "photos", run, config, yes=yes)
     seconds |= {stage.name: stage.seconds or 0.0 for stage in pipeline.status(run)}
     clock = time.perf_counter()
-    logs.say("[bold]control[/bold]: the same scores from untrained networks ...")
+    logs.say(logs.bold("control"), ": the same scores from untrained networks ...")
     control = _control(out, config, truth)
     seconds["control"] = time.perf_counter() - clock
     clock = time.perf_counter()

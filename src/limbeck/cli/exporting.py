@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
+from limbeck import logs
 from limbeck.cli.inputs import (
     centres_file,
     enclosing_run,
@@ -59,16 +59,17 @@ def export(
     if dry_run:
         return Outcome(
             {"dry_run": True, "verb": "export", **values},
-            [f"would write the model folder {escape(str(out))} from {escape(str(networks))}"],
+            [f"would write the model folder {out} from {networks}"],
         )
     from limbeck.model import Pipeline
 
     found, nets = load_centres(centres), open_networks(networks, device)
     if found is not None and found.centres.shape[1] != nets.config.w_dim:
         raise DataError(
-            f"the modes of {centres} have {found.centres.shape[1]} numbers, w of {networks} has "
-            f"{nets.config.w_dim}",
-            "give the modes of this generator",
+            f"the modes in {centres} belong to another generator ({found.centres.shape[1]} numbers "
+            f"a latent, {networks} has {nets.config.w_dim})",
+            "leave --modes out, or make them: "
+            + logs.command("limbeck", "modes", networks, "--out", "MODES"),
         )
     model = Pipeline(nets, found, config=settings, licence=licence, data=facts)
     model.save_pretrained(out, dtype="float16" if half else "float32")
@@ -76,10 +77,8 @@ def export(
     known = f"{len(found)} modes" if found else "no modes (limbeck modes makes them)"
     return Outcome(
         {**values, "bytes": size},
-        [
-            f"wrote [bold]{escape(str(out))}[/bold]: {size / 1e6:.1f} MB, {known}",
-            f"next: limbeck sample {escape(str(out))} --seeds 0-15 --out pictures",
-        ],
+        [logs.line("wrote ", logs.bold(out), f": {size / 1e6:.1f} MB, {known}")],
+        then=logs.command("limbeck", "sample", out, "--seeds", "0-15", "--out", "pictures"),
     )
 
 
@@ -102,7 +101,10 @@ def training_settings(networks: Path) -> Config | None:
         config = parse_config(state["config"])
         return config.replace(**{"train.kimg": state["images"] / 1000})
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read: {error!r}", "export another snapshot") from error
+        raise DataError(
+            f"{path} is damaged ({error!r})",
+            "export another snapshot: give one of the nets-... folders beside it",
+        ) from error
 
 
 def run_facts(networks: Path) -> dict[str, str | int | float]:
@@ -131,7 +133,10 @@ def _facts(words: list[str]) -> dict[str, str | int | float]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name.strip() or name.strip() in facts:
-            raise UsageError(f"--fact {word!r}", "write each as NAME=VALUE, every name once")
+            raise UsageError(
+                f"--fact {word!r} is not NAME=VALUE, or names something twice",
+                "write e.g. --fact photos=9452",
+            )
         facts[name.strip()] = _value(value.strip())
     return facts
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limbeck import logs
+from limbeck.cli.folders import training_in, unfinished
 from limbeck.errors import DataError, UsageError
 from limbeck.rundir import RunDir, read_done
 
@@ -20,7 +22,10 @@ def existing(path: Path, what: str) -> Path:
         DataError: nothing lies there.
     """
     if not path.exists():
-        raise DataError(f"{path}: no such {what}", "check the name; paths are relative to here")
+        raise DataError(
+            f"{path}: no such {what}",
+            f"check the name; paths are relative to the folder you are in ({Path.cwd()})",
+        )
     return path
 
 
@@ -36,18 +41,22 @@ def networks_folder(path: Path) -> Path:
     """The snapshot meant by a snapshot, a training stage, or a run (its kept, else raw networks).
 
     Raises:
-        DataError: no finished training lies there.
+        DataError: no finished training lies there; of an unfinished one it says how to go on.
     """
     existing(path, "folder of networks")
     if (path / "config.json").exists():
         return path
-    for folder in (path, path / "kept", path / "raw"):
+    folders = (path, path / "kept", path / "raw")
+    for folder in folders:
         done = read_done(folder)
         if done is not None and "networks" in done.summary:
             return folder / str(done.summary["networks"])
+    for training in map(training_in, folders):
+        if training is not None:
+            raise unfinished(training)
     raise DataError(
-        f"{path} holds no trained networks (no config.json, no finished training)",
-        "give a folder that `limbeck train` or `limbeck run` made",
+        f"{path} holds no trained networks (no config.json, no training)",
+        "give a snapshot (nets-...), a folder that `limbeck train` made, or a run",
     )
 
 
@@ -121,6 +130,9 @@ def run_folder(path: Path) -> RunDir:
     run = RunDir(existing(path, "run"))
     outer = enclosing_run(path)
     if outer is not None and outer != path:
-        raise UsageError(f"{path} lies inside the run {outer}", f"give {outer} itself")
+        raise UsageError(
+            f"{path} is a part of the run {outer}, not a run",
+            f"give the run itself: {logs.command(outer)}",
+        )
     run.read()
     return run

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from limbeck import __version__, logs
 from limbeck.cli.options import Device, DryRun, Json, Seed
@@ -61,9 +61,9 @@ def doctor(
     }
     table = Table(box=None, show_header=False)
     for name in ("limbeck", "python", "torch", "platform", "cpu", "cores", "threads", "device"):
-        table.add_row(name, escape(str(values[name])))
+        table.add_row(name, logs.line(values[name]))
     if "gpu" in values:
-        table.add_row("gpu", escape(str(values["gpu"])))
+        table.add_row("gpu", logs.line(values["gpu"]))
     table.add_row("precision", precision_reason(str(facts["device"]), bool(facts["bf16"])))
     table.add_row("training step", f"recorded: {why}" if graphs else f"operator by operator: {why}")
     table.add_row("epilogues", f"fused from {FUSED_FROM} px: {fused_why}" if fused else fused_why)
@@ -74,9 +74,14 @@ def doctor(
     table.add_row("memory", f"{memory / _GIB:.1f} GiB" if memory else "unknown")
     table.add_row("disk free", f"{free / _GIB:.1f} GiB here")
     for name, present in weights_here.items():
-        table.add_row(f"weights {name}", "[green]here[/]" if present else "[yellow]absent[/]")
-    logs.console().print(table)
-    return Outcome(values, [f"[yellow]-[/] {escape(line)}" for line in advice] or ["all is well"])
+        table.add_row(f"weights {name}", _presence(present))
+    logs.show(table)
+    hints: list[object] = [logs.line(logs.styled("-", "yellow"), " ", hint) for hint in advice]
+    return Outcome(values, hints or ["all is well"])
+
+
+def _presence(here: bool) -> Text:
+    return logs.styled("here  ", "green") if here else logs.styled("absent", "yellow")
 
 
 def precision_reason(device: str, bf16: bool) -> str:
@@ -148,8 +153,11 @@ def weights(
         return Outcome(
             {"weights": {row.name: row.present for row in chosen}},
             [
-                f"{row.name:20} {'[green]here  [/]' if row.present else '[yellow]absent[/]'} "
-                f"{row.megabytes:6.1f} MB  {escape(row.what)} ({row.licence})"
+                logs.line(
+                    f"{row.name:20} ",
+                    _presence(row.present),
+                    f" {row.megabytes:6.1f} MB  {row.what} ({row.licence})",
+                )
                 for row in chosen
             ],
         )
@@ -162,10 +170,10 @@ def weights(
         from limbeck.percept import get_weights
 
         got = {row.name: str(get_weights(row.name)) for row in chosen}
-        return Outcome({"weights": got}, [f"{name}: {escape(path)}" for name, path in got.items()])
+        return Outcome({"weights": got}, [f"{name}: {path}" for name, path in got.items()])
     from limbeck.percept import verify_weights
 
     checked = [row.name for row in chosen if row.present or names]
     for name in checked:
         verify_weights(name)
-    return Outcome({"verified": checked}, [f"{escape(name)}: as pinned" for name in checked])
+    return Outcome({"verified": checked}, [f"{name}: as pinned" for name in checked])

@@ -3,31 +3,32 @@
 import functools
 import json
 import os
-import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import ParamSpec
 
 import typer
 
 from limbeck import logs
-from limbeck.errors import LimbeckError
+from limbeck.cli.failures import explain
 
 P = ParamSpec("P")
-INTERRUPTED = 4
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a verb did.
 
-    `values` is what `--json` prints; `lines` are for people (rich markup allowed); `then` is the
-    command to try next, `code` the exit code.
+    `values` is what `--json` prints. `lines` are for people: plain text, or `logs.line(...)` where
+    something should stand out; no markup. `then` is what to try next: a command as
+    `logs.command(...)` gives it. `code` is the exit code.
     """
 
     values: dict[str, object]
-    lines: list[str] = field(default_factory=list)
+    lines: Sequence[object] = ()
     then: str = ""
     code: int = 0
 
@@ -35,25 +36,24 @@ class Outcome:
 def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
     """Make a function that returns an `Outcome` into a command: show it, turn errors into codes.
 
-    Exit codes: 0 ok, 1 unexpected, 2 usage, 3 bad data, 4 interrupted and resumable.
+    Exit codes: 0 ok, 1 unexpected, 2 usage, 3 bad data, 4 interrupted and resumable. No traceback
+    is shown, unless LIMBECK_DEBUG=1.
     """
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         as_json = kwargs.get("as_json") is True
         try:
-            outcome = function(*args, **kwargs)
-        except KeyboardInterrupt:
-            _fail("stopped", f"the same command continues: {_command()}", INTERRUPTED, as_json)
-        except LimbeckError as error:
-            do = error.do
-            if error.exit_code == INTERRUPTED:
-                do = f"the same command continues: {_command()}"
-            _fail(error.what, do, error.exit_code, as_json)
-        else:
+            with logs.awake(f"limbeck {function.__name__}"):
+                outcome = function(*args, **kwargs)
             _show(outcome)
             if as_json and logs.rank() == 0:
                 print(json.dumps(outcome.values, allow_nan=False, default=str), flush=True)
+        except (BrokenPipeError, typer.Exit):
+            raise  # nobody reads on: typer ends quietly
+        except (Exception, KeyboardInterrupt) as error:
+            _fail(error, as_json)
+        else:
             _leave(outcome.code)
             if outcome.code:
                 raise typer.Exit(outcome.code)
@@ -61,27 +61,28 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
     return guarded
 
 
-def _command() -> str:
-    return shlex.join(["limbeck", *sys.argv[1:]])
-
-
 def _show(outcome: Outcome) -> None:
     for line in outcome.lines:
         logs.say(line)
     if outcome.then:
-        logs.say(f"next: [bold]{outcome.then}[/bold]")
+        logs.say("next: ", logs.bold(outcome.then))
 
 
-def _fail(what: str, do: str, code: int, as_json: bool) -> None:
-    console = logs.console()
-    who = f"limbeck, process {logs.rank()}" if logs.rank() else "limbeck"
-    console.print(f"{who}: {what}", style="red", markup=False, soft_wrap=True)
-    if do:
-        console.print(f"  -> {do}", markup=False, soft_wrap=True)
-    if as_json and logs.rank() == 0:
-        print(json.dumps({"error": what, "do": do, "exit_code": code}), flush=True)
-    _leave(code)
-    raise typer.Exit(code)
+def _fail(error: BaseException, as_json: bool) -> None:
+    failure = explain(error)
+    with suppress(KeyboardInterrupt):  # a second Ctrl-C does not change how the first one ends
+        if os.environ.get("LIMBECK_DEBUG") == "1":
+            traceback.print_exception(error)
+        console = logs.console()
+        who = f"limbeck, process {logs.rank()}" if logs.rank() else "limbeck"
+        console.print(logs.line(logs.styled(f"{who}: {failure.what}", "red")), soft_wrap=True)
+        if failure.do:
+            console.print(logs.line("  -> ", failure.do), soft_wrap=True)
+        if as_json and logs.rank() == 0:
+            answer = {"error": failure.what, "do": failure.do, "exit_code": failure.code}
+            print(json.dumps(answer), flush=True)
+    _leave(failure.code)
+    raise typer.Exit(failure.code) from None
 
 
 def _leave(code: int) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
-from rich.markup import escape
 
+from limbeck import logs
 from limbeck.cli.inputs import (
     centres_file,
     existing,
@@ -76,7 +76,7 @@ def sample(
     if dry_run:
         return Outcome(
             {"dry_run": True, "verb": "sample", **values},
-            [f"would draw {len(numbers)} pictures into {escape(str(out))} ({method}, psi {psi:g})"],
+            [f"would draw {len(numbers)} pictures into {out} ({method}, psi {psi:g})"],
         )
     write_samples(
         _generator(networks, device),
@@ -90,8 +90,8 @@ def sample(
     return Outcome(
         values,
         [
-            f"drew [bold]{len(numbers)}[/bold] pictures ({method}, psi {psi:g})",
-            f"pictures: {escape(str(out))}",
+            logs.line("drew ", logs.bold(len(numbers)), f" pictures ({method}, psi {psi:g})"),
+            f"pictures: {out}",
         ],
     )
 
@@ -103,11 +103,14 @@ def _method(name: str | None, centres: Path | None, mode: int | None) -> Truncat
     if name not in methods:
         raise UsageError(f"no truncation {name!r}", f"choose one of {', '.join(methods)}")
     if (name == "index") != (mode is not None):
-        raise UsageError("--truncation index and --mode belong together", "give both or neither")
+        raise UsageError(
+            "--mode N picks the mode that --truncation index draws; neither goes without the other",
+            "give both, or neither",
+        )
     if centres is None and name not in ("none", "global"):
         raise DataError(
             f"truncation {name!r} needs modes and none were found",
-            "give --modes FOLDER, or --truncation global",
+            "make them with `limbeck modes` and give --modes FOLDER, or use --truncation global",
         )
     return cast(Truncation, name)
 

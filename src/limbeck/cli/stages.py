@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
+from limbeck import logs
 from limbeck.cli.inputs import existing, networks_folder, open_networks, read_ids
 from limbeck.cli.options import (
     ClassFrom,
@@ -66,13 +66,16 @@ def ingest(
     return Outcome(
         {"out": out, **summary.model_dump()},
         [
-            f"[bold]{summary.accepted}[/bold] of {summary.listed} files accepted "
-            f"in {duration(summary.seconds)}",
+            logs.line(
+                logs.bold(summary.accepted),
+                f" of {summary.listed} files accepted in ",
+                duration(summary.seconds),
+            ),
             f"rejected {rejected}{f' ({reasons})' if reasons else ''}, "
             f"opted out {summary.opted_out}, failed {summary.failed}",
-            f"dataset: {escape(str(out))} (index.json, images.parquet; {summary.size} px)",
+            f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
         ],
-        then=f"limbeck train {out} --out {out}-nets --preset {preset}",
+        then=logs.command("limbeck", "train", out, "--out", f"{out}-nets", "--preset", preset),
     )
 
 
@@ -134,12 +137,16 @@ def train(
     return Outcome(
         {"out": out, **summary.model_dump()},
         [
-            f"trained [bold]{summary.kimg:g}[/bold] kimg on {len(kept) if kept else len(dataset)} "
-            f"photos in {duration(summary.seconds)} "
-            f"({summary.images_per_second:.0f} images/s, {summary.precision})",
-            f"networks: {escape(str(out / summary.networks))}",
+            logs.line(
+                "trained ",
+                logs.bold(f"{summary.kimg:g}"),
+                f" kimg on {len(kept) if kept else len(dataset)} photos in ",
+                f"{duration(summary.seconds)} ({summary.images_per_second:.0f} images/s, ",
+                f"{summary.precision})",
+            ),
+            f"networks: {out / summary.networks}",
         ],
-        then=f"limbeck score {data} {out} --out {out}-scores",
+        then=logs.command("limbeck", "score", data, out, "--out", f"{out}-scores"),
     )
 
 
@@ -173,10 +180,15 @@ def score(
     return Outcome(
         {"out": out, "images": len(scores.ids), "columns": columns},
         [
-            f"scored [bold]{len(scores.ids)}[/bold] photos in {len(columns)} columns",
-            f"scores: {escape(str(out / 'scores.parquet'))}",
+            logs.line(
+                "scored ",
+                logs.bold(len(scores.ids)),
+                " photos in ",
+                f"{duration(scores.summary.seconds)}: {len(columns)} scores each",
+            ),
+            f"scores: {out / 'scores.parquet'}",
         ],
-        then=f"limbeck keep {out} --out {out}-keep",
+        then=logs.command("limbeck", "keep", out, "--out", f"{out}-keep"),
     )
 
 
@@ -218,13 +230,12 @@ def keep(
     return Outcome(
         {"out": out, **summary.model_dump(mode="json")},
         [
-            f"kept [bold]{summary.kept}[/bold] of {summary.listed} photos "
-            f"({summary.rule} on {summary.column}, up to {summary.threshold:.4g}; "
-            f"{summary.overridden} by hand)",
-            f"list: {escape(str(out / 'keep.parquet'))}; your word wins in "
-            f"{escape(str(out / 'overrides.csv'))}",
+            f"rule {summary.rule}: {summary.column} up to {summary.threshold:.4g}; "
+            f"{summary.overridden} photos decided by hand",
+            f"list: {out / 'keep.parquet'}",
+            f"your own word on single photos goes into {out / 'overrides.csv'} and wins",
         ],
-        then=f"limbeck train DATA --ids {out} --out KEPT",
+        then=logs.command("limbeck", "train", "DATA", "--ids", out, "--out", "KEPT"),
     )
 
 
@@ -258,17 +269,19 @@ def modes(
     return Outcome(
         {"out": out, **summary.model_dump()},
         [
-            f"[bold]{summary.found}[/bold] of {summary.clusters} clusters hold a real share "
-            f"({summary.samples} latents, {summary.space} space, {duration(summary.seconds)})",
-            f"atlas: {escape(str(out))}",
+            logs.line(
+                logs.bold(summary.found),
+                f" of {summary.clusters} clusters are modes: they hold ",
+                f"a quarter of the mean share or more ({summary.samples} latents, ",
+                f"{summary.space} space, {duration(summary.seconds)})",
+            ),
+            f"pictures of each: {out / 'atlas.png'}",
         ],
-        then=f"limbeck sample {networks} --modes {out} --out samples",
+        then=logs.command("limbeck", "sample", networks, "--modes", out, "--out", "samples"),
     )
 
 
 def _would(stage: str, values: dict[str, object]) -> Outcome:
-    lines = [f"would {stage}:"]
-    lines += [
-        f"  {name}: {escape(str(value))}" for name, value in values.items() if name != "config"
-    ]
+    lines: list[object] = [f"would {stage}:"]
+    lines += [f"  {name}: {value}" for name, value in values.items() if name != "config"]
     return Outcome({"dry_run": True, "verb": stage, **values}, lines)

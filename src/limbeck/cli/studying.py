@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from limbeck import logs
 from limbeck.cli.inputs import existing, is_model, networks_folder, open_networks
@@ -58,7 +58,8 @@ def complete(subject: str, asked: Asked) -> None:
         )
     if subject == "truncation" and len(asked.networks) > 1:
         raise UsageError(
-            "bench truncation studies one generator", "call it for each with one --out"
+            f"bench truncation measures one generator a call, {len(asked.networks)} were given",
+            "call it once for each, with the same --out",
         )
     if unknown := sorted(set(asked.only) - set(TRAININGS)):
         raise UsageError(
@@ -97,18 +98,18 @@ def outliers(asked: Asked) -> Outcome:
     _print(outlier_tables(found, logs.console().width))
     lines = [f"{found['outliers']} outliers, {found['in_domain']} in-domain photos"]
     if asked.out is None:
-        return Outcome(found, [*lines, "nothing is kept without --out"])
-    return Outcome(found, [*lines, f"study: {escape(str(asked.out))} (outliers.json, .png)"])
+        return Outcome(found, [*lines, "these figures are written nowhere; --out DIR keeps them"])
+    return Outcome(found, [*lines, f"study: {asked.out} (outliers.json, .png)"])
 
 
-def outlier_tables(found: Row, width: int) -> list[Table | str]:
+def outlier_tables(found: Row, width: int) -> list[Table | Text]:
     """AUROC by score and kind, as many kinds beside one another as `width` characters hold."""
     rows: Sequence[Row] = found["rows"]
     name_width = max(len(row["score"]) for row in rows) + 12
     each = max((width - name_width - 18) // _KIND_WIDTH, 1)
     kinds = list(found["kinds"])
     parts = [kinds[start : start + each] for start in range(0, len(kinds), each)]
-    tables: list[Table | str] = []
+    tables: list[Table | Text] = []
     for part in parts:
         table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", title_justify="left")
         table.add_column("AUROC of", no_wrap=True)
@@ -116,28 +117,31 @@ def outlier_tables(found: Row, width: int) -> list[Table | str]:
             table.add_column(name, justify="right", no_wrap=True, vertical="bottom")
         for kind in part:
             table.add_column(
-                f"{kind.replace('_', ' ')}\n{found['kinds'][kind]}", justify="right",
+                Text(f"{logs.visible(kind.replace('_', ' '))}\n{found['kinds'][kind]}"),
+                justify="right",
                 width=_KIND_WIDTH - 1, overflow="fold", vertical="bottom",
             )  # fmt: skip
         for row in rows:
-            group = "" if row["group"] == "baseline" else f" [dim]{row['group']}[/dim]"
+            group = "" if row["group"] == "baseline" else f" {row['group']}"
             spread = f" ±{row['spread']:.3f}" if row["spread"] is not None else ""
             cells = [_auroc(row["by_kind"][kind], row, found, kind) for kind in part]
-            overall = _auroc(row, row, found, "all") + spread
+            overall = logs.line(_auroc(row, row, found, "all"), spread)
             precision = f"{row['average_precision']:.3f}".removeprefix("0")
-            table.add_row(escape(row["score"]) + group, overall, precision, *cells)
+            score = logs.line(row["score"], logs.styled(group, "dim"))
+            table.add_row(score, overall, precision, *cells)
         tables.append(table)
     over = "photos (bootstrap)"
     if len(found["networks"]) > 1:
         over = f"networks; of baselines and untrained ones over {over}"
-    return [*tables, f"bold green: best of its column; AP: average precision; ± over {over}"]
+    note = f"bold green: best of its column; AP: average precision; ± over {over}"
+    return [*tables, logs.line(note)]
 
 
-def _auroc(value: Row, row: Row, found: Row, kind: str) -> str:
+def _auroc(value: Row, row: Row, found: Row, kind: str) -> Text:
     shown = f"{value['auroc']:.3f}".removeprefix("0")
     best = found["best"][kind]
     first = (row["score"], row["group"]) == (best["score"], best["group"])
-    return f"[bold green]{shown}[/bold green]" if first else shown
+    return logs.styled(shown, "bold green" if first else "")
 
 
 def distillation(asked: Asked) -> Outcome:
@@ -164,16 +168,16 @@ def distillation(asked: Asked) -> Outcome:
                 f"seed {seed}, {name}: {_share(cost['outliers_removed'])} of the outliers removed, "
                 f"{_share(cost['in_domain_lost'])} of the in-domain photos lost"
             )
-    return Outcome(found, [*lines, f"study: {escape(str(asked.out))} (distillation.json, .png)"])
+    return Outcome(found, [*lines, f"study: {asked.out} (distillation.json, .png)"])
 
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
-def distillation_tables(found: Row) -> list[Table | str]:
+def distillation_tables(found: Row) -> list[Table | Text]:
     """By features and way of drawing: figures on clean photos, differences to raw, the 2 x 2."""
-    tables: list[Table | str] = []
+    tables: list[Table | Text] = []
     for features in found["features"]:
         for draw in dict.fromkeys(row["draw"] for row in found["rows"]):
             where = f"{features}, {draw}"
@@ -184,14 +188,15 @@ def distillation_tables(found: Row) -> list[Table | str]:
                     if row["draw"] == draw
                     and (row["features"], row["photos"]) in ((features, "clean"), ("lpips", ""))
                 ]
-                tables.append(f"\n{where}, against clean photos: {title}")
+                tables += [Text(), logs.line(f"{where}, against clean photos: {title}")]
                 tables.append(_spreads(rows, "figure", "variant"))
             rows = [
                 row
                 for row in found["rows"]
                 if (row["features"], row["draw"], row["figure"]) == (features, draw, "fid")
             ]
-            tables.append(f"\n{where}: fid, trained on (down) x measured against (across)")
+            title = "fid, trained on (down) x measured against (across)"
+            tables += [Text(), logs.line(f"{where}: {title}")]
             tables.append(_spreads(rows, "variant", "photos"))
     return tables
 
@@ -222,9 +227,8 @@ def _spread(row: Row) -> str:
     return shown if spread is None else f"{shown} ± {spread:.{places}f}"
 
 
-def _print(tables: Sequence[Table | str]) -> None:
-    if logs.rank() == 0:
-        logs.console().print(Group(*tables))
+def _print(tables: Sequence[Table | Text]) -> None:
+    logs.show(Group(*tables))
 
 
 def truncation(asked: Asked) -> Outcome:
@@ -253,7 +257,7 @@ def truncation(asked: Asked) -> Outcome:
             generator, dataset, asked.out, features=asked.features, count=asked.pictures,
             seed=asked.config.seed,
         )  # fmt: skip
-    return Outcome(found, [*_truncation_lines(found), f"study: {escape(str(asked.out))}"])
+    return Outcome(found, [*_truncation_lines(found), f"study: {asked.out}"])
 
 
 def _truncation_lines(found: dict[str, Any]) -> list[str]:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from limbeck import fsio, logs
+from limbeck.cli.folders import describe
 from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
     PRESETS,
@@ -153,10 +153,16 @@ def status(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Outcome:
-    """What a run has done, what is missing, how long it took and how much room it takes."""
+    """What a run has done, what is missing, how long it took and how much room it takes.
+
+    Of another folder that limbeck made: what it is, what it holds, and what to do next.
+    """
     from limbeck import pipeline
     from limbeck.artefacts import SUPERSEDED, writer_of
 
+    known = describe(path)
+    if known is not None:
+        return known
     run_folder(path)
     stages = pipeline.status(path)
     table = Table("stage", "state", "time", "disk", box=None, header_style="dim")
@@ -166,23 +172,24 @@ def status(
         size = disk_use(path / stage.name)
         colour = colours.get(stage.state, "red")
         took = duration(stage.seconds) if stage.seconds is not None else ""
-        table.add_row(stage.name, f"[{colour}]{stage.state}[/]", took, megabytes(size))
+        table.add_row(stage.name, logs.styled(stage.state, colour), took, megabytes(size))
         rows.append(
             {"stage": stage.name, "state": stage.state, "seconds": stage.seconds, "bytes": size}
         )
-    logs.console().print(table)
+    logs.show(table)
     aside = disk_use(path / SUPERSEDED) if (path / SUPERSEDED).exists() else 0
     writer = writer_of(path)
     lines = []
     if aside:
         lines.append(
-            f"superseded: {megabytes(aside)} in {escape(str(path / SUPERSEDED))}, taken again when "
+            f"superseded: {megabytes(aside)} in {path / SUPERSEDED}, taken again when "
             "their options are; yours to remove"
         )
     if writer is not None:
-        lines.append(f"being written by {escape(str(writer))}")
+        lines.append(f"being written by {writer}")
     whole = all(stage.state == "done" for stage in stages)
-    following = f"open {path / 'report' / 'index.html'}" if whole else f"limbeck resume {path}"
+    page = path / "report" / "index.html"
+    following = logs.command("open", page) if whole else logs.command("limbeck", "resume", path)
     return Outcome(
         {
             "run": path,
@@ -238,7 +245,7 @@ def evaluate(
         return Outcome(
             {"dry_run": True, "verb": "evaluate", "run": path, "labels": labels,
              "features": names, "pictures": pictures},
-            [f"would evaluate {escape(str(path))}"],
+            [f"would evaluate {path}"],
         )  # fmt: skip
     from limbeck.evaluation import evaluate as run_evaluate
 
@@ -249,8 +256,8 @@ def evaluate(
         logs.console().print(table)
     return Outcome(
         {"run": path, "metrics": [dict(row) for row in rows]},
-        [f"{len(rows)} figures: {escape(str(path / 'metrics' / 'metrics.jsonl'))}"],
-        then=f"limbeck report {path}" + (f" --labels {labels}" if labels else ""),
+        [f"{len(rows)} figures: {path / 'metrics' / 'metrics.jsonl'}"],
+        then=logs.command("limbeck", "report", path, *(("--labels", labels) if labels else ())),
     )
 
 
@@ -308,9 +315,9 @@ def report(
     if dry_run:
         return Outcome(
             {"dry_run": True, "verb": "report", "run": path, "labels": labels},
-            [f"would write {escape(str(path / 'report' / 'index.html'))}"],
+            [f"would write {path / 'report' / 'index.html'}"],
         )
     from limbeck.reporting import report as write_report
 
     page = write_report(run_dir.root, labels=labels)
-    return Outcome({"run": path, "report": page}, [f"report: {escape(str(page))}"])
+    return Outcome({"run": path, "report": page}, [f"report: {page}"])

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from rich.markup import escape
 
 from limbeck import fsio, logs, rundir
 from limbeck.artefacts import fresh
@@ -109,7 +108,7 @@ def keep(
             summary=summary.model_dump(mode="json"),
         )  # fmt: skip
     for warning in summary.warnings:
-        logs.warn(escape(warning))
+        logs.warn(warning)
     share = summary.kept / summary.listed
     logs.say(f"kept {summary.kept} of {summary.listed} photos ({share:.1%})")
     return result

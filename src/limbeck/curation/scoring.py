@@ -85,7 +85,8 @@ def score(
     started = time.perf_counter()
     if not len(dataset):
         raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
-    inputs = score_inputs(dataset, networks, centres)
+    with logs.working("comparing with what is there"):
+        inputs = score_inputs(dataset, networks, centres)
     settings = {
         **config.model_dump(mode="json"), "seed": seed, "formulas": formulas_digest(),
     }  # fmt: skip
@@ -106,8 +107,6 @@ def score(
             folder, "scores", inputs=inputs, config=settings, started=started,
             summary=scores.summary.model_dump(mode="json"),
         )  # fmt: skip
-    rate = len(dataset) / max(seconds, 1e-9)
-    logs.say(f"scored {len(dataset)} photos in {logs.duration(seconds)} ({rate:,.0f} photos/s)")
     return scores
 
 
@@ -129,7 +128,7 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
     networks.eval()
     lpips = _lpips(networks)
     probe = dataset.select(dataset.ids[: config.batch])
-    with torch.no_grad():
+    with torch.no_grad(), logs.working("measuring how fast scoring is on this machine"):
         _survey(probe, lpips, config.batch)
         lite0 = _lite0(networks, config)
         started = time.perf_counter()
@@ -160,18 +159,22 @@ def compute(
     The number beside them is the share of photos that are nearer to their own reconstruction than
     to another's (`told_apart`), None without an encoder.
     """
-    lpips = _lpips(networks)
+    with logs.working("loading weights"):
+        lpips = _lpips(networks)
+        lite0 = _lite0(networks, config)
     if next(lpips.parameters()).device.type == "cpu":
         keep_memory()
-    lite0 = _lite0(networks, config)
     centroid, features, seams = _survey(dataset, lpips, config.batch)
-    scorer = Scorer(
-        networks, lpips, config, centroid=centroid, centres=centres, seed=seed, pictures=pictures
-    )
+    with logs.working(f"drawing {pictures:,} pictures to compare with"):
+        scorer = Scorer(
+            networks, lpips, config, centroid=centroid, centres=centres, seed=seed,
+            pictures=pictures,
+        )  # fmt: skip
     streamed = {**_stream(dataset, scorer, config.batch), "seam": seams}
     told = streamed.pop(TOLD_APART, None)
     looked = None if lite0 is None else _look(dataset, lite0, config)
-    columns = _assemble(streamed, features, looked)
+    with logs.working("fitting what is typical, and ranking"):
+        columns = _assemble(streamed, features, looked)
     return columns, None if told is None else float(np.asarray(told, dtype=np.float64).mean())
 
 
@@ -189,14 +192,11 @@ def _lite0(networks: Networks, config: ScoreConfig) -> Features | None:
 
 def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]]:
     """Row numbers in batches, with progress counted in photos."""
-    with logs.progress() as display:
-        task = display.add_task(what, total=len(dataset), note="")
-        started = time.perf_counter()
+    with logs.working(what, len(dataset), "photos") as task:
         for start in range(0, len(dataset), batch):
             stop = min(start + batch, len(dataset))
             yield np.arange(start, stop)
-            rate = stop / max(time.perf_counter() - started, 1e-9)
-            display.update(task, completed=stop, note=f"{rate:,.0f} photos/s")
+            task.at(stop)
 
 
 def _survey(
@@ -208,7 +208,7 @@ def _survey(
     large = dataset.at(min(dataset.size, FEATURE_SIZE), resident=False)
     total: Tensor | None = None
     features, seams = [], []
-    for rows in _rows(dataset, batch, "photos"):
+    for rows in _rows(dataset, batch, "looking at every photo"):
         embedding = lpips.embed(to_float(small[rows].to(device)))
         total = embedding.sum(0) if total is None else total + embedding.sum(0)
         photos = to_float(large[rows].to(device))
@@ -221,7 +221,7 @@ def _survey(
 def _look(dataset: Dataset, features: Features, config: ScoreConfig) -> NDArray[np.float32]:
     """`features` of all photos as large as they are kept, up to 160 px: [N, dim]."""
     view = dataset.at(min(dataset.size, LITE0_SIDE), resident=False)
-    rows = _rows(dataset, config.batch, features.name)
+    rows = _rows(dataset, config.batch, f"looking at every photo by {features.name}")
     return np.concatenate([features(view[some]).cpu().numpy() for some in rows])
 
 
@@ -231,7 +231,7 @@ def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[n
     seen = dataset.at(scorer.networks.config.size, resident=False)
     small = dataset.at(SPACE_SIZE, resident=False)
     parts: dict[str, list[NDArray[np.generic]]] = {}
-    for rows in _rows(dataset, batch, "scores"):
+    for rows in _rows(dataset, batch, "comparing photos with the generator's"):
         photos = PhotoBatch(seen[rows].to(device), small[rows].to(device))
         for name, values in scorer.columns(photos).items():
             parts.setdefault(name, []).append(values.cpu().numpy())

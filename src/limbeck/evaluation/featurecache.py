@@ -50,7 +50,7 @@ def dataset_features(
     chosen = dataset if ids is None else dataset.select(ids)
     key = {"dataset": chosen.digest, "pixels": _pixels(chosen), "size": str(size)}
     parts = (part.images for part in chosen.batches(size, batch))
-    shown = logs.track(parts, f"{extractor.name} of photos", -(-len(chosen) // batch))
+    shown = logs.track(parts, f"{extractor.name} features of photos", -(-len(chosen) // batch))
     return picture_features(shown, extractor, key)
 
 
@@ -96,14 +96,15 @@ def _kept(key: Mapping[str, str], dim: int, make: Callable[[], Tensor]) -> Tenso
         try:
             return _read(path, name, dim)
         except (OSError, SafetensorError, DataError) as error:
-            logs.warn(f"features in {path} are damaged and computed again: {error}")
+            logs.warn(f"features kept in {path} are damaged; they are computed again ({error})")
     features = make().contiguous()
     metadata = {**key, "key": name, "digest": tensors_digest({"features": features})}
     try:
         with fsio.atomic_file(path) as temporary:
             temporary.write_bytes(save({"features": features}, metadata=metadata))
     except (OSError, DataError) as error:
-        logs.warn(f"features are not kept: {error}")
+        what = error.what if isinstance(error, DataError) else error
+        logs.warn(f"features are not kept for the next time: {what}")
     return features
 
 

@@ -86,7 +86,10 @@ def generator_rows(
     count = min(asked.pictures, *(len(ids) for ids in sets.values()))
     if not draws or count < FEWEST:
         if draws:
-            logs.say(f"generators are not measured: {count} photos or pictures are too few")
+            logs.say(
+                f"the generators are not measured: {count} photos or pictures are too few, "
+                f"{FEWEST} are the least"
+            )
         return []
     photos = {name: _even(ids, count) for name, ids in sets.items()}
     if len(clean := _there(dataset, clean)) >= FEWEST:
@@ -143,10 +146,13 @@ def _distances(
     rows: list[Row] = []
     for draw in draws:
         batches = -(-len(draw.pictures) // 64)
-        shown = logs.track(draw.pictures, f"{extractor.name} of pictures", batches)
+        shown = logs.track(
+            draw.pictures, f"{extractor.name} features of pictures by {draw.generator}", batches
+        )
         fake = picture_features(shown, extractor, draw.pictures.key)
         for against, ids in photos.items():
-            found = compare_sets(of(ids), fake[: len(ids)], features=extractor.name, seed=seed)
+            with logs.working(f"comparing pictures by {draw.generator} with {against} photos"):
+                found = compare_sets(of(ids), fake[: len(ids)], features=extractor.name, seed=seed)
             about = draw.about()
             about["column"] = f"{extractor.name}, {about['column']}, {against} photos"
             values = found.model_dump(exclude={"seed", "rounds", "spread"})
@@ -156,7 +162,8 @@ def _distances(
             )  # fmt: skip
         if extractor.name == _COPIES:
             ids = searched[draw.generator]
-            copies = memorised(of(ids), fake, ids)
+            with logs.working("looking for copies of photos"):
+                copies = memorised(of(ids), fake, ids)
             rows.append(
                 {"metric": "memorising", "value": copies.closer, **draw.about(),
                  "features": extractor.name, **_named(copies.model_dump(mode="json"), draw)}
@@ -193,14 +200,16 @@ def _diversities(
 
     rows = []
     for draw in draws:
-        embeddings = lpips_embeddings(draw.pictures.first(_DIVERSE), device)
-        rows.append(row(embeddings, draw.about()))
+        with logs.working(f"measuring how varied pictures by {draw.generator} are"):
+            embeddings = lpips_embeddings(draw.pictures.first(_DIVERSE), device)
+            rows.append(row(embeddings, draw.about()))
     size = draws[0].pictures.networks.config.size
     for name, ids in photos.items():
         chosen = dataset.select(_even(ids, _DIVERSE))
         batches = (batch.images for batch in chosen.batches(size, 64))
         about: Row = {"photos": name, "column": f"{name} photos"}
-        rows.append(row(lpips_embeddings(batches, device), about))
+        with logs.working(f"measuring how varied {name} photos are"):
+            rows.append(row(lpips_embeddings(batches, device), about))
     return rows
 
 

@@ -87,14 +87,14 @@ def evaluate(
         joined = truth.join(dataset.infos)
         clean = [photo for photo, row in joined.items() if row.is_outlier is False]
     rows += generator_rows(run_dir, dataset, config, asked, clean)
-    rows += _diversity(run_dir.root / "samples", dataset, config.net.size)
+    with logs.working("measuring how varied the samples are"):
+        rows += _diversity(run_dir.root / "samples", dataset, config.net.size)
     if not rows:
         raise DataError(f"{run_dir.root}: nothing to measure", "give --labels, or draw samples")
     about = _about(config, dataset, where)
     rows = [{**row, **about} for row in rows]
     for row in rows:
         fsio.append_jsonl(run_dir.root / "metrics" / "metrics.jsonl", row)
-    logs.say(f"measured {len(rows)} figures of {run_dir.root}")
     return rows
 
 
@@ -117,7 +117,8 @@ def _labelled(run_dir: RunDir, dataset: Dataset, truth: Truth, size: int, seed: 
     table = run_dir.scores / "scores.parquet"
     if table.exists():
         scores = ScoreFile(table)
-        rows += outlier_rows(outlier_auroc(scores, dataset.infos, truth, seed=seed))
+        with logs.working("comparing scores with the labels"):
+            rows += outlier_rows(outlier_auroc(scores, dataset.infos, truth, seed=seed))
     if (run_dir.keep / "keep.parquet").exists():
         listed, kept = read_kept(run_dir.keep / "keep.parquet")
         cost = keep_cost(listed, kept, dataset.infos, truth)

@@ -25,7 +25,9 @@ def nearest_modes(dataset: Dataset, embeddings: Tensor, size: int) -> dict[str, 
     lpips = LPIPS.load("alex").to(embeddings.device)
     found: dict[str, int] = {}
     batches = -(-len(dataset) // _BATCH)
-    for batch in logs.track(dataset.batches(size, _BATCH), "nearest modes", batches):
+    for batch in logs.track(
+        dataset.batches(size, _BATCH), "finding the mode of each photo", batches
+    ):
         nearest = nearest_embedding(embed_pictures(batch.images, lpips), embeddings)
         found.update(zip(batch.ids, nearest.tolist(), strict=True))
     return found

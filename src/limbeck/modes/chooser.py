@@ -44,7 +44,7 @@ def lpips_to_centres(
         parts = [squared_distances(part, near).cpu() for part in torch.split(head, _CHUNK)]
     rest = torch.split(w[known:], _CHUNK) if len(w) > known else ()
     near = centres.to(w.device)
-    for part in logs.track(rest, "pictures for the map", len(rest)):
+    for part in logs.track(rest, "looking at pictures for the map", len(rest)):
         parts.append(squared_distances(embed_w(painter, embedder, part), near).cpu())
     return torch.cat(parts)
 

@@ -52,8 +52,9 @@ def cluster(points: Points, count: int, seed: int) -> Clusters:
     )
     if len(found) < count:
         logs.warn(
-            f"{len(found)} clusters instead of {count}: the generator repeats itself, "
-            "which is what a collapsed training looks like"
+            f"only {len(found)} clusters where {count} were asked for: the generator repeats "
+            "itself, as after a collapse. Look at its pictures (grid-*.png of the training) and "
+            "use an earlier snapshot, or train again"
         )
     order = np.argsort(-sizes, kind="stable")
     rank = np.empty_like(order)
@@ -100,17 +101,20 @@ def perceptual_points(
         The points, and the embeddings of the first 2,048 pictures, float32 [<= 2048, D] on the CPU.
     """
     head = w[:_FIT_ROWS]
-    chunks = logs.track(torch.split(head, _CHUNK), "pictures", -(-len(head) // _CHUNK))
+    chunks = logs.track(
+        torch.split(head, _CHUNK), "looking at pictures of latents", -(-len(head) // _CHUNK)
+    )
     first = torch.cat([embed_w(painter, embedder, part).cpu() for part in chunks]).numpy()
     kept = min(components, len(first) - 1, first.shape[1])
     state = derive_seed(seed, "pca") % 2**32
-    pca = PCA(n_components=kept, svd_solver="randomized", random_state=state).fit(first)
+    with logs.working("finding the main axes of the pictures"):
+        pca = PCA(n_components=kept, svd_solver="randomized", random_state=state).fit(first)
     mean = torch.from_numpy(np.ascontiguousarray(pca.mean_, dtype=np.float32))
     axes = torch.from_numpy(np.ascontiguousarray(pca.components_.T, dtype=np.float32))
     parts = [(torch.from_numpy(first) - mean) @ axes]
     mean, axes = mean.to(w.device), axes.to(w.device)
     rest = torch.split(w[_FIT_ROWS:], _CHUNK) if len(w) > _FIT_ROWS else ()
-    for part in logs.track(rest, "pictures", len(rest)):
+    for part in logs.track(rest, "looking at more pictures of latents", len(rest)):
         parts.append(((embed_w(painter, embedder, part) - mean) @ axes).cpu())
     points = np.ascontiguousarray(torch.cat(parts).numpy(), dtype=np.float32)
     return points, torch.from_numpy(first)

@@ -144,7 +144,8 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
             seconds=round(time.perf_counter() - started, 3), map=quality, choice=choice,
         )  # fmt: skip
         _write(folder, found, summary, settings)
-        _draw(folder, painter, w, clusters, found, config.exemplars)
+        with logs.working("drawing the atlas"):
+            _draw(folder, painter, w, clusters, found, config.exemplars)
         rundir.finish(
             folder, "modes", inputs=inputs, config=settings, started=started,
             summary=summary.model_dump(),
@@ -159,37 +160,45 @@ def _clustered(
     """Latents, their clusters, the centres, how good the map is, and why so many clusters."""
     painter = networks.G_ema
     lpips = LPIPS.load("alex").to(painter.mapping.w_avg.device)
-    w = draw_w(painter.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
+    with logs.working(f"drawing {config.samples:,} latents"):
+        w = draw_w(painter.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
     head = None
     if config.space == "w":
         points = np.ascontiguousarray(w.cpu().numpy(), dtype=np.float32)
     else:
         points, head = perceptual_points(painter, lpips, w, config.pca, seed)
-    choice = choose_count(points, seed) if config.clusters is None else None
-    clusters = cluster(points, choice.chosen if choice else config.clusters or 1, seed)
-    found = centres_of(painter, lpips, w, clusters)
+    choice = None
+    if config.clusters is None:
+        with logs.working("choosing the number of clusters"):
+            choice = choose_count(points, seed)
+    count = choice.chosen if choice else config.clusters or 1
+    with logs.working(f"grouping {len(points):,} latents into {count} clusters"):
+        clusters = cluster(points, count, seed)
+        found = centres_of(painter, lpips, w, clusters)
     if not config.map_samples:
         return w, clusters, found, None, choice
     seen = w[: config.map_samples]
     head = None if head is None else head[: len(seen)]
     distances = lpips_to_centres(painter, lpips, seen, found.embeddings, head)
-    chooser, quality = learn_map(seen, distances, found.centres, seed)
+    with logs.working("learning which cluster a latent belongs to"):
+        chooser, quality = learn_map(seen, distances, found.centres, seed)
     return w, clusters, replace(found, map=chooser), quality, choice
 
 
 def _say(summary: ModesSummary) -> None:
     if summary.choice is not None:
         gains = ", ".join(
-            f"{count}: {share:.1%}"
+            f"{count} {share:.1%}"
             for count, share in zip(summary.choice.counts, summary.choice.explained, strict=True)
         )
-        logs.say(f"{summary.choice.chosen} clusters chosen; variance explained by {gains}")
-    logs.say(f"{summary.found} of {summary.clusters} clusters hold a real share")
+        logs.say(
+            f"{summary.choice.chosen} clusters chosen (variance that so many explain: {gains})"
+        )
     if summary.map is not None:
         logs.say(
-            f"map w -> centre: agrees with LPIPS on {summary.map.agreement:.1%} of "
-            f"{summary.map.held_out} unseen latents (nearest in W: {summary.map.agreement_l2:.1%}),"
-            f" else {summary.map.regret:.4f} further (of {summary.map.distance:.3f})"
+            f"learned map from latents to clusters: right for {summary.map.agreement:.0%} of "
+            f"{summary.map.held_out} latents it had not seen (the nearest centre: "
+            f"{summary.map.agreement_l2:.0%})"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from limbeck import fsio, logs
 from limbeck.artefacts import (
+    SUPERSEDED,
     Heartbeat,
     check_place,
     claim,
@@ -34,6 +35,17 @@ from limbeck.pipeline.stages import AGAIN, BACK, CHECK, TO_DO, TOGETHER, Chain, 
 from limbeck.rundir import STAGES, RunDir, read_done
 from limbeck.training import snapshot_of
 
+ABOUT = {
+    "data": "reading, cropping and comparing photos",
+    "raw": "training on all of them",
+    "scores": "which photos are unlike the others",
+    "keep": "which go on",
+    "kept": "training on those",
+    "modes": "the kinds of picture that the generator makes",
+    "samples": "pictures",
+    "model": "the folder to give to others",
+    "report": "a page about all of it",
+}
 LONG = 60.0  # seconds of work that are not made again without a question
 
 
@@ -109,10 +121,9 @@ class Consequences:
         """In words, a line each."""
         found = []
         for group in self.groups:
-            found += [*map(str, group.changes), f"    {_effect(group)}"]
+            found.append(f"{', '.join(map(str, group.changes))} {_effect(group)}")
         if self.unasked.stages:
-            found.append("the photos, a person's overrides, or limbeck's formulas changed")
-            found.append(f"    {_effect(self.unasked)}")
+            found.append(f"changed photos, overrides or formulas: {_effect(self.unasked)}")
         return found
 
 
@@ -200,17 +211,17 @@ def run(
     with hold(out) if logs.rank() == 0 else nullcontext():
         if logs.rank() == 0:
             if not yes and (found := consequences(request, out)).matters():
-                raise UsageError(refusal(found, out), "add --yes (in Python: yes=True) to go on")
+                raise UsageError(*refusal(found, out))
             fsio.sweep(out)
         return _run(request, out, began)
 
 
-def refusal(found: Consequences, out: Path) -> str:
-    """The consequences as the text of an error or a question."""
-    lines = "\n".join(f"  {line}" for line in found.lines())
+def refusal(found: Consequences, out: Path) -> tuple[str, str]:
+    """The consequences as an error: what, and what to do."""
     return (
-        f"{out} was made with other options or photos:\n{lines}\n"
-        f"  what took long is kept in {out / 'superseded'} and is used again when asked for again"
+        f"{out} was made with other options or photos: {'; '.join(found.lines())}",
+        "--yes (in Python yes=True) goes on and keeps the work that is superseded, in "
+        f"{out / SUPERSEDED}, until the old options are asked for again",
     )
 
 
@@ -235,7 +246,9 @@ def _run(request: Request, out: Path, began: float) -> RunDir:
             run_dir.write(now, **extra, resolved=True, measured=measured)
         return now or request.config
 
-    walk(Chain(run_dir, resolved or request.config), request.photos, request.opt_out, settle)
+    with logs.stages(ABOUT) as progress:
+        chain = Chain(run_dir, resolved or request.config, progress)
+        walk(chain, request.photos, request.opt_out, settle)
     return run_dir
 
 
@@ -317,7 +330,7 @@ def plan_request(request: Request, out: Path) -> list[tuple[str, str]]:
     """As `plan`, for what `stored_request` gives."""
     run_dir = RunDir(out)
     resolved = settled(run_dir, request)
-    chain = Chain(run_dir, resolved or request.config, dry=True)
+    chain = Chain(run_dir, resolved or request.config)
 
     def settle(_: Dataset) -> Config:
         if resolved is None:

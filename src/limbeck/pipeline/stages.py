@@ -52,13 +52,14 @@ class Chain:
     Args:
         run_dir: the run.
         config: its configuration.
-        dry: only note in `found` what would be done with each stage, up to the first to be made.
+        progress: told of every stage; without it nothing is made (a dry walk), and `found` says
+            what would be done with each stage, up to the first to be made.
     """
 
-    def __init__(self, run_dir: RunDir, config: Config, dry: bool = False) -> None:
+    def __init__(self, run_dir: RunDir, config: Config, progress: logs.Walk | None = None) -> None:
         self.run_dir = run_dir
         self.config = config
-        self.dry = dry
+        self.progress = progress
         self.found: dict[str, str] = {}
 
     def stage(
@@ -67,12 +68,12 @@ class Chain:
         """Make the stage `name` unless it is current; returns its folder."""
         folder = self.run_dir.root / name
         wanted = {"inputs": dict(inputs), "config": fsio.digest_json(settings)}
-        if self.dry:
+        if self.progress is None:
             return self._dry(folder, wanted)
         if logs.rank() and name not in TOGETHER:
             return self._await(folder, wanted)
         if _begun_for(folder, wanted) and (folder / DONE).exists():
-            logs.say(f"[green]{name}[/green]: up to date")
+            self.progress.skip(name)
             return folder
         if logs.rank():
             self._await(folder, wanted, BEGUN)  # rank 0 makes room first
@@ -81,11 +82,11 @@ class Chain:
             return self._await(folder, wanted)
         if (aside := find_aside(folder, wanted)) and not _begun_for(folder, wanted):
             bring_back(folder, aside)
-            logs.say(f"[green]{name}[/green]: brought back from {aside}")
             if (folder / DONE).exists():
+                self.progress.skip(name, f"brought back from {aside}")
                 return folder
         started = time.perf_counter()
-        logs.say(f"[bold]{name}[/bold] ...")
+        self.progress.begin(name)
         if name in TOGETHER:
             if not _begun_for(folder, wanted):
                 move_aside(folder)
@@ -98,7 +99,7 @@ class Chain:
                 if not (building / DONE).exists():
                     finish(building, name, inputs=inputs, config=settings, started=started,
                            summary={})  # fmt: skip
-        logs.say(f"[green]{name}[/green]: {logs.duration(time.perf_counter() - started)}")
+        self.progress.end()
         return folder
 
     def _dry(self, folder: Path, wanted: object) -> Path:

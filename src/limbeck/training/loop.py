@@ -149,7 +149,7 @@ class Session(Bystander):
     @contextmanager
     def display(self) -> Iterator[None]:
         """Progress with rates and ETA."""
-        with self.stats.display(self.out.name):
+        with self.stats.display():
             try:
                 yield
             except BaseException:
@@ -159,7 +159,7 @@ class Session(Bystander):
     def after_step(self, state: TrainState, terms: Terms) -> None:
         """Statistics at each tick, a snapshot where one is due."""
         train = self.config.train
-        self.stats.add(terms)
+        self.stats.add(terms, state.images)
         if state.images % round(train.tick_kimg * 1000) < train.batch:
             self._tick(state)
         due = state.images % round(train.snapshot_kimg * 1000) < train.batch
@@ -173,11 +173,13 @@ class Session(Bystander):
             DataError: the disk is full; what was saved before is whole.
         """
         self._tick(state)
-        state.networks.save(self.out / f"nets-{state.images:09d}")
-        state.save(self.out / f"state-{state.images:09d}", self.config)
-        write_grids(self.out, state, self.config, self.view)
-        self.board.show(state.images)
-        self.quality.measure(state)
+        with logs.working(f"writing the snapshot of {state.images / 1000:g} kimg"):
+            state.networks.save(self.out / f"nets-{state.images:09d}")
+            state.save(self.out / f"state-{state.images:09d}", self.config)
+        with logs.working("drawing and measuring that snapshot"):
+            write_grids(self.out, state, self.config, self.view)
+            self.board.show(state.images)
+            self.quality.measure(state)
         for kind in ("state", "nets"):
             for images, old in snapshots(self.out, kind)[: -self.config.train.keep_snapshots]:
                 if kind == "state" or images != self.quality.best:
@@ -281,9 +283,10 @@ def train(
             if not (out / rundir.BEGUN).exists():
                 fsio.write_json(out / rundir.BEGUN, {"stage": "train"})
         world.wait(device)
-        check_disk(config, out, device)
-        config = fit(_as_before(config, out), device, world)
-        state = resume_or_create(out, config, device, dataset.digest)
+        with logs.working("preparing the networks"):
+            check_disk(config, out, device)
+            config = fit(_as_before(config, out), device, world)
+            state = resume_or_create(out, config, device, dataset.digest)
         while True:
             engine = Engine(config, state, phases, feed, world)
             session = Session(out, config, view, state.images, target) if world.main else None
@@ -309,6 +312,7 @@ def _steps(
         while state.images < target:
             session.after_step(state, engine.iterate())
             if engine.world.any(stop.is_set(), state.device):
+                logs.say("asked to stop: saving first")
                 session.save(state)
                 engine.world.wait(state.device)  # torchrun ends all when one has left
                 raise Interrupted(

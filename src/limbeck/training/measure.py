@@ -2,6 +2,7 @@
 
 import time
 
+from limbeck import logs
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.kit.device import pick_device
@@ -31,8 +32,9 @@ def measure_speed(dataset: Dataset, config: Config, seconds: float = 20.0) -> fl
     state.images = config.train.batch
     engine.iterate()
     began, images, cycles = time.perf_counter(), state.images, 0
-    while cycles == 0 or time.perf_counter() - began < seconds:
-        for _ in range(16):
-            engine.iterate()  # ends with a check of its numbers, so the device has caught up
-        cycles += 1
+    with logs.working("measuring how fast training is on this machine"):
+        while cycles == 0 or time.perf_counter() - began < seconds:
+            for _ in range(16):
+                engine.iterate()  # ends with a check of its numbers, so the device has caught up
+            cycles += 1
     return (state.images - images) / (time.perf_counter() - began)

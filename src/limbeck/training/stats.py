@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from limbeck import fsio, logs
@@ -17,6 +16,7 @@ from limbeck.training.state import TrainState
 _ENCODER_RANGE = (0.3, 3.0)
 _PATIENCE = 10
 _SLOW = 0.4  # of the best rate, twice running
+_WARM_UP = "the first steps take longest"
 
 
 def encoder_ratio(terms: Mapping[str, float]) -> float | None:
@@ -46,12 +46,11 @@ class Stats:
         self._counts: dict[str, int] = {}
         self._tick_images = images
         self._started = self._tick_time = time.perf_counter()
-        self._said = 0.0
         self._outside = self._slow = 0
         self._best_rate = 0.0
         self._told = False
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
+        self._task: logs.Task | None = None
+        self._images, self._note = images, ""
 
     @property
     def total_seconds(self) -> float:
@@ -59,15 +58,18 @@ class Stats:
         return self.before + time.perf_counter() - self._started
 
     @contextmanager
-    def display(self, name: str) -> Iterator[None]:
-        """Show a progress bar while inside."""
-        with logs.progress() as progress:
-            self._progress = progress
-            self._task = progress.add_task(f"training {name}", total=self.target, note="")
+    def display(self) -> Iterator[None]:
+        """Show how far training is while inside."""
+        first = self._images
+        with logs.working("training", self.target, "images", kimg=True, done=first) as self._task:
+            self._task.at(first, _WARM_UP)
             yield
+        self._task = None
 
-    def add(self, terms: dict[str, Tensor]) -> None:
-        """Take the terms of one iteration; no synchronisation with the device."""
+    def add(self, terms: dict[str, Tensor], images: int | None = None) -> None:
+        """Take the terms of one iteration, `images` after it; no wait for the device."""
+        if self._task is not None and images is not None:
+            self._task.at(images, self._note)
         for key, value in terms.items():
             self._sums[key] = self._sums[key] + value if key in self._sums else value.float()
             self._counts[key] = self._counts.get(key, 0) + 1
@@ -97,7 +99,7 @@ class Stats:
             **self.last,
         }
         fsio.append_jsonl(self.path, row)
-        self._show(state, now)
+        self._note = self._losses()
         self._sums, self._counts = {}, {}
         self._tick_images, self._tick_time = state.images, now
         return row
@@ -108,9 +110,10 @@ class Stats:
         self._outside = 0 if low <= ratio <= high else self._outside + 1
         if self._outside == _PATIENCE:
             logs.warn(
-                f"the encoder's latents spread {ratio:.2f} x as wide as the generator's (wanted: "
-                f"{low} to {high}); reconstructions may all look alike: train longer, or change "
-                "--set train.encoder_lr_ratio"
+                f"the encoder gives nearly the same answer for every photo (its latents spread "
+                f"{ratio:.2f} times as wide as the generator's; {low} to {high} is sound), so "
+                "reconstructions may all look alike. Train longer; if that does not help, start "
+                "again with another --set train.encoder_lr_ratio"
             )
 
     def _watch_rate(self, device: torch.device) -> None:
@@ -126,22 +129,8 @@ class Stats:
                 f"that one, or stop this and go on with OMP_NUM_THREADS={threads - 1}"
             )
 
-    def _show(self, state: TrainState, now: float) -> None:
-        left = (self.target - state.images) / max(self.rate, 1e-9)
-        note = " ".join(
-            [f"{self.rate:.0f} img/s"]
-            + [
-                f"{k.split('/')[-1]} {self.last[k]:.2f}"
-                for k in ("loss/G", "loss/D")
-                if k in self.last
-            ]
-            + ([f"rec {self.last['rec/l1']:.3f}"] if "rec/l1" in self.last else [])
-        )
-        if self._progress is not None:
-            self._progress.update(self._task, completed=state.images, note=note)
-        if (self._progress is None or self._progress.disable) and now - self._said > 15:
-            self._said = now
-            logs.say(
-                f"  {state.images / 1000:g} of {self.target / 1000:g} kimg, {note}, "
-                f"{logs.duration(left)} left"
-            )
+    def _losses(self) -> str:
+        """The last losses, for the display."""
+        known = {"loss/G": "loss G", "loss/D": "D", "rec/l1": "reconstruction"}
+        shown = [f"{word} {self.last[key]:.2f}" for key, word in known.items() if key in self.last]
+        return ", ".join(shown)
