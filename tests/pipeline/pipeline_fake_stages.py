@@ -118,6 +118,7 @@ def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
     patch.setattr(stages, "read_scores", lambda _: SimpleNamespace(modes=lambda: None))
     patch.setattr(stages, "read_modes", lambda _: SimpleNamespace(mode_centres=ids))
     patch.setattr(stages, "read_keep", _kept)
+    patch.setattr(stages, "prospects", lambda *_, **__: [])
     patch.setattr(stages.Chain, "networks", lambda *_: None)
 
 
@@ -125,7 +126,8 @@ def _kept(folder: Path) -> SimpleNamespace:
     data = (folder.parent if folder.parent.name != "superseded" else folder.parents[1]) / "data"
     rows = stages.open_dataset(data).ids
     word = fsio.digest_json((folder / "keep.csv").read_text())
-    return SimpleNamespace(ids=rows[int(word, 16) % 2 :])
+    summary = SimpleNamespace(column="recommended")
+    return SimpleNamespace(ids=rows[int(word, 16) % 2 :], summary=summary)
 
 
 @contextmanager

@@ -170,13 +170,13 @@ def score(
     snapshot = networks_folder(networks)
     if dry_run:
         return _would("score", {"data": data, "networks": snapshot, "out": out})
-    from limbeck.curation import score as run_score
     from limbeck.data import open_dataset
+    from limbeck.pipeline import score_photos
 
     dataset = open_dataset(data)
     loaded = open_networks(snapshot, device)
-    scores = run_score(dataset, loaded, out, config.score, seed=seed)
-    columns = [name for name in scores.table.column_names if name != "id"]
+    scores = score_photos(dataset, loaded, out, config)
+    columns = list(scores.names)
     return Outcome(
         {"out": out, "images": len(scores.ids), "columns": columns},
         [
@@ -204,7 +204,12 @@ def keep(
     ] = None,
     count: Annotated[int | None, typer.Option("--count", help="Keep this many photos.")] = None,
     column: Annotated[
-        str | None, typer.Option("--column", help="The score to cut on; default: recommended.")
+        str | None,
+        typer.Option(
+            "--column",
+            help="The score to cut on; default: recommended, or without_generator where the "
+            "training was too short for it.",
+        ),
     ] = None,
     per_mode: Annotated[
         bool, typer.Option("--per-mode", help="Apply the share within each mode.")

@@ -16,6 +16,7 @@ from limbeck.curation.keeping import read_keep as read_keep
 from limbeck.curation.rules import automatic_share as automatic_share
 from limbeck.curation.scoring import score as score
 from limbeck.curation.scoring import score_inputs as score_inputs
+from limbeck.curation.scoring import scores_are_current as scores_are_current
 from limbeck.curation.scoring import seconds_per_photo as seconds_per_photo
 from limbeck.curation.table import Scores as Scores
 from limbeck.curation.table import read_scores as read_scores
@@ -39,5 +40,6 @@ __all__ = [
     "residual_distance",
     "score",
     "score_inputs",
+    "scores_are_current",
     "seconds_per_photo",
 ]

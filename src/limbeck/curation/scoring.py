@@ -86,12 +86,9 @@ def score(
     if not len(dataset):
         raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
     with logs.working("comparing with what is there"):
-        inputs = score_inputs(dataset, networks, centres)
-    settings = {
-        **config.model_dump(mode="json"), "seed": seed, "formulas": formulas_digest(),
-    }  # fmt: skip
-    if rundir.is_current(out, inputs, settings):
+        if scores_are_current(dataset, networks, out, config, centres, seed):
         return read_scores(out)
+    inputs, settings = score_inputs(dataset, networks, centres), _settings(config, seed)
     networks.eval()
     with fresh(out, "scores") as folder:
         columns, told = compute(
@@ -108,6 +105,24 @@ def score(
             summary=scores.summary.model_dump(mode="json"),
         )  # fmt: skip
     return scores
+
+
+def scores_are_current(
+    dataset: Dataset,
+    networks: Networks,
+    out: Path,
+    config: ScoreConfig,
+    centres: Tensor | None,
+    seed: int,
+) -> bool:
+    """Whether `out` holds what `score` would make."""
+    return rundir.is_current(
+        out, score_inputs(dataset, networks, centres), _settings(config, seed)
+    )
+
+
+def _settings(config: ScoreConfig, seed: int) -> dict[str, object]:
+    return {**config.model_dump(mode="json"), "seed": seed, "formulas": formulas_digest()}
 
 
 def score_inputs(

@@ -28,8 +28,8 @@ class ScoreFile:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names, without `id`."""
-        return tuple(name for name in self._table.column_names if name != "id")
+        """Names of the scores and covariates."""
+        return tuple(name for name in self._table.column_names if name not in ("id", "source"))
 
     def column(self, name: str) -> Column:
         """float64 [N]; KeyError for an unknown name."""

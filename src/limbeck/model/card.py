@@ -88,10 +88,15 @@ def _one_line(text: str) -> str:
 
 
 def _data(about: ModelConfig) -> str:
-    facts = [f"* {_one_line(name)}: {_one_line(str(value))}" for name, value in about.data.items()]
+    facts = [
+        f"* {_one_line(name)}: {_one_line(str(value))}"
+        for name, value in about.data.items()
+        if name != "column"
+    ]
     if about.settings is not None and "kept" in about.data:
         keep = about.settings.keep
-        facts.append(f"* kept by the rule `{keep.rule}` on the score `{keep.column}`")
+        column = about.data.get("column", keep.column)
+        facts.append(f"* kept by the rule `{keep.rule}` on the score `{_one_line(str(column))}`")
     return "\n".join(facts) or "Not stated by whoever made this folder."
 
 

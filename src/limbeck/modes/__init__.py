@@ -11,6 +11,7 @@ from limbeck.modes.finding import Modes as Modes
 from limbeck.modes.finding import assign as assign
 from limbeck.modes.finding import centres_of as centres_of
 from limbeck.modes.finding import find_modes as find_modes
+from limbeck.modes.finding import modes_are_current as modes_are_current
 from limbeck.modes.finding import read_modes as read_modes
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "find_modes",
     "learn_map",
     "lpips_to_centres",
+    "modes_are_current",
     "paint_latents",
     "perceptual_points",
     "read_modes",

@@ -132,10 +132,9 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
     out, started = Path(out), time.perf_counter()
     painter = networks.G_ema
     assert isinstance(painter, nn.Module)
-    inputs = {"generator": tensors_digest(painter.state_dict())}
-    settings = {**config.model_dump(mode="json"), "seed": seed}
-    if rundir.is_current(out, inputs, settings) and (out / "modes.safetensors").exists():
+    if modes_are_current(networks, out, config, seed):
         return read_modes(out)
+    inputs, settings = _inputs(networks), _settings(config, seed)
     with fresh(out, "modes") as folder:
         w, clusters, found, quality, choice = _clustered(networks, config, seed)
         summary = ModesSummary(
@@ -152,6 +151,22 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
         )  # fmt: skip
     _say(summary)
     return Modes(found, summary)
+
+
+def modes_are_current(networks: HoldsGenerator, out: Path, config: ModesConfig, seed: int) -> bool:
+    """Whether `out` holds what `find_modes` would find."""
+    current = rundir.is_current(out, _inputs(networks), _settings(config, seed))
+    return current and (out / "modes.safetensors").exists()
+
+
+def _inputs(networks: HoldsGenerator) -> dict[str, str]:
+    painter = networks.G_ema
+    assert isinstance(painter, nn.Module)
+    return {"generator": tensors_digest(painter.state_dict())}
+
+
+def _settings(config: ModesConfig, seed: int) -> dict[str, object]:
+    return {**config.model_dump(mode="json"), "seed": seed}
 
 
 def _clustered(

@@ -11,6 +11,7 @@ from limbeck.pipeline.running import (
     run,
     status,
 )
+from limbeck.pipeline.stages import score_photos
 
 __all__ = [
     "Change",
@@ -24,6 +25,7 @@ __all__ = [
     "plan_request",
     "refusal",
     "run",
+    "score_photos",
     "settled",
     "status",
     "stored_request",

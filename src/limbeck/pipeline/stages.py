@@ -21,25 +21,58 @@ from limbeck.artefacts import (
     holds_work,
     move_aside,
 )
-from limbeck.config import Config
-from limbeck.curation import formulas_digest, keep, read_keep, read_scores, score
+from limbeck.config import Config, ModesConfig
+from limbeck.curation import (
+    Scores,
+    formulas_digest,
+    keep,
+    prospects,
+    read_keep,
+    read_scores,
+    score,
+    scores_are_current,
+)
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
 from limbeck.ingestion import ingest, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
-from limbeck.modes import find_modes, read_modes
+from limbeck.modes import find_modes, modes_are_current, read_modes
 from limbeck.nets import Networks, load_networks
 from limbeck.reporting import report
 from limbeck.rundir import BEGUN, DONE, OVERRIDES, STAGES, RunDir, finish, read_done
 from limbeck.sampling import write_samples
 from limbeck.training import conditional, train, train_slice
 
+RAW_MODES = "raw-modes"  # in scores/
 TOGETHER = ("raw", "kept")  # stages that all processes of torchrun make together
 POLL = 0.5  # seconds
 CURRENT, TO_DO, RESUME = "done", "to do", "to resume"
 BACK, AGAIN, CHECK = "to bring back", "to make again", "to check"
+
+
+def score_photos(dataset: Dataset, networks: Networks, out: Path, config: Config) -> Scores:
+    """The generator's modes into `out/raw-modes`, then every score and each photo's mode.
+
+    What stands in `out` for the same photos, networks and settings is read.
+
+    Raises:
+        DataError: as `score`; `out` holds something else.
+    """
+    unmapped, seed = _unmapped(config), config.seed
+    if modes_are_current(networks, out / RAW_MODES, unmapped, seed):
+        centres = read_modes(out / RAW_MODES).centres
+        if scores_are_current(dataset, networks, out, config.score, centres, seed):
+            return read_scores(out)
+    with fresh(out, "scores") as folder:
+        modes = find_modes(networks, folder / RAW_MODES, unmapped, seed=seed)
+        return score(dataset, networks, folder, config.score, centres=modes.centres, seed=seed)
+
+
+def _unmapped(config: Config) -> ModesConfig:
+    """Settings of modes that nothing is sampled towards."""
+    return config.modes.model_copy(update={"map_samples": 0})
 
 
 class Halt(Exception):
@@ -147,12 +180,10 @@ class Chain:
     def scores(self, dataset: Dataset, nets_dir: Path) -> Path:
         """Modes of the raw generator, then every score column."""
         config = self.config
-        unmapped = config.modes.model_copy(update={"map_samples": 0})  # nothing is sampled here
+        unmapped = _unmapped(config)
 
         def work(out: Path) -> None:
-            networks = self.networks(nets_dir)
-            modes = find_modes(networks, out / "raw-modes", unmapped, seed=config.seed)
-            score(dataset, networks, out, config.score, centres=modes.centres, seed=config.seed)
+            score_photos(dataset, self.networks(nets_dir), out, config)
 
         settings = [
             config.score.model_dump(), unmapped.model_dump(), config.seed, formulas_digest(),
@@ -184,7 +215,7 @@ class Chain:
             lambda out: find_modes(self.networks(nets_dir), out, config.modes, seed=config.seed),
         )
 
-    def outputs(self, nets_dir: Path, modes: ModeCentres, facts: Mapping[str, float]) -> None:
+    def outputs(self, nets_dir: Path, modes: ModeCentres, facts: Mapping[str, float | str]) -> None:
         """Samples and the model folder; `facts` go onto the model card."""
         config = self.config
         inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
@@ -247,15 +278,23 @@ def walk(
     if config.data.class_from != "none" and config.net.num_classes == 0:
         config = conditional(dataset, config)
     chain.config = config
+    if chain.progress is not None:
+        transfer = bool(config.train.init_from)
+        for warning in prospects(len(dataset), config.train.kimg, transfer=transfer):
+            logs.warn(warning)
     raw = chain.train("raw", dataset, config.train.kimg)
     scores = chain.scores(dataset, raw)
-    kept_ids = read_keep(chain.keep(scores)).ids
+    chosen = read_keep(chain.keep(scores))
+    kept_ids = chosen.ids
     kept_kimg = config.kept_kimg or config.train.kimg
     kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
     if logs.rank():
         return
     modes = read_modes(chain.modes(kept))
-    about = {"photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg}
+    about: dict[str, float | str] = {
+        "photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg,
+        "column": chosen.summary.column,
+    }  # fmt: skip
     chain.outputs(kept, modes.mode_centres, about)
     root = chain.run_dir.root
     stages = [read_done(root / name) for name in STAGES if name != "report"]

@@ -32,7 +32,7 @@
       button.setAttribute("aria-pressed", String(picked.has(button.dataset.id)));
     tray.hidden = picked.size === 0;
     count.textContent = picked.size === 1 ? "1 photo" : `${picked.size} photos`;
-    lines.value = ["id,keep,reason", ...[...picked].map(([id, word]) => `${id},${word},`)].join("\n") + "\n";
+    lines.value = ["photo,keep,reason", ...[...picked].map(([id, word]) => `${id},${word},`)].join("\n") + "\n";
   };
 
   document.addEventListener("click", (event) => {
