@@ -78,10 +78,9 @@ def fake_train(dataset: Any, config: Config, out: Path, *, kimg: float, took: fl
 def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
     """Replace the work of every stage but ingestion; each claims to have taken `took` seconds."""
 
-    def modes(_: object, out: Path, settings: Any, *, seed: int) -> SimpleNamespace:
+    def modes(_: object, out: Path, settings: Any, *, seed: int) -> None:
         names = ["modes.safetensors", *(f"mode-{i:02d}.png" for i in range(2 + seed % 3))]
         _write(out, "modes", names, f"modes {seed}", took)
-        return SimpleNamespace(centres=None)
 
     def keep(_: object, out: Path, settings: Any, *, overrides: Path, **__: object) -> None:
         word = overrides.read_text() if overrides.exists() else ""
@@ -97,8 +96,9 @@ def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
     def train(dataset: Any, config: Config, out: Path, *, kimg: float) -> None:
         fake_train(dataset, config, out, kimg=kimg, took=took)
 
-    def score(_: object, __: object, out: Path, settings: object, **___: object) -> None:
-        _write(out, "scores", ["scores.parquet", "scores.json"], f"scores {settings}", took)
+    def score(_: object, __: object, out: Path, settings: Config) -> None:
+        names = ["scores.parquet", "scores.json", "raw-modes/modes.safetensors"]
+        _write(out, "scores", names, f"scores {settings.score} {settings.seed}", took)
 
     def samples(_: object, out: Path, seeds: list[int], **settings: object) -> None:
         names = ["grid.png", *(f"seed{seed:06d}.png" for seed in seeds[:4])]
@@ -109,7 +109,7 @@ def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
 
     ids = SimpleNamespace(digest=lambda: "centres")
     patch.setattr(stages, "train", train)
-    patch.setattr(stages, "score", score)
+    patch.setattr(stages, "score_photos", score)
     patch.setattr(stages, "find_modes", modes)
     patch.setattr(stages, "keep", keep)
     patch.setattr(stages, "write_samples", samples)

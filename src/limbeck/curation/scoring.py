@@ -87,7 +87,7 @@ def score(
         raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
     with logs.working("comparing with what is there"):
         if scores_are_current(dataset, networks, out, config, centres, seed):
-        return read_scores(out)
+            return read_scores(out)
     inputs, settings = score_inputs(dataset, networks, centres), _settings(config, seed)
     networks.eval()
     with fresh(out, "scores") as folder:
@@ -116,9 +116,7 @@ def scores_are_current(
     seed: int,
 ) -> bool:
     """Whether `out` holds what `score` would make."""
-    return rundir.is_current(
-        out, score_inputs(dataset, networks, centres), _settings(config, seed)
-    )
+    return rundir.is_current(out, score_inputs(dataset, networks, centres), _settings(config, seed))
 
 
 def _settings(config: ScoreConfig, seed: int) -> dict[str, object]:
