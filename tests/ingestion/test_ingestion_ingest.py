@@ -186,7 +186,7 @@ def test_opted_out_photos_and_their_copies_are_left_out(
     assert (summary.opted_out, summary.accepted) == (5, 5)
     gone = {s for s, i in _rows(tmp_path / "e").items() if i.status is Status.OPTED_OUT}
     assert gone == {"sub/p0.jpg", "sub/q-copy.jpg", "sub/p4.jpg", "sub/p5.jpg", "text.jpg"}
-    assert "1 names on the opt-out list match no file" in capsys.readouterr().err
+    assert "line 6: http://no.where/x.jpg (no photo goes by this name)" in capsys.readouterr().err
     with pytest.raises(DataError, match="opt-out list"):
         ingest(root, tmp_path / "f", CONFIG, opt_out=tmp_path / "missing.txt")
 

@@ -48,12 +48,16 @@ class Source:
     are read, links to folders are not followed, devices and pipes are no files. Archive members
     with an unsafe name, links, encrypted ones and bombs are listed and refused.
 
+    Attributes:
+        archive: what stands before the `!` in an entry's `source`; empty for a folder.
+
     Raises:
         DataError: nothing there, a folder that cannot be listed, or not a zip.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self.archive = "" if self.path.is_dir() else _text(self.path.name)
         self._zip: zipfile.ZipFile | None = None
         if self.path.is_dir():
             self.entries = sorted(_walk(self.path), key=lambda e: e.source)
@@ -65,7 +69,7 @@ class Source:
                     f"{self.path} is neither a folder nor a readable zip: {error}",
                     "give a folder of photos or a .zip",
                 ) from error
-            self.entries = sorted(_members(self._zip, self.path.name), key=lambda e: e.source)
+            self.entries = sorted(_members(self._zip, self.archive), key=lambda e: e.source)
         else:
             raise DataError(f"no photos at {self.path}", "check the name of the folder or zip")
 

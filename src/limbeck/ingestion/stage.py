@@ -24,7 +24,7 @@ from limbeck.ingestion.decode import (
     upright_size,
 )
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
-from limbeck.ingestion.optout import opt_out_of, read_opt_out
+from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.sieve import Decoded, Sieve
 from limbeck.ingestion.source import Entry, Source
 from limbeck.records import ImageInfo, IngestSummary, Reason, Status
@@ -35,7 +35,12 @@ STORE_SIDE = 128
 
 
 def ingest(
-    source: Path, out: Path, config: DataConfig, *, opt_out: Path | None = None
+    source: Path,
+    out: Path,
+    config: DataConfig,
+    *,
+    opt_out: Path | None = None,
+    strict: bool = False,
 ) -> IngestSummary:
     """Make a dataset in `out` from the photos in a folder or zip, which is only read.
 
@@ -48,23 +53,25 @@ def ingest(
         source: folder (read recursively) or zip (read in place, never extracted).
         out: the dataset's folder; what an interrupted or older ingest left there is replaced.
         config: sizes, duplicates, labels.
-        opt_out: a text file naming one photo a line (id, sha256, URL or source).
+        opt_out: a text file naming one photo a line (see `opt_out_of`); lines that name nothing
+            are told and counted.
+        strict: such a line is an error, and nothing is written.
 
     Raises:
         DataError: no usable photo, a source that cannot be listed, `class_from` names no class for
-            some photo.
+            some photo, an opt-out list that cannot be read or (`strict`) names nothing.
         UsageError: `out` lies in `source`, or the other way round.
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
     _keep_apart(source, out)
-    unwanted = read_opt_out(opt_out)
+    wishes = read_opt_out(opt_out)
     given = read_classes(config)
     with Source(source) as photos, strict_pillow(), ThreadPoolExecutor(_workers()) as pool:
         looks = _in_order(pool, lambda e: _look(photos, e, config), photos.entries)
         infos = list(logs.track(looks, "looking", len(photos.entries)))
-        infos = opt_out_of(infos, unwanted)
-        infos, names = classify(infos, photos.entries, config, given)
+        honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
+        infos, names = classify(honoured.infos, photos.entries, config, given)
         side = _store_side(infos, config.size, source)
         sieve = Sieve(config.near_duplicate_bits)
         (out / "done.json").unlink(missing_ok=True)
@@ -74,7 +81,13 @@ def ingest(
         write_dataset(out, sieve.rows, pictures, side, class_names=names)
         listing = photos.digest()
     summary = IngestSummary.model_validate(
-        {**open_dataset(out).counts, "size": side, "seconds": time.perf_counter() - started}
+        {
+            **open_dataset(out).counts,
+            "size": side,
+            "seconds": time.perf_counter() - started,
+            "opt_out_unmatched": len(honoured.unmatched),
+            "opt_out_lines": honoured.unmatched[:TOLD_LINES],
+        }
     )
     if not summary.balanced() or summary.listed != len(infos):
         raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")
