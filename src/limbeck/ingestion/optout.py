@@ -16,11 +16,11 @@ from rich.markup import escape
 
 from limbeck import logs
 from limbeck.errors import DataError
+from limbeck.ingestion.regular import Unreadable, read_regular
 from limbeck.ingestion.words import shown
 from limbeck.records import ImageInfo, Reason, Status
 
 TOLD_LINES = 100
-_MAX_BYTES = 256 * 2**20
 _CURE = "write a path as ingest shows it, a sha256, an id or a URL; or run without --strict"
 _CHECKSUM = re.compile(r"\\?([0-9a-fA-F]{64})[ \t]+[ *]?\S.*")
 
@@ -66,13 +66,10 @@ def read_opt_out(path: Path | None) -> tuple[Wish, ...]:
     if not path.is_file():
         raise DataError(f"opt-out list {path} cannot be read: no such file", cure)
     try:
-        with open(path, "rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-        if len(data) > _MAX_BYTES:
-            raise DataError(f"opt-out list {path} is larger than {_MAX_BYTES} bytes", cure)
+        data = read_regular(path)
         utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = data.decode("utf-16" if utf16 else "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, Unreadable, UnicodeDecodeError) as error:
         raise DataError(f"opt-out list {path} cannot be read: {error}", cure) from error
     lines = enumerate(re.split(r"\r\n|\r|\n", text), 1)
     wishes = tuple(

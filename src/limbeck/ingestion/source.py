@@ -12,8 +12,8 @@ from typing import Self
 
 from limbeck import fsio
 from limbeck.errors import DataError
+from limbeck.ingestion.regular import Unreadable, open_regular, read_regular, too_large
 
-MAX_FILE_BYTES = 256 * 2**20
 MAX_ZIP_RATIO = 200
 
 
@@ -45,8 +45,9 @@ class Source:
     """A folder or zip of photos; use as a context manager.
 
     Every regular file is an entry, hidden ones and side-cars too, sorted by name. Links to files
-    are read, links to folders are not followed, devices and pipes are no files. Archive members
-    with an unsafe name, links, encrypted ones and bombs are listed and refused.
+    are read wherever they lead, links to folders are not followed; devices, pipes and sockets are
+    no files, nor are links to them, and one that takes a file's place later is not read. Archive
+    members with an unsafe name, links, encrypted ones and bombs are listed and refused.
 
     Attributes:
         archive: what stands before the `!` in an entry's `source`; empty for a folder.
@@ -63,8 +64,13 @@ class Source:
             self.entries = sorted(_walk(self.path), key=lambda e: e.source)
         elif self.path.is_file():
             try:
-                self._zip = zipfile.ZipFile(self.path)
-            except (zipfile.BadZipFile, OSError) as error:
+                self._file, _ = open_regular(self.path)
+                try:
+                    self._zip = zipfile.ZipFile(self._file)
+                except BaseException:
+                    self._file.close()
+                    raise
+            except (zipfile.BadZipFile, OSError, Unreadable) as error:
                 raise DataError(
                     f"{self.path} is neither a folder nor a readable zip: {error}",
                     "give a folder of photos or a .zip",
@@ -84,15 +90,17 @@ class Source:
     ) -> None:
         if self._zip is not None:
             self._zip.close()
+            self._file.close()
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of an entry; safe from several threads.
 
         Raises:
+            Unreadable: it is no longer a regular file, or too large.
             OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError: it cannot be read.
         """
         if self._zip is None:
-            return Path(self.path, entry.name).read_bytes()
+            return read_regular(Path(self.path, entry.name))
         with self._zip.open(entry.name) as file:
             return file.read()
 
@@ -129,12 +137,8 @@ def _walk(root: Path) -> Iterator[Entry]:
                 yield Entry(text, str(below), 0, top, f"cannot be opened: {error.strerror}")
                 continue
             if stat.S_ISREG(facts.st_mode):
-                large = _too_large(facts.st_size)
+                large = too_large(facts.st_size)
                 yield Entry(text, str(below), facts.st_size, top, large)
-
-
-def _too_large(size: int) -> str:
-    return f"{size} bytes, limit {MAX_FILE_BYTES}" if size > MAX_FILE_BYTES else ""
 
 
 def _members(archive: zipfile.ZipFile, name: str) -> Iterator[Entry]:
@@ -142,7 +146,7 @@ def _members(archive: zipfile.ZipFile, name: str) -> Iterator[Entry]:
     for member in archive.infolist():
         if member.is_dir():
             continue
-        refused = _refusal(member) or _too_large(member.file_size)
+        refused = _refusal(member) or too_large(member.file_size)
         if times[member.filename] > 1:
             refused = "several members of this name"
         text = member.filename.encode("utf-8", "backslashreplace").decode()

@@ -25,6 +25,7 @@ from limbeck.ingestion.decode import (
 )
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
+from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sieve import Decoded, Sieve
 from limbeck.ingestion.source import Entry, Source
 from limbeck.records import ImageInfo, IngestSummary, Reason, Status
@@ -145,6 +146,8 @@ def _look(photos: Source, entry: Entry, config: DataConfig) -> ImageInfo:
         return failed.model_copy(update={"detail": entry.refused})
     try:
         data = photos.read(entry)
+    except Unreadable as why:
+        return failed.model_copy(update={"detail": str(why)})
     except Exception as error:  # disks and archives of strangers fail in many ways
         detail = f"{type(error).__name__}: {error}"[:200]
         return failed.model_copy(update={"detail": detail})
@@ -204,6 +207,8 @@ def _decode(photos: Source, job: _Job, side: int) -> Decoded | Rejected | None:
         picture = square(data, job.info.box, side)
     except Rejected as why:
         return why
+    except Unreadable as why:
+        return Rejected(Reason.UNREADABLE, str(why))
     except Exception as error:  # the disk or archive failed between two readings
         return Rejected(Reason.UNREADABLE, f"{type(error).__name__}: {error}"[:200])
     thumb = thumbnail(picture.pixels)
