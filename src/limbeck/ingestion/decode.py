@@ -24,13 +24,21 @@ _KNOWN = (
     (0, b"GIF8", "GIF"),
     (8, b"WEBP", "WEBP"),
 )
+_ARCHIVE = "an archive inside; unpack it"
+_ARCHIVES = tuple(
+    (at, magic, _ARCHIVE)
+    for at, magic in (
+        (0, b"PK\3\4"), (0, b"PK\5\6"), (0, b"PK\7\x08"), (0, b"7z\xbc\xaf\x27\x1c"),
+        (0, b"Rar!\x1a\7"), (0, b"\x1f\x8b\x08"), (0, b"BZh"), (0, b"\xfd7zXZ\0"),
+        (0, b"\x28\xb5\x2f\xfd"), (257, b"ustar"),
+    )
+)  # fmt: skip
 _UNSUPPORTED = (
     (4, b"ftyp", "HEIF, AVIF or video; HEIF needs `pip install limbeck[heif]`"),
     (0, b"II*\0", "this kind of TIFF"),
     (0, b"MM\0*", "this kind of TIFF"),
     (0, b"8BPS", "Photoshop"),
     (0, b"%PDF", "PDF"),
-    (0, b"PK\3\4", "an archive; give it to ingest by itself"),
 )
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -110,6 +118,8 @@ def _open(data: bytes) -> Image.Image:
             raise Rejected(Reason.CORRUPT, f"{known} with an unreadable header") from None
         if other := _matches(data, _UNSUPPORTED):
             raise Rejected(Reason.UNSUPPORTED, other) from None
+        if archive := _matches(data, _ARCHIVES):
+            raise Rejected(Reason.NOT_AN_IMAGE, archive) from None
         raise Rejected(Reason.NOT_AN_IMAGE, "no known picture format") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Rejected(Reason.TOO_LARGE, str(error)) from None
