@@ -317,5 +317,6 @@ def test_mutated_zips_end_in_photos_or_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_very_many_mutated_zips(tmp_path: Path) -> None:
     assert sum(_fuzz(tmp_path, 2, 20_000).values()) == 20_000
