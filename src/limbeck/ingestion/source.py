@@ -25,6 +25,7 @@ class Entry:
         name: what `Source.read` opens: a path, or the number of an archive's member.
         bytes: its size.
         top: first folder of its path; empty at the root.
+        stamp: changes when it is written to: time of last change in ns, CRC of a member.
         refused: why it will not be opened; empty for ordinary files.
     """
 
@@ -32,6 +33,7 @@ class Entry:
     name: str
     bytes: int
     top: str
+    stamp: int = 0
     refused: str = ""
 
 
@@ -59,10 +61,13 @@ class Source:
         self.path = Path(path)
         self.archive = "" if self.path.is_dir() else _text(self.path.name)
         self._zip: Zip | None = None
+        self._stamp: list[int] = []
         if self.path.is_dir():
             self.entries = sorted(_walk(self.path), key=lambda e: e.source)
         elif self.path.is_file():
             self._zip = Zip(self.path)
+            facts = self.path.stat()
+            self._stamp = [facts.st_size, facts.st_mtime_ns]
             self.entries = sorted(_members(self._zip.members, self.archive), key=lambda e: e.source)
         else:
             raise DataError(f"no photos at {self.path}", "check the name of the folder or zip")
@@ -91,18 +96,9 @@ class Source:
         return self._zip.read(self._zip.members[int(entry.name)])
 
     def digest(self) -> str:
-        """16 hex of the listing: names and sizes (not contents, not times)."""
-        return fsio.digest_json([[e.source, e.bytes, e.refused] for e in self.entries])
-
-
-def source_digest(path: Path) -> str:
-    """16 hex that change when a photo comes, goes, is renamed or changes size; reads no photo.
-
-    Raises:
-        DataError: as `ingest` for a source that cannot be listed.
-    """
-    with Source(path) as source:
-        return source.digest()
+        """16 hex of the listing as it was when this was made (see `source_digest`)."""
+        rows: list[object] = [[e.source, e.bytes, e.stamp, e.refused] for e in self.entries]
+        return fsio.digest_json([*rows, self._stamp])
 
 
 def _walk(root: Path) -> Iterator[Entry]:
@@ -120,11 +116,12 @@ def _walk(root: Path) -> Iterator[Entry]:
             try:
                 facts = path.stat()
             except OSError as error:
-                yield Entry(text, str(below), 0, top, f"cannot be opened: {error.strerror}")
+                why = f"cannot be opened: {error.strerror}"
+                yield Entry(text, str(below), 0, top, refused=why)
                 continue
             if stat.S_ISREG(facts.st_mode):
                 large = too_large(facts.st_size)
-                yield Entry(text, str(below), facts.st_size, top, large)
+                yield Entry(text, str(below), facts.st_size, top, facts.st_mtime_ns, large)
 
 
 def _members(members: Sequence[Member], archive: str) -> Iterator[Entry]:
@@ -134,4 +131,4 @@ def _members(members: Sequence[Member], archive: str) -> Iterator[Entry]:
         if times[member.name] > 1:
             refused = "several members of this name"
         top = member.name.split("/", 1)[0] if "/" in member.name else ""
-        yield Entry(f"{archive}!{member.name}", str(number), member.size, top, refused)
+        yield Entry(f"{archive}!{member.name}", str(number), member.size, top, member.crc, refused)
