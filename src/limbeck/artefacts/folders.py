@@ -325,7 +325,7 @@ def bring_back(folder: Path, source: Path) -> None:
     """Take what `find_aside` found; what lies in the stage's folder goes aside in its turn."""
     if _listed(source):
         _install(source, folder)
-        fsio.erase(source, ())
+        fsio.remove_empty(source)
         return
     move_aside(folder)
     source.rename(folder)

@@ -44,6 +44,9 @@ def ingest(
     opt_out: Annotated[
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A line of --opt-out that names no photo is an error.")
+    ] = False,
     settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -60,7 +63,7 @@ def ingest(
         return _would("ingest", {"photos": photos, "out": out, "size": config.data.size})
     from limbeck.ingestion import ingest as run_ingest
 
-    summary = run_ingest(photos, out, config.data, opt_out=opt_out)
+    summary = run_ingest(photos, out, config.data, opt_out=opt_out, strict=strict)
     rejected = sum(summary.rejected.values())
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))
     return Outcome(

