@@ -55,8 +55,8 @@ def _to_do(left: Sequence[ImageInfo], summary: IngestSummary) -> list[str]:
     if inside := [info for info in left if info.detail == ARCHIVE]:
         what = "archive" if len(inside) == 1 else "archives"
         lines.append(
-            f"{len(inside)} {what} inside, e.g. {logs.visible(inside[0].source)}: unpack what holds "
-            "photos, nothing in an inner archive is read"
+            f"{len(inside)} {what} inside, e.g. {logs.visible(inside[0].source)}: unpack what "
+            "holds photos, nothing in an inner archive is read"
         )
     if lost := summary.opt_out_unmatched:
         what = "line" if lost == 1 else "lines"

@@ -122,8 +122,8 @@ def _check(summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out:
     one = next(row.source for row in rows if row.status is Status.ACCEPTED)
     copies = summary.rejected.get("duplicate", 0) + summary.rejected.get("near_duplicate", 0)
     raise DataError(
-        f"of {summary.listed} files in {source} only one picture is left ({logs.visible(one)}; {copies} "
-        "are copies of it), and nothing can be learnt from one",
+        f"of {summary.listed} files in {source} only one picture is left ({logs.visible(one)}; "
+        f"{copies} are copies of it), and nothing can be learnt from one",
         "give photos that differ; data.near_duplicate_bits=-1 keeps those that look alike",
     )
 
