@@ -1,55 +1,72 @@
 #!/usr/bin/env bash
-# Everything that a GPU is needed for, in about 25 minutes on one H200; results under $1.
-# Usage: bench/gpu.sh OUT [DATA]     DATA: a dataset made by `limbeck ingest` (else one is drawn)
+# What only a GPU can answer, in at most five minutes of one; JSON and logs under OUT, a table last.
+# Usage: bench/gpu.sh OUT
 # DEVICE=cpu QUICK=1 bench/gpu.sh OUT   walks the same lines on a CPU, at toy sizes.
-set -euo pipefail
+# TESTS=0 leaves the tests out; SIZES="64 128 256 512 1024" LIMIT=1500 measures more; PYTHON: the interpreter.
+set -uo pipefail
 out=${1:?folder for results}
-data=${2:-}
 device=${DEVICE:-cuda}
-mkdir -p "$out"
-sizes="64 128 256 512 1024"
-minutes=5
-[ -n "${QUICK:-}" ] && sizes="16 32" && minutes=0
-say() { printf '\n== %s\n' "$*" >&2; }
-one() { # name, then a bench command; its JSON line goes to OUT/name.json
-    say "$1"
-    python -m limbeck bench "${@:2}" --device "$device" --json >"$out/$1.json" 2>"$out/$1.log" ||
-        { echo "$1 failed:" >&2; tail -3 "$out/$1.log" >&2; }
-}
-python -m limbeck doctor --device "$device" --json >"$out/doctor.json"
-say "correctness: bf16, graphs against eager, resume"
-[ "$device" = cuda ] && { python -m pytest -q -m gpu tests | tee "$out/pytest-gpu.txt" || true; }
-few=(); [ -n "${QUICK:-}" ] && few=(--repeats 1 --set net.channel_base=256 --set net.channel_max=16 --batch 4)
-for size in $sizes; do
-    one "train-$size" train --preset auto --size "$size" --alone "${few[@]}"
-    LIMBECK_GRAPHS=0 one "train-$size-eager" train --preset auto --size "$size" --alone "${few[@]}"
-    other=1; [ "$size" -ge 512 ] && other=0 # fused epilogues: what is not the default at this size
-    LIMBECK_FUSED=$other one "train-$size-fused-$other" train --preset auto --size "$size" --alone "${few[@]}"
-    if [ "$size" -le 512 ] && [ -z "${QUICK:-}" ]; then
-        one "train-$size-batch64" train --preset auto --size "$size" --batch 64 --alone
-    fi
-done
-one "train-${sizes%% *}-textbook" train --preset auto --size "${sizes%% *}" "${few[@]}"
-if python -c "import stylegan2_pytorch" 2>/dev/null; then # pip install stylegan2-pytorch first
-    for size in 64 256; do one "train-$size-rival" train --preset auto --size "$size" --alone --rival --repeats 2; done
+python=${PYTHON:-python}
+limit=${LIMIT:-280} # seconds; what has not begun by then is left out
+sizes=${SIZES:-64 256}
+few=(--repeats 3)
+each=60 # seconds for one cell
+if [ -n "${QUICK:-}" ]; then
+    sizes="16"
+    each=200
+    few=(--repeats 1 --batch 4 --set net.channel_base=256 --set net.channel_max=16)
 fi
-one "infer" infer --preset auto --size "${sizes##* }" "${few[@]}"
-one "ops" ops --preset auto --size "${sizes%% *}" "${few[@]}"
-if [ -z "$data" ]; then
-    say "drawing photos"
-    python - "$out" <<'PY'
+first=${sizes%% *}
+mkdir -p "$out"
+step() { # seconds, name, command; no step may eat the others' time
+    local most=$1 name=$2
+    shift 2
+    if [ "$SECONDS" -ge "$limit" ]; then
+        echo "$name: left out, $limit s are over" >&2
+        return 0
+    fi
+    local began=$SECONDS code=0 left=$((limit + 20 - SECONDS))
+    [ "$most" -le "$left" ] || most=$left
+    timeout -k 5 "$most" "$@" >"$out/$name.out" 2>"$out/$name.log" || code=$?
+    echo "$name: exit $code, $((SECONDS - began)) s" >&2
+    [ "$code" -eq 0 ] || tail -n 5 "$out/$name.log" >&2
+}
+cell() { # name, environment, then options of `limbeck bench train`
+    step "$each" "$1" env "$2" "$python" -m limbeck bench train --preset auto --alone --device "$device" --json "${@:3}"
+}
+step 60 doctor env LIMBECK_FUSED=0 "$python" -m limbeck doctor --device "$device" --json
+cell "train-$first-graphs" LIMBECK_GRAPHS=1 --size "$first" "${few[@]}" # 30 to 40 s each on an H100
+cell "train-$first-eager" LIMBECK_GRAPHS=0 --size "$first" "${few[@]}"
+if [ -z "${QUICK:-}" ]; then
+    cell "train-$first-batch64-graphs" LIMBECK_GRAPHS=1 --size "$first" "${few[@]}" --batch 64
+    if [ "${TESTS:-1}" = 1 ]; then # bf16, recorded phases against plain ones, fused epilogues, resuming: 92 s
+        step 150 pytest "$python" -m pytest -m gpu -p no:cacheprovider --show-capture=no tests/training/test_training_gpu.py
+        tail -n 5 "$out/pytest.out" >&2
+    fi
+fi
+for size in $sizes; do
+    [ "$size" = "$first" ] && continue
+    cell "train-$size-graphs" LIMBECK_GRAPHS=1 --size "$size" "${few[@]}"
+    cell "train-$size-eager" LIMBECK_GRAPHS=0 --size "$size" "${few[@]}"
+done
+cell "train-${sizes##* }-fused" LIMBECK_FUSED=1 --size "${sizes##* }" "${few[@]}"
+"$python" - "$out" <<'PY' | tee "$out/table.md"
+import json
 import sys
 from pathlib import Path
-from limbeck.demo import draw_crawl
-print(draw_crawl(Path(sys.argv[1]) / "crawl", seed=0, count=300, workers=1).photos)
+
+print("| run | batch | dtype | s/kimg | images/s | ms G, G-path, D, D-R1 | of the conv ceiling | GB |")
+print("|---|---|---|---|---|---|---|---|")
+for path in sorted(Path(sys.argv[1]).glob("train-*.out")):
+    try:
+        row = json.loads(path.read_text().splitlines()[-1])
+    except (IndexError, ValueError):
+        print(f"| {path.stem[6:]} | failed, see {path.stem}.log |||||||")
+        continue
+    for kind, one in row["contestants"].items():
+        phases = ", ".join(f"{1000 * one['phases'][p]['wall']['median']:.1f}" for p in one["phases"] if p != "average")
+        print(f"| {path.stem[6:]} | {row['batch']} | {kind} | {one['seconds_per_kimg']:.2f} | {one['images_per_second']:.0f} "
+              f"| {phases} | {one.get('utilisation', 0):.0%} of {one.get('ceiling', {}).get('conv_tflops', 0):.0f} "
+              f"| {row.get('memory_gb', 0):.2f} |")
 PY
-    data=$out/data
-    python -m limbeck ingest "$out/crawl/photos" --out "$data" --size 64 2>>"$out/ingest.log"
-fi
-one "loader" loader "$data" --preset "$([ -n "${QUICK:-}" ] && echo smoke || echo small)"
-if [ "$minutes" -gt 0 ]; then
-    say "a training at 64 px, $minutes minutes"
-    timeout "${minutes}m" python -m limbeck train "$data" --out "$out/small" --preset small --kimg 100000 \
-        --device "$device" 2>"$out/small.log" || true
-fi
-say "done: $out"
+echo "done in $SECONDS s: $out" >&2

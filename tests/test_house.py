@@ -23,6 +23,7 @@ FLOORS: list[set[str]] = [
     {"fsio", "logs"},
     {"config", "records"},
     {"presets", "rundir"},
+    {"artefacts"},
     {"ops", "kit"},
     {"data", "nets", "percept", "latents", "truth"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "sampling", "demo",
@@ -37,8 +38,8 @@ PUBLIC = [
     "load_networks", "open_dataset", "preset", "report", "run", "sample", "score", "train",
 ]  # fmt: skip
 VERBS = [
-    "bench", "demo", "doctor", "evaluate", "export", "ingest", "keep", "modes", "report", "run",
-    "sample", "score", "status", "train", "weights",
+    "bench", "demo", "doctor", "evaluate", "export", "ingest", "keep", "modes", "report", "resume",
+    "run", "sample", "score", "status", "train", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")
@@ -187,6 +188,27 @@ def test_loads_are_strict_and_randomness_is_explicit(file: Path) -> None:
             assert not loose or name == "zip", f"{where}: {name}(strict=False)"
         banned = ("torch.manual_seed", "np.random.seed", "random.seed", "torch.seed")
         assert name not in banned, f"{where}: {name} touches global randomness"
+
+
+@pytest.mark.parametrize("file", FILES, ids=shown)
+def test_one_file_removes_things(file: Path) -> None:
+    """`fsio.erase` (files that a stage lists) and `fsio.drop` (temporaries) are all there is."""
+    removers = ("unlink", "rmtree", "rmdir", "removedirs", "send2trash")
+    found = []
+    for line, name, _ in calls(file):
+        last = name.split(".")[-1]
+        if last in removers or name in ("os.remove", "shutil.move"):
+            found.append((line, name))
+    if shown(file) == "fsio.py":
+        owners = {
+            node.name
+            for node in tree(file).body
+            if isinstance(node, ast.FunctionDef)
+            and any(node.lineno <= line <= (node.end_lineno or 0) for line, _ in found)
+        }
+        assert owners == {"erase", "_remove_empty", "drop"}
+    else:
+        assert not found, f"{shown(file)}: removes at {found}; use fsio.erase or artefacts"
 
 
 @pytest.mark.parametrize("file", FILES, ids=shown)

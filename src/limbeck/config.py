@@ -129,6 +129,7 @@ class TrainConfig(_Section):
         512, ge=0, description="pictures of a snapshot's quality figure; 0 = none"
     )
     timeout: float = Field(600.0, gt=0, description="seconds to wait for another process")
+    tensorboard: bool = Field(False, description="the statistics for TensorBoard as well")
 
 
 class ScoreConfig(_Section):

@@ -1,22 +1,29 @@
 """Files that are either whole or absent: write beside, flush to disk, rename.
 
 Nothing in limbeck opens an output file for writing in any other way, so a reader never meets
-half a file, and a machine that loses power keeps the version before.
+half a file, and a machine that loses power keeps the version before. `erase` and the temporaries
+of this file are also the only places where limbeck removes anything.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from limbeck.errors import DataError
 
-_TEMPORARY = ".tmp-"
+_PROCESS = uuid.uuid4().hex[:8]  # tells this process from an earlier one with the same number
+_TEMPORARY = re.compile(
+    r"\.tmp-(?P<old>old-)?(?P<name>.+)-(?P<pid>\d+)-(?P<process>[0-9a-f]{8})-[0-9a-f]{8}", re.DOTALL
+)
+_ABANDONED = 24 * 3600.0  # seconds after which a temporary is nobody's, whatever its process number
 
 
 def _fsync(path: Path) -> None:
@@ -27,8 +34,10 @@ def _fsync(path: Path) -> None:
         os.close(fd)
 
 
-def _beside(path: Path) -> Path:
-    return path.parent / f"{_TEMPORARY}{path.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+def beside(path: Path, kind: str = "") -> Path:
+    """A name for a temporary next to `path` that nobody else uses; `sweep` knows it again."""
+    unique = f"{os.getpid()}-{_PROCESS}-{uuid.uuid4().hex[:8]}"
+    return path.parent / f".tmp-{kind}{path.name}-{unique}"
 
 
 def _cannot_write(path: Path, error: OSError) -> DataError:
@@ -46,9 +55,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
         DataError: the disk is full or the folder cannot be written; the old file stays intact.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = beside(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _fsync(temporary)
         os.replace(temporary, path)
@@ -56,48 +65,157 @@ def atomic_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        drop(temporary)
 
 
 @contextmanager
 def atomic_dir(path: Path) -> Iterator[Path]:
     """Like `atomic_file` for a folder: fill the yielded folder, then it replaces `path`.
 
+    What else lay in the folder before, under other names, lies in it afterwards too.
+
     Raises:
         DataError: as `atomic_file`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = beside(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
         yield temporary
         for file in temporary.rglob("*"):
             _fsync(file)
         _fsync(temporary)
-        if path.exists():
-            old = _beside(path)
+        if os.path.lexists(path):
+            old = beside(path, "old-")
             os.replace(path, old)
             os.replace(temporary, path)
-            shutil.rmtree(old)
+            _merge(old, path)
         else:
             os.replace(temporary, path)
         _fsync(path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
+        drop(temporary)
+
+
+def _merge(old: Path, new: Path) -> None:
+    """Take over from the folder `old` what `new` does not have; the rest of `old` goes."""
+    if old.is_symlink() or not old.is_dir():
+        os.replace(old, new.with_name(f"{new.name}.before"))
+        return
+    erase(old, [file.relative_to(new).as_posix() for file in files_under(new)])
+    for file in files_under(old):
+        target = new / file.relative_to(old)
+        if os.path.lexists(target) or not target.parent.is_dir():
+            target = new / f"{file.name}.{uuid.uuid4().hex[:8]}"
+        os.replace(file, target)
+    _remove_empty(old)
+
+
+def files_under(folder: Path) -> list[Path]:
+    """All files and links under a folder, sorted; links are listed and never followed."""
+    found = []
+    for root, folders, names in os.walk(folder, followlinks=False):
+        here = Path(root)
+        found += [here / name for name in names]
+        found += [here / name for name in folders if (here / name).is_symlink()]
+    return sorted(found)
+
+
+def erase(folder: Path, files: Iterable[str]) -> None:
+    """Remove these files of a folder, and the folders in it that this leaves empty.
+
+    Nothing else goes: folders that hold something stay, a link goes as a link, and a name that
+    leads out of the folder, or through a link, is passed over.
+
+    Args:
+        folder: which itself goes too where nothing is left in it.
+        files: names relative to it, with forward slashes.
+    """
+    root = Path(folder)
+    for name in files:
+        path = root / name
+        inner = path.parents[: len(Path(name).parts) - 1]
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            continue
+        if any(part.is_symlink() for part in (root, *inner)):
+            continue
+        if path.is_symlink() or path.is_file():
+            path.unlink(missing_ok=True)
+    _remove_empty(root)
+
+
+def _remove_empty(folder: Path) -> None:
+    """The folder and those in it, as far as they are empty."""
+    for root, _, _ in os.walk(folder, topdown=False, followlinks=False):
+        try:
+            Path(root).rmdir()
+        except OSError:
+            continue  # not empty
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether this name is one of `beside`."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def drop(temporary: Path) -> None:
+    """Remove a temporary made by the name of `beside`, whole."""
+    assert is_temporary(temporary), temporary
+    if temporary.is_dir() and not temporary.is_symlink():
         shutil.rmtree(temporary, ignore_errors=True)
+    else:
+        temporary.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> int:
-    """Remove what a killed process left behind under `folder`; returns how many entries went."""
-    leftovers = [p for p in Path(folder).rglob(f"{_TEMPORARY}*") if p.exists()]
-    for entry in leftovers:
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
-    return len(leftovers)
+    """Remove what killed processes left half-written under `folder`; returns how many entries went.
+
+    Temporaries of a process that lives are left alone. A folder that was about to be replaced
+    comes back under its name.
+    """
+    count = 0
+    for root, folders, names in os.walk(folder, followlinks=False):
+        for name in [*folders, *names]:
+            match = _TEMPORARY.fullmatch(name)
+            path = Path(root) / name
+            if match is None or _in_use(path, int(match["pid"]), match["process"]):
+                continue
+            if match["old"]:
+                _bring_back(path, path.with_name(match["name"]))
+            else:
+                drop(path)
+            count += 1
+        folders[:] = [name for name in folders if not name.startswith(".tmp-")]
+    return count
+
+
+def _in_use(path: Path, pid: int, process: str) -> bool:
+    if pid == os.getpid():
+        return process == _PROCESS
+    try:
+        if time.time() - path.lstat().st_mtime > _ABANDONED:
+            return False
+    except OSError:
+        return True  # gone meanwhile
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _bring_back(old: Path, path: Path) -> None:
+    if os.path.lexists(path):
+        _merge(old, path)
+    else:
+        os.replace(old, path)
 
 
 def write_text(path: Path, text: str) -> None:

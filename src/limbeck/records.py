@@ -168,3 +168,6 @@ class Done(Record):
     finished: str
     version: str
     summary: dict[str, Any]
+    files: dict[str, tuple[int, int]] = Field(
+        default_factory=dict, description="what the stage wrote: name -> bytes, mtime_ns"
+    )

@@ -14,6 +14,8 @@ from limbeck.errors import DataError
 from limbeck.records import Done
 
 FORMAT_VERSION = 1
+RUN, BEGUN, DONE = "run.json", "begun.json", "done.json"
+OVERRIDES = "overrides.csv"  # in keep/: a person's
 STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "report")
 
 
@@ -45,13 +47,13 @@ def finish(
         version=__version__,
         summary=dict(summary),
     )
-    fsio.write_json(folder / "done.json", done.model_dump(mode="json"))
+    fsio.write_json(folder / DONE, done.model_dump(mode="json"))
     return done
 
 
 def read_done(folder: Path) -> Done | None:
     """The record of a finished stage, or None."""
-    path = folder / "done.json"
+    path = folder / DONE
     return Done.model_validate(fsio.read_json(path)) if path.exists() else None
 
 
@@ -79,7 +81,7 @@ class RunDir:
     @property
     def file(self) -> Path:
         """run.json"""
-        return self.root / "run.json"
+        return self.root / RUN
 
     def read(self) -> dict[str, Any]:
         """run.json as plain values.

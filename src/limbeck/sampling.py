@@ -4,10 +4,12 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from limbeck import fsio, logs, rundir
+from limbeck.artefacts import fresh
 from limbeck.config import Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.images import grid, resize_area, save_png
@@ -16,13 +18,16 @@ from limbeck.latents import (
     ModeCentres,
     NoiseKind,
     Sample,
+    Seeds,
+    check_psi,
+    check_seeds,
     needs_pictures,
     paint_seeds,
     tensors_digest,
 )
 from limbeck.percept import LPIPS
 
-_RANGE = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?")
+_RANGE = re.compile(r"([0-9]{1,40})(?:-([0-9]{1,40}))?")
 _MOST_SEEDS = 1_000_000
 _GRID_COLUMNS, _GRID_SIDE, _GRID_MOST = 8, 256, 256
 
@@ -31,25 +36,29 @@ def parse_seeds(text: str) -> list[int]:
     """`"0-7,42"` -> [0, 1, ..., 7, 42]; both ends of a range count, order and repeats are kept.
 
     Raises:
-        UsageError: another form, a range that runs backwards, or more than a million seeds.
+        UsageError: another form, a range that runs backwards, a seed beyond 2**63 - 1, or more than
+            a million seeds.
     """
     seeds: list[int] = []
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         if match is None:
-            raise UsageError(f"seeds {text!r}: {part!r} is no seed or range", "write e.g. 0-7,42")
+            raise UsageError(
+                f"seeds {text!r}: {part!r} is no seed or range",
+                "write whole numbers from 0 on and ranges of them, e.g. 0-7,42",
+            )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise UsageError(f"seeds {text!r}: {part!r} runs backwards", f"write {last}-{first}")
         if len(seeds) + last - first >= _MOST_SEEDS:
             raise UsageError(f"seeds {text!r}: more than {_MOST_SEEDS:,} seeds", "draw in parts")
         seeds += range(first, last + 1)
-    return seeds
+    return check_seeds(seeds)
 
 
 def sample(
     networks: HoldsGenerator,
-    seeds: Sequence[int],
+    seeds: Seeds,
     *,
     psi: float = 0.7,
     truncation: Truncation = "multimodal-lpips",
@@ -58,39 +67,47 @@ def sample(
     batch: int = 16,
     noise: NoiseKind = "const",
     labels: Sequence[int] | None = None,
+    output: Literal["uint8", "float"] = "uint8",
+    progress: bool = False,
 ) -> Iterator[Sample]:
     """Pictures of the averaged generator, one a seed, in the seeds' order.
 
     Args:
         networks: `Networks`, or a `Pipeline`.
-        seeds: not negative.
-        psi: 0 = the target itself, 1 = not truncated.
+        seeds: whole numbers from 0 to 2**63 - 1: one, or a sequence, tensor or array of them.
+        psi: 0 = the target itself, 1 = not truncated; beyond, with a warning, it exaggerates.
         truncation: see `latents.target_for`; multi-modal ones need `modes`.
         modes: centres of this generator's latents.
         mode_index: the centre for `index`.
         batch: pictures at once; changes a picture by at most 1/255.
         noise: `const` (the stored maps), `random` (drawn per seed), `none`.
         labels: class of each seed; default seed mod classes where the generator has classes.
+        output: `uint8`, or `float` for float32 in [-1, 1], not rounded to 8 bits.
+        progress: show a bar on stderr, where that is a terminal.
 
     Yields:
-        Sample(seed, image uint8 [3, S, S] on the CPU, mode).
+        Sample(seed, image [3, S, S] on the CPU, mode); its `pil` is the picture as a PIL image.
 
     Raises:
         UsageError: something that the truncation needs is missing, or a value out of range.
     """
+    chosen = check_seeds(seeds)
+    if output not in ("uint8", "float"):
+        raise UsageError(f"no output {output!r}", "choose uint8 or float; for PIL, see Sample.pil")
     embedder = None
     if needs_pictures(truncation) and modes is not None:
         embedder = LPIPS.load("alex").to(networks.G_ema.mapping.w_avg.device)
-    return paint_seeds(
-        networks, seeds, psi=psi, truncation=truncation, modes=modes, embedder=embedder,
-        mode_index=mode_index, batch=batch, noise=noise, labels=labels,
+    drawn = paint_seeds(
+        networks, chosen, psi=psi, truncation=truncation, modes=modes, embedder=embedder,
+        mode_index=mode_index, batch=batch, noise=noise, labels=labels, as_float=output == "float",
     )  # fmt: skip
+    return logs.track(drawn, "samples", len(chosen)) if progress else drawn
 
 
 def write_samples(
     networks: HoldsGenerator,
     out: Path,
-    seeds: Sequence[int],
+    seeds: Seeds,
     *,
     psi: float = 0.7,
     truncation: Truncation = "multimodal-lpips",
@@ -111,38 +128,40 @@ def write_samples(
         UsageError: as `sample`; no seeds.
         DataError: the folder cannot be written.
     """
-    if not seeds:
+    chosen = check_seeds(seeds)
+    if not chosen:
         raise UsageError("no seeds to draw", "give e.g. --seeds 0-15")
-    out, started = Path(out), time.perf_counter()
-    paths = [out / f"seed{seed:06d}.png" for seed in seeds]
+    psi, out, started = check_psi(psi), Path(out), time.perf_counter()
+    paths = [out / f"seed{seed:06d}.png" for seed in chosen]
     inputs = {
         "generator": _digest(networks), "modes": modes.digest() if modes else "",
     }  # fmt: skip
     settings = {
-        "seeds": list(seeds), "psi": psi, "truncation": truncation, "mode_index": mode_index,
+        "seeds": chosen, "psi": psi, "truncation": truncation, "mode_index": mode_index,
         "noise": noise, "labels": None if labels is None else list(labels),
     }  # fmt: skip
     files = [*paths, out / "grid.png", out / "samples.json"]
     if rundir.is_current(out, inputs, settings) and all(file.exists() for file in files):
         return paths
-    (out / "done.json").unlink(missing_ok=True)
     drawn = sample(
-        networks, seeds, psi=psi, truncation=truncation, modes=modes, mode_index=mode_index,
+        networks, chosen, psi=psi, truncation=truncation, modes=modes, mode_index=mode_index,
         batch=batch, noise=noise, labels=labels,
     )  # fmt: skip
     rows: list[dict[str, object]] = []
     shown: list[torch.Tensor] = []
-    for one, path in zip(logs.track(drawn, "samples", len(seeds)), paths, strict=True):
-        save_png(one.image, path)
-        rows.append({"seed": one.seed, "file": path.name, "mode": one.mode})
-        if len(shown) < _GRID_MOST:
-            shown.append(resize_area(one.image[None], min(one.image.shape[-1], _GRID_SIDE))[0])
-    save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), out / "grid.png")
-    fsio.write_json(out / "samples.json", {"psi": psi, "truncation": truncation, "samples": rows})
-    rundir.finish(
-        out, "samples", inputs=inputs, config=settings, started=started,
-        summary={"pictures": len(seeds), "psi": psi, "truncation": truncation},
-    )  # fmt: skip
+    summary = {"pictures": len(chosen), "psi": psi, "truncation": truncation}
+    with fresh(out, "samples", adds=True) as folder:
+        for one, path in zip(logs.track(drawn, "samples", len(chosen)), paths, strict=True):
+            save_png(one.image, folder / path.name)
+            rows.append({"seed": one.seed, "file": path.name, "mode": one.mode})
+            if len(shown) < _GRID_MOST:
+                shown.append(resize_area(one.image[None], min(one.image.shape[-1], _GRID_SIDE))[0])
+        save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), folder / "grid.png")
+        told = {"psi": psi, "truncation": truncation, "samples": rows}
+        fsio.write_json(folder / "samples.json", told)
+        rundir.finish(
+            folder, "samples", inputs=inputs, config=settings, started=started, summary=summary
+        )
     return paths
 
 

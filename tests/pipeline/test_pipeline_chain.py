@@ -8,6 +8,7 @@ from limbeck import fsio, pipeline
 from limbeck.config import Config
 from limbeck.demo import draw_crawl
 from limbeck.errors import DataError, UsageError, WeightsError
+from limbeck.pipeline import budget
 from limbeck.presets import preset
 from limbeck.rundir import STAGES, RunDir
 
@@ -62,7 +63,8 @@ def test_the_same_call_does_nothing(copy: Path, photos: Path):
 
 def test_another_keep_rule_does_not_score_or_train_the_raw_networks_again(copy: Path, photos: Path):
     before = _made(copy)
-    pipeline.run(photos, copy, _config(**{"keep.rule": "count", "keep.count": 20}))
+    changed = _config(**{"keep.rule": "count", "keep.count": 20})
+    pipeline.run(photos, copy, changed, yes=True)
     after = _made(copy)
     same = {name for name in STAGES if before[name] == after[name]}
     assert same == {"data", "raw", "scores"}
@@ -75,7 +77,9 @@ def test_a_person_s_override_is_an_input_and_stays(copy: Path, photos: Path):
     first = next(line.split(",")[0].strip('"') for line in ids if "true" in line.lower())
     overrides = copy / "keep" / "overrides.csv"
     overrides.write_text(f"id,keep,reason\n{first},no,I said so\n")
-    pipeline.run(photos, copy, _config())
+    with pytest.raises(UsageError, match="overrides, or limbeck's formulas changed"):
+        pipeline.run(photos, copy, _config())
+    pipeline.run(photos, copy, _config(), yes=True)
     summary = json.loads(_made(copy)["keep"])["summary"]
     assert summary["overridden"] == 1
     assert summary["kept"] == kept - 1
@@ -84,12 +88,16 @@ def test_a_person_s_override_is_an_input_and_stays(copy: Path, photos: Path):
 
 def test_a_stage_without_done_is_repaired(copy: Path, photos: Path):
     (copy / "modes" / "done.json").unlink()
-    (copy / ".tmp-left-behind").write_text("x")
+    left = copy / ".tmp-left.json-99999999-00000000-00000000"
+    left.write_text("x")
+    mine = copy / ".tmp-notes"
+    mine.write_text("a person's")
     assert {s.name: s.state for s in pipeline.status(copy)}["modes"] == "partial"
-    assert dict(pipeline.plan(photos, copy, _config()))["modes"] == "to repair"
-    pipeline.run(photos, copy, _config())
+    assert dict(pipeline.plan(photos, copy, _config()))["modes"] == "to do"
+    pipeline.run(photos, copy, _config(), yes=True)
     assert {s.state for s in pipeline.status(copy)} == {"done"}
-    assert not (copy / ".tmp-left-behind").exists()
+    assert not left.exists()
+    assert mine.read_text() == "a person's"
 
 
 def test_a_plan_tells_what_changed_settings_would_make_again(copy: Path, photos: Path):
@@ -105,7 +113,7 @@ def test_a_plan_tells_what_changed_settings_would_make_again(copy: Path, photos:
 def test_status_sees_that_photos_changed(copy: Path, photos: Path, tmp_path: Path):
     fewer = tmp_path / "photos"
     shutil.copytree(photos, fewer)
-    pipeline.run(fewer, copy, _config())
+    pipeline.run(fewer, copy, _config(), yes=True)
     next(fewer.iterdir()).unlink()
     states = {s.name: s.state for s in pipeline.status(copy)}
     assert states["data"] == "stale"
@@ -113,31 +121,35 @@ def test_status_sees_that_photos_changed(copy: Path, photos: Path, tmp_path: Pat
     assert {s.state for s in pipeline.status(copy)} == {"done"}, "photos out of reach: as it was"
 
 
-def test_an_unfinished_training_is_not_emptied_in_passing(copy: Path, photos: Path):
+def test_an_unfinished_training_is_kept_and_goes_on_when_it_is_wanted_again(
+    copy: Path, photos: Path
+):
     (copy / "raw" / "done.json").unlink()
-    states = sorted((copy / "raw").glob("state-*"))
-    with pytest.raises(UsageError, match="unfinished training"):
-        pipeline.run(photos, copy, _config(**{"train.lr": 0.001}))
-    assert sorted((copy / "raw").glob("state-*")) == states
-    pipeline.run(photos, copy, _config())
+    states = sorted(path.name for path in (copy / "raw").glob("state-*"))
+    other = _config(**{"train.lr": 0.001})
+    with pytest.raises(UsageError, match=r"train.lr: .* -> 0.001\n.*makes raw stale"):
+        pipeline.run(photos, copy, other)
+    assert sorted(path.name for path in (copy / "raw").glob("state-*")) == states
+    pipeline.run(photos, copy, other, yes=True)
+    aside = copy / "superseded" / "raw-1"
+    assert sorted(path.name for path in aside.glob("state-*")) == states
+    assert dict(pipeline.plan(photos, copy, _config()))["raw"] == "to resume"
+    pipeline.run(photos, copy, _config(), yes=True)
+    assert not aside.exists(), "it is in its place again"
     assert {s.state for s in pipeline.status(copy)} == {"done"}
 
 
-def test_a_stage_half_emptied_does_not_look_done(
-    copy: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-):
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "iterdir", killed)
-    with pytest.raises(KeyboardInterrupt):
-        pipeline._clear(copy / "modes")
-    monkeypatch.undo()
-    before = _made(copy)["modes"]
-    (copy / "modes" / "modes.json").unlink()
-    pipeline.run(photos, copy, _config())
-    assert _made(copy)["modes"] != before
-    assert (copy / "modes" / "modes.json").exists()
+def test_going_back_to_earlier_options_costs_no_training(copy: Path, photos: Path):
+    before = _made(copy)
+    pipeline.run(photos, copy, _config(**{"train.lr": 0.001}), yes=True)
+    assert _made(copy)["raw"] != before["raw"]
+    plan = dict(pipeline.plan(photos, copy, _config()))
+    assert plan["raw"] == "to bring back"
+    pipeline.run(photos, copy, _config(), yes=True)
+    after = _made(copy)
+    assert after["raw"] == before["raw"]
+    assert after["kept"] == before["kept"]
+    assert (copy / "superseded" / "raw-2").exists(), "the other one is kept in its turn"
 
 
 def test_new_photos_make_everything_anew(copy: Path, photos: Path, tmp_path: Path):
@@ -146,14 +158,14 @@ def test_new_photos_make_everything_anew(copy: Path, photos: Path, tmp_path: Pat
     for name in list(more.iterdir())[:3]:
         name.unlink()
     before = _made(copy)
-    pipeline.run(more, copy, _config())
+    pipeline.run(more, copy, _config(), yes=True)
     assert all(before[name] != done for name, done in _made(copy).items())
 
 
 def test_a_budget_becomes_kimg_once(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     speeds = iter([4.0, 400.0])
-    monkeypatch.setattr(pipeline, "measure_speed", lambda *_, **__: next(speeds))
-    monkeypatch.setattr(pipeline, "seconds_per_photo", lambda *_: 0.001)
+    monkeypatch.setattr(budget, "measure_speed", lambda *_, **__: next(speeds))
+    monkeypatch.setattr(budget, "seconds_per_photo", lambda *_: 0.001)
     out = tmp_path / "run"
     pipeline.run(photos, out, _config(), time_budget=110.0)
     config = RunDir(out).config()

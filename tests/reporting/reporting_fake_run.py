@@ -11,6 +11,7 @@ import torch
 
 from limbeck import fsio, rundir
 from limbeck.config import Config
+from limbeck.curation.formulas import recommended_formula
 from limbeck.data import open_dataset, write_dataset
 from limbeck.kit.images import save_png
 from limbeck.latents import ModeCentres
@@ -20,6 +21,13 @@ from limbeck.presets import preset
 from limbeck.records import ImageInfo, Reason, Status
 
 HOSTILE = "<script>alert('x')</script>&\"quoted\".jpg"
+NAMES = {
+    5: HOSTILE,
+    11: "walk/\u202egpj.\u2066exe\u200f.jpg",  # reads as another type where directions are obeyed
+    17: "a' onerror='alert(1)'\n\t\x07\x85.jpg",
+    23: "\u05db\u05dc\u05d1/--></style><img src=x>.jpg",
+    29: "{{ 7 * 7 }} javascript:alert(1).jpg",
+}
 COUNT = 60
 MODES = 4
 
@@ -54,7 +62,7 @@ def sha(index: int) -> str:
 
 
 def source(index: int) -> str:
-    return HOSTILE if index == 5 else f"walk/photo-{index:03d}.jpg"
+    return NAMES.get(index, f"walk/photo-{index:03d}.jpg")
 
 
 def settings() -> Config:
@@ -104,6 +112,9 @@ def write_training(run: Path, name: str, config: Config, seed: int) -> None:
                 "loss/D": 0.7 + 0.01 * step, "rec/l1": 0.8 / step, "signs/real": 0.3,
             },
         )  # fmt: skip
+    for images, kid in ((640, 31.5), (1280, 12.25)):
+        row = {"images": images, "kid": kid, "spread": 0.6, "pictures": 60}
+        fsio.append_jsonl(folder / "snapshots.jsonl", row)
     Networks.create(config.net, seed).save(folder / "nets-000001280")
     finish(run, name, {"networks": "nets-000001280", "seconds": 40.0})
 
@@ -112,17 +123,22 @@ def write_scores(run: Path, config: Config) -> None:
     random = np.random.default_rng(0)
     odd = np.array([is_outlier(i) for i in range(COUNT)])
     lpips = random.normal(0.3, 0.05, COUNT) + 0.12 * odd
+    seam = np.abs(random.normal(0.2, 0.03, COUNT)) + np.where(odd, 1.0, 0.0)
     columns = {
         "id": [photo_id(i) for i in range(COUNT)],
         "lpips": lpips,
         "d_logit": random.normal(0, 1, COUNT),
         "recommended": 10 * lpips + random.normal(0, 0.2, COUNT) + 2 * odd,
+        "lpips_mid": lpips + random.normal(0, 0.01, COUNT),
+        "feature_gauss": random.normal(9, 1, COUNT),
+        "seam": seam,
         "x_brightness": random.normal(0, 1, COUNT),
         "x_mode": np.arange(COUNT) % MODES,
     }
     (run / "scores").mkdir(parents=True)
     pq.write_table(pa.table(columns), run / "scores" / "scores.parquet")
     formulas = {n: f"formula of {n} < 1 & more" for n in columns if n != "id"}
+    formulas["recommended"] = recommended_formula(columns)
     fsio.write_json(
         run / "scores" / "scores.json", {"images": COUNT, "columns": formulas, "seconds": 1.0}
     )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from limbeck.reporting.charts import Chart, curves, histogram, number
+from limbeck.reporting.charts import Chart, curves, figure, histogram, number
 
 _VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=80)
 
@@ -72,3 +72,11 @@ def test_curves_stay_in_the_plot_and_name_their_ends() -> None:
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(14.7286, "14.73"), (0.0, "0"), (12345.6, "12,346"), (-3.81649, "-3.816"), (14.8, "14.80")],
+)
+def test_figures_that_lie_close_are_told_apart(value: float, text: str) -> None:
+    assert figure(value) == text

@@ -1,12 +1,25 @@
 """The report as a reader meets it: whole, offline, escaped, honest about what is missing."""
 
+import base64
+import hashlib
 import html.parser
 import re
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
-from reporting_fake_run import COUNT, HOSTILE, STAGES, make_run, write_labels
+from reporting_fake_run import (
+    COUNT,
+    HOSTILE,
+    NAMES,
+    STAGES,
+    is_outlier,
+    make_run,
+    photo_id,
+    source,
+    write_labels,
+)
 
 from limbeck import fsio
 from limbeck.errors import DataError
@@ -15,8 +28,8 @@ from limbeck.reporting.measured import measured_tables
 from limbeck.rundir import read_done
 
 SECTIONS = (
-    "story", "intake", "filter", "strips", "modes", "samples", "training", "measured",
-    "settings", "again",
+    "story", "intake", "filter", "strips", "dropped", "samples", "modes", "training",
+    "measured", "settings", "again",
 )  # fmt: skip
 
 
@@ -31,12 +44,14 @@ class Reader(html.parser.HTMLParser):
         self.links: list[str] = []
         self.open: list[str] = []
         self.words: list[str] = []
+        self.attributes: list[str] = []
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
         if "id" in values:
             self.ids.append(str(values["id"]))
         if tag == "img":
@@ -59,7 +74,8 @@ def page(finished: Path) -> str:
 
 
 def text_of(page: str) -> str:
-    return re.sub(r"\s+", " ", " ".join(Reader(page).words))
+    """The words, parts of a name together and other elements apart."""
+    return re.sub(r"\s+", " ", " ".join(Reader(page.replace("</span><wbr>", "")).words))
 
 
 def test_a_finished_run_shows_every_section_and_misses_nothing(page: str) -> None:
@@ -73,19 +89,52 @@ def test_a_finished_run_shows_every_section_and_misses_nothing(page: str) -> Non
 def test_nothing_outside_the_page_is_asked_for(page: str) -> None:
     reader = Reader(page)
     assert not re.search(r"https?:|@import|url\(|//cdn", page)
-    assert {"script", "link", "iframe", "object"}.isdisjoint(reader.tags)
+    assert {"link", "iframe", "object", "form", "base"}.isdisjoint(reader.tags)
     assert all(link.startswith(("#", "data:image/")) for link in reader.links)
     assert reader.images
     assert all(image["alt"] and image["width"] and image["height"] for image in reader.images)
 
 
+def test_one_script_is_allowed_by_its_hash_and_nothing_else_runs(page: str) -> None:
+    reader = Reader(page)
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy is not None
+    assert f"script-src 'sha256-{digest}'" in policy.group(1)
+    assert policy.group(1).startswith("default-src 'none'; base-uri 'none'; form-action 'none'")
+    assert not [name for name in reader.attributes if name.startswith("on")]
+    for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval"):
+        assert sink not in script
+
+
 def test_hostile_words_from_disk_are_escaped(page: str) -> None:
-    assert "<script" not in page
+    assert page.count("<script") == 1
     assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;quoted&#34;.jpg" in page
     for words in ("notes <b>.txt", "a <cpu>", "formula of lpips < 1 & more", "mode 3 <lost>"):
         assert words not in page
         assert words in text_of(page)
     assert HOSTILE in {image["alt"].removeprefix("photo ") for image in Reader(page).images}
+    assert {image["src"][:11] for image in Reader(page).images} == {"data:image/"}
+
+
+def test_hidden_and_turning_characters_are_written_out(page: str) -> None:
+    bad = {c for c in page if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")} - {"\n"}
+    assert bad == set()
+    assert r"walk/\u202egpj.\u2066exe\u200f.jpg" in text_of(page)
+    assert r"\u000a\u0009\u0007\u0085.jpg" in text_of(page)
+    assert "{{ 7 * 7 }}" in text_of(page)
+    assert NAMES[23] in text_of(page), "letters of other scripts stay letters"
+    body = page.split("<body>")[1]
+    bare = re.sub(r"<bdi.*?</bdi>|<img[^>]*>|<bdi[^>]*>", "", body, flags=re.DOTALL)
+    assert "\u05db" in body
+    assert "\u05db" not in bare, "right-to-left names are isolated"
+
+
+def test_a_hostile_run_name_is_harmless(tmp_path: Path) -> None:
+    page = report(make_run(tmp_path / 'a<b> "c" $(d)\'\u202e', upto="keep")).read_text("utf-8")
+    assert "<title>limbeck report: a&lt;b&gt; &#34;c&#34; $(d)&#39;\\u202e</title>" in page
+    assert "\u202e" not in page
 
 
 def test_counts_add_up_and_every_reason_is_told(page: str) -> None:
@@ -98,12 +147,84 @@ def test_counts_add_up_and_every_reason_is_told(page: str) -> None:
     assert "The filter kept 48 of them and dropped 12" in words
 
 
-def test_strips_meet_at_the_threshold(page: str) -> None:
-    strip = page.split("At the threshold")[1].split("Best:")[0]
-    verdicts = re.findall(r'class="verdict">(\w+)<', strip)
-    assert verdicts == ["kept"] * 6 + ["dropped"] * 6
-    scores = [float(s) for s in re.findall(r"<figcaption><b>([\d.]+)</b>", strip)]
-    assert scores == sorted(scores)
+def test_photos_at_the_threshold_follow_the_histogram(page: str) -> None:
+    strips = page.split('id="strips"')[1].split("Change what is kept")[0]
+    kept, dropped = strips.split("The first 12 dropped")
+    assert "The last 48 kept" in kept
+    assert re.findall(r'class="verdict">(\w+)<', kept) == ["kept"] * 48
+    assert re.findall(r'class="verdict">(\w+)<', dropped) == ["dropped"] * 12
+    for side, order in ((kept, -1), (dropped, 1)):
+        scores = [float(s) for s in re.findall(r'class="line"><b>([\d.]+)</b>', side)]
+        assert scores == sorted(scores, reverse=order < 0), "nearest to the threshold first"
+    assert strips.count('class="frame again"') == 60, "what the generator draws, when pointed at"
+
+
+def test_every_photo_has_its_name_and_id_as_text(page: str) -> None:
+    reader = Reader(page)
+    photos = [image for image in reader.images if str(image["alt"]).startswith("photo ")]
+    assert len(photos) > 100
+    assert page.count('<bdi class="name"') == page.count('<code class="id">') == len(photos)
+
+
+def test_every_dropped_photo_is_listed_with_a_reason_in_words(page: str) -> None:
+    section = page.split('id="dropped"')[1].split('id="formulas"')[0]
+    rows = re.findall(r"<li data-reason=.*?</li>", section, re.DOTALL)
+    assert len(rows) == 12
+    for i in filter(is_outlier, range(COUNT)):
+        (row,) = (row for row in rows if photo_id(i) in row)
+        assert "<b>straight seam</b> (odder than" in row
+        assert i in NAMES or source(i) in row.replace("</span><wbr>", "")
+        assert ">dropped</span>" in row
+        assert f'data-id="{photo_id(i)}" data-word="keep"' in row
+    table = text_of(section.split("<table")[1].split("</table>")[0])
+    counts = [int(n) for n in re.findall(r"(?:seam|draw it|textures) (\d+) ", table)]
+    assert sum(counts) == 12
+    assert "dropped 12" in table
+
+
+def test_the_page_says_how_to_change_what_is_kept(page: str, finished: Path) -> None:
+    words = text_of(page)
+    assert f"limbeck run {finished} --keep-fraction 0.85" in words
+    assert "keeps 51 of 60 (85%), 3 more than now" in words
+    assert f"limbeck run {finished} --keep-fraction 0.75" in words
+    assert str(finished / "keep" / "overrides.csv") in words
+    assert "id,keep,reason" in words
+
+
+def test_a_generator_that_draws_blurs_is_called_so(page: str) -> None:
+    story = text_of(page.split('id="story"')[1].split("</header>")[0])
+    assert "Not trained enough" in story
+    assert "KID 12.2" in story
+    assert "Only 60 photos" in story
+    assert "modes" not in story.split("Not trained enough")[0]
+    assert "lpips_mid asks the generator and says little yet" in story
+    assert "--preset tiny --kimg 150" in story
+    assert "Distilled" not in page.split("<footer>")[0]
+
+
+def test_what_is_for_the_curious_is_folded_away(page: str) -> None:
+    for words in ("Every score column", "Training curves"):
+        opening = page[: page.index(words)].rsplit("<details", 1)[1]
+        assert "open" not in opening.split(">")[0]
+    training = page.split('id="training"')[1].split('id="measured"')[0]
+    assert "pl_mean" not in training, "what never changes is no curve"
+    assert "signs/real" not in training
+
+
+def test_small_pictures_keep_their_pixels(page: str) -> None:
+    sheets = [i for i in Reader(page).images if "samples" in str(i["alt"])]
+    assert sheets
+    assert all("px" in str(image["class"]).split() for image in sheets)
+    assert ".px{image-rendering:pixelated}" in page
+
+
+def test_the_folder_can_be_chosen(finished: Path, page: str, tmp_path: Path) -> None:
+    before = (finished / "report" / "done.json").read_bytes()
+    path = report(finished, out=tmp_path / "beside")
+    assert path == tmp_path / "beside" / "index.html"
+    assert path.read_text("utf-8") == page
+    assert read_done(tmp_path / "beside") is not None
+    assert (finished / "report" / "done.json").read_bytes() == before
 
 
 def test_figures_are_tabled(page: str) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -104,12 +105,42 @@ def test_lpips_mode_is_the_brute_force_nearest(networks: Networks, modes: ModeCe
 def test_wrong_requests_are_named(networks: Networks, modes: ModeCentres) -> None:
     with pytest.raises(UsageError, match="needs modes"):
         list(sample(networks, [0]))
-    with pytest.raises(UsageError, match=r"psi 1\.5"):
-        list(sample(networks, [0], psi=1.5, truncation="global"))
+    for psi in (float("nan"), float("inf"), True, "0.7"):
+        with pytest.raises(UsageError, match="is no finite number"):
+            sample(networks, [0], psi=psi, truncation="global")  # type: ignore[arg-type]
+    for batch in (0, 1.5, True):
+        with pytest.raises(UsageError, match="whole number from 1 on"):
+            sample(networks, [0], batch=batch, truncation="global")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no classes"):
         list(sample(networks, [0], truncation="global", labels=[0]))
     with pytest.raises(UsageError, match="from 0 to 5"):
         list(sample(networks, [0], truncation="index", modes=modes, mode_index=6))
+
+
+def test_outputs_are_the_same_pictures(
+    networks: Networks, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (eight,) = sample(networks, 5, truncation="global")
+    (real,) = sample(networks, 5, truncation="global", output="float", progress=True)
+    assert real.image.dtype == torch.float32
+    assert float(real.image.abs().max()) <= 1
+    assert torch.equal(to_uint8(real.image), eight.image)
+    assert torch.equal(eight.image, torch.from_numpy(np.array(real.pil)).permute(2, 0, 1))
+    assert np.array_equal(np.asarray(eight.pil), np.asarray(real.pil))
+    assert capfd.readouterr().out == ""
+    with pytest.raises(UsageError, match="choose uint8 or float"):
+        sample(networks, 5, truncation="global", output="pil")  # type: ignore[arg-type]
+
+
+def test_wrong_seeds_leave_no_folder(networks: Networks, tmp_path: Path) -> None:
+    for seeds in ([1.7], [-1], ["a"], [True], [2**63]):
+        with pytest.raises(UsageError, match=r"from 0 to 2\*\*63 - 1"):
+            write_samples(networks, tmp_path / "out", seeds, truncation="global")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="psi nan"):
+        write_samples(networks, tmp_path / "out", [1], truncation="global", psi=float("nan"))
+    assert not (tmp_path / "out").exists()
+    written = write_samples(networks, tmp_path / "out", np.arange(2), truncation="global")
+    assert [path.name for path in written] == ["seed000000.png", "seed000001.png"]
 
 
 def test_classes_follow_the_seed_or_the_labels() -> None:
@@ -153,6 +184,11 @@ def test_parse_seeds() -> None:
     for text in ("", "1,,2", "a", "-3", "1.5", "1-2-3"):
         with pytest.raises(UsageError, match="no seed or range"):
             parse_seeds(text)
+    assert parse_seeds(f"{2**63 - 1}") == [2**63 - 1]
+    with pytest.raises(UsageError, match="out of range"):
+        parse_seeds(f"{2**63}")
+    with pytest.raises(UsageError, match="no seed or range"):
+        parse_seeds("\u0663")  # a digit, but not one of ours
     with pytest.raises(UsageError, match="runs backwards"):
         parse_seeds("7-0")
     with pytest.raises(UsageError, match="more than 1,000,000 seeds"):

@@ -191,7 +191,7 @@ class Study:
         networks = self.networks(seed, "raw")
         scores = score(self.dataset, networks, self.folder(seed, "scores"), config.score, seed=seed)
         settings = config.keep.model_dump(mode="json")
-        current = rundir.is_current(where, keep_inputs(scores, where), settings)
+        current = rundir.is_current(where, keep_inputs(scores, where / rundir.OVERRIDES), settings)
         self._kept[seed] = read_keep(where) if current else keep(scores, where, config.keep)
         return self._kept[seed]
 

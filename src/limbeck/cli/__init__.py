@@ -47,6 +47,7 @@ app.command(epilog=_EXAMPLE + "demo --out demo --seed 0 --json")(demo.demo)
 app.command(epilog=_EXAMPLE + "run photos/ --out runs/dogs --preset tiny --time-budget 60m")(
     whole.run
 )
+app.command(epilog=_EXAMPLE + "resume runs/dogs")(whole.resume)
 app.command(epilog=_EXAMPLE + "status runs/dogs")(whole.status)
 app.command(epilog=_EXAMPLE + "ingest photos.zip --out data/dogs --size 64")(stages.ingest)
 app.command(epilog=_EXAMPLE + "train data/dogs --out nets/raw --preset small --kimg 500")(

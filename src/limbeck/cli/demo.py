@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from limbeck import fsio, logs
-from limbeck.cli.options import Device, DryRun, Json, Kimg, Out, Seed, Set, build_config
+from limbeck.cli.options import Device, DryRun, Json, Kimg, Out, Seed, Set, Yes, build_config
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.config import Config
 
@@ -23,6 +23,7 @@ def demo(
     count: Annotated[int, typer.Option("--count", min=50, help="Pictures to draw.")] = 3000,
     kimg: Kimg = 20.0,
     settings: Set = None,
+    yes: Yes = False,
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
@@ -42,7 +43,7 @@ def demo(
                 f"{kimg:g} kimg and write {out / 'run' / 'report' / 'index.html'}"
             ],
         )
-    figures = _walk(out, count, config)
+    figures = _walk(out, count, config, yes)
     page = out / "run" / "report" / "index.html"
     share = figures["outliers_removed"]
     return Outcome(
@@ -72,7 +73,7 @@ def demo(
     )
 
 
-def _walk(out: Path, count: int, config: Config) -> dict[str, Any]:
+def _walk(out: Path, count: int, config: Config, yes: bool) -> dict[str, Any]:
     """Draw, run, control, evaluate, report; returns the measured figures."""
     import os
 
@@ -86,7 +87,7 @@ def _walk(out: Path, count: int, config: Config) -> dict[str, Any]:
     draw_crawl(out / "crawl", count=count, seed=config.seed, workers=max(os.cpu_count() or 1, 1))
     seconds = {"draw": time.perf_counter() - began}
     truth, run = out / "crawl" / "truth.jsonl", out / "run"
-    pipeline.run(out / "crawl" / "photos", run, config)
+    pipeline.run(out / "crawl" / "photos", run, config, yes=yes)
     seconds |= {stage.name: stage.seconds or 0.0 for stage in pipeline.status(run)}
     clock = time.perf_counter()
     logs.say(logs.bold("control"), ": the same scores from untrained networks ...")

@@ -29,13 +29,8 @@ Set = Annotated[
 ModesFolder = Annotated[
     Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
 ]
-Preset = Annotated[
-    str,
-    typer.Option(
-        "--preset",
-        help="smoke, tiny, small, auto, paper256, paper512 or paper1024; sets all the rest.",
-    ),
-]
+PRESETS = "smoke, tiny, small, auto, paper256, paper512 or paper1024; sets all the rest"
+Preset = Annotated[str, typer.Option("--preset", help=f"{PRESETS}.")]
 Size = Annotated[
     int | None, typer.Option("--size", help="Side of the generator's pictures, a power of two.")
 ]
@@ -63,6 +58,12 @@ Plus = Annotated[
         "--plus", help="Also EfficientNet-Lite0 (limbeck weights get it): the score recommended+."
     ),
 ]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard", help="Curves and grids for TensorBoard too, in tensorboard/ of a training."
+    ),
+]
 Psi = Annotated[
     float | None,
     typer.Option(
@@ -76,6 +77,9 @@ TruncationName = Annotated[
         help="none, global, index, multimodal-l2, multimodal-lpips, multimodal-soft or "
         "multimodal-map.",
     ),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Make again what changed options make stale; ask not.")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 
@@ -117,8 +121,8 @@ def parse_settings(pairs: list[str] | None) -> dict[str, object]:
 def build_config(
     name: str,
     *,
-    seed: int,
-    device: str,
+    seed: int | None = None,
+    device: str | None = None,
     size: int | None = None,
     pairs: list[str] | None = None,
     changes: Mapping[str, object] | None = None,
@@ -127,22 +131,41 @@ def build_config(
 
     Args:
         name: preset.
-        seed: of the run.
-        device: auto, cpu, cuda or mps.
+        seed: of the run; None = as the preset or `changes` say.
+        device: auto, cpu, cuda or mps; None = likewise.
         size: side in pixels; None = the preset's own.
         pairs: what `--set` was given.
         changes: dotted setting -> value; None values are left as the preset has them.
 
     Raises:
-        UsageError: an unknown preset or setting, or a value out of range.
+        UsageError: an unknown preset or setting, a value out of range, or TensorBoard's files are
+            asked for and its package is absent.
     """
-    given = {key: value for key, value in (changes or {}).items() if value is not None}
-    return preset(name, size).replace(seed=seed, device=device, **given, **_apart(given, pairs))
+    named = {"seed": seed, "device": device, **(changes or {})}
+    given = {key: value for key, value in named.items() if value is not None}
+    return change_config(preset(name, size), given, pairs)
 
 
-def _apart(given: dict[str, object], pairs: list[str] | None) -> dict[str, object]:
+def change_config(
+    config: Config, given: Mapping[str, object], pairs: list[str] | None = None
+) -> Config:
+    """A configuration with named options on top, and `--set` on top of those.
+
+    Raises:
+        UsageError: an unknown setting, one given twice, a value out of range, or TensorBoard's
+            files are asked for and its package is absent.
+    """
+    changed = config.replace(**given, **_apart(given, pairs))
+    if changed.train.tensorboard:
+        from limbeck.training import require_tensorboard
+
+        require_tensorboard()
+    return changed
+
+
+def _apart(given: Mapping[str, object], pairs: list[str] | None) -> dict[str, object]:
     settings = parse_settings(pairs)
-    twice = sorted({"seed", "device", *given} & settings.keys())
+    twice = sorted(given.keys() & settings.keys())
     if twice:
         raise UsageError(f"{twice[0]} is given twice", "use the option or --set, not both")
     return settings

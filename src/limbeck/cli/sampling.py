@@ -36,7 +36,7 @@ def sample(
     ] = None,
     psi: Annotated[
         float,
-        typer.Option("--psi", "--trunc", min=0.0, max=1.0, help="0 = typical, 1 = as trained."),
+        typer.Option("--psi", "--trunc", help="0 = typical, 1 = as trained; beyond 1 exaggerates."),
     ] = 0.7,
     truncation: Annotated[
         str | None,
@@ -56,9 +56,11 @@ def sample(
     as_json: Json = False,
 ) -> Outcome:
     """Draw pictures: one PNG a seed and a contact sheet. Without --seeds: --seed and 15 more."""
+    from limbeck.latents import check_psi, check_seeds
     from limbeck.sampling import parse_seeds, write_samples
 
-    numbers = parse_seeds(seeds) if seeds else list(range(seed, seed + 16))
+    numbers = parse_seeds(seeds) if seeds is not None else check_seeds(range(seed, seed + 16))
+    psi = check_psi(psi)
     existing(source, "model or networks")
     centres = centres_file(source, modes)
     method = _method(truncation, centres, mode)

@@ -21,6 +21,7 @@ from limbeck.cli.options import (
     Seed,
     Set,
     Size,
+    Tensorboard,
     build_config,
     keep_changes,
 )
@@ -94,6 +95,7 @@ def train(
         bool, typer.Option("--cond", help="Class-conditional, with the dataset's classes.")
     ] = False,
     no_encoder: Annotated[bool, typer.Option("--no-encoder", help="Train G and D alone.")] = False,
+    tensorboard: Tensorboard = False,
     settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -106,6 +108,7 @@ def train(
         "train.encoder": False if no_encoder else None,
         "train.init_from": init_from,
         "train.freeze_d": freezed,
+        "train.tensorboard": tensorboard or None,
     }
     config = build_config(
         preset, seed=seed, device=device, size=size, pairs=settings, changes=changes

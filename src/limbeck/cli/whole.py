@@ -1,4 +1,4 @@
-"""The verbs about a whole run: run, status, evaluate, report."""
+"""The verbs about a whole run: run, resume, status, evaluate, report."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,24 +8,24 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from limbeck import logs
+from limbeck import fsio, logs
 from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
+    PRESETS,
     ClassFrom,
     Device,
     DryRun,
     InitFrom,
     Json,
     Kimg,
-    Out,
     Plus,
-    Preset,
     Psi,
     Seed,
     Set,
     Size,
+    Tensorboard,
     TruncationName,
-    build_config,
+    Yes,
     keep_changes,
     parse_budget,
 )
@@ -43,9 +43,15 @@ Labels = Annotated[
 
 @verb
 def run(
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos.")],
-    out: Out,
-    preset: Preset = "small",
+    photos: Annotated[
+        Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos; or a run.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run's folder: new, empty, or begun before.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help=f"{PRESETS}; default: small.")
+    ] = None,
     size: Size = None,
     kimg: Kimg = None,
     init_from: InitFrom = None,
@@ -78,76 +84,65 @@ def run(
     opt_out: Annotated[
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
     ] = None,
+    tensorboard: Tensorboard = False,
     settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
+    yes: Yes = False,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="The same seed gives the same result.")
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Outcome:
-    """Photos in; a filtered set, a generator, its modes, samples, a model and a report out."""
+    """Photos in; a filtered set, a generator, its modes, samples, a model and a report out.
+
+    `limbeck run RUN` goes on with a run and its own options; options given with it are changed.
+    Nothing that was made before is lost: what long work a change supersedes is kept beside.
+    """
     changes: dict[str, object] = {
+        "seed": seed,
+        "device": device,
         "train.kimg": kimg,
         "kept_kimg": kept_kimg,
         "train.init_from": init_from,
         "data.class_from": class_from,
         "train.encoder": False if no_encoder else None,
+        "train.tensorboard": tensorboard or None,
         "score.plus": plus or None,
         "keep.column": RECOMMENDED_PLUS if plus else None,
         "sample.truncation": truncation,
         "sample.psi": psi,
         **keep_changes(keep_fraction, keep_threshold, keep_count, keep_per_mode),
     }
-    config = build_config(
-        preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
-    )
     budget = parse_budget(time_budget) if time_budget else None
     if budget and (kimg or kept_kimg):
         raise UsageError("--time-budget sets --kimg and --kept-kimg itself", "give either")
-    existing(photos, "folder or archive of photos")
-    from limbeck import pipeline
+    existing(photos, "folder or archive of photos, or run")
+    from limbeck.cli import asking
 
-    if dry_run:
-        rows = pipeline.plan(photos, out, config, time_budget=budget, opt_out=opt_out)
-        return Outcome(
-            {
-                "dry_run": True,
-                "out": out,
-                "plan": [list(row) for row in rows],
-                "time_budget": budget,
-                "config": config.model_dump(mode="json"),
-            },
-            [f"would write {escape(str(out))}:", *(f"  {name:8} {state}" for name, state in rows)],
-        )
-    done = pipeline.run(photos, out, config, time_budget=budget, opt_out=opt_out)
-    return _walked(done.root)
+    root, begun = asking.begun_run(photos, out)
+    request = asking.asked(
+        photos, begun, preset=preset, size=size, budget=budget, opt_out=opt_out, pairs=settings,
+        changes=changes,
+    )  # fmt: skip
+    return asking.carry_out(request, root, yes=yes, dry=dry_run)
 
 
-def _walked(root: Path) -> Outcome:
-    from limbeck import pipeline
+@verb
+def resume(
+    path: RunPath,
+    yes: Yes = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Go on with a run where it stopped, with the photos and options that it was begun with."""
+    from limbeck.cli import asking
+    from limbeck.pipeline import stored_request
 
-    stages = pipeline.status(root)
-    seconds = {stage.name: stage.seconds for stage in stages}
-    kept = next(stage.summary for stage in stages if stage.name == "keep")
-    page = root / "report" / "index.html"
-    return Outcome(
-        {
-            "run": root,
-            "report": page,
-            "model": root / "model",
-            "listed": kept.get("listed"),
-            "kept": kept.get("kept"),
-            "dropped": kept.get("dropped"),
-            "stages": {stage.name: stage.state for stage in stages},
-            "seconds": seconds,
-        },
-        [
-            f"kept [bold]{kept.get('kept')}[/bold] of {kept.get('listed')} photos; "
-            f"{duration(sum(value or 0 for value in seconds.values()))} of work in all",
-            f"report: {escape(str(page))}",
-            f"model:  {escape(str(root / 'model'))}",
-        ],
-        then=f"limbeck sample {root / 'model'} --seeds 0-63 --out samples",
-    )
+    run_dir = run_folder(path)
+    return asking.carry_out(stored_request(run_dir), run_dir.root, yes=yes, dry=dry_run)
 
 
 @verb
@@ -160,8 +155,9 @@ def status(
 ) -> Outcome:
     """What a run has done, what is missing, how long it took and how much room it takes."""
     from limbeck import pipeline
+    from limbeck.artefacts import SUPERSEDED, writer_of
 
-    run_dir = run_folder(path)
+    run_folder(path)
     stages = pipeline.status(path)
     table = Table("stage", "state", "time", "disk", box=None, header_style="dim")
     colours = {"done": "green", "stale": "yellow", "partial": "yellow", "missing": "dim"}
@@ -175,17 +171,35 @@ def status(
             {"stage": stage.name, "state": stage.state, "seconds": stage.seconds, "bytes": size}
         )
     logs.console().print(table)
+    aside = disk_use(path / SUPERSEDED) if (path / SUPERSEDED).exists() else 0
+    writer = writer_of(path)
+    lines = []
+    if aside:
+        lines.append(
+            f"superseded: {megabytes(aside)} in {escape(str(path / SUPERSEDED))}, taken again when "
+            "their options are; yours to remove"
+        )
+    if writer is not None:
+        lines.append(f"being written by {escape(str(writer))}")
     whole = all(stage.state == "done" for stage in stages)
-    resume = f"limbeck run {run_dir.read().get('photos', 'PHOTOS')} --out {path} (and its options)"
-    following = f"open {path / 'report' / 'index.html'}" if whole else resume
+    following = f"open {path / 'report' / 'index.html'}" if whole else f"limbeck resume {path}"
     return Outcome(
-        {"run": path, "complete": whole, "stages": rows, "next": following}, [], then=following
+        {
+            "run": path,
+            "complete": whole,
+            "stages": rows,
+            "superseded_bytes": aside,
+            "writer": writer.model_dump() if writer else None,
+            "next": following,
+        },
+        lines,
+        then=following,
     )
 
 
 def disk_use(folder: Path) -> int:
     """Bytes of all files under a folder."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return sum(file.lstat().st_size for file in fsio.files_under(folder))
 
 
 def megabytes(count: int) -> str:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from limbeck import fsio, logs, rundir
+from limbeck.artefacts import fresh
 from limbeck.config import KeepConfig
 from limbeck.curation.fusion import Column
 from limbeck.curation.overrides import FILE as OVERRIDES
@@ -65,7 +66,12 @@ class KeepList:
 
 
 def keep(
-    scores: Scores, out: Path, config: KeepConfig, *, modes: Mapping[str, int] | None = None
+    scores: Scores,
+    out: Path,
+    config: KeepConfig,
+    *,
+    modes: Mapping[str, int] | None = None,
+    overrides: Path | None = None,
 ) -> KeepList:
     """Apply a keep rule, then a person's overrides; writes keep.parquet, keep.csv and done.json.
 
@@ -81,6 +87,7 @@ def keep(
         out: the stage's folder.
         config: column, rule, limits.
         modes: id -> mode of every photo; gives the kept share per mode, and `per_mode` needs it.
+        overrides: a person's file; default: `out/overrides.csv`, absent or not.
 
     Raises:
         UsageError: no such column; more photos asked for than there are; modes missing.
@@ -89,15 +96,16 @@ def keep(
     started = time.perf_counter()
     values = scores.column(config.column)
     numbers = _mode_numbers(scores.ids, modes, config)
-    overrides = read_overrides(out / OVERRIDES, scores.ids)
+    file = out / OVERRIDES if overrides is None else overrides
+    by_hand = read_overrides(file, scores.ids)
     by_rule = _apply(values, scores.ids, config, numbers)
     kept = by_rule.copy()
     for row, photo in enumerate(scores.ids):
-        if photo in overrides:
-            kept[row] = overrides[photo].keep
+        if photo in by_hand:
+            kept[row] = by_hand[photo].keep
     if not kept.any():
         raise DataError(f"the rule {config.rule!r} keeps none of {len(kept)} photos", "loosen it")
-    reasons = _reasons(scores.ids, by_rule, overrides, config)
+    reasons = _reasons(scores.ids, by_rule, by_hand, config)
     shares = {} if numbers is None else kept_shares(kept, numbers)
     summary = KeepSummary(
         listed=len(kept),
@@ -114,12 +122,13 @@ def keep(
         pa.table({"id": list(scores.ids), "keep": kept, "reason": reasons, "score": values}),
         summary,
     )
-    _write(result, out)
-    inputs = keep_inputs(scores, out, modes)
-    rundir.finish(
-        out, "keep", inputs=inputs, config=config.model_dump(mode="json"), started=started,
-        summary=summary.model_dump(mode="json"),
-    )  # fmt: skip
+    with fresh(out, "keep") as folder:
+        _write(result, folder)
+        rundir.finish(
+            folder, "keep", inputs=keep_inputs(scores, file, modes),
+            config=config.model_dump(mode="json"), started=started,
+            summary=summary.model_dump(mode="json"),
+        )  # fmt: skip
     for warning in summary.warnings:
         logs.warn(warning)
     logs.say(f"kept {summary.kept} of {summary.listed} photos ({summary.kept / len(kept):.1%})")
@@ -127,10 +136,9 @@ def keep(
 
 
 def keep_inputs(
-    scores: Scores, out: Path, modes: Mapping[str, int] | None = None
+    scores: Scores, overrides: Path, modes: Mapping[str, int] | None = None
 ) -> dict[str, str]:
-    """Digests of what `keep` reads: every score, overrides.csv, modes."""
-    overrides = out / OVERRIDES
+    """Digests of what `keep` reads: every score, the file of overrides, modes."""
     return {
         "scores": fsio.digest_json(scores.table.to_pydict()),
         "overrides": fsio.sha256_file(overrides)[:16] if overrides.exists() else "",

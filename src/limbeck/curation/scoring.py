@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck import logs, rundir
+from limbeck.artefacts import fresh
 from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, ScoreConfig
 from limbeck.curation.columns import PhotoBatch, Scorer
 from limbeck.curation.densities import (
@@ -90,14 +91,15 @@ def score(
     if rundir.is_current(out, inputs, settings):
         return read_scores(out)
     networks.eval()
-    columns = compute(dataset, networks, config, centres=centres, seed=seed, pictures=PICTURES)
-    seconds = time.perf_counter() - started
-    scores = Scores.of(dataset.ids, columns, _formulas(columns), round(seconds, 3))
-    scores.save(out)
-    rundir.finish(
-        out, "scores", inputs=inputs, config=settings, started=started,
-        summary=scores.summary.model_dump(mode="json"),
-    )  # fmt: skip
+    with fresh(out, "scores") as folder:
+        columns = compute(dataset, networks, config, centres=centres, seed=seed, pictures=PICTURES)
+        seconds = time.perf_counter() - started
+        scores = Scores.of(dataset.ids, columns, _formulas(columns), round(seconds, 3))
+        scores.save(folder)
+        rundir.finish(
+            folder, "scores", inputs=inputs, config=settings, started=started,
+            summary=scores.summary.model_dump(mode="json"),
+        )  # fmt: skip
     return scores
 
 

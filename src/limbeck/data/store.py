@@ -67,7 +67,7 @@ def write_dataset(
     `pictures` fills on its way.
 
     Args:
-        root: the folder; an older dataset in it is replaced (its index goes first).
+        root: a folder without a dataset; it is made if need be.
         infos: one row per listed file; the accepted ones in the order of `pictures`. `shard` and
             `row` are filled in here.
         pictures: uint8 [3, size, size] RGB, one for each accepted row.
@@ -77,12 +77,12 @@ def write_dataset(
 
     Raises:
         DataError: a picture of another shape, counts that differ, an id given twice, a label
-            without a name, or a disk that cannot be written.
+            without a name, a disk that cannot be written, or a dataset that is there already.
     """
     root = Path(root)
+    if (root / INDEX).exists():
+        raise DataError(f"{root} holds a dataset already", "give another folder")
     root.mkdir(parents=True, exist_ok=True)
-    (root / INDEX).unlink(missing_ok=True)
-    fsio.sweep(root)
     per_shard = max(1, shard_bytes // (3 * size * size))
     shards = _write_shards(root, iter(pictures), size, per_shard)
     rows = _place(list(infos), [int(s["rows"]) for s in shards], len(class_names))
@@ -134,15 +134,12 @@ def _header(rows: int, size: int) -> bytes:
 def _write_shards(
     root: Path, pictures: Iterator[Picture], size: int, per_shard: int
 ) -> list[dict[str, Any]]:
-    """Write all shards, remove those of an older dataset, return what index.json says of them."""
+    """Write all shards; returns what index.json says of them."""
     shards: list[dict[str, Any]] = []
     while (first := next(pictures, None)) is not None:
         path = root / f"images-{len(shards):05d}.npy"
         rows = _write_shard(path, chain([first], islice(pictures, per_shard - 1)), size)
         shards.append({**_facts(path), "rows": rows})
-    for old in root.glob("images-*.npy"):
-        if old.name not in {shard["file"] for shard in shards}:
-            old.unlink()
     return shards
 
 

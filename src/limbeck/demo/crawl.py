@@ -80,7 +80,7 @@ def draw_crawl(out: Path, *, count: int, seed: int, workers: int = 2) -> CrawlTr
 
     Raises:
         UsageError: fewer than 40 pictures, a negative seed, or no worker.
-        DataError: `out` holds something that is not a crawl, or cannot be written.
+        DataError: `out` holds something else than this crawl, or cannot be written.
     """
     if count < 40 or seed < 0 or workers < 1:
         raise UsageError(
@@ -225,7 +225,12 @@ def _save(
 def _is_drawn(out: Path, facts: dict[str, int]) -> bool:
     """Whether `out` holds this very crawl; refuses to replace what is not a crawl."""
     if (out / "crawl.json").is_file():
-        return bool(fsio.read_json(out / "crawl.json") == facts)
+        if fsio.read_json(out / "crawl.json") == facts:
+            return True
+        raise DataError(
+            f"{out} holds another drawn crawl (another count, seed or limbeck)",
+            "give another folder: nothing is drawn over it",
+        )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} exists and is not a drawn crawl", "choose an empty folder")
     return False

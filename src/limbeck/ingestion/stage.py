@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from limbeck import logs, rundir
+from limbeck.artefacts import fresh, keep_apart
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset, write_dataset
-from limbeck.errors import DataError, UsageError
+from limbeck.errors import DataError
 from limbeck.ingestion.classes import classify, read_classes, side_inputs
 from limbeck.ingestion.decode import (
     Rejected,
@@ -46,7 +47,7 @@ def ingest(
 
     Args:
         source: folder (read recursively) or zip (read in place, never extracted).
-        out: the dataset's folder; what an interrupted or older ingest left there is replaced.
+        out: the dataset's folder; an older dataset there is replaced (see `artefacts.fresh`).
         config: sizes, duplicates, labels.
         opt_out: a text file naming one photo a line (id, sha256, URL or source).
 
@@ -57,57 +58,49 @@ def ingest(
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
-    _keep_apart(source, out)
+    keep_apart(source, out)
     unwanted = read_opt_out(opt_out)
     given = read_classes(config)
-    with Source(source) as photos, strict_pillow(), ThreadPoolExecutor(_workers()) as pool:
+    with (
+        fresh(out, "data") as folder,
+        Source(source) as photos,
+        strict_pillow(),
+        ThreadPoolExecutor(_workers()) as pool,
+    ):
         looks = _in_order(pool, lambda e: _look(photos, e, config), photos.entries)
         infos = list(logs.track(looks, "looking", len(photos.entries)))
         infos = opt_out_of(infos, unwanted)
         infos, names = classify(infos, photos.entries, config, given)
         side = _store_side(infos, config.size, source)
         sieve = Sieve(config.near_duplicate_bits)
-        (out / "done.json").unlink(missing_ok=True)
         jobs = _jobs(photos.entries, infos)
         decoded = _in_order(pool, lambda job: _decode(photos, job, side), jobs)
         pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
-        write_dataset(out, sieve.rows, pictures, side, class_names=names)
+        write_dataset(folder, sieve.rows, pictures, side, class_names=names)
         listing = photos.digest()
-    summary = IngestSummary.model_validate(
-        {**open_dataset(out).counts, "size": side, "seconds": time.perf_counter() - started}
-    )
-    if not summary.balanced() or summary.listed != len(infos):
-        raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")
-    if not summary.accepted:
-        raise DataError(
-            f"none of {len(infos)} files in {source} became a picture: {summary.rejected}"
+        summary = IngestSummary.model_validate(
+            {**open_dataset(folder).counts, "size": side, "seconds": time.perf_counter() - started}
         )
-    inputs = {"source": listing, **side_inputs(config, opt_out)}
-    rundir.finish(
-        out,
-        "data",
-        inputs=inputs,
-        config=config.model_dump(),
-        started=started,
-        summary=summary.model_dump(mode="json"),
-    )
+        if not summary.balanced() or summary.listed != len(infos):
+            raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")
+        if not summary.accepted:
+            raise DataError(
+                f"none of {len(infos)} files in {source} became a picture: {summary.rejected}"
+            )
+        rundir.finish(
+            folder,
+            "data",
+            inputs={"source": listing, **side_inputs(config, opt_out)},
+            config=config.model_dump(),
+            started=started,
+            summary=summary.model_dump(mode="json"),
+        )
     return summary
 
 
 def _workers() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(cores or 1, 16))
-
-
-def _keep_apart(source: Path, out: Path) -> None:
-    a, b = source.resolve(), out.resolve()
-    if a == b or (source.is_dir() and b.is_relative_to(a)) or a.is_relative_to(b):
-        raise UsageError(
-            f"photos {source} and dataset {out} lie in one another",
-            "choose an output folder beside the photos; photos are never written to",
-        )
-    if out.is_file():
-        raise UsageError(f"{out} is a file", "give a folder for the dataset")
 
 
 def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -11,10 +11,16 @@ from limbeck.latents.drawing import MapsLatents as MapsLatents
 from limbeck.latents.drawing import NoiseKind as NoiseKind
 from limbeck.latents.drawing import Paints as Paints
 from limbeck.latents.drawing import Sample as Sample
+from limbeck.latents.drawing import check_latents as check_latents
 from limbeck.latents.drawing import draw_w as draw_w
 from limbeck.latents.drawing import embed_w as embed_w
 from limbeck.latents.drawing import paint_seeds as paint_seeds
+from limbeck.latents.drawing import paint_w as paint_w
 from limbeck.latents.drawing import seeds_to_z as seeds_to_z
+from limbeck.latents.requests import Seeds as Seeds
+from limbeck.latents.requests import check_psi as check_psi
+from limbeck.latents.requests import check_seeds as check_seeds
+from limbeck.latents.requests import is_whole as is_whole
 from limbeck.latents.truncation import Target as Target
 from limbeck.latents.truncation import nearest_embedding as nearest_embedding
 from limbeck.latents.truncation import nearest_l2 as nearest_l2
@@ -33,13 +39,19 @@ __all__ = [
     "NoiseKind",
     "Paints",
     "Sample",
+    "Seeds",
     "Target",
+    "check_latents",
+    "check_psi",
+    "check_seeds",
     "draw_w",
     "embed_w",
+    "is_whole",
     "nearest_embedding",
     "nearest_l2",
     "needs_pictures",
     "paint_seeds",
+    "paint_w",
     "seeds_to_z",
     "soft_target",
     "squared_distances",

@@ -2,16 +2,27 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
+from limbeck import logs
 from limbeck.config import NetConfig, Truncation
 from limbeck.errors import UsageError
-from limbeck.kit.images import resize_area, to_uint8
+from limbeck.kit.images import resize_area, to_pil, to_uint8
 from limbeck.kit.rng import Draws, generator
 from limbeck.latents.centres import ModeCentres
+from limbeck.latents.requests import (
+    Seeds,
+    check_batch,
+    check_classes,
+    check_psi,
+    check_seeds,
+    is_whole,
+)
 from limbeck.latents.truncation import needs_pictures, target_for, truncate
 
 SPACE_SIZE = 64
@@ -55,11 +66,19 @@ class HoldsGenerator(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One seed's picture, uint8 [3, S, S] on the CPU, and the mode it was pulled to, if any."""
+    """One seed's picture, on the CPU, and the mode it was pulled to, if any.
+
+    `image` is uint8 [3, S, S], or float32 in [-1, 1] where that was asked for.
+    """
 
     seed: int
     image: Tensor
     mode: int | None
+
+    @property
+    def pil(self) -> Image.Image:
+        """The picture as a PIL RGB image."""
+        return to_pil(self.image if self.image.dtype == torch.uint8 else to_uint8(self.image))
 
 
 def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
@@ -88,17 +107,76 @@ def draw_w(
     return torch.cat(parts)
 
 
+def _layered(painter: Paints, w: Tensor) -> Tensor:
+    """[N, w_dim] or [N, num_ws, w_dim] -> [N, num_ws, w_dim]."""
+    return w if w.ndim == 3 else painter.broadcast(w)
+
+
 @torch.no_grad()
 def embed_w(painter: Paints, embedder: Embeds, w: Tensor) -> Tensor:
-    """float [N, w_dim] -> float32 [N, D]: LPIPS embedding of G(w) at 64 px, const noise."""
-    picture = painter.synthesis(painter.broadcast(w), noise="const").float()
+    """float [N, w_dim] or [N, num_ws, w_dim] -> float32 [N, D]: LPIPS embedding of G(w) at 64 px,
+    const noise."""
+    picture = painter.synthesis(_layered(painter, w), noise="const").float()
     return embedder.embed(resize_area(picture, SPACE_SIZE))
 
 
-@torch.no_grad()
+@dataclass(frozen=True, eq=False)
+class _Pull:
+    """How latents are truncated; see `target_for`."""
+
+    psi: float
+    truncation: Truncation
+    modes: ModeCentres | None
+    embedder: Embeds | None
+    mode_index: int | None
+
+    def __call__(self, painter: Paints, w: Tensor) -> tuple[Tensor, list[int | None]]:
+        """float [N, w_dim] or [N, num_ws, w_dim] -> the same, truncated, and each row's mode.
+
+        Latents of several layers go to one target, chosen by their mean over the layers, or by
+        their picture.
+        """
+        embeddings = None
+        if needs_pictures(self.truncation) and self.modes is not None and self.embedder is not None:
+            embeddings = embed_w(painter, self.embedder, w)
+        target = target_for(
+            self.truncation, w if w.ndim == 2 else w.mean(1), w_avg=painter.mapping.w_avg,
+            modes=self.modes, embeddings=embeddings, mode_index=self.mode_index,
+        )  # fmt: skip
+        chosen = [None] * len(w) if target.modes is None else target.modes.tolist()
+        if self.truncation == "none":
+            return w, chosen
+        goal = target.w.unsqueeze(-2) if w.ndim == 3 else target.w
+        return truncate(w, self.psi, goal), chosen
+
+
+def _pull(
+    networks: HoldsGenerator,
+    psi: float,
+    truncation: Truncation,
+    modes: ModeCentres | None,
+    embedder: Embeds | None,
+    mode_index: int | None,
+) -> _Pull:
+    """The request, checked; a strength outside 0..1 is said once."""
+    psi = check_psi(psi)
+    if mode_index is not None and not is_whole(mode_index):
+        raise UsageError(f"mode {mode_index!r} is no whole number", "give one, counted from 0")
+    if not 0 <= psi <= 1 and truncation != "none":
+        effect = "exaggerates what is special" if psi > 1 else "draws the opposite"
+        logs.warn(f"psi {psi:g} {effect}; 0 is the typical picture, 1 the one as trained")
+    device = networks.G_ema.mapping.w_avg.device
+    return _Pull(psi, truncation, modes.to(device) if modes else None, embedder, mode_index)
+
+
+def _finished(pictures: Tensor, as_float: bool) -> Tensor:
+    """What synthesis gives -> uint8, or float32 in [-1, 1], on the CPU."""
+    return (pictures.float().clamp(-1, 1) if as_float else to_uint8(pictures)).cpu()
+
+
 def paint_seeds(
     networks: HoldsGenerator,
-    seeds: Sequence[int],
+    seeds: Seeds,
     *,
     psi: float,
     truncation: Truncation,
@@ -108,48 +186,111 @@ def paint_seeds(
     batch: int = 16,
     noise: NoiseKind = "const",
     labels: Sequence[int] | None = None,
+    as_float: bool = False,
 ) -> Iterator[Sample]:
     """One picture a seed, whatever the others: the one implementation of drawing.
 
     The same within 1/255 across batch sizes, bitwise where a chunk has the same size. `labels`
-    default to seed mod classes for class-conditional generators.
+    default to seed mod classes for class-conditional generators. `as_float` gives float32 pictures
+    in [-1, 1] for uint8 ones. A psi outside 0..1 is drawn, with a warning.
 
     Raises:
-        UsageError: as `target_for`; psi outside 0..1; labels that do not fit.
+        UsageError: as `check_seeds`, `check_psi` and `target_for`; a batch below 1; labels that do
+            not fit.
     """
-    if not 0 <= psi <= 1 or batch < 1:
-        raise UsageError(f"psi {psi} and batch {batch}: wanted 0 <= psi <= 1 and batch >= 1")
-    painter, net = networks.G_ema, networks.config
-    w_avg = painter.mapping.w_avg
-    classes = _classes(seeds, labels, net.num_classes)
-    modes = modes.to(w_avg.device) if modes else None
-    step = 1 if noise == "random" else batch
+    chosen = check_seeds(seeds)
+    pull = _pull(networks, psi, truncation, modes, embedder, mode_index)
+    classes = check_classes(chosen, labels, networks.config.num_classes)
+    step = 1 if noise == "random" else check_batch(batch)
+    return _seeds_painted(networks, chosen, classes, pull, step, noise, as_float)
+
+
+@torch.no_grad()
+def _seeds_painted(
+    networks: HoldsGenerator,
+    seeds: Sequence[int],
+    classes: Tensor | None,
+    pull: _Pull,
+    step: int,
+    noise: NoiseKind,
+    as_float: bool,
+) -> Iterator[Sample]:
+    painter, z_dim = networks.G_ema, networks.config.z_dim
+    device = painter.mapping.w_avg.device
     for start in range(0, len(seeds), step):
         chunk = seeds[start : start + step]
-        c = None if classes is None else classes[start : start + step].to(w_avg.device)
-        w = painter.mapping.w(seeds_to_z(chunk, net.z_dim).to(w_avg.device), c)
-        pictures = needs_pictures(truncation) and modes is not None and embedder is not None
-        embeddings = embed_w(painter, embedder, w) if pictures and embedder else None
-        target = target_for(
-            truncation, w, w_avg=w_avg, modes=modes, embeddings=embeddings, mode_index=mode_index
-        )
-        ws = painter.broadcast(truncate(w, psi, target.w))
+        c = None if classes is None else classes[start : start + step].to(device)
+        w = painter.mapping.w(seeds_to_z(chunk, z_dim).to(device), c)
+        pulled, modes = pull(painter, w)
         random = Draws(generator("noise", chunk[0])) if noise == "random" else None
-        images = to_uint8(painter.synthesis(ws, noise=noise, rng=random)).cpu()
-        chosen = [None] * len(chunk) if target.modes is None else target.modes.tolist()
-        for seed, image, mode in zip(chunk, images, chosen, strict=True):
+        pictures = painter.synthesis(_layered(painter, pulled), noise=noise, rng=random)
+        for seed, image, mode in zip(chunk, _finished(pictures, as_float), modes, strict=True):
             yield Sample(seed, image, mode)
 
 
-def _classes(seeds: Sequence[int], labels: Sequence[int] | None, num_classes: int) -> Tensor | None:
-    if num_classes == 0:
-        if labels is not None:
-            raise UsageError("labels were given, but the generator has no classes")
-        return None
-    chosen = [seed % num_classes for seed in seeds] if labels is None else list(labels)
-    if len(chosen) != len(seeds) or not all(0 <= c < num_classes for c in chosen):
+def check_latents(networks: HoldsGenerator, w: Tensor | NDArray[Any]) -> Tensor:
+    """float [N, w_dim] or [N, num_ws, w_dim] -> the same in float32, on the generator's device.
+
+    Raises:
+        UsageError: another shape or type, or values that are not finite.
+    """
+    w_avg = networks.G_ema.mapping.w_avg
+    given = torch.as_tensor(w).detach()
+    dim, layers = len(w_avg), networks.G_ema.broadcast(w_avg[None]).shape[1]
+    shape = tuple(given.shape)
+    fits = given.is_floating_point() and shape[1:] in ((dim,), (layers, dim))
+    if not fits:
+        hint = "; w[None] makes one latent a batch" if shape in ((dim,), (layers, dim)) else ""
         raise UsageError(
-            f"{len(chosen)} labels for {len(seeds)} seeds and {num_classes} classes",
-            f"give one label from 0 to {num_classes - 1} per seed",
+            f"latents {given.dtype} {list(shape)} do not fit this generator",
+            f"give floats [N, {dim}] or [N, {layers}, {dim}]{hint}",
         )
-    return torch.tensor(chosen, dtype=torch.int64)
+    if not bool(torch.isfinite(given).all()):
+        raise UsageError("latents hold values that are not finite", "look at where they come from")
+    return given.to(w_avg.device, torch.float32)
+
+
+def paint_w(
+    networks: HoldsGenerator,
+    w: Tensor | NDArray[Any],
+    *,
+    psi: float = 1.0,
+    truncation: Truncation = "none",
+    modes: ModeCentres | None = None,
+    embedder: Embeds | None = None,
+    mode_index: int | None = None,
+    batch: int = 16,
+    as_float: bool = False,
+) -> Iterator[Tensor]:
+    """One picture a latent, as it is, or pulled to a target as `paint_seeds` does; const noise.
+
+    Args:
+        networks: whose averaged generator draws.
+        w: float [N, w_dim], or [N, num_ws, w_dim] with another w for each layer.
+        psi: strength of the truncation; 1 = none.
+        truncation: as `target_for`; latents of several layers go to one target.
+        modes: centres of this generator's latents.
+        embedder: LPIPS, where `needs_pictures`.
+        mode_index: the centre for `index`.
+        batch: at once.
+        as_float: pictures float32 in [-1, 1].
+
+    Yields:
+        Picture uint8 (or float32) [3, S, S] on the CPU.
+
+    Raises:
+        UsageError: as `check_latents`, `check_psi` and `target_for`; a batch below 1.
+    """
+    latents = check_latents(networks, w)
+    pull = _pull(networks, psi, truncation, modes, embedder, mode_index)
+    return _latents_painted(networks.G_ema, latents, pull, check_batch(batch), as_float)
+
+
+@torch.no_grad()
+def _latents_painted(
+    painter: Paints, w: Tensor, pull: _Pull, batch: int, as_float: bool
+) -> Iterator[Tensor]:
+    for start in range(0, len(w), batch):
+        pulled, _ = pull(painter, w[start : start + batch])
+        pictures = painter.synthesis(_layered(painter, pulled), noise="const")
+        yield from _finished(pictures, as_float)

@@ -1,21 +1,33 @@
 """A trained model in use: seeds to pictures, pictures to latents, and its folder."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal, Self, overload
 
+import numpy as np
 import torch
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
-from limbeck import fsio, rundir
-from limbeck.config import Config, NetConfig, Truncation
-from limbeck.errors import DataError, UsageError
+from limbeck import fsio, logs, rundir
+from limbeck.artefacts import fresh
+from limbeck.config import Config, Truncation
+from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import grid, resize_area, save_png, to_float, to_uint8
-from limbeck.latents import ModeCentres, needs_pictures, paint_seeds, tensors_digest
+from limbeck.latents import (
+    ModeCentres,
+    Seeds,
+    check_latents,
+    needs_pictures,
+    paint_seeds,
+    paint_w,
+    tensors_digest,
+)
 from limbeck.model.card import write_card
 from limbeck.model.folder import (
     ENCODER,
@@ -26,24 +38,28 @@ from limbeck.model.folder import (
     ModelFile,
     Precision,
     describe,
-    load_module,
-    read_config,
-    verify,
     write_module,
 )
-from limbeck.nets import Encoder, Generator, Networks, prepare
+from limbeck.model.opening import Averages, model_folder, open_model
+from limbeck.model.pictures import Output, Picture, centre_square, check_output, packed
+from limbeck.model.seeding import choose_seeds
+from limbeck.nets import Generator, Networks, prepare
 from limbeck.percept import LPIPS, at_least
 
 _SHOWN = range(32)
+_PSI = 0.7
+_MANY = 256  # pictures, from which on progress is shown
 
 
 @dataclass(frozen=True)
-class _Averages:
-    """What a model folder holds of `Networks`."""
+class _Ask:
+    """How to draw, as the caller said it; None = by default."""
 
-    config: NetConfig
-    G_ema: Generator
-    E_ema: Encoder | None
+    psi: float | None
+    truncation: Truncation | None
+    mode_index: int | None
+    batch: int
+    as_float: bool
 
 
 class Pipeline:
@@ -61,7 +77,7 @@ class Pipeline:
 
     def __init__(
         self,
-        networks: "Networks | _Averages",
+        networks: Networks | Averages,
         modes: ModeCentres | None,
         *,
         config: Config | None = None,
@@ -86,77 +102,199 @@ class Pipeline:
     def _lpips(self) -> LPIPS:
         return LPIPS.load("alex").to(self.device)
 
+    def to(self, device: torch.device | str) -> Self:
+        """Move networks, modes and LPIPS, in place, and return the pipeline itself.
+
+        Networks that a caller goes on using move with it.
+
+        Raises:
+            UsageError: no such device; nothing has moved then.
+        """
+        if str(device).startswith("meta"):
+            raise UsageError("device 'meta' holds no numbers", "give auto, cpu, cuda or mps")
+        where = pick_device(str(device))
+        for module in (self.G_ema, self.E_ema):
+            if module is not None:
+                module.to(where)
+                if any(getattr(layer, "ready", None) is not None for layer in module.modules()):
+                    body = module.synthesis if isinstance(module, Generator) else module
+                    prepare(module, getattr(body, "compute_dtype", torch.float32))
+        self.modes = None if self.modes is None else self.modes.to(where)
+        if "_lpips" in vars(self):
+            self._lpips.to(where)
+        return self
+
+    @overload
     def __call__(
         self,
-        seeds: Sequence[int],
-        psi: float = 0.7,
-        truncation: Truncation = "multimodal-lpips",
+        seeds: Seeds | None = None,
+        psi: float | None = None,
+        truncation: Truncation | None = None,
         *,
+        output: Literal["uint8", "float"] = "uint8",
+        n: int | None = None,
+        generator: torch.Generator | None = None,
         mode_index: int | None = None,
         batch: int = 16,
         labels: Sequence[int] | None = None,
-    ) -> Tensor:
-        """Pictures uint8 [N, 3, S, S] on the CPU, one a seed; as `limbeck.sample` draws them.
+        progress: bool | None = None,
+    ) -> Tensor: ...
+    @overload
+    def __call__(
+        self,
+        seeds: Seeds | None = None,
+        psi: float | None = None,
+        truncation: Truncation | None = None,
+        *,
+        output: Literal["pil"],
+        n: int | None = None,
+        generator: torch.Generator | None = None,
+        mode_index: int | None = None,
+        batch: int = 16,
+        labels: Sequence[int] | None = None,
+        progress: bool | None = None,
+    ) -> list[Image.Image]: ...
+    def __call__(
+        self,
+        seeds: Seeds | None = None,
+        psi: float | None = None,
+        truncation: Truncation | None = None,
+        *,
+        output: Output = "uint8",
+        n: int | None = None,
+        generator: torch.Generator | None = None,
+        mode_index: int | None = None,
+        batch: int = 16,
+        labels: Sequence[int] | None = None,
+        progress: bool | None = None,
+    ) -> Tensor | list[Image.Image]:
+        """Pictures of seeds, as `limbeck.sample` draws them, or of latents.
+
+        Args:
+            seeds: one whole number from 0 to 2**63 - 1, or a sequence, tensor or array of them:
+                one seed, one picture. Or latents, float [N, w_dim] or [N, num_ws, w_dim], drawn as
+                they are unless `psi` or `truncation` is given. None: random seeds; without
+                `generator` they are fresh and told on stderr.
+            psi: strength, 0 = the target itself, 1 = not truncated, default 0.7; beyond, with a
+                warning, it exaggerates.
+            truncation: see `latents.target_for`; default multimodal-lpips.
+            output: `uint8`: tensor uint8 [N, 3, S, S]; `float`: float32 in [-1, 1] [N, 3, S, S],
+                not rounded to 8 bits; `pil`: list of PIL RGB images. Tensors lie on the CPU.
+            n: how many random seeds; default 1. Not with `seeds`.
+            generator: where random seeds come from; the same state gives the same ones.
+            mode_index: the mode, for truncation `index`.
+            batch: pictures at once; changes a picture by at most 1/255.
+            labels: class of each seed, where the generator has classes.
+            progress: a bar on stderr, where that is a terminal; None = from 256 pictures on.
 
         Raises:
-            UsageError: see `limbeck.sample`.
+            UsageError: seeds, latents or options that cannot be drawn; see `limbeck.sample`.
         """
-        embedder = self._lpips if needs_pictures(truncation) and self.modes else None
+        check_output(output)
+        ask = _Ask(psi, truncation, mode_index, batch, output == "float")
+        if isinstance(seeds, Tensor | np.ndarray) and _holds_floats(seeds):
+            if labels is not None or n is not None or generator is not None:
+                raise UsageError("latents take no labels, n or generator", "leave these out")
+            total, images = len(seeds), self._of_latents(seeds, ask)
+        else:
+            chosen = choose_seeds(seeds, n, generator)
+            total, images = len(chosen), self._of_seeds(chosen, ask, labels)
+        if progress or (progress is None and total >= _MANY):
+            images = logs.track(images, "pictures", total)
+        return packed(list(images), output, self.config.size)
+
+    def _of_seeds(
+        self, seeds: Sequence[int], ask: "_Ask", labels: Sequence[int] | None
+    ) -> Iterator[Tensor]:
+        truncation = ask.truncation or "multimodal-lpips"
         drawn = paint_seeds(
-            self, seeds, psi=psi, truncation=truncation, modes=self.modes, embedder=embedder,
-            mode_index=mode_index, batch=batch, labels=labels,
+            self, seeds, psi=_PSI if ask.psi is None else ask.psi, truncation=truncation,
+            modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
+            batch=ask.batch, labels=labels, as_float=ask.as_float,
         )  # fmt: skip
-        images = [one.image for one in drawn]
-        size = self.config.size
-        return torch.stack(images) if images else torch.empty(0, 3, size, size, dtype=torch.uint8)
+        return (one.image for one in drawn)
 
-    @torch.no_grad()
+    def _of_latents(self, w: Tensor | NDArray[Any], ask: "_Ask") -> Iterator[Tensor]:
+        asked = ask.psi is not None or ask.truncation is not None
+        truncation = ask.truncation or ("multimodal-lpips" if asked else "none")
+        return paint_w(
+            self, w, psi=_PSI if ask.psi is None else ask.psi, truncation=truncation,
+            modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
+            batch=ask.batch, as_float=ask.as_float,
+        )  # fmt: skip
+
+    def _embedder(self, truncation: Truncation) -> LPIPS | None:
+        return self._lpips if needs_pictures(truncation) and self.modes else None
+
     def paint(self, w: Tensor) -> Tensor:
-        """Latents float [N, w_dim] -> uint8 [N, 3, S, S] on the CPU, constant noise."""
-        ws = self.G_ema.broadcast(w.to(self.device))
-        return to_uint8(self.G_ema.synthesis(ws, noise="const")).cpu()
+        """Latents float [N, w_dim] or [N, num_ws, w_dim] -> uint8 [N, 3, S, S] on the CPU.
 
+        Nothing is truncated; constant noise.
+
+        Raises:
+            UsageError: latents that do not fit this generator.
+        """
+        return self(check_latents(self, w))
+
+    @overload
+    def invert(
+        self, image: Picture, *, output: Literal["uint8", "float"] = "uint8"
+    ) -> tuple[Tensor, Tensor, float]: ...
+    @overload
+    def invert(
+        self, image: Picture, *, output: Literal["pil"]
+    ) -> tuple[Tensor, Image.Image, float]: ...
     @torch.no_grad()
-    def invert(self, image: Image.Image | Tensor) -> tuple[Tensor, Tensor, float]:
+    def invert(
+        self, image: Picture, *, output: Output = "uint8"
+    ) -> tuple[Tensor, Tensor | Image.Image, float]:
         """The latent of a picture, what the generator makes of it, and how far apart they are.
 
         Args:
-            image: PIL image, or uint8 [3, H, W] or [1, 3, H, W]; the centre square is used.
+            image: PIL image; uint8 tensor [3, H, W] or [1, 3, H, W]; uint8 array [H, W, 3]; or the
+                path of a picture's file. The centre square is used; see `centre_square`.
+            output: kind of the picture that comes back: `uint8`, `float` or `pil`.
 
         Returns:
-            w float32 [1, w_dim], picture uint8 [3, S, S], both on the CPU, and LPIPS-AlexNet
-            between the picture and the square, on at least 64 px (METHOD 2, step 4).
+            w float32 [1, w_dim], the picture (uint8 [3, S, S], float32 in [-1, 1] [3, S, S], or
+            PIL), tensors on the CPU, and LPIPS-AlexNet between the picture and the square, on at
+            least 64 px (METHOD 2, step 4).
 
         Raises:
             UsageError: the model has no encoder, or the image is of another form.
+            DataError: no picture lies at that path, or it cannot be decoded.
         """
+        check_output(output)
         if self.E_ema is None:
             raise UsageError("this model has no encoder", "train without --no-encoder")
-        x = to_float(_square(image, self.config.size).to(self.device))
+        x = to_float(centre_square(image, self.config.size).to(self.device))
         w = self.E_ema(x)
         y = self.G_ema.synthesis(self.G_ema.broadcast(w), noise="const").float().clamp(-1, 1)
         distance = self._lpips.distance(at_least(x, 64), at_least(y, 64))
-        return w.float().cpu(), to_uint8(y)[0].cpu(), float(distance[0])
+        shown = (y if output == "float" else to_uint8(y)).cpu()
+        return w.float().cpu(), packed([*shown], output, self.config.size)[0], float(distance[0])
 
     def save_pretrained(self, folder: Path | str, *, dtype: Precision = "float32") -> None:
         """Write the model folder: weights, modes, README.md, samples.png, and config.json last.
 
-        The same networks give the same weights' files; what else lies in the folder stays.
+        The same networks give the same weights' files.
 
         Args:
-            folder: made if need be.
+            folder: new, empty, or a model folder, which is replaced (see `artefacts.fresh`).
             dtype: of the stored weights and of the modes' embeddings; float16 halves them.
 
         Raises:
             DataError: weights that are not finite in that dtype; the folder cannot be written.
         """
-        folder, started = Path(folder), time.perf_counter()
+        started = time.perf_counter()
+        with fresh(Path(folder), "model") as building:
+            self._write(building, dtype, started)
+
+    def _write(self, folder: Path, dtype: Precision, started: float) -> None:
         files: dict[FileName, ModelFile] = {}
         for name, module in ((GENERATOR, self.G_ema), (ENCODER, self.E_ema)):
-            (folder / name).unlink(missing_ok=True)
             if module is not None:
                 files[name] = write_module(folder / name, module, dtype)
-        (folder / MODES).unlink(missing_ok=True)
         if self.modes is not None:
             self.modes.save(folder / MODES, half=dtype == "float16")
             files[MODES] = describe(folder / MODES)
@@ -178,49 +316,26 @@ class Pipeline:
         )  # fmt: skip
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str, *, device: str = "auto") -> "Pipeline":
-        """Load a model folder. Nothing in it is executed; weights become float32.
+    def from_pretrained(cls, folder: Path | str, *, device: str = "auto") -> Self:
+        """Load a model folder, or the model of a run. Nothing is executed; weights become float32.
+
+        Args:
+            folder: made by `limbeck run` (the run, or its model/), `limbeck export` or
+                `save_pretrained`.
+            device: auto, cpu, cuda or mps.
 
         Raises:
-            DataError: names the file and the field that is missing, damaged or does not fit.
-            UsageError: no such device.
+            DataError: something else lies there (says what), or names the file and the field that
+                is missing, damaged or does not fit.
+            UsageError: no such device, or no path.
         """
-        folder, where = Path(folder), pick_device(device)
-        about = read_config(folder)
-        for name, file in about.files.items():
-            verify(folder / name, file)
-        G = load_module(Generator, about.net, folder / GENERATOR, about.dtype)
-        has_encoder = ENCODER in about.files
-        E = load_module(Encoder, about.net, folder / ENCODER, about.dtype) if has_encoder else None
-        modes = ModeCentres.load(folder / MODES) if MODES in about.files else None
-        if modes is not None and modes.centres.shape[1] != about.net.w_dim:
-            raise DataError(
-                f"{folder}: centres of {MODES} have {modes.centres.shape[1]} numbers, "
-                f"net.w_dim in config.json is {about.net.w_dim}",
-                "the files are of different models; fetch the folder again",
-            )
-        parts = _Averages(about.net, G.to(where), None if E is None else E.to(where))
-        for module in (parts.G_ema, parts.E_ema):
-            if module is not None:
-                prepare(module, torch.float32)
+        parts, modes, about = open_model(model_folder(folder), pick_device(device))
         return cls(
             parts, modes, config=about.settings, licence=about.licence, data=about.data
         )  # fmt: skip
 
 
-def _square(image: Image.Image | Tensor, size: int) -> Tensor:
-    """The centre square as uint8 [1, 3, size, size]."""
-    if isinstance(image, Image.Image):
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-        fitted = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
-        flat = torch.frombuffer(bytearray(fitted.tobytes()), dtype=torch.uint8)
-        return flat.view(1, size, size, 3).permute(0, 3, 1, 2).contiguous()
-    picture = image[None] if image.ndim == 3 else image
-    if picture.dtype != torch.uint8 or picture.ndim != 4 or picture.shape[:2] != (1, 3):
-        raise UsageError(
-            f"invert got {image.dtype} {tuple(image.shape)}", "give a PIL image or uint8 [3, H, W]"
-        )
-    height, width = picture.shape[-2:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return resize_area(picture[..., top : top + side, left : left + side], size)
+def _holds_floats(values: Tensor | NDArray[Any]) -> bool:
+    if isinstance(values, Tensor):
+        return values.is_floating_point() and values.ndim > 0
+    return bool(np.issubdtype(values.dtype, np.floating)) and values.ndim > 0

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from limbeck import fsio, logs, rundir
+from limbeck.artefacts import fresh
 from limbeck.config import ModesConfig
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.rng import derive_seed
@@ -135,18 +136,20 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
     settings = {**config.model_dump(mode="json"), "seed": seed}
     if rundir.is_current(out, inputs, settings) and (out / "modes.safetensors").exists():
         return read_modes(out)
-    w, clusters, found, quality, choice = _clustered(networks, config, seed)
-    summary = ModesSummary(
-        clusters=len(found), found=count_modes(found.sizes), space=config.space,
-        samples=config.samples, sizes=found.sizes.tolist(),
-        seconds=round(time.perf_counter() - started, 3), map=quality, choice=choice,
-    )  # fmt: skip
-    _write(out, found, summary, settings)
-    with logs.working("drawing the atlas"):
-        _draw(out, painter, w, clusters, found, config.exemplars)
-    rundir.finish(
-        out, "modes", inputs=inputs, config=settings, started=started, summary=summary.model_dump()
-    )
+    with fresh(out, "modes") as folder:
+        w, clusters, found, quality, choice = _clustered(networks, config, seed)
+        summary = ModesSummary(
+            clusters=len(found), found=count_modes(found.sizes), space=config.space,
+            samples=config.samples, sizes=found.sizes.tolist(),
+            seconds=round(time.perf_counter() - started, 3), map=quality, choice=choice,
+        )  # fmt: skip
+        _write(folder, found, summary, settings)
+        with logs.working("drawing the atlas"):
+            _draw(folder, painter, w, clusters, found, config.exemplars)
+        rundir.finish(
+            folder, "modes", inputs=inputs, config=settings, started=started,
+            summary=summary.model_dump(),
+        )  # fmt: skip
     _say(summary)
     return Modes(found, summary)
 
@@ -213,9 +216,6 @@ def _draw(
 def _write(
     out: Path, found: ModeCentres, summary: ModesSummary, settings: dict[str, object]
 ) -> None:
-    (out / "done.json").unlink(missing_ok=True)
-    for stale in out.glob("mode-*.png"):
-        stale.unlink()
     found.save(out / "modes.safetensors")
     total = sum(summary.sizes)
     fsio.write_json(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ class ScoreTable:
     columns: dict[str, FloatArray]
     formulas: dict[str, str]
 
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """id -> row."""
+        return {photo: row for row, photo in enumerate(self.ids)}
+
 
 @dataclass(frozen=True)
 class KeepTable:
@@ -42,10 +48,11 @@ class KeepTable:
 
 @dataclass(frozen=True)
 class Training:
-    """One training (`raw` or `kept`): its statistics and its newest networks."""
+    """One training (`raw` or `kept`): its statistics, figures of snapshots, newest networks."""
 
     name: str
     stats: list[dict[str, Any]]
+    snapshots: list[dict[str, Any]]
     networks: Path | None
     images: int
     done: Done | None
@@ -143,7 +150,8 @@ def _training(folder: Path) -> Training:
     named = folder / str(done.summary.get("networks", "")) if done else folder
     networks = named if named != folder and named.is_dir() else (nets[-1] if nets else None)
     images = int(networks.name[5:]) if networks and networks.name[5:].isdigit() else 0
-    return Training(folder.name, fsio.read_jsonl(folder / "stats.jsonl"), networks, images, done)
+    stats, figures = (fsio.read_jsonl(folder / f"{n}.jsonl") for n in ("stats", "snapshots"))
+    return Training(folder.name, stats, figures, networks, images, done)
 
 
 def read_artefacts(run: Path) -> Artefacts:

@@ -8,7 +8,7 @@ import numpy as np
 from limbeck.latents import ModeCentres
 from limbeck.reporting.artefacts import KeepTable, ScoreTable
 from limbeck.reporting.drawing import Artist
-from limbeck.reporting.pictures import Picture, from_file, single
+from limbeck.reporting.pictures import SMALL, Picture, from_file, single
 
 GUTTED = 0.5
 _MOST = 96
@@ -29,11 +29,12 @@ class ModeCard:
 
 @dataclass(frozen=True)
 class Atlas:
-    """Cards, the largest mode first."""
+    """Cards, the largest mode first; `clusters` counts the empty ones too, which have no card."""
 
     cards: tuple[ModeCard, ...]
     hidden: int
     found: int
+    clusters: int
 
 
 def _centres(artist: Artist | None, modes: ModeCentres, order: list[int]) -> dict[int, Picture]:
@@ -53,19 +54,24 @@ def _order(modes: ModeCentres) -> tuple[list[int], list[float]]:
 def distilled_atlas(folder: Path, modes: ModeCentres, artist: Artist | None) -> Atlas:
     """Modes of the distilled generator, with the exemplars that the stage left as mode-NN.png."""
     order, shares = _order(modes)
+    order = [k for k in order if shares[k] > 0]
     centres = _centres(artist, modes, order)
+    crisp = artist is not None and artist.networks.config.size < SMALL
     cards = []
     for k in order:
-        path = folder / f"mode-{k:02d}.png"
-        examples = from_file(path, f"examples of mode {k}", at_most=512) if path.exists() else None
+        path, alt = folder / f"mode-{k:02d}.png", f"examples of mode {k}"
+        examples = from_file(path, alt, at_most=512, crisp=crisp) if path.exists() else None
         cards.append(ModeCard(k, centres.get(k), examples, 100 * shares[k], None, None, False))
-    return Atlas(tuple(cards), len(shares) - len(cards), count_found(shares))
+    used = sum(share > 0 for share in shares)
+    return Atlas(tuple(cards), used - len(cards), count_found(shares), len(shares))
 
 
 def raw_atlas(
     modes: ModeCentres, artist: Artist | None, scores: ScoreTable, keep: KeepTable
 ) -> Atlas:
     """Modes of the first generator with the photos nearest to each and the share of them kept.
+
+    Modes that no photo is nearest to are left out.
 
     Raises:
         ValueError: scores.parquet has no `x_mode` column.
@@ -75,6 +81,7 @@ def raw_atlas(
     mode_of = scores.columns["x_mode"].astype(np.int64)
     kept = np.array([keep.kept.get(photo, False) for photo in scores.ids], dtype=bool)
     order, shares = _order(modes)
+    order = [k for k in order if (mode_of == k).any()]
     centres = _centres(artist, modes, order)
     overall = float(kept.mean()) if len(kept) else 0.0
     cards = []
@@ -88,7 +95,8 @@ def raw_atlas(
                 None if share is None else 100 * share, gutted,
             )
         )  # fmt: skip
-    return Atlas(tuple(cards), len(shares) - len(cards), count_found(shares))
+    used = sum(bool((mode_of == k).any()) for k in range(len(shares)))
+    return Atlas(tuple(cards), used - len(cards), count_found(shares), len(shares))
 
 
 def count_found(shares: list[float]) -> int:

@@ -67,6 +67,11 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def figure(value: float) -> str:
+    """`14.8` -> `14.80`: one digit more than `number`, for values that lie close together."""
+    return f"{value:#.4g}" if 1e-3 <= abs(value) < 1000 else number(value)
+
+
 def _nice_ticks(low: float, high: float, count: int) -> list[float]:
     """Round numbers within [low, high], about `count` of them."""
     span = high - low

@@ -1,49 +1,13 @@
-"""The filter made visible: histograms with the threshold, strips of worst, threshold and best."""
+"""The filter made visible: histograms of the scores with the threshold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
-from limbeck.data import Dataset
 from limbeck.reporting.artefacts import KeepTable, ScoreTable
 from limbeck.reporting.charts import Chart, histogram, number
-from limbeck.reporting.pictures import Picture, single
 from limbeck.truth import TruthRow
-
-STRIP = 12
-_EDGE = (
-    "Where a mistake is most likely. If good photos are dropped here, raise the kept share; "
-    "if odd ones are kept, lower it."
-)
-_PHOTO = 112
-
-Reconstruct = Callable[[Tensor], Tensor]
-"""uint8 [N, 3, S, S] photos -> uint8 reconstructions of the same shape, S the network's size."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """One photo beside its reconstruction."""
-
-    photo: Picture
-    again: Picture | None
-    source: str
-    score: str
-    kept: bool | None
-    reason: str
-    odd: str
-
-
-@dataclass(frozen=True)
-class Strip:
-    """A row of cards with a heading."""
-
-    title: str
-    note: str
-    cards: tuple[Card, ...]
 
 
 @dataclass(frozen=True)
@@ -123,75 +87,3 @@ def show_filter(
         split=bool(known.any()),
         columns=small,
     )
-
-
-@dataclass(frozen=True)
-class Stripper:
-    """Cuts strips out of a scored dataset.
-
-    Attributes:
-        dataset: accepted photos.
-        size: the network's side, pixels.
-        reconstruct: draws G(E(x)); None when the run has no encoder.
-    """
-
-    dataset: Dataset
-    size: int
-    scores: ScoreTable
-    keep: KeepTable | None
-    labels: Mapping[str, TruthRow]
-    reconstruct: Reconstruct | None
-
-    def strips(self) -> tuple[Strip, ...]:
-        """Worst, at the threshold (the last kept and the first dropped), best."""
-        ids = self.scores.ids
-        values = self.scores.columns[keep_column(self.scores, self.keep)]
-        places = {photo: place for place, photo in enumerate(self.dataset.ids)}
-        present = np.array([i for i, photo in enumerate(ids) if photo in places], dtype=np.int64)
-        ranked = present[np.argsort(values[present], kind="stable")]
-        threshold = threshold_of(self.keep)
-        cut = len(ranked) if threshold is None else int((values[ranked] <= threshold).sum())
-        half = STRIP // 2
-        edge = ranked[max(0, cut - half) : cut + half] if 0 < cut < len(ranked) else ranked[:0]
-        picks = (
-            ("Worst: the oddest photos", "What the filter is for.", ranked[::-1][:STRIP]),
-            ("At the threshold: the last kept, the first dropped", _EDGE, edge),
-            ("Best: the most typical photos", "What the generator knows well.", ranked[:STRIP]),
-        )
-        return tuple(
-            Strip(title, note, self._cards(rows, np.array([places[ids[i]] for i in rows])))
-            for title, note, rows in picks
-            if len(rows)
-        )
-
-    def _cards(self, rows: NDArray[np.int64], places: NDArray[np.int64]) -> tuple[Card, ...]:
-        """`rows` of the score table and `places` of the same photos in the dataset."""
-        photos = self.dataset.at(min(_PHOTO, self.dataset.size), resident=False)[places]
-        again: list[Tensor | None] = [None] * len(rows)
-        if self.reconstruct is not None:
-            again = list(self.reconstruct(self.dataset.at(self.size, resident=False)[places]))
-        column = keep_column(self.scores, self.keep)
-        return tuple(
-            self._card(
-                self.scores.ids[row],
-                self.dataset.infos[place].source,
-                number(float(self.scores.columns[column][row])),
-                photo,
-                image,
-            )
-            for row, place, photo, image in zip(rows, places, photos, again, strict=True)
-        )
-
-    def _card(
-        self, photo: str, source: str, score: str, picture: Tensor, again: Tensor | None
-    ) -> Card:
-        label = self.labels.get(photo)
-        return Card(
-            single(picture, f"photo {source}", at_most=_PHOTO),
-            None if again is None else single(again, f"reconstruction of {source}"),
-            source,
-            score,
-            self.keep.kept.get(photo) if self.keep else None,
-            self.keep.reasons.get(photo, "") if self.keep else "",
-            (label.kind or "outlier") if label and label.is_outlier else "",
-        )

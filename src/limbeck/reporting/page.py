@@ -1,5 +1,7 @@
 """`report`: read the run, draw what is missing as pictures, fill one HTML page."""
 
+import base64
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from limbeck import __version__, fsio, logs, rundir
+from limbeck import __version__, fsio, rundir
+from limbeck.artefacts import fresh
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
 from limbeck.records import Status
@@ -17,10 +21,15 @@ from limbeck.reporting.artefacts import Artefacts, Training, read_artefacts
 from limbeck.reporting.atlas import Atlas, distilled_atlas, raw_atlas
 from limbeck.reporting.charts import Chart
 from limbeck.reporting.drawing import Artist
-from limbeck.reporting.filtering import Filtering, Strip, Stripper, show_filter
+from limbeck.reporting.dropped import Dropped, list_dropped
+from limbeck.reporting.filtering import Filtering, keep_column, show_filter
+from limbeck.reporting.gallery import Gallery, Strip, Strips
 from limbeck.reporting.intake import Intake, take_in
 from limbeck.reporting.measured import measured_tables
-from limbeck.reporting.mosaics import Mosaics, show_mosaics
+from limbeck.reporting.moving import Moving, moving
+from limbeck.reporting.naming import finalize
+from limbeck.reporting.quality import Quality, assess
+from limbeck.reporting.reasons import Grounds
 from limbeck.reporting.samples import Samples, show_samples
 from limbeck.reporting.trainings import show_trainings
 from limbeck.truth import TruthRow, read_truth
@@ -35,7 +44,9 @@ PARTS = {
     "keep": "the filter",
     "kept": "the second training, on the kept photos",
     "modes": "the modes",
-    "strips": "the strips of worst, best and threshold photos",
+    "strips": "the photos at the threshold, the oddest and the most typical",
+    "dropped": "the list of dropped photos",
+    "quality": "the judgement on the generators",
     "samples": "the sample pictures",
     "kept share": "the kept share of each mode",
     "metrics": "the measured figures",
@@ -47,13 +58,17 @@ PARTS = {
 class Page:
     """What the template reads; None where a part is missing, and `missing` says why."""
 
+    run: Path
     name: str
     found: Artefacts
     intake: Intake | None = None
-    mosaics: Mosaics | None = None
+    glimpses: tuple[Strip, ...] = ()
+    quality: Quality | None = None
     samples: Samples | None = None
     filtering: Filtering | None = None
-    strips: tuple[Strip, ...] = ()
+    strips: Strips | None = None
+    dropped: Dropped | None = None
+    moving: Moving | None = None
     atlas: Atlas | None = None
     raw_atlas: Atlas | None = None
     warnings: list[str] = field(default_factory=list)
@@ -95,21 +110,14 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     raw = _artist(found, found.raw, "raw")
     kept = _artist(found, found.kept, "kept")
     modes = _modes(found, found.root / "modes", "modes")
-    scores, keep, dataset = found.scores, found.keep, found.dataset
-    if dataset is not None and len(dataset):
-        page.mosaics = _attempt(found, "strips", lambda: show_mosaics(dataset, scores, keep))
-    if scores is not None:
-        page.filtering = _attempt(found, "scores", lambda: show_filter(scores, keep, labels))
-    if scores is not None and dataset is not None:
-        size = raw.networks.config.size if raw else dataset.size
-        draw = raw.reconstruct if raw and raw.has_encoder else None
-        stripper = Stripper(dataset, size, scores, keep, labels, draw)
-        page.strips = _attempt(found, "strips", stripper.strips) or ()
+    _photos(page, raw, labels)
+    page.quality = _attempt(found, "quality", lambda: assess(page.run, found))
     if raw or kept:
         page.samples = _attempt(found, "samples", lambda: show_samples(raw, kept, modes))
     if modes is not None:
         folder = found.root / "modes"
         page.atlas = _attempt(found, "modes", lambda: distilled_atlas(folder, modes, kept))
+    scores, keep = found.scores, found.keep
     if scores is not None and keep is not None:
         raw_modes = _modes(found, found.root / "scores" / "raw-modes", "kept share")
         if raw_modes is not None:
@@ -124,6 +132,29 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
         page.tables.append(facts.label_counts(keep, labels))
     tables, page.figures = measured_tables(found.metrics)
     page.tables += tables
+
+
+def _photos(page: Page, raw: Artist | None, labels: Mapping[str, TruthRow]) -> None:
+    """The sections that show single photos: scores, strips, the list of the dropped."""
+    found = page.found
+    scores, keep, dataset = found.scores, found.keep, found.dataset
+    grounds = None
+    if scores is not None:
+        page.filtering = _attempt(found, "scores", lambda: show_filter(scores, keep, labels))
+        grounds = _attempt(found, "scores", lambda: Grounds(scores, keep_column(scores, keep)))
+    if dataset is not None and len(dataset):
+        size = raw.networks.config.size if raw else dataset.size
+        draw = raw.reconstruct if raw and raw.has_encoder else None
+        gallery = Gallery(dataset, size, scores, keep, grounds, labels, draw)
+        page.glimpses = _attempt(found, "strips", gallery.glimpses) or ()
+        if grounds is not None:
+            page.strips = _attempt(found, "strips", gallery.strips)
+    if keep is not None:
+        page.moving = moving(page.run, keep)
+        if scores is not None and grounds is not None:
+            page.dropped = _attempt(
+                found, "dropped", lambda: list_dropped(scores, keep, grounds, dataset)
+            )
 
 
 def _labels(found: Artefacts, path: Path | None) -> dict[str, TruthRow]:
@@ -141,15 +172,22 @@ def _labels(found: Artefacts, path: Path | None) -> dict[str, TruthRow]:
 
 
 def render(page: Page) -> str:
-    """The page as HTML; every text from disk is escaped by the template engine."""
+    """The page as HTML; every text from disk is made visible (`naming`) and escaped.
+
+    The one script is part of this package, holds no text from disk, and is allowed by its hash.
+    """
     found = page.found
+    loader = PackageLoader("limbeck.reporting", "templates")
     environment = Environment(
-        loader=PackageLoader("limbeck.reporting", "templates"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    source = loader.get_source(environment, "script.js")[0]
+    digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
     missing = [
         (PARTS.get(name, name), reason)
         for name, reason in found.missing.items()
@@ -166,10 +204,12 @@ def render(page: Page) -> str:
         command=facts.command_line(found),
         version=__version__,
         photos=facts.words(found.run_json.get("photos")),
+        script=Markup(source),
+        script_hash=digest,
     )
 
 
-def report(run: Path, *, labels: Path | None = None) -> Path:
+def report(run: Path, *, labels: Path | None = None, out: Path | None = None) -> Path:
     """Write `run/report/index.html`: one page, no outside request, readable without a script.
 
     A run that is not finished gives a page that names what is missing.
@@ -178,6 +218,7 @@ def report(run: Path, *, labels: Path | None = None) -> Path:
         run: a run folder (DESIGN, 'On disk').
         labels: a person's labels (.jsonl, .csv, or a zip with manifest.jsonl); only shown and
             counted, they change nothing.
+        out: the folder for index.html and done.json; None = `run/report`.
 
     Returns:
         Path of index.html.
@@ -188,17 +229,17 @@ def report(run: Path, *, labels: Path | None = None) -> Path:
     began = time.perf_counter()
     found = read_artefacts(Path(run))
     known = _labels(found, labels)
-    page = Page(name=Path(run).resolve().name, found=found)
+    page = Page(run=Path(run), name=Path(run).resolve().name, found=found)
     _fill(page, known)
-    out = Path(run) / "report"
+    out = Path(run) / "report" if out is None else Path(out)
     html = render(page)
-    fsio.write_text(out / "index.html", html)
     digests = {n: fsio.digest_json(d.model_dump(mode="json")) for n, d in found.done.items()}
     if labels is not None:
         digests["labels"] = fsio.sha256_file(Path(labels))
-    rundir.finish(
-        out, "report", inputs=digests, config=None, started=began,
-        summary={"bytes": len(html.encode()), "missing": sorted(found.missing)},
-    )  # fmt: skip
-    logs.say(f"report: {out / 'index.html'}")
+    with fresh(out, "report") as folder:
+        fsio.write_text(folder / "index.html", html)
+        rundir.finish(
+            folder, "report", inputs=digests, config=None, started=began,
+            summary={"bytes": len(html.encode()), "missing": sorted(found.missing)},
+        )  # fmt: skip
     return out / "index.html"

@@ -6,27 +6,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch.nn.functional as F
 from PIL import Image, features
 from torch import Tensor
 
 from limbeck.errors import DataError
-from limbeck.kit.images import resize_area, to_float, to_pil, to_uint8
+from limbeck.kit.images import resize_area, to_pil
 
-_VISIBLE = 64
+SMALL = 64
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A data URI with the words that stand in for it; width and height in pixels."""
+    """A data URI with the words that stand in for it; width and height in pixels.
+
+    `crisp`: the pictures in it are so small that the page shows their pixels as squares.
+    """
 
     uri: str
     width: int
     height: int
     alt: str
+    crisp: bool = False
 
 
-def picture(image: Image.Image, alt: str, *, exact: bool) -> Picture:
+def picture(image: Image.Image, alt: str, *, exact: bool, crisp: bool = False) -> Picture:
     """Encode as WebP (PNG where Pillow has none): lossless if `exact`, else at quality 86."""
     buffer = io.BytesIO()
     kind = "webp" if features.check("webp") else "png"
@@ -35,24 +38,21 @@ def picture(image: Image.Image, alt: str, *, exact: bool) -> Picture:
     else:
         image.save(buffer, "PNG", optimize=True)
     text = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Picture(f"data:image/{kind};base64,{text}", image.width, image.height, alt)
+    return Picture(f"data:image/{kind};base64,{text}", image.width, image.height, alt, crisp)
 
 
 def single(image: Tensor, alt: str, *, at_most: int = 128) -> Picture:
     """uint8 [3, S, S] -> picture, reduced to `at_most` pixels a side."""
     if image.shape[-1] > at_most:
         image = resize_area(image[None], at_most)[0]
-    return picture(to_pil(image), alt, exact=image.shape[-1] <= 64)
+    side = image.shape[-1]
+    return picture(to_pil(image), alt, exact=side < SMALL, crisp=side < SMALL)
 
 
 def sheet(images: Tensor, columns: int, alt: str, *, at_most: int = 96) -> Picture:
-    """uint8 [N, 3, S, S] -> one picture, row by row, cells of 64 to `at_most` pixels."""
+    """uint8 [N, 3, S, S] -> one picture, row by row, cells of at most `at_most` pixels."""
     if images.shape[-1] > at_most:
         images = resize_area(images, at_most)
-    if images.shape[-1] < _VISIBLE:
-        images = to_uint8(
-            F.interpolate(to_float(images), size=(_VISIBLE, _VISIBLE), mode="bicubic")
-        )
     count, _, side, _ = images.shape
     columns = max(1, min(columns, count))
     gap = max(1, side // 24)
@@ -63,10 +63,10 @@ def sheet(images: Tensor, columns: int, alt: str, *, at_most: int = 96) -> Pictu
         y, x = (index // columns) * (side + gap), (index % columns) * (side + gap)
         canvas[y : y + side, x : x + side, :3] = cells[index]
         canvas[y : y + side, x : x + side, 3] = 255
-    return picture(Image.fromarray(canvas), alt, exact=False)
+    return picture(Image.fromarray(canvas), alt, exact=side < SMALL, crisp=side < SMALL)
 
 
-def from_file(path: Path, alt: str, *, at_most: int = 1024) -> Picture:
+def from_file(path: Path, alt: str, *, at_most: int = 1024, crisp: bool = False) -> Picture:
     """A picture that a stage left on disk, its longer side reduced to `at_most` pixels.
 
     Raises:
@@ -81,4 +81,4 @@ def from_file(path: Path, alt: str, *, at_most: int = 1024) -> Picture:
         ) from error
     if max(image.size) > at_most:
         image.thumbnail((at_most, at_most), Image.Resampling.LANCZOS)
-    return picture(image, alt, exact=max(image.size) <= 512)
+    return picture(image, alt, exact=max(image.size) <= 512, crisp=crisp)

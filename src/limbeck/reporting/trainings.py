@@ -1,42 +1,57 @@
 """Training curves: what each training told, both trainings on common axes."""
 
+from collections.abc import Callable
 from typing import Any
 
 from limbeck.reporting.artefacts import Training
 from limbeck.reporting.charts import Chart, curves
 
-_FIRST = (
-    "loss/G", "loss/D", "rec/l1", "rec/perceptual", "augment_p", "images_per_second", "signs/real",
-)  # fmt: skip
-_NOT_CURVES = {"images", "kimg", "seconds", "time"}
-_WORDS = {
+Rows = list[dict[str, Any]]
+
+_FIGURES = {
+    "kid": "KID of the snapshots to the photos (0 is best)",
+    "spread": "variety of the pictures, in that of the photos (1 is best)",
+}
+_STATISTICS = {
     "loss/G": "generator loss",
     "loss/D": "discriminator loss",
-    "augment_p": "augmentation probability p",
-    "images_per_second": "photos a second",
     "signs/real": "sign of D on photos (0.6 is the aim, near 1 is over-fitting)",
+    "augment_p": "augmentation probability p",
     "rec/l1": "reconstruction error, L1",
-    "pl_mean": "path length",
+    "rec_fake/l1": "reconstruction error of generated pictures, L1",
+    "rec_real/l1": "reconstruction error of photos, L1",
+    "E/std_ratio": "spread of the encoder's latents, in that of the generator's (1 is best)",
+    "images_per_second": "photos a second",
 }
-MOST = 12
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _series(rows: list[dict[str, Any]], name: str) -> tuple[list[float], list[float]]:
+def _series(rows: Rows, name: str) -> tuple[list[float], list[float]]:
     picked = [r for r in rows if _is_number(r.get(name)) and _is_number(r.get("images"))]
     return [float(r["images"]) / 1000 for r in picked], [float(r[name]) for r in picked]
 
 
 def show_trainings(trainings: list[Training]) -> tuple[Chart, ...]:
-    """One chart per statistic; the first training has CSS class `raw`, the second `kept`."""
-    names = [k for t in trainings for row in t.stats for k, v in row.items() if _is_number(v)]
-    unique = [n for n in dict.fromkeys(names) if n not in _NOT_CURVES]
-    ordered = [n for n in _FIRST if n in unique] + [n for n in unique if n not in _FIRST]
+    """One chart per figure; the first training has CSS class `raw`, the second `kept`.
+
+    What was not recorded, never changed or has one point only is no curve and is left out.
+    """
+    return (
+        *_charts(trainings, lambda t: t.snapshots, _FIGURES),
+        *_charts(trainings, lambda t: t.stats, _STATISTICS),
+    )
+
+
+def _charts(
+    trainings: list[Training], rows: Callable[[Training], Rows], words: dict[str, str]
+) -> list[Chart]:
     charts = []
-    for name in ordered[:MOST]:
-        series = [(t.name, *_series(t.stats, name)) for t in trainings]
-        charts.append(curves(_WORDS.get(name, name), series, note=name if name in _WORDS else ""))
-    return tuple(charts)
+    for name, title in words.items():
+        series = [(t.name, *_series(rows(t), name)) for t in trainings]
+        drawn = [(kind, x, y) for kind, x, y in series if len(x) > 1]
+        if any(max(y) > min(y) for _, _, y in drawn):
+            charts.append(curves(title, drawn, note=name))
+    return charts

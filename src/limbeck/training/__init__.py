@@ -1,5 +1,6 @@
 """Joint training of generator, discriminator and encoder (METHOD section 3)."""
 
+from limbeck.training.board import require_tensorboard as require_tensorboard
 from limbeck.training.engine import Engine as Engine
 from limbeck.training.engine import Feed as Feed
 from limbeck.training.graphs import WARM as WARM
@@ -23,6 +24,7 @@ __all__ = [
     "graphs_wanted",
     "measure_speed",
     "phase_table",
+    "require_tensorboard",
     "snapshot_of",
     "train",
     "train_slice",

@@ -1,6 +1,5 @@
 """The training loop, on a page: step, tick, snapshot; signals, NaN and other processes."""
 
-import shutil
 import signal
 import threading
 import time
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from limbeck import fsio, logs, rundir
+from limbeck.artefacts import claim, erase_snapshot, hold
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
 from limbeck.errors import DataError, Interrupted, LimbeckError, TrainingError
@@ -21,6 +21,7 @@ from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws, generator
 from limbeck.percept import LPIPS
 from limbeck.records import TrainSummary
+from limbeck.training.board import Board, require_tensorboard
 from limbeck.training.engine import Engine, Feed, NotFinite, shares_of
 from limbeck.training.grids import write_grids
 from limbeck.training.phases import Terms, phase_table
@@ -95,7 +96,7 @@ def resume_or_create(out: Path, config: Config, device: torch.device, dataset: s
         try:
             state = TrainState.load(folder, config, device, dataset)
         except DataError as error:
-            logs.warn(str(error))
+            logs.warn(error)
             continue
         logs.say(f"resuming {out} at {state.images / 1000:g} kimg")
         if logs.rank() == 0:
@@ -143,17 +144,24 @@ class Session(Bystander):
         self.out, self.config, self.view, self.target = out, config, view, target
         self.stats = Stats(out, images, target)
         self.quality = Quality(out, config, view, images)
+        self.board = Board(out, images, config.train.tensorboard)
 
-    def display(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def display(self) -> Iterator[None]:
         """Progress with rates and ETA."""
-        return self.stats.display()
+        with self.stats.display():
+            try:
+                yield
+            except BaseException:
+                self.board.close()
+                raise
 
     def after_step(self, state: TrainState, terms: Terms) -> None:
         """Statistics at each tick, a snapshot where one is due."""
         train = self.config.train
         self.stats.add(terms, state.images)
         if state.images % round(train.tick_kimg * 1000) < train.batch:
-            self.stats.tick(state)
+            self._tick(state)
         due = state.images % round(train.snapshot_kimg * 1000) < train.batch
         if due and state.images < self.target:  # the last one is `finish`
             self.save(state)
@@ -164,21 +172,28 @@ class Session(Bystander):
         Raises:
             DataError: the disk is full; what was saved before is whole.
         """
-        self.stats.tick(state)
+        self._tick(state)
         with logs.working(f"writing the snapshot of {state.images / 1000:g} kimg"):
             state.networks.save(self.out / f"nets-{state.images:09d}")
             state.save(self.out / f"state-{state.images:09d}", self.config)
         with logs.working("drawing and measuring that snapshot"):
             write_grids(self.out, state, self.config, self.view)
+            self.board.show(state.images)
             self.quality.measure(state)
         for kind in ("state", "nets"):
             for images, old in snapshots(self.out, kind)[: -self.config.train.keep_snapshots]:
                 if kind == "state" or images != self.quality.best:
-                    shutil.rmtree(old)
+                    erase_snapshot(old)
+
+    def _tick(self, state: TrainState) -> None:
+        row = self.stats.tick(state)
+        if row is not None:
+            self.board.tell(row)
 
     def finish(self, state: TrainState, dataset: Dataset, began: float) -> None:
         """The last snapshot and done.json."""
         self.save(state)
+        self.board.close()
         stats, best = self.stats, self.quality.best
         summary = TrainSummary(
             kimg=state.images / 1000,
@@ -238,8 +253,11 @@ def train(
         Interrupted: a signal came; everything is saved, the same call continues.
         TrainingError: NaN after every roll-back, a process is gone, or `out` is another run's.
         DataError: too few photos, or the disk is full.
+        UsageError: TensorBoard's files are asked for and its package is absent.
     """
     began = time.perf_counter()
+    if config.train.tensorboard:
+        require_tensorboard()
     device = pick_device(local_device(config.device))
     if device.type == "cpu":
         keep_memory()
@@ -252,10 +270,18 @@ def train(
     phases = phase_table(config, lpips)
     view = dataset.at(config.net.size)
     feed = feed_of(view.to(device), class_labels(dataset, config), config, device)
-    with join(device, config.train.timeout) as world, stop_flag() as stop:
-        if world.main:
-            out.mkdir(parents=True, exist_ok=True)
+    main = logs.rank() == 0
+    if main:
+        claim(out, "train")
+    with (
+        hold(out) if main else nullcontext(),
+        join(device, config.train.timeout) as world,
+        stop_flag() as stop,
+    ):
+        if main:
             fsio.sweep(out)
+            if not (out / rundir.BEGUN).exists():
+                fsio.write_json(out / rundir.BEGUN, {"stage": "train"})
         world.wait(device)
         with logs.working("preparing the networks"):
             check_disk(config, out, device)

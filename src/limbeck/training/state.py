@@ -24,6 +24,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 # Settings of `train` that may change from session to session: they do not change the networks.
 FREE = {
     "snapshot_kimg", "tick_kimg", "keep_snapshots", "quality_images", "timeout", "microbatch",
+    "tensorboard",
 }  # fmt: skip
 
 

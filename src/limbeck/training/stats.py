@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -73,10 +74,10 @@ class Stats:
             self._sums[key] = self._sums[key] + value if key in self._sums else value.float()
             self._counts[key] = self._counts.get(key, 0) + 1
 
-    def tick(self, state: TrainState) -> None:
-        """Write a row and refresh the display; without new images it does nothing."""
+    def tick(self, state: TrainState) -> dict[str, Any] | None:
+        """Write a row, refresh the display, return the row; without new images do nothing."""
         if state.images == self._tick_images:
-            return
+            return None
         now = time.perf_counter()
         self.rate = (state.images - self._tick_images) / max(now - self._tick_time, 1e-9)
         self.last = {
@@ -87,7 +88,7 @@ class Stats:
             self.last["E/std_ratio"] = round(ratio, 6)
             self._watch(ratio)
         self._watch_rate(state.device)
-        row = {
+        row: dict[str, Any] = {
             "images": state.images,
             "kimg": state.images / 1000,
             "seconds": round(self.total_seconds, 3),
@@ -101,6 +102,7 @@ class Stats:
         self._note = self._losses()
         self._sums, self._counts = {}, {}
         self._tick_images, self._tick_time = state.images, now
+        return row
 
     def _watch(self, ratio: float) -> None:
         """Warn once when E has given (nearly) one picture for every photo for ten ticks."""

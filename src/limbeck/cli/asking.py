@@ -1,0 +1,151 @@
+"""What `run` and `resume` settle first: which run, which options, may things be made again."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+from rich.markup import escape
+
+from limbeck import logs, pipeline
+from limbeck.cli.options import build_config, change_config
+from limbeck.cli.outcome import Outcome
+from limbeck.errors import DataError, UsageError
+from limbeck.logs import duration
+from limbeck.pipeline import Request
+from limbeck.rundir import RUN, RunDir
+
+
+def begun_run(photos: Path, out: Path | None) -> tuple[Path, Request | None]:
+    """The run's folder, and what it was begun with; None for a new run.
+
+    `limbeck run RUN` names the run where the photos would stand.
+
+    Raises:
+        UsageError: no folder is named.
+    """
+    if out is None and (photos / RUN).exists():
+        return photos, pipeline.stored_request(RunDir(photos))
+    if out is None:
+        raise UsageError(
+            f"--out is missing: where shall the run of {photos} be written?",
+            f"add e.g. --out runs/{photos.stem or 'first'}",
+        )
+    if not (out / RUN).exists():
+        return out, None
+    try:
+        return out, replace(pipeline.stored_request(RunDir(out)), photos=photos)
+    except DataError:
+        return out, None  # all is asked anew; `run` says what that changes
+
+
+def asked(
+    photos: Path,
+    begun: Request | None,
+    *,
+    preset: str | None,
+    size: int | None,
+    budget: float | None,
+    opt_out: Path | None,
+    pairs: list[str] | None,
+    changes: Mapping[str, object],
+) -> Request:
+    """The request that the options make: of a new run, or as begun but for what is given.
+
+    With `--preset` or `--size` everything is asked anew; a length in kimg ends a time budget.
+
+    Raises:
+        UsageError: an unknown preset or setting, or a value out of range.
+    """
+    if begun is None or preset is not None or size is not None:
+        before = "small" if begun is None else begun.config.preset
+        config = build_config(preset or before, size=size, pairs=pairs, changes=changes)
+        return Request(photos if begun is None else begun.photos, config, budget, opt_out)
+    given = {name: value for name, value in changes.items() if value is not None}
+    timed = budget if budget is not None else begun.time_budget
+    if {"train.kimg", "kept_kimg"} & given.keys():
+        timed = None
+    return Request(
+        begun.photos, change_config(begun.config, given, pairs), timed, opt_out or begun.opt_out
+    )
+
+
+def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
+    """Show what a change makes stale, ask, and run; or only say what would be done.
+
+    Raises:
+        UsageError: finished work would be made again, and nobody is there to be asked.
+    """
+    if dry:
+        return _planned(request, out)
+    if not yes and logs.rank() == 0:
+        yes = _allowed(request, out)
+    done = pipeline.run(
+        request.photos, out, request.config,
+        time_budget=request.time_budget, opt_out=request.opt_out, yes=yes,
+    )  # fmt: skip
+    return walked(done.root)
+
+
+def _allowed(request: Request, out: Path) -> bool:
+    """Ask on a terminal; elsewhere leave it to `run`, which refuses what matters."""
+    found = pipeline.consequences(request, out)
+    if not found.matters() or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    logs.console().print(pipeline.refusal(found, out), markup=False, soft_wrap=True)
+    if not typer.confirm("Go on?", err=True):
+        raise UsageError("nothing was done", f"limbeck resume {out} goes on as before")
+    return True
+
+
+def _planned(request: Request, out: Path) -> Outcome:
+    rows = pipeline.plan(
+        request.photos, out, request.config,
+        time_budget=request.time_budget, opt_out=request.opt_out,
+    )  # fmt: skip
+    found = pipeline.consequences(request, out)
+    return Outcome(
+        {
+            "dry_run": True,
+            "out": out,
+            "plan": [list(row) for row in rows],
+            "changes": [str(change) for group in found.groups for change in group.changes],
+            "stale": found.stages,
+            "seconds": round(found.seconds, 3),
+            "time_budget": request.time_budget,
+            "config": request.config.model_dump(mode="json"),
+        },
+        [
+            f"would write {escape(str(out))}:",
+            *(f"  {name:8} {state}" for name, state in rows),
+            *map(escape, found.lines()),
+        ],
+    )
+
+
+def walked(root: Path) -> Outcome:
+    """What a finished run made, in figures."""
+    stages = pipeline.status(root)
+    seconds = {stage.name: stage.seconds for stage in stages}
+    kept = next(stage.summary for stage in stages if stage.name == "keep")
+    page = root / "report" / "index.html"
+    return Outcome(
+        {
+            "run": root,
+            "report": page,
+            "model": root / "model",
+            "listed": kept.get("listed"),
+            "kept": kept.get("kept"),
+            "dropped": kept.get("dropped"),
+            "stages": {stage.name: stage.state for stage in stages},
+            "seconds": seconds,
+        },
+        [
+            f"kept [bold]{kept.get('kept')}[/bold] of {kept.get('listed')} photos; "
+            f"{duration(sum(value or 0 for value in seconds.values()))} of work in all",
+            f"report: {escape(str(page))}",
+            f"model:  {escape(str(root / 'model'))}",
+        ],
+        then=f"limbeck sample {root / 'model'} --seeds 0-63 --out samples",
+    )

@@ -1,0 +1,96 @@
+"""What a caller may ask of a generator: seeds, strengths and classes, checked before drawing."""
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, TypeGuard
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from limbeck.errors import UsageError
+
+MOST_SEED = 2**63 - 1
+"""The largest seed."""
+
+Seeds = int | Sequence[int] | Tensor | NDArray[Any]
+"""One seed, or many; tensors and arrays must hold whole numbers."""
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether it is an integer, of Python or numpy; True and 1.0 are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_seeds(seeds: Seeds) -> list[int]:
+    """The seeds as plain integers, so that an array's numbers draw what a list's do.
+
+    Args:
+        seeds: one whole number, or a sequence, tensor [N] or array [N] of them.
+
+    Raises:
+        UsageError: something that is no whole number from 0 to 2**63 - 1.
+    """
+    how = "give whole numbers from 0 to 2**63 - 1, e.g. 5, [1, 2] or range(8)"
+    given: object = seeds.tolist() if isinstance(seeds, Tensor | np.ndarray) else seeds
+    values = [given] if isinstance(given, Real) else given
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        raise UsageError(f"seeds {_short(seeds)} of type {type(seeds).__name__}", how)
+    for place, value in enumerate(values):
+        where = f" at place {place}" if len(values) > 1 else ""
+        if not is_whole(value):
+            raise UsageError(f"seed {_short(value)}{where} is no whole number", how)
+        if not 0 <= value <= MOST_SEED:
+            raise UsageError(f"seed {_short(value)}{where} is out of range", how)
+    return [int(value) for value in values]
+
+
+def check_psi(psi: float) -> float:
+    """psi as a float; outside 0..1 is allowed.
+
+    Raises:
+        UsageError: not a finite number.
+    """
+    if isinstance(psi, bool) or not isinstance(psi, Real) or not math.isfinite(psi):
+        raise UsageError(f"psi {_short(psi)} is no finite number", "give 0 to 1, e.g. 0.7")
+    return float(psi)
+
+
+def check_batch(batch: int) -> int:
+    """Pictures at once.
+
+    Raises:
+        UsageError: not a whole number from 1 on.
+    """
+    if not is_whole(batch) or batch < 1:
+        raise UsageError(f"batch {_short(batch)}", "give a whole number from 1 on")
+    return int(batch)
+
+
+def check_classes(
+    seeds: Sequence[int], labels: Sequence[int] | None, num_classes: int
+) -> Tensor | None:
+    """int64 [N] class of each seed: its label, else seed mod classes; None without classes.
+
+    Raises:
+        UsageError: labels for a generator without classes, or labels that do not fit.
+    """
+    if num_classes == 0:
+        if labels is not None:
+            raise UsageError("labels were given, but the generator has no classes")
+        return None
+    given = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else labels
+    chosen = [seed % num_classes for seed in seeds] if given is None else list(given)
+    if len(chosen) != len(seeds) or not all(is_whole(c) and 0 <= c < num_classes for c in chosen):
+        raise UsageError(
+            f"{len(chosen)} labels for {len(seeds)} seeds and {num_classes} classes",
+            f"give one label from 0 to {num_classes - 1} per seed",
+        )
+    return torch.tensor(chosen, dtype=torch.int64)
+
+
+def _short(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 40 else f"{text[:37]}..."

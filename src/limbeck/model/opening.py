@@ -1,0 +1,172 @@
+"""From what a user names to the model folder that is meant, or to words that say what lies there.
+
+Nothing is ever unpickled: only JSON and safetensors are opened.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from limbeck import fsio
+from limbeck.config import NetConfig
+from limbeck.errors import DataError, LimbeckError, UsageError
+from limbeck.latents import ModeCentres
+from limbeck.model.folder import (
+    ENCODER,
+    GENERATOR,
+    MODES,
+    ModelConfig,
+    load_module,
+    read_config,
+    verify,
+)
+from limbeck.nets import Encoder, Generator, prepare
+from limbeck.rundir import read_done
+
+_PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib")
+_PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
+_WANTED = (
+    "give a model folder (config.json, generator.safetensors), made by `limbeck run`, "
+    "`limbeck export` or save_pretrained"
+)
+
+
+@dataclass(frozen=True)
+class Averages:
+    """What a model folder holds of `Networks`."""
+
+    config: NetConfig
+    G_ema: Generator
+    E_ema: Encoder | None
+
+
+def open_model(
+    folder: Path, device: torch.device
+) -> tuple[Averages, ModeCentres | None, ModelConfig]:
+    """Networks on a device, ready to draw in float32, and modes, with config.json.
+
+    Raises:
+        DataError: names the file and the field that is missing, damaged or does not fit.
+    """
+    try:
+        about = read_config(folder)
+        for name, file in about.files.items():
+            verify(folder / name, file)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error}", "look at its rights") from error
+    G = load_module(Generator, about.net, folder / GENERATOR, about.dtype)
+    has_encoder = ENCODER in about.files
+    E = load_module(Encoder, about.net, folder / ENCODER, about.dtype) if has_encoder else None
+    modes = ModeCentres.load(folder / MODES) if MODES in about.files else None
+    if modes is not None and modes.centres.shape[1] != about.net.w_dim:
+        raise DataError(
+            f"{folder}: centres of {MODES} have {modes.centres.shape[1]} numbers, "
+            f"net.w_dim in config.json is {about.net.w_dim}",
+            "the files are of different models; fetch the folder again",
+        )
+    parts = Averages(about.net, G.to(device), None if E is None else E.to(device))
+    for module in (parts.G_ema, parts.E_ema):
+        if module is not None:
+            prepare(module, torch.float32)
+    return parts, modes, about
+
+
+def model_folder(path: Path | str) -> Path:
+    """The model folder that is meant: `path` itself, or the model of the run that lies there.
+
+    Raises:
+        UsageError: no path at all.
+        DataError: nothing, or something else, lies there; says what, and what to do.
+    """
+    if not isinstance(path, str | Path):
+        raise UsageError(f"from_pretrained got {type(path).__name__}", "give a folder's path")
+    folder = Path(path)
+    try:
+        there, is_file = folder.exists(), folder.is_file()
+        names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    except (OSError, ValueError) as error:
+        raise DataError(f"{str(path)[:200]!r} cannot be opened: {error}", _WANTED) from None
+    if not there:
+        raise DataError(
+            f"{folder}: no such folder",
+            "check the name; limbeck opens folders of this machine and downloads nothing",
+        )
+    if is_file:
+        raise _of_file(folder)
+    if GENERATOR in names or _kind(folder) == "model":
+        return folder
+    if "run.json" in names:
+        model = folder / "model"
+        if (model / "config.json").exists():
+            return model
+        raise DataError(
+            f"{folder} is a run without a model yet",
+            "the same `limbeck run` again finishes it; where a training has finished, "
+            f"`limbeck export {folder} --out MODEL` makes a model of it",
+        )
+    raise _of_folder(folder, names)
+
+
+def _kind(folder: Path) -> str:
+    """By its config.json: `model`, `networks` (a snapshot of training), or nothing known."""
+    if not (folder / "config.json").is_file():
+        return ""
+    try:
+        about = fsio.read_json(folder / "config.json")
+    except (LimbeckError, OSError):
+        return ""
+    if not isinstance(about, dict):
+        return ""
+    return "model" if "format" in about else "networks" if "net" in about else ""
+
+
+def _of_file(path: Path) -> DataError:
+    kind, beside = path.suffix.lower(), path.parent
+    if kind in _PICKLES:
+        return DataError(
+            f"{path}: pickled networks run code when opened; limbeck does not open them", _WANTED
+        )
+    if kind in _PACKED:
+        return DataError(f"{path} is an archive", "unpack it and give the folder inside")
+    if (beside / GENERATOR).exists() and (beside / "config.json").exists():
+        return DataError(f"{path} is one file of a model folder", f"give the folder, {beside}")
+    if kind == ".safetensors":
+        return DataError(f"{path} is a file of weights without its config.json beside it", _WANTED)
+    if kind in Image.registered_extensions():
+        return DataError(
+            f"{path} is a picture, not a model",
+            "load a model folder, then give the picture to its invert()",
+        )
+    return DataError(f"{path} is a file, not a model folder", _WANTED)
+
+
+def _of_folder(folder: Path, names: list[str]) -> DataError:
+    """What lies in a folder that holds no model."""
+    outer = next((p for p in folder.resolve().parents if (p / "run.json").exists()), None)
+    theirs = outer / "model" if outer is not None else None
+    finished = theirs is not None and (theirs / "config.json").exists()
+    own = f"; the model of its run is {theirs}" if finished else ""
+    export = f"`limbeck export {folder} --out MODEL` makes a model folder of it{own}"
+    if _kind(folder) == "networks":
+        return DataError(f"{folder} is a snapshot of a training, not a model folder", export)
+    if "stats.jsonl" in names or any(name.startswith(("nets-", "state-")) for name in names):
+        return DataError(f"{folder} is a training, not a model folder", export)
+    if "index.json" in names:
+        return DataError(
+            f"{folder} is a dataset of photos, not a model",
+            f"train one: `limbeck train {folder} --out NETS`{own}",
+        )
+    try:
+        done = read_done(folder)
+    except (LimbeckError, OSError, ValueError):
+        done = None
+    if done is not None:
+        return DataError(
+            f"{folder} is the stage {done.stage!r} of limbeck, not a model", f"{_WANTED}{own}"
+        )
+    if (folder / "model" / "config.json").exists():
+        return DataError(f"{folder} is no model folder", f"give {folder / 'model'}")
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return DataError(f"{folder} holds no model, but {shown or 'nothing'}", _WANTED)

@@ -1,0 +1,53 @@
+"""From seconds to kimg: what a time budget buys on this machine, measured once."""
+
+import time
+
+from limbeck import logs
+from limbeck.config import Config
+from limbeck.curation import seconds_per_photo
+from limbeck.data import Dataset
+from limbeck.errors import UsageError
+from limbeck.kit.device import pick_device
+from limbeck.nets import Networks
+from limbeck.training import measure_speed
+
+
+def _least_kimg(config: Config) -> float:
+    return config.train.batch * 16 / 1000
+
+
+def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dict[str, float]]:
+    """Turn the seconds that are left into kimg of both trainings.
+
+    A short measurement gives the training speed; scoring, modes and report are estimated from
+    the sizes of their work; the rest is shared equally between the two trainings.
+
+    Returns:
+        The configuration with `train.kimg` and `kept_kimg` set, and what was measured.
+
+    Raises:
+        UsageError: the budget does not reach for a few steps of each training.
+    """
+    began = time.perf_counter()
+    ranks = logs.ranks()
+    mine = {"train.batch": max(config.train.batch // ranks, 2), "train.microbatch": None}
+    alone = config if ranks == 1 else config.replace(**mine)
+    rate = ranks * measure_speed(dataset, alone, seconds=min(20.0, seconds * 0.05))
+    probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
+    per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
+    fixed = 30 + 2 * config.modes.samples * 1e-3 + config.modes.map_samples * 4e-3
+    other = per_photo * len(dataset) * 1.1 + fixed
+    spent = time.perf_counter() - began
+    kimg = (seconds - spent - other) * 0.95 * rate / 2000
+    least = _least_kimg(config)
+    if kimg < least:
+        raise UsageError(
+            f"the time budget is too short: about {other:.0f} s go to scoring, modes and report, "
+            f"and training runs at {rate:.0f} images/s",
+            f"give at least {logs.duration(60 + spent + other + 2200 * least / rate)} "
+            "after ingestion, or a smaller preset",
+        )
+    kimg = round(kimg, 3)
+    logs.say(f"budget: {rate:.0f} images/s, so {kimg:g} kimg raw and {kimg:g} kimg kept")
+    measured = {"images_per_second": round(rate, 2), "score_seconds_per_photo": per_photo}
+    return config.replace(**{"train.kimg": kimg, "kept_kimg": kimg}), measured

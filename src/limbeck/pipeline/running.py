@@ -1,0 +1,333 @@
+"""The one command: plan, ask where something would be superseded, walk."""
+
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from limbeck import fsio, logs
+from limbeck.artefacts import (
+    Heartbeat,
+    check_place,
+    claim,
+    hold,
+    holds_work,
+    keep_apart,
+    seconds_of,
+)
+from limbeck.config import RECOMMENDED_PLUS, Config
+from limbeck.data import Dataset
+from limbeck.errors import DataError, UsageError
+from limbeck.kit.device import machine, pick_device
+from limbeck.percept import path_of
+from limbeck.pipeline.budget import spend
+from limbeck.pipeline.request import (
+    Group,
+    Request,
+    group_requests,
+    settled,
+    stored_request,
+)
+from limbeck.pipeline.stages import AGAIN, BACK, CHECK, TO_DO, TOGETHER, Chain, Halt, wait_for, walk
+from limbeck.rundir import STAGES, RunDir, read_done
+from limbeck.training import snapshot_of
+
+LONG = 60.0  # seconds of work that are not made again without a question
+
+
+@dataclass(frozen=True)
+class StageState:
+    """Where a stage stands: done, stale (done for other photos or settings: the next run makes it
+    again), partial (begun but not ended: the next run goes on), or missing."""
+
+    name: str
+    state: Literal["done", "stale", "partial", "missing"]
+    seconds: float | None
+    finished: str | None
+    summary: Mapping[str, Any]
+
+
+def status(out: Path) -> list[StageState]:
+    """The stages of a run in order.
+
+    Raises:
+        DataError: `out` is not a run.
+    """
+    run_dir = RunDir(out)
+    words = dict(_planned_again(run_dir))
+    states = []
+    for name in STAGES:
+        folder = run_dir.root / name
+        done = read_done(folder) if (folder / "begun.json").exists() else None
+        if done is None:
+            lost: Literal["partial", "missing"] = "partial" if folder.exists() else "missing"
+            states.append(StageState(name, lost, None, None, {}))
+        else:
+            stale = words.get(name) in (AGAIN, BACK)
+            state: Literal["stale", "done"] = "stale" if stale else "done"
+            states.append(StageState(name, state, done.seconds, done.finished, done.summary))
+    return states
+
+
+def _planned_again(run_dir: RunDir) -> list[tuple[str, str]]:
+    """What the command that made the run would do now; empty where its photos are out of reach."""
+    run_dir.read()
+    try:
+        request = stored_request(run_dir)
+    except DataError:
+        return []
+    if not request.photos.exists():
+        return []
+    return plan_request(request, run_dir.root)
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What asking a run for something else than before would do to what it has made.
+
+    Attributes:
+        groups: the changed options, each group with the stages that it makes stale.
+        unasked: stages that are stale whatever was changed: photos, overrides, formulas changed.
+        stages: all that would be made again or may have to be, for whatever reason.
+        seconds: what making those took.
+    """
+
+    groups: list[Group]
+    unasked: Group
+    stages: list[str]
+    seconds: float
+
+    def matters(self) -> bool:
+        """Whether a person should be asked first."""
+        asked = any(group.stages for group in self.groups)
+        long = self.seconds > LONG or any(name in TOGETHER for name in self.stages)
+        return bool(self.stages) and (asked or long)
+
+    def lines(self) -> list[str]:
+        """In words, a line each."""
+        found = []
+        for group in self.groups:
+            found += [*map(str, group.changes), f"    {_effect(group)}"]
+        if self.unasked.stages:
+            found.append("the photos, a person's overrides, or limbeck's formulas changed")
+            found.append(f"    {_effect(self.unasked)}")
+        return found
+
+
+def _effect(group: Group) -> str:
+    """A stage may turn out as it was, so what follows it is only perhaps made again."""
+    if not group.stages:
+        return "makes nothing stale"
+    first, *rest = group.stages
+    after = f", and with it {', '.join(rest)}" if rest else ""
+    return f"makes {first} stale{after}: {logs.duration(group.seconds)} of work"
+
+
+def consequences(request: Request, out: Path) -> Consequences:
+    """What `run` would make again of what stands in `out`, and because of which options.
+
+    Raises:
+        DataError: `photos` cannot be read.
+    """
+    run_dir = RunDir(out)
+    if not run_dir.file.exists():
+        return Consequences([], Group([]), [], 0.0)
+    stages, seconds = _superseded(request, out)
+    groups, unasked = [], Group([])
+    try:
+        before = replace(stored_request(run_dir), photos=request.photos, opt_out=request.opt_out)
+    except DataError:
+        return Consequences([], Group([], stages, seconds), stages, seconds)
+    if stages:
+        unasked = Group([], *_superseded(before, out))
+        groups = [
+            Group(c, *_superseded(alone, out)) for c, alone in group_requests(before, request)
+        ]
+    return Consequences(groups, unasked, stages, seconds)
+
+
+def _superseded(request: Request, out: Path) -> tuple[list[str], float]:
+    words = plan_request(request, out)
+    names = [
+        name for name, word in words if word in (AGAIN, CHECK) and holds_work(Path(out) / name)
+    ]
+    return names, sum(_seconds(Path(out) / name) for name in names)
+
+
+def _seconds(folder: Path) -> float:
+    """Of a finished stage, or of training so far."""
+    rows = fsio.read_jsonl(folder / "stats.jsonl")
+    return seconds_of(folder) or (float(rows[-1].get("seconds", 0.0)) if rows else 0.0)
+
+
+def run(
+    photos: Path,
+    out: Path,
+    config: Config,
+    *,
+    time_budget: float | None = None,
+    opt_out: Path | None = None,
+    yes: bool = False,
+) -> RunDir:
+    """Photos in; dataset, generator, scores, kept set, second generator, modes, report out.
+
+    Nothing that was there before is lost: `out` must be new, empty or a run; what other photos or
+    settings supersede is kept in `out/superseded` where it took more than a minute, and taken
+    again when they are asked for once more.
+
+    Args:
+        photos: a folder or a zip of images; never written to.
+        out: the run's folder; the same call again skips what is done and goes on with the rest.
+        config: what to do; resolved and written to run.json first.
+        time_budget: seconds for the whole command, turned into kimg once and stored.
+        opt_out: a file of ids, sha256, URLs or sources to leave out, one a line.
+        yes: make again what other settings or photos make stale, without a question.
+
+    Raises:
+        UsageError: settings or photos changed and finished work would be made again (not with
+            `yes`); photos and `out` lie in one another; what the settings need is not here.
+        DataError: `out` holds what limbeck did not make, or another process writes there.
+        LimbeckError: see the stages; what is finished stays finished.
+    """
+    began = time.perf_counter()
+    request = Request(Path(photos), config, time_budget, opt_out)
+    out = Path(out)
+    _foresee(request, out)
+    if logs.rank() == 0:
+        claim(out, "run")
+    with hold(out) if logs.rank() == 0 else nullcontext():
+        if logs.rank() == 0:
+            if not yes and (found := consequences(request, out)).matters():
+                raise UsageError(refusal(found, out), "add --yes (in Python: yes=True) to go on")
+            fsio.sweep(out)
+        return _run(request, out, began)
+
+
+def refusal(found: Consequences, out: Path) -> str:
+    """The consequences as the text of an error or a question."""
+    lines = "\n".join(f"  {line}" for line in found.lines())
+    return (
+        f"{out} was made with other options or photos:\n{lines}\n"
+        f"  what took long is kept in {out / 'superseded'} and is used again when asked for again"
+    )
+
+
+def _run(request: Request, out: Path, began: float) -> RunDir:
+    run_dir = RunDir(out)
+    resolved = settled(run_dir, request)
+    facts = machine(pick_device(request.config.device))
+    extra: dict[str, Any] = {
+        "requested": request.asked(), **request.places(), "machine": facts,
+    }  # fmt: skip
+    if logs.rank() == 0:
+        _write(run_dir, request, resolved, extra)
+
+    def settle(dataset: Dataset) -> Config:
+        heart, now = Heartbeat(out), resolved
+        while logs.rank() and now is None:  # rank 0 settles the budget
+            wait_for(heart, request.config.train.timeout, "it measures this machine")
+            now = settled(run_dir, request)
+        if now is None and request.time_budget is not None:
+            left = request.time_budget - (time.perf_counter() - began)
+            now, measured = spend(request.config, dataset, left)
+            run_dir.write(now, **extra, resolved=True, measured=measured)
+        return now or request.config
+
+    walk(Chain(run_dir, resolved or request.config), request.photos, request.opt_out, settle)
+    return run_dir
+
+
+def _write(
+    run_dir: RunDir, request: Request, resolved: Config | None, extra: Mapping[str, Any]
+) -> None:
+    """run.json: untouched where the same is asked, else written; the one before stays beside it."""
+    if run_dir.file.exists():
+        stored = run_dir.read()
+        same = stored.get("requested") == request.asked()
+        if same and {key: stored.get(key) for key in request.places()} == request.places():
+            return
+        if same:
+            fsio.write_json(run_dir.file, stored | request.places())
+            return
+        number = 1
+        while (run_dir.root / f"run-{number}.json").exists():
+            number += 1
+        fsio.write_json(run_dir.root / f"run-{number}.json", stored)
+        if "measured" in stored and resolved is not None and request.time_budget:
+            extra = {**extra, "measured": stored["measured"]}
+    run_dir.write(resolved or request.config, **extra, resolved=resolved is not None)
+
+
+def _foresee(request: Request, out: Path) -> None:
+    """What is wrong or missing is told before ingestion, not after a training.
+
+    Raises:
+        UsageError: photos and `out` in one another; networks to begin with that are none or lie
+            in `out`; a keep rule on a score that is not made.
+        DataError: `out`, or a stage's folder in it, holds what limbeck did not make.
+        WeightsError: EfficientNet-Lite0 is asked for and not on this machine.
+    """
+    keep_apart(request.photos, out)
+    check_place(out, "run")
+    for name in STAGES:
+        check_place(out / name, "train" if name in TOGETHER else name)
+    config = request.config
+    if config.train.init_from:
+        snapshot = snapshot_of(Path(config.train.init_from))
+        if snapshot.resolve().is_relative_to(out.resolve()):
+            raise UsageError(
+                f"train.init_from {snapshot} lies in {out}, which is to be written",
+                "copy these networks to another place first",
+            )
+    if config.score.plus:
+        path_of("efficientnet-lite0")
+    elif config.keep.column == RECOMMENDED_PLUS:
+        raise UsageError(
+            f"keep.column {RECOMMENDED_PLUS!r} is made with --plus (score.plus=true)",
+            "add it, or cut on another column",
+        )
+
+
+def plan(
+    photos: Path,
+    out: Path,
+    config: Config,
+    *,
+    time_budget: float | None = None,
+    opt_out: Path | None = None,
+) -> list[tuple[str, str]]:
+    """What `run` would do, without doing it.
+
+    Returns:
+        (stage, word): "done"; "to do"; "to resume" (a training begun and not ended); "to bring
+        back" (superseded before, and wanted again); "to make again" (its photos or settings
+        changed); "to check" (there, but it depends on one that will be made).
+
+    Raises:
+        UsageError, DataError: as `run` before it writes anything.
+    """
+    request = Request(Path(photos), config, time_budget, opt_out)
+    _foresee(request, Path(out))
+    return plan_request(request, Path(out))
+
+
+def plan_request(request: Request, out: Path) -> list[tuple[str, str]]:
+    """As `plan`, for what `stored_request` gives."""
+    run_dir = RunDir(out)
+    resolved = settled(run_dir, request)
+    chain = Chain(run_dir, resolved or request.config, dry=True)
+
+    def settle(_: Dataset) -> Config:
+        if resolved is None:
+            raise Halt
+        return chain.config
+
+    with suppress(Halt):
+        walk(chain, request.photos, request.opt_out, settle)
+
+    def word(name: str) -> str:
+        return CHECK if holds_work(Path(out) / name) else TO_DO
+
+    return [(name, chain.found.get(name) or word(name)) for name in STAGES]

@@ -1,0 +1,262 @@
+"""The stages of a run: what is current, what is made, and what becomes of what is not.
+
+A stage's folder holds `begun.json` (digests of its inputs and of its slice of the configuration)
+and `done.json` (its record, there last). It is current when both are there and the first says what
+is wanted now. Else it is made anew, beside its place, and moved in when whole; trainings alone are
+made in place, since they resume. What is superseded is kept where it took long, and taken again
+when the same is wanted once more (`limbeck.artefacts`).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from limbeck import fsio, logs
+from limbeck.artefacts import (
+    Heartbeat,
+    bring_back,
+    find_aside,
+    fresh,
+    holds_work,
+    move_aside,
+)
+from limbeck.config import Config
+from limbeck.curation import formulas_digest, keep, read_keep, read_scores, score
+from limbeck.data import Dataset, open_dataset
+from limbeck.errors import TrainingError
+from limbeck.ingestion import ingest, side_inputs, source_digest
+from limbeck.kit.device import pick_device
+from limbeck.latents import ModeCentres
+from limbeck.model import Pipeline
+from limbeck.modes import find_modes, read_modes
+from limbeck.nets import Networks, load_networks
+from limbeck.reporting import report
+from limbeck.rundir import BEGUN, DONE, OVERRIDES, STAGES, RunDir, finish, read_done
+from limbeck.sampling import write_samples
+from limbeck.training import conditional, train, train_slice
+
+TOGETHER = ("raw", "kept")  # stages that all processes of torchrun make together
+POLL = 0.5  # seconds
+CURRENT, TO_DO, RESUME = "done", "to do", "to resume"
+BACK, AGAIN, CHECK = "to bring back", "to make again", "to check"
+
+
+class Halt(Exception):
+    """A dry walk has come to a stage that is not there; what follows depends on it."""
+
+
+class Chain:
+    """Walks stages of one run, skipping what is current.
+
+    Args:
+        run_dir: the run.
+        config: its configuration.
+        dry: only note in `found` what would be done with each stage, up to the first to be made.
+    """
+
+    def __init__(self, run_dir: RunDir, config: Config, dry: bool = False) -> None:
+        self.run_dir = run_dir
+        self.config = config
+        self.dry = dry
+        self.found: dict[str, str] = {}
+
+    def stage(
+        self, name: str, inputs: Mapping[str, str], settings: Any, work: Callable[[Path], object]
+    ) -> Path:
+        """Make the stage `name` unless it is current; returns its folder."""
+        folder = self.run_dir.root / name
+        wanted = {"inputs": dict(inputs), "config": fsio.digest_json(settings)}
+        if self.dry:
+            return self._dry(folder, wanted)
+        if logs.rank() and name not in TOGETHER:
+            return self._await(folder, wanted)
+        if _begun_for(folder, wanted) and (folder / DONE).exists():
+            logs.say(f"[green]{name}[/green]: up to date")
+            return folder
+        if logs.rank():
+            self._await(folder, wanted, BEGUN)  # rank 0 makes room first
+            if not (folder / DONE).exists():
+                work(folder)
+            return self._await(folder, wanted)
+        if (aside := find_aside(folder, wanted)) and not _begun_for(folder, wanted):
+            bring_back(folder, aside)
+            logs.say(f"[green]{name}[/green]: brought back from {aside}")
+            if (folder / DONE).exists():
+                return folder
+        started = time.perf_counter()
+        logs.say(f"[bold]{name}[/bold] ...")
+        if name in TOGETHER:
+            if not _begun_for(folder, wanted):
+                move_aside(folder)
+                fsio.write_json(folder / BEGUN, wanted)
+            work(folder)
+        else:
+            with fresh(folder, name) as building:
+                fsio.write_json(building / BEGUN, wanted)
+                work(building)
+                if not (building / DONE).exists():
+                    finish(building, name, inputs=inputs, config=settings, started=started,
+                           summary={})  # fmt: skip
+        logs.say(f"[green]{name}[/green]: {logs.duration(time.perf_counter() - started)}")
+        return folder
+
+    def _dry(self, folder: Path, wanted: object) -> Path:
+        same = _begun_for(folder, wanted)
+        if same and (folder / DONE).exists():
+            self.found[folder.name] = CURRENT
+            return folder
+        aside = None if same else find_aside(folder, wanted)
+        if aside is not None and (aside / DONE).exists():
+            self.found[folder.name] = BACK
+            return aside
+        if aside is not None or (same and holds_work(folder)):
+            self.found[folder.name] = RESUME
+        else:
+            self.found[folder.name] = AGAIN if holds_work(folder) else TO_DO
+        raise Halt
+
+    def _await(self, folder: Path, wanted: object, sign: str = DONE) -> Path:
+        """Until rank 0 has made the stage (or begun it); torchrun ends us when rank 0 fails.
+
+        Raises:
+            TrainingError: rank 0 gives no sign of life for `train.timeout` seconds.
+        """
+        heart = Heartbeat(self.run_dir.root)
+        while not (_begun_for(folder, wanted) and (folder / sign).exists()):
+            wait_for(heart, self.config.train.timeout, f"it makes {folder.name}")
+        return folder
+
+    def train(self, name: str, dataset: Dataset, kimg: float) -> Path:
+        """A training stage; returns the folder of its last networks."""
+        folder = self.stage(
+            name,
+            {"dataset": dataset.digest},
+            train_slice(self.config, kimg),
+            lambda out: train(dataset, self.config, out, kimg=kimg),
+        )
+        done = read_done(folder)
+        assert done is not None, "train() writes done.json before it returns"
+        return folder / str(done.summary["networks"])
+
+    def networks(self, nets_dir: Path) -> Networks:
+        """The networks of a snapshot, ready to draw."""
+        return load_networks(nets_dir).to(pick_device(self.config.device)).eval().prepare()
+
+    def scores(self, dataset: Dataset, nets_dir: Path) -> Path:
+        """Modes of the raw generator, then every score column."""
+        config = self.config
+        unmapped = config.modes.model_copy(update={"map_samples": 0})  # nothing is sampled here
+
+        def work(out: Path) -> None:
+            networks = self.networks(nets_dir)
+            modes = find_modes(networks, out / "raw-modes", unmapped, seed=config.seed)
+            score(dataset, networks, out, config.score, centres=modes.centres, seed=config.seed)
+
+        settings = [
+            config.score.model_dump(), unmapped.model_dump(), config.seed, formulas_digest(),
+        ]  # fmt: skip
+        inputs = {"dataset": dataset.digest, "networks": _networks_digest(nets_dir)}
+        return self.stage("scores", inputs, settings, work)
+
+    def keep(self, scores_dir: Path) -> Path:
+        """The keep rule; a person's overrides are an input."""
+        overrides = self.run_dir.keep / OVERRIDES
+        inputs = {
+            "scores": fsio.sha256_file(scores_dir / "scores.parquet"),
+            "overrides": fsio.sha256_file(overrides) if overrides.exists() else "",
+        }
+
+        def work(out: Path) -> None:
+            scores = read_scores(scores_dir)
+            keep(scores, out, self.config.keep, modes=scores.modes(), overrides=overrides)
+
+        return self.stage("keep", inputs, self.config.keep.model_dump(), work)
+
+    def modes(self, nets_dir: Path) -> Path:
+        """Modes of the distilled generator."""
+        config = self.config
+        return self.stage(
+            "modes",
+            {"networks": _networks_digest(nets_dir)},
+            [config.modes.model_dump(), config.seed],
+            lambda out: find_modes(self.networks(nets_dir), out, config.modes, seed=config.seed),
+        )
+
+    def outputs(self, nets_dir: Path, modes: ModeCentres, facts: Mapping[str, float]) -> None:
+        """Samples and the model folder; `facts` go onto the model card."""
+        config = self.config
+        inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
+        settings = [config.sample.model_dump(), config.data.model_dump()]
+        self.stage(
+            "samples",
+            inputs,
+            settings,
+            lambda out: write_samples(
+                self.networks(nets_dir), out, list(range(config.sample.seeds)),
+                psi=config.sample.psi, truncation=config.sample.truncation, modes=modes,
+            ),
+        )  # fmt: skip
+        self.stage(
+            "model",
+            inputs,
+            settings,
+            lambda out: Pipeline(
+                self.networks(nets_dir), modes, config=config, data=facts
+            ).save_pretrained(out),
+        )
+
+
+def wait_for(heart: Heartbeat, timeout: float, what: str) -> None:
+    """One moment of waiting for rank 0.
+
+    Raises:
+        TrainingError: it has been silent for `timeout` seconds.
+    """
+    if heart.silent() > timeout:
+        raise TrainingError(
+            f"process 0 has given no sign of life for {timeout:.0f} s while {what}",
+            "see its own output; run the same command again to continue",
+        )
+    time.sleep(POLL)
+
+
+def _begun_for(folder: Path, wanted: object) -> bool:
+    file = folder / BEGUN
+    return file.exists() and fsio.read_json(file) == wanted
+
+
+def _networks_digest(nets_dir: Path) -> str:
+    files = [nets_dir / "config.json", *sorted(nets_dir.glob("*.safetensors"))]
+    return fsio.digest_json({file.name: fsio.sha256_file(file) for file in sorted(files)})
+
+
+def walk(
+    chain: Chain, photos: Path, opt_out: Path | None, settle: Callable[[Dataset], Config]
+) -> None:
+    """The chain itself; `settle` says the whole configuration once the photos are known."""
+    config = chain.config
+    inputs = {"source": source_digest(photos), **side_inputs(config.data, opt_out)}
+    data = chain.stage(
+        "data", inputs, config.data.model_dump(),
+        lambda folder: ingest(photos, folder, config.data, opt_out=opt_out),
+    )  # fmt: skip
+    dataset = open_dataset(data)
+    config = settle(dataset)
+    if config.data.class_from != "none" and config.net.num_classes == 0:
+        config = conditional(dataset, config)
+    chain.config = config
+    raw = chain.train("raw", dataset, config.train.kimg)
+    scores = chain.scores(dataset, raw)
+    kept_ids = read_keep(chain.keep(scores)).ids
+    kept_kimg = config.kept_kimg or config.train.kimg
+    kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
+    if logs.rank():
+        return
+    modes = read_modes(chain.modes(kept))
+    about = {"photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg}
+    chain.outputs(kept, modes.mode_centres, about)
+    root = chain.run_dir.root
+    stages = [read_done(root / name) for name in STAGES if name != "report"]
+    digests = {d.stage: fsio.digest_json(d.model_dump(mode="json")) for d in stages if d}
+    chain.stage("report", digests, None, lambda folder: report(root, out=folder))

@@ -1,0 +1,103 @@
+"""What to type next: to move the threshold, to overrule single photos, to train longer."""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from limbeck.config import Config
+from limbeck.errors import UsageError
+from limbeck.logs import duration
+from limbeck.presets import preset
+from limbeck.reporting.artefacts import Artefacts, KeepTable
+
+_STEP = 0.05
+_TESTING = "smoke"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command with what it is for and what would come of it."""
+
+    purpose: str
+    line: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class Moving:
+    """How to move the threshold; `overrides` is the file for single photos."""
+
+    commands: tuple[Command, ...]
+    again: str
+    overrides: str
+
+
+def moving(run: Path, keep: KeepTable) -> Moving:
+    """Commands for a larger and a smaller kept share than today's, in steps of a twentieth."""
+    total = len(keep.kept)
+    kept = sum(keep.kept.values())
+    share = kept / max(total, 1)
+    more = min(_STEP * math.ceil(share / _STEP + 0.4), 0.99)
+    less = max(_STEP * math.floor(share / _STEP - 0.4), _STEP)
+    place = shlex.quote(str(run))
+    commands = []
+    for purpose, wanted in (("Keep more photos", more), ("Keep fewer photos", less)):
+        count = min(max(math.floor(wanted * total + 0.5), 1), total)
+        change = f"{abs(count - kept):,} {'more' if count > kept else 'fewer'} than now"
+        if count != kept:
+            commands.append(
+                Command(
+                    purpose,
+                    f"limbeck run {place} --keep-fraction {wanted:.2g}",
+                    f"keeps {count:,} of {total:,} ({wanted:.0%}), {change}",
+                )
+            )
+    overrides = shlex.quote(str(run / "keep" / "overrides.csv"))
+    return Moving(tuple(commands), f"limbeck run {place}", overrides)
+
+
+def train_longer(run: Path, found: Artefacts, rate: float | None) -> Command | None:
+    """A run beside this one with a longer training: the preset's own length, or twice this one.
+
+    Args:
+        run: folder of this run.
+        found: its settings and the place of its photos.
+        rate: photos a second, as measured.
+    """
+    config, photos = found.config, found.run_json.get("photos")
+    if config is None or not isinstance(photos, str):
+        return None
+    name, kimg = _longer(config)
+    line = (
+        f"limbeck run {shlex.quote(photos)} --out {shlex.quote(f'{run}-longer')} "
+        f"--preset {name} --kimg {kimg:g}"
+    )
+    if name == config.preset and preset(name).net.size != config.net.size:
+        line += f" --size {config.net.size}"
+    took = f", about {duration(2 * 1000 * kimg / rate)} at this run's speed" if rate else ""
+    return Command(
+        "Train longer, in a folder beside this one",
+        line,
+        f"{kimg:g} thousand photos shown, twice{took}; this run stays as it is",
+    )
+
+
+def _longer(config: Config) -> tuple[str, float]:
+    try:
+        name = config.preset if config.preset != _TESTING else "tiny"
+        own = preset(name).train.kimg
+    except UsageError:
+        name, own = "tiny", preset("tiny").train.kimg
+    return name, own if own > 1.2 * config.train.kimg else 2 * config.train.kimg
+
+
+def speed(stats: Sequence[Mapping[str, object]]) -> float | None:
+    """Photos a second, the median of a training's ticks."""
+    rates = sorted(
+        float(value)
+        for row in stats
+        if isinstance(value := row.get("images_per_second"), int | float) and value > 0
+    )
+    return rates[len(rates) // 2] if rates else None

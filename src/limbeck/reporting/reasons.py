@@ -1,0 +1,151 @@
+"""Why a photo is odd, in words: which column adds most to the score that the filter reads."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
+
+from limbeck.reporting.artefacts import FloatArray, ScoreTable
+
+FAR = 0.95
+"""A further column is named where a photo is odder in it than this share of all photos."""
+
+_LOW, _MIDDLE = 0.1, 0.4
+_PARTS = re.compile(r"over s in \(([^)]*)\)")
+_FUSIONS = ("recommended", "recommended+", "rank_fusion")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a column says of a photo that is odd in it: a few words, and a sentence."""
+
+    words: str
+    meaning: str
+
+
+_DRAWN = "What the first generator draws in its place looks different."
+_PATTERNS = Ground(  # both densities of the same features: the orders they give hardly differ
+    "unlike the others: textures and patterns",
+    "Edges, textures and colours in an uncommon mixture, or ones that few others have: drawings, "
+    "print, other subjects.",
+)
+GROUNDS = {
+    "seam": Ground(
+        "straight seam",
+        "A sharp straight line crosses the whole picture: collages, frames, bars, bands of text.",
+    ),
+    "feature_gauss": _PATTERNS,
+    "feature_ppca": _PATTERNS,
+    "centroid": Ground(
+        "unlike the others: colours and layout",
+        "Seen small and as a whole, it is far from the average photo.",
+    ),
+    "lite0_gauss": Ground(
+        "unlike the others: what it shows",
+        "A network that names things sees something else in it than in the others.",
+    ),
+    "lite0_ppca": Ground(
+        "unlike the others: parts of what it shows",
+        "A network that names things sees parts in it that hardly any other photo has.",
+    ),
+    "lpips_mid": Ground("the generator cannot draw it", _DRAWN),
+    "lpips": Ground("the generator cannot draw it", _DRAWN),
+    "lpips_blur_ratio": Ground("the generator cannot draw it, for its sharpness", _DRAWN),
+    "l2": Ground("the generator cannot draw its colours", _DRAWN),
+    "w_distance": Ground(
+        "far from the generator's mean", "The encoder places it where the generator rarely draws."
+    ),
+    "d_logit": Ground("the discriminator finds it unreal", "The discriminator's own judgement."),
+    "mode_distance": Ground("far from every mode", "No mode's centre picture is near."),
+    "nngen": Ground("far from what the generator draws", "No generated picture is near."),
+}
+
+
+@dataclass(frozen=True)
+class Why:
+    """Of one photo: the column that counts most, in words; `more` is odder than so many percent."""
+
+    column: str
+    words: str
+    more: str
+    also: tuple[str, ...]
+
+
+def parts_of(scores: ScoreTable, column: str) -> tuple[str, ...]:
+    """The columns that `column` is made of: itself, if it is no fusion.
+
+    Read from the formula beside the scores; a fusion without one is taken to fuse all columns that
+    this page has words for.
+    """
+    for name in (column, "recommended"):
+        found = _PARTS.search(scores.formulas.get(name, ""))
+        if found and column in _FUSIONS:
+            parts = tuple(p.strip() for p in found.group(1).split(","))
+            return tuple(p for p in parts if p in scores.columns) or (column,)
+    if column not in _FUSIONS:
+        return (column,)
+    return tuple(name for name in GROUNDS if name in scores.columns) or (column,)
+
+
+def ground(column: str) -> Ground:
+    """The words of a column; one that this page does not know is named."""
+    return GROUNDS.get(column, Ground(f"odd by {column}", "A high score, by itself."))
+
+
+class Grounds:
+    """Compares a score's parts photo by photo.
+
+    Fisher's fusion adds up -log p over columns, where p is the share of ordinary photos that would
+    be at least as odd, after the normal through the 10 % and 40 % points of the column's logarithm
+    (docs/method.md, `tail_share`). The part with the smallest p adds most; where several are beyond
+    counting, the one that lies farthest out in its own spread.
+    """
+
+    def __init__(self, scores: ScoreTable, column: str) -> None:
+        self.parts = parts_of(scores, column)
+        table = [scores.columns[name] for name in self.parts]
+        self.out: FloatArray = np.stack([far_out(values) for values in table])
+        self.below: FloatArray = np.stack([_share_below(values) for values in table])
+
+    def of(self, row: int) -> Why:
+        """What counts most against the photo in `row` of the score table."""
+        order = np.argsort(-self.out[:, row], kind="stable")
+        main = ground(self.parts[order[0]]).words
+        also = dict.fromkeys(
+            ground(self.parts[i]).words for i in order[1:] if self.below[i, row] >= FAR
+        )
+        also.pop(main, None)
+        more = percent(float(self.below[order[0], row]))
+        return Why(self.parts[order[0]], main, more, tuple(also))
+
+
+def percent(share: float) -> str:
+    """`0.9973` -> `99.7 %`; 1 -> `all others`."""
+    if share >= 1:
+        return "all others"
+    value = 100 * share
+    return f"{value:.0f} %" if value < 99 else f"{np.floor(value * 10) / 10:.1f} %"
+
+
+def far_out(values: FloatArray) -> FloatArray:
+    """[N] -> how many spreads of the ordinary photos each lies above their middle, on a log scale.
+
+    Orders photos and columns as `-log p` of the fusion does, without its floor at half a photo.
+    """
+    if not len(values):
+        return values
+    u = values
+    if values.min() >= 0:
+        u = np.log(np.maximum(values, max(1e-3 * float(np.median(values)), 1e-12)))
+    low, middle = np.quantile(u, [_LOW, _MIDDLE])
+    spread = float(middle - low) / float(norm.ppf(_MIDDLE) - norm.ppf(_LOW))
+    if spread <= 0:
+        return np.zeros(len(u))
+    return np.asarray((u - (float(low) - spread * float(norm.ppf(_LOW)))) / spread)
+
+
+def _share_below(values: FloatArray) -> NDArray[np.float64]:
+    """[N] -> the share of the other photos that are less odd."""
+    return np.asarray((rankdata(values, method="min") - 1) / max(len(values) - 1, 1))

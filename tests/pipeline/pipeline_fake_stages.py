@@ -1,0 +1,167 @@
+"""The stages of a run with their files but without their work, and runs that die at some rename."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from limbeck import fsio, logs, pipeline
+from limbeck.artefacts import claim, erase_snapshot, fresh, hold
+from limbeck.config import Config
+from limbeck.errors import LimbeckError
+from limbeck.pipeline import stages
+from limbeck.presets import preset
+from limbeck.rundir import BEGUN, finish, read_done
+from limbeck.training import train_slice
+
+STEPS = 3  # snapshots of a fake training
+
+
+def config(**changes: object) -> Config:
+    """The smallest run."""
+    return preset("smoke").replace(
+        **{"data.min_side": 1, "data.near_duplicate_bits": -1, **changes}
+    )
+
+
+def draw_photos(folder: Path, count: int, seed: int) -> None:
+    """Small noisy photos."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"photo-{seed}-{number}.png")
+
+
+def _write(folder: Path, stage: str, names: list[str], content: str, took: float) -> None:
+    with fresh(folder, stage) as building:
+        for name in names:
+            fsio.write_text(building / name, content)
+        finish(building, stage, inputs={}, config=None, started=time.perf_counter() - took,
+               summary={})  # fmt: skip
+
+
+def fake_train(dataset: Any, config: Config, out: Path, *, kimg: float, took: float) -> None:
+    """Snapshots and checkpoints as a training leaves them, pruned; resumes."""
+    claim(out, "train")
+    with hold(out) if logs.rank() == 0 else nullcontext():
+        fsio.sweep(out)
+        if not (out / BEGUN).exists():
+            fsio.write_json(out / BEGUN, {"stage": "train"})
+        what = fsio.digest_json([dataset.digest, train_slice(config, kimg)])
+        for step in range(1, STEPS + 1):
+            state = out / f"state-{step:09d}"
+            if (state / "state.json").exists():
+                continue
+            with fsio.atomic_dir(out / f"nets-{step:09d}") as folder:
+                fsio.write_text(folder / "G.safetensors", f"{what} {step}")
+                fsio.write_text(folder / "config.json", "{}")
+            with fsio.atomic_dir(state) as folder:
+                fsio.write_text(folder / "optimizers.safetensors", f"{what} {step}")
+                fsio.write_json(folder / "state.json", {"step": step})
+            fsio.append_jsonl(out / "stats.jsonl", {"seconds": took * step / STEPS})
+            for kind in ("state", "nets"):
+                for old in sorted(out.glob(f"{kind}-*"))[:-2]:
+                    erase_snapshot(old)
+        if read_done(out) is None:
+            finish(out, "train", inputs={}, config=None, started=time.perf_counter() - took,
+                   summary={"networks": f"nets-{STEPS:09d}"})  # fmt: skip
+
+
+def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
+    """Replace the work of every stage but ingestion; each claims to have taken `took` seconds."""
+
+    def modes(_: object, out: Path, settings: Any, *, seed: int) -> SimpleNamespace:
+        names = ["modes.safetensors", *(f"mode-{i:02d}.png" for i in range(2 + seed % 3))]
+        _write(out, "modes", names, f"modes {seed}", took)
+        return SimpleNamespace(centres=None)
+
+    def keep(_: object, out: Path, settings: Any, *, overrides: Path, **__: object) -> None:
+        word = overrides.read_text() if overrides.exists() else ""
+        _write(out, "keep", ["keep.csv", "keep.parquet"], f"{settings} {word}", took)
+
+    class Shipped:
+        def __init__(self, *_: object, config: Config, **__: object) -> None:
+            self.content = f"model {config.seed}"
+
+        def save_pretrained(self, out: Path) -> None:
+            _write(out, "model", ["config.json", "generator.safetensors"], self.content, took)
+
+    def train(dataset: Any, config: Config, out: Path, *, kimg: float) -> None:
+        fake_train(dataset, config, out, kimg=kimg, took=took)
+
+    def score(_: object, __: object, out: Path, settings: object, **___: object) -> None:
+        _write(out, "scores", ["scores.parquet", "scores.json"], f"scores {settings}", took)
+
+    def samples(_: object, out: Path, seeds: list[int], **settings: object) -> None:
+        names = ["grid.png", *(f"seed{seed:06d}.png" for seed in seeds[:4])]
+        _write(out, "samples", names, f"{settings['psi']}", took)
+
+    def report(_: Path, *, out: Path) -> None:
+        _write(out, "report", ["index.html"], "report", took)
+
+    ids = SimpleNamespace(digest=lambda: "centres")
+    patch.setattr(stages, "train", train)
+    patch.setattr(stages, "score", score)
+    patch.setattr(stages, "find_modes", modes)
+    patch.setattr(stages, "keep", keep)
+    patch.setattr(stages, "write_samples", samples)
+    patch.setattr(stages, "Pipeline", Shipped)
+    patch.setattr(stages, "report", report)
+    patch.setattr(stages, "read_scores", lambda _: SimpleNamespace(modes=lambda: None))
+    patch.setattr(stages, "read_modes", lambda _: SimpleNamespace(mode_centres=ids))
+    patch.setattr(stages, "read_keep", _kept)
+    patch.setattr(stages.Chain, "networks", lambda *_: None)
+
+
+def _kept(folder: Path) -> SimpleNamespace:
+    data = (folder.parent if folder.parent.name != "superseded" else folder.parents[1]) / "data"
+    rows = stages.open_dataset(data).ids
+    word = fsio.digest_json((folder / "keep.csv").read_text())
+    return SimpleNamespace(ids=rows[int(word, 16) % 2 :])
+
+
+@contextmanager
+def dies_at(rename: int) -> Iterator[None]:
+    """The process ends, as by SIGKILL, at its n-th rename; 0 = never."""
+    real, count = os.replace, 0
+
+    def counted(*args: Any, **kwargs: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == rename:
+            os._exit(9)
+        real(*args, **kwargs)
+
+    os.replace = counted  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os.replace = real
+
+
+def run_in_child(photos: Path, out: Path, settings: Config, yes: bool, rename: int) -> int:
+    """`pipeline.run` in a forked process: 0 done, 2 or 3 refused, 9 killed; else a defect."""
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            with dies_at(rename):
+                pipeline.run(photos, out, settings, yes=yes)
+            code = 0
+        except LimbeckError as error:
+            code = error.exit_code
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
