@@ -67,8 +67,8 @@ def test_a_run_that_was_stopped_in_its_first_training_names_the_run(
     with pytest.raises(DataError) as caught:
         networks_folder(run)
     assert "unfinished (0.256 of 0.256 kimg" in caught.value.what
-    command = logs.command("limbeck", "run", smoke.photos, "--out", run)
-    assert f"finish it with {command} " in caught.value.do
+    command = logs.command("limbeck", "resume", run)
+    assert f"finish it with {command}, or give " in caught.value.do
 
 
 def test_a_stopped_training_is_described(stopped: Path) -> None:

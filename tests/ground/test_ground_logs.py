@@ -228,3 +228,13 @@ def test_a_failure_inside_leaves_nothing_behind(clock: Clock, error: BaseExcepti
         interrupted(error)
     screen = progress._SCREEN
     assert (screen.tasks, screen.walk, screen._thread, screen._live) == ([], None, None, None)
+
+
+def test_nothing_is_shown_while_somebody_is_asked(clock: Clock) -> None:
+    screen = progress._SCREEN
+    with logs.awake("limbeck run"):
+        assert screen._thread is not None
+        with logs.paused(), logs.working("inside"):
+            assert screen._thread is None
+        assert screen._thread is not None
+    assert screen._thread is None

@@ -81,8 +81,8 @@ def test_a_deadly_photo_is_named_and_set_aside(tmp_path: Path) -> None:
     third = _ingest(tmp_path, root, out)
     assert third.returncode == 0
     assert "died" not in third.stderr
-    assert len(json.loads((out / "set-aside.json").read_text())) == 1
-    (out / "set-aside.json").unlink()
+    assert len(json.loads((out / ".set-aside.json").read_text())) == 1
+    (out / ".set-aside.json").unlink()
     summary = ingest(root, out, CONFIG)
     assert (summary.accepted, summary.failed) == (5, 0)
 

@@ -112,7 +112,7 @@ def test_twice_is_the_same_dataset_and_a_broken_one_is_made_again(tmp_path: Path
     digest = open_dataset(tmp_path / "a").digest
     assert digest == open_dataset(tmp_path / "b").digest
     (tmp_path / "a" / "index.json").unlink()
-    (tmp_path / "a" / ".tmp-images-00000.npy-1-x").write_bytes(b"half")
+    (tmp_path / "a" / ".tmp-images-00000.npy-99999999-00000000-00000000").write_bytes(b"half")
     ingest(root, tmp_path / "a", CONFIG)
     assert open_dataset(tmp_path / "a", verify=True).digest == digest
     assert not list((tmp_path / "a").glob(".tmp-*"))

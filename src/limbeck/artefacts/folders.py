@@ -153,7 +153,9 @@ def fresh(out: Path, kind: str, *, adds: bool = False) -> Iterator[Path]:
     if fsio.is_temporary(out):
         yield out
         return
+    made = not out.exists()
     claim(out, kind)
+    fsio.sweep(out)
     building = fsio.beside(out / kind)
     try:
         try:
@@ -165,6 +167,8 @@ def fresh(out: Path, kind: str, *, adds: bool = False) -> Iterator[Path]:
         _install(building, out, adds)
     finally:
         fsio.drop(building)
+        if made:
+            fsio.remove_empty(out)  # nothing came of it
 
 
 def _cannot_write(folder: Path, error: OSError) -> DataError:

@@ -7,7 +7,6 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from limbeck import __file__ as front
 from limbeck import logs
 from limbeck.errors import LimbeckError
 
@@ -93,7 +92,7 @@ def _of_the_system(error: OSError) -> Failure:
 
 def _where(error: BaseException) -> str:
     """` (in training/loop.py, line 12)`: the innermost line of limbeck's own."""
-    home = Path(front).parent
+    home = Path(__file__).parents[1]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if Path(frame.filename).is_relative_to(home):
             return f" (in {Path(frame.filename).relative_to(home)}, line {frame.lineno})"

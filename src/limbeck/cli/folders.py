@@ -50,9 +50,9 @@ class Training:
         """The command that goes on with it."""
         run = _run_of(self.folder)
         if run is not None:
-            photos = Path(str(RunDir(run).read().get("photos", "PHOTOS")))
-            return logs.command("limbeck", "run", photos, "--out", run)
-        return logs.command("limbeck", "train", "DATA", "--out", self.folder)
+            return logs.command("limbeck", "resume", run)
+        begun = logs.command("limbeck", "train", "DATA", "--out", self.folder)
+        return f"{begun} (and the options it was begun with)"
 
 
 def training_in(folder: Path) -> Training | None:
@@ -113,14 +113,13 @@ def unfinished(training: Training) -> DataError:
         return DataError(
             f"training in {training.folder} is unfinished ({training.progress}) and has no "
             "snapshot yet",
-            f"finish it with {training.finish} (and the options it was begun with)",
+            f"finish it with {training.finish}",
         )
     last = training.snapshots[-1]
     return DataError(
         f"training in {training.folder} is unfinished ({training.progress}, last snapshot "
         f"{last.name})",
-        f"finish it with {training.finish} (and the options it was begun with), or give {last} to "
-        "use that snapshot",
+        f"finish it with {training.finish}, or give {last} to use that snapshot",
     )
 
 
@@ -201,7 +200,7 @@ def _training(training: Training) -> Told:
     if training.rate and training.target:
         left = max(training.target - training.images, 0) / training.rate
         lines.append(f"{training.rate:.0f} images/s, so about {duration(round(left))} are missing")
-    return lines, facts, f"{training.finish} (and the options it was begun with)"
+    return lines, facts, training.finish
 
 
 def _dataset(path: Path, done: Done | None) -> Told:

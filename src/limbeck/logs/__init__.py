@@ -13,6 +13,7 @@ from limbeck.logs.console import show as show
 from limbeck.logs.console import warn as warn
 from limbeck.logs.progress import Task as Task
 from limbeck.logs.progress import awake as awake
+from limbeck.logs.progress import paused as paused
 from limbeck.logs.progress import stages as stages
 from limbeck.logs.progress import track as track
 from limbeck.logs.progress import working as working
@@ -25,6 +26,6 @@ from limbeck.logs.walk import Walk as Walk
 from limbeck.logs.walk import duration as duration
 
 __all__ = [
-    "Task", "Walk", "awake", "bold", "command", "console", "duration", "line", "rank", "ranks",
-    "say", "show", "stages", "styled", "track", "visible", "warn", "working",
+    "Task", "Walk", "awake", "bold", "command", "console", "duration", "line", "paused", "rank",
+    "ranks", "say", "show", "stages", "styled", "track", "visible", "warn", "working",
 ]  # fmt: skip

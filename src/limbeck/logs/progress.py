@@ -124,13 +124,14 @@ class _Screen:
         self.tasks: list[Task] = []
         self.walk: Walk | None = None
         self.base: Task | None = None
+        self.asking = False
         self._live: Live | None = None
         self._stop: threading.Event | None = None
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
         """Start showing, if that is not done yet."""
-        if self._live or self._thread or rank() or console().quiet:
+        if self._live or self._thread or self.asking or rank() or console().quiet:
             return
         if is_live():
             self._live = Live(
@@ -145,7 +146,7 @@ class _Screen:
 
     def close(self) -> None:
         """Stop showing when nothing is left to show."""
-        if self.tasks or self.walk or self.base:
+        if (self.tasks or self.walk or self.base) and not self.asking:
             return
         live, self._live = self._live, None
         thread, self._thread = self._thread, None
@@ -252,6 +253,19 @@ def awake(what: str) -> Iterator[None]:
     finally:
         _SCREEN.base = before
         _SCREEN.close()
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Nothing is shown while inside: somebody is asked a question."""
+    _SCREEN.asking = True
+    try:
+        _SCREEN.close()
+        yield
+    finally:
+        _SCREEN.asking = False
+        if _SCREEN.tasks or _SCREEN.walk or _SCREEN.base:
+            _SCREEN.open()
 
 
 def track(items: Iterable[T], what: str, total: int, things: str = "") -> Iterator[T]:

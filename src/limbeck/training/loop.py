@@ -96,7 +96,7 @@ def resume_or_create(out: Path, config: Config, device: torch.device, dataset: s
         try:
             state = TrainState.load(folder, config, device, dataset)
         except DataError as error:
-            logs.warn(str(error))
+            logs.warn(error)
             continue
         logs.say(f"resuming {out} at {state.images / 1000:g} kimg")
         if logs.rank() == 0:
