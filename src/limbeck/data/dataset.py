@@ -18,6 +18,7 @@ from limbeck import fsio
 from limbeck.data.store import FORMAT, FORMAT_VERSION, INDEX, TABLE, from_table
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area
+from limbeck.kit.memory import available_memory
 from limbeck.records import ImageInfo, Status
 
 RESIDENT_BYTES = 2 * 2**30
@@ -174,10 +175,13 @@ class Dataset:
 
         Args:
             size: side in pixels.
-            resident: hold the reduced set in memory; None = when it takes at most 2 GB.
+            resident: hold the reduced set in memory; None = when it takes at most 2 GB, and at
+                most a quarter of what this process may still take.
         """
         if resident is None:
-            resident = len(self) * 3 * size * size <= RESIDENT_BYTES
+            free = available_memory()
+            most = RESIDENT_BYTES if free is None else min(RESIDENT_BYTES, free // 4)
+            resident = len(self) * 3 * size * size <= most
         places = np.array([(i.shard, i.row) for i in self.infos], dtype=np.int64).reshape(-1, 2)
         return PixelView(self._open_shards(), places, size, resident)
 
