@@ -1,0 +1,153 @@
+"""Tables on disk (parquet), read with suspicion: what is in one is known before it is unfolded."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from limbeck import fsio
+from limbeck.errors import DataError
+
+# A million photos make an images.parquet of about 120 MB that unfolds to 300 MB; scores unfold to
+# about their size. What unfolds further than `RATIO` to 1, beyond a first 64 MB, is made to harm.
+ROWS = 10_000_000
+TABLE_BYTES = 4 * 2**30
+RATIO = 20
+_FREE = 64 * 2**20
+_FOOTER = 16 * 2**20
+_COLUMNS = 1000
+_ITEMS = 4  # of a list in one row: a box
+_BATCH = 2**15
+_MAGIC = b"PAR1"
+
+
+def read_table(
+    path: Path,
+    fields: Mapping[str, pa.DataType],
+    do: str,
+    *,
+    others: Collection[pa.DataType] | None = None,
+    nulls: bool = False,
+) -> pa.Table:
+    """Read a parquet file whose columns are known.
+
+    Args:
+        path: the file.
+        fields: columns that it must have: numbers, flags, text, or lists of at most four numbers.
+        do: what to do about a bad file.
+        others: types that further columns may have; None = they are not read.
+        nulls: whether values may be missing.
+
+    Raises:
+        DataError: no ordinary or a damaged file; a column is missing, of another type or holds
+            nulls; more than `ROWS` rows; or it unfolds to more than `TABLE_BYTES`, or to more than
+            `RATIO` times its own size.
+    """
+    most = min(TABLE_BYTES, _FREE + RATIO * _sound_size(path, do))
+    text = [name for name, kind in fields.items() if pa.types.is_string(kind)]
+    try:
+        with pq.ParquetFile(
+            path, read_dictionary=text, thrift_string_size_limit=_FOOTER,
+            thrift_container_size_limit=10**6,
+        ) as file:  # fmt: skip
+            names = _checked_columns(path, file.metadata, fields, others, do)
+            _check_sizes(path, file.metadata, most, do)
+            table = _unfold(path, file, names, most, do)
+            rows = file.metadata.num_rows
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        reason = fsio.plain(str(error)) or type(error).__name__
+        raise DataError(f"{path} cannot be read: {reason}", do) from None
+    if table.num_rows != rows:
+        raise DataError(f"{path} is damaged: {table.num_rows} rows, its end says {rows}", do)
+    for name in () if nulls else table.column_names:
+        if table.column(name).null_count:
+            raise DataError(f"{path}: column {name!r} has rows without a value", do)
+    return table
+
+
+def _sound_size(path: Path, do: str) -> int:
+    """Bytes of the file, whose end must describe a table of ordinary size."""
+    with fsio.open_regular(path, TABLE_BYTES) as (file, size):
+        if size > 12:
+            file.seek(size - 8)
+            end = file.read(8)
+            length = int.from_bytes(end[:4], "little")
+            if end[4:] == _MAGIC and length <= size - 12:
+                if length > _FOOTER:
+                    raise DataError(
+                        f"{path} describes itself in {length} bytes, the limit is {_FOOTER}", do
+                    )
+                return size
+    raise DataError(f"{path} is damaged: no parquet file", do)
+
+
+def _checked_columns(
+    path: Path,
+    facts: pq.FileMetaData,
+    fields: Mapping[str, pa.DataType],
+    others: Collection[pa.DataType] | None,
+    do: str,
+) -> list[str]:
+    """Names of the columns to read."""
+    if facts.num_columns > _COLUMNS:
+        raise DataError(f"{path} has {facts.num_columns} columns, the limit is {_COLUMNS}", do)
+    schema = facts.schema.to_arrow_schema()
+    found = dict(zip(schema.names, schema.types, strict=True))
+    if len(found) < len(schema.names):
+        raise DataError(f"{path} has two columns of one name", do)
+    for name, kind in fields.items():
+        if name not in found:
+            raise DataError(f"{path} has no column {name!r}", do)
+        if found[name] != kind:
+            raise DataError(f"{path}: column {name!r} is {found[name]}, wanted {kind}", do)
+    for name, kind in found.items():
+        if others is not None and name not in fields and kind not in others:
+            raise DataError(f"{path}: column {fsio.plain(name)!r} of {kind} is not known", do)
+    return list(fields) if others is None else schema.names
+
+
+def _check_sizes(path: Path, facts: pq.FileMetaData, most: int, do: str) -> None:
+    """Compare with the limits what the file says of itself."""
+    rows, unfolded = facts.num_rows, 0
+    if not 0 <= rows <= ROWS:
+        raise DataError(f"{path} has {rows} rows, the limit is {ROWS}", do)
+    for number in range(facts.num_row_groups):
+        group = facts.row_group(number)
+        for index in range(group.num_columns):
+            column = group.column(index)
+            items = _ITEMS if "." in column.path_in_schema else 1
+            if not 0 <= column.num_values <= items * group.num_rows:
+                what = f"{column.num_values} values in {group.num_rows} rows"
+                raise DataError(f"{path}: a column has {what}", do)
+            unfolded += max(column.total_uncompressed_size, 0)
+    _within(path, unfolded, most, do)
+
+
+def _within(path: Path, unfolded: int, most: int, do: str) -> None:
+    if unfolded > most:
+        raise DataError(f"{path} unfolds to more than the limit of {most} bytes", do)
+
+
+def _unfold(path: Path, file: pq.ParquetFile, names: list[str], most: int, do: str) -> pa.Table:
+    """Read batch by batch; repeated text is counted before it is repeated in memory."""
+    batches, unfolded = [], 0
+    for batch in file.iter_batches(_BATCH, columns=names, use_threads=False):
+        columns = []
+        for column in batch.columns:
+            if pa.types.is_dictionary(column.type):
+                lengths = pc.binary_length(column.dictionary).take(column.indices)
+                unfolded += (pc.sum(lengths).as_py() or 0) + 4 * len(column)
+                _within(path, unfolded, most, do)
+                column = column.dictionary_decode()
+            else:
+                unfolded += column.nbytes
+                _within(path, unfolded, most, do)
+            columns.append(column)
+        batches.append(pa.RecordBatch.from_arrays(columns, names=names))
+    if batches:
+        return pa.Table.from_batches(batches)
+    schema = file.metadata.schema.to_arrow_schema()
+    return pa.schema([schema.field(name) for name in names]).empty_table()
