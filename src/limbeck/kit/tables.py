@@ -21,6 +21,10 @@ _COLUMNS = 1000
 _ITEMS = 4  # of a list in one row: a box
 _BATCH = 2**15
 _MAGIC = b"PAR1"
+_BROKEN = (
+    pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError,
+    MemoryError, RecursionError,
+)  # fmt: skip
 
 
 def read_table(
@@ -47,21 +51,22 @@ def read_table(
     """
     most = min(TABLE_BYTES, _FREE + RATIO * _sound_size(path, do))
     text = [name for name, kind in fields.items() if pa.types.is_string(kind)]
+    limits = {"thrift_string_size_limit": _FOOTER, "thrift_container_size_limit": 10**6}
     try:
-        with pq.ParquetFile(
-            path, read_dictionary=text, thrift_string_size_limit=_FOOTER,
-            thrift_container_size_limit=10**6,
-        ) as file:  # fmt: skip
-            names = _checked_columns(path, file.metadata, fields, others, do)
-            _check_sizes(path, file.metadata, most, do)
+        with pq.ParquetFile(path, **limits) as file:
+            facts = file.metadata
+        names = _checked_columns(path, facts, fields, others, do)
+        _check_sizes(path, facts, most, do)
+        with pq.ParquetFile(path, metadata=facts, read_dictionary=text, **limits) as file:
             table = _unfold(path, file, names, most, do)
-            rows = file.metadata.num_rows
         table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except _BROKEN as error:
         reason = fsio.plain(str(error)) or type(error).__name__
         raise DataError(f"{path} cannot be read: {reason}", do) from None
-    if table.num_rows != rows:
-        raise DataError(f"{path} is damaged: {table.num_rows} rows, its end says {rows}", do)
+    if table.num_rows != facts.num_rows:
+        raise DataError(
+            f"{path} is damaged: {table.num_rows} rows, its end says {facts.num_rows}", do
+        )
     for name in () if nulls else table.column_names:
         if table.column(name).null_count:
             raise DataError(f"{path}: column {name!r} has rows without a value", do)
