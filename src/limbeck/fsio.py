@@ -16,6 +16,7 @@ from typing import Any
 
 from limbeck.errors import DataError
 from limbeck.reading import as_record as as_record
+from limbeck.reading import misread as misread
 from limbeck.reading import open_regular as open_regular
 from limbeck.reading import parse_json as parse_json
 from limbeck.reading import plain as plain

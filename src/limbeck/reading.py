@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from limbeck.errors import DataError
+from limbeck.errors import DataError, LimbeckError
 
 # Caps on what is read. The largest documents that limbeck writes take well under 1 MB, the longest
 # training's statistics about 10 MB; as Python values text takes up to 25 times its size.
@@ -26,6 +26,7 @@ _DIGITS = 20  # of an integer: 64 bits
 _FAULTS = 4  # named in one message
 _WORDS = 300  # letters of one fault
 
+_NO_MEMORY = ("os error 12", "allocate memory", "Unable to allocate")
 _NODES = (dict, list)
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -123,8 +124,7 @@ def parse_json(data: bytes, where: str, do: str = "remove it and run again") -> 
         if b"\\ud" in data or b"\\uD" in data:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError, MemoryError) as error:
-        reason = plain(str(error)) or type(error).__name__
-        raise DataError(f"{where} is not JSON: {reason}", do) from None
+        raise misread(error, f"{where} is not JSON", do) from None
     if _deeper(value, _DEPTH):
         raise DataError(f"{where} is not JSON of ours: more than {_DEPTH} levels deep", do)
     return value
@@ -213,6 +213,23 @@ def _faults(error: ValidationError) -> str:
     ]
     more = f" and {count - _FAULTS} more" if count > _FAULTS else ""
     return "; ".join(plain(text) for text in told[:_FAULTS]) + more
+
+
+def misread(error: Exception, what: str, do: str) -> LimbeckError:
+    """What to raise where a library failed on a file: it is damaged, unless memory ran out.
+
+    Args:
+        error: the library's.
+        what: what is said of a damaged file; begins with its name.
+        do: what to do about it.
+    """
+    reason = plain(str(error)) or type(error).__name__
+    if isinstance(error, MemoryError) or any(sign in reason for sign in _NO_MEMORY):
+        return LimbeckError(
+            f"{what}: there is not enough memory ({reason})",
+            "the file may be sound: free some memory and run again",
+        )
+    return DataError(f"{what}: {reason}", do)
 
 
 def plain(text: str) -> str:

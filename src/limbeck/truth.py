@@ -124,8 +124,7 @@ def _labels(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 with archive.open(member) as inner:
                     yield member.filename, inner
         except _BROKEN as error:
-            reason = fsio.plain(str(error)) or type(error).__name__
-            raise DataError(f"{path} cannot be read: {reason}", "pack the labels again") from None
+            raise fsio.misread(error, f"{path} cannot be read", "pack the labels again") from None
 
 
 def _is_zip(file: IO[bytes], size: int) -> bool:

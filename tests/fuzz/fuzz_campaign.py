@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FAILURES = HERE / "failures"
-BATCH = 2000
+BATCH = 10_000
 GOOD = ("read", "refused")
 OUTCOMES = (*GOOD, "short of memory", "slow", "untyped", "crashed")
 
@@ -26,7 +26,7 @@ class Report:
         counts: (kind, outcome) -> cases.
         failures: of limbeck's own readers, a line each, with how to repeat it.
         others: the same of ingestion and percept.
-        slowest: seconds of the slowest case.
+        slowest: seconds of the processor of the slowest case.
         peak: most memory that a process took, bytes.
     """
 
@@ -43,7 +43,7 @@ def campaign(seed: int, *, count: int | None = None, seconds: float | None = Non
     with tempfile.TemporaryDirectory(dir=_fast()) as folder:
         work = Path(folder)
         while (first < count) if count else (time.monotonic() - began < (seconds or 0)):
-            last = min(first + BATCH, count) if count else first + BATCH // 4
+            last = min(first + BATCH, count) if count else first + BATCH // 20
             first = _batch(work, seed, first, last, report)
     return report
 

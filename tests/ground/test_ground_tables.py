@@ -87,6 +87,54 @@ def test_long_lists_are_refused(tmp_path: Path) -> None:
         read_table(tmp_path / "a", fields, "again")
 
 
+def column_of(path: Path) -> tuple[int, int]:
+    column = pq.read_metadata(path).row_group(0).column(0)
+    return column.dictionary_page_offset or column.data_page_offset, column.total_compressed_size
+
+
+def test_pages_are_believed_rather_than_the_end(tmp_path: Path) -> None:
+    """The end of a small table behind the pages of one that unfolds to 40 MB."""
+    kind, fields = pa.list_(pa.int32()), {"box": pa.list_(pa.int32())}
+    small, large = tmp_path / "small", tmp_path / "large"
+    numbers = [[4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3] for i in range(150)]
+    pq.write_table(pa.table({"box": pa.array(numbers, kind)}), small, compression="none")
+    numbers = [[1] * 10**7] + [[1]] * 149
+    pq.write_table(pa.table({"box": pa.array(numbers, kind)}), large, compression="none")
+    (at, length), (start, pages_length) = column_of(small), column_of(large)
+    assert pages_length < length
+    end = small.read_bytes()
+    forged = large.read_bytes()[start : start + pages_length].ljust(length, b"\0")
+    (tmp_path / "forged").write_bytes(end[:at] + forged + end[at + length :])
+    with pytest.raises(DataError, match=r"pages hold \d+ values, not 600"):
+        read_table(tmp_path / "forged", fields, "again")
+
+
+def test_an_end_that_stops_the_library(tmp_path: Path) -> None:
+    """The library ends the process where this column's statistics are asked for."""
+    schema = pa.schema([pa.field("id", pa.string()), pa.field("n", pa.int64())])
+    pq.write_table(pa.table(SOUND, schema), tmp_path / "a")
+    whole = (tmp_path / "a").read_bytes()
+    at = whole.rindex(b"\x25\x02\x18\x01n")  # optional, name n: made required
+    (tmp_path / "a").write_bytes(whole[: at + 1] + b"\0" + whole[at + 2 :])
+    with pytest.raises(DataError, match=r"a (cannot be read|is damaged)"):
+        read_table(tmp_path / "a", FIELDS, "again")
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("dictionary", [True, False])
+@pytest.mark.parametrize("rows", [0, 1, 70_000])
+def test_many_pages_and_both_versions(
+    tmp_path: Path, version: str, dictionary: bool, rows: int
+) -> None:
+    columns = {"id": [f"{i:08x}" for i in range(rows)], "n": list(range(rows))}
+    table = pa.table(columns, pa.schema(list(FIELDS.items())))
+    how: dict[str, Any] = {"use_dictionary": dictionary, "data_page_version": version}
+    how |= {"data_page_size": 4096, "row_group_size": 30_000}
+    for compression in ("zstd", "none", "snappy"):
+        pq.write_table(table, tmp_path / "a", compression=compression, **how)
+        assert read_table(tmp_path / "a", FIELDS, "again").equals(table)
+
+
 def test_what_is_no_parquet_file(tmp_path: Path) -> None:
     whole = written(tmp_path / "a", SOUND).read_bytes()
     broken = (b"", b"PAR1", b"x" * 100, whole[:-1], whole[8:], b"PAR1" + b"\xff" * 30 + b"PAR1")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from limbeck.errors import DataError
+from limbeck.errors import DataError, LimbeckError
 from limbeck.kit.tensors import ENTRIES, HEADER_BYTES, Stored, compare, read_header, read_tensors
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
@@ -85,6 +85,18 @@ def test_values_must_be_finite(tmp_path: Path) -> None:
     path.write_bytes(b"\0" * 8)
     with pytest.raises(DataError, match="a is damaged"):
         read_tensors(path, "again")
+
+
+def test_too_little_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint must not be moved aside because another program took the memory."""
+
+    def fail(_: Path) -> None:
+        raise OSError("Cannot allocate memory (os error 12)")
+
+    monkeypatch.setattr("limbeck.kit.tensors.load_file", fail)
+    with pytest.raises(LimbeckError, match="there is not enough memory") as caught:
+        read_tensors(tmp_path / "a", "again")
+    assert not isinstance(caught.value, DataError)
 
 
 def test_differences_are_named_in_order() -> None:

@@ -206,7 +206,7 @@ class Dataset:
             try:
                 pixels = np.load(path, mmap_mode="r", allow_pickle=False)
             except _NO_ARRAY as error:
-                raise DataError(f"{path} cannot be read: {fsio.plain(str(error))}", AGAIN) from None
+                raise fsio.misread(error, f"{path} cannot be read", AGAIN) from None
             if pixels.shape != (shard.rows, 3, self.size, self.size) or pixels.dtype != np.uint8:
                 raise DataError(
                     f"{path} holds {pixels.dtype} {pixels.shape}, not its index's", AGAIN

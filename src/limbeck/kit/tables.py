@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from limbeck import fsio
 from limbeck.errors import DataError
+from limbeck.kit.pages import pages, parts
 
 # A million photos make an images.parquet of about 120 MB that unfolds to 300 MB; scores unfold to
 # about their size. What unfolds further than `RATIO` to 1, beyond a first 64 MB, is made to harm.
@@ -49,20 +50,20 @@ def read_table(
             nulls; more than `ROWS` rows; or it unfolds to more than `TABLE_BYTES`, or to more than
             `RATIO` times its own size.
     """
-    most = min(TABLE_BYTES, _FREE + RATIO * _sound_size(path, do))
+    end, size = _end_of(path, do)
+    most = min(TABLE_BYTES, _FREE + RATIO * size)
     text = [name for name, kind in fields.items() if pa.types.is_string(kind)]
     limits = {"thrift_string_size_limit": _FOOTER, "thrift_container_size_limit": 10**6}
     try:
         with pq.ParquetFile(path, **limits) as file:
             facts = file.metadata
         names = _checked_columns(path, facts, fields, others, do)
-        _check_sizes(path, facts, most, do)
+        _check_sizes(path, end, facts.num_rows, most, do)
         with pq.ParquetFile(path, metadata=facts, read_dictionary=text, **limits) as file:
             table = _unfold(path, file, names, most, do)
         table.validate(full=True)
     except _BROKEN as error:
-        reason = fsio.plain(str(error)) or type(error).__name__
-        raise DataError(f"{path} cannot be read: {reason}", do) from None
+        raise fsio.misread(error, f"{path} cannot be read", do) from None
     if table.num_rows != facts.num_rows:
         raise DataError(
             f"{path} is damaged: {table.num_rows} rows, its end says {facts.num_rows}", do
@@ -73,19 +74,20 @@ def read_table(
     return table
 
 
-def _sound_size(path: Path, do: str) -> int:
-    """Bytes of the file, whose end must describe a table of ordinary size."""
+def _end_of(path: Path, do: str) -> tuple[bytes, int]:
+    """The end of the file, which describes it, and the bytes of the whole."""
     with fsio.open_regular(path, TABLE_BYTES) as (file, size):
         if size > 12:
             file.seek(size - 8)
-            end = file.read(8)
-            length = int.from_bytes(end[:4], "little")
-            if end[4:] == _MAGIC and length <= size - 12:
+            last = file.read(8)
+            length = int.from_bytes(last[:4], "little")
+            if last[4:] == _MAGIC and length <= size - 12:
                 if length > _FOOTER:
                     raise DataError(
                         f"{path} describes itself in {length} bytes, the limit is {_FOOTER}", do
                     )
-                return size
+                file.seek(size - 8 - length)
+                return file.read(length), size
     raise DataError(f"{path} is damaged: no parquet file", do)
 
 
@@ -114,21 +116,19 @@ def _checked_columns(
     return list(fields) if others is None else schema.names
 
 
-def _check_sizes(path: Path, facts: pq.FileMetaData, most: int, do: str) -> None:
-    """Compare with the limits what the file says of itself."""
-    rows, unfolded = facts.num_rows, 0
+def _check_sizes(path: Path, end: bytes, rows: int, most: int, do: str) -> None:
+    """Compare with the limits what the file's end and the heads of its pages say."""
     if not 0 <= rows <= ROWS:
         raise DataError(f"{path} has {rows} rows, the limit is {ROWS}", do)
-    for number in range(facts.num_row_groups):
-        group = facts.row_group(number)
-        for index in range(group.num_columns):
-            column = group.column(index)
-            items = _ITEMS if "." in column.path_in_schema else 1
-            if not 0 <= column.num_values <= items * group.num_rows:
-                what = f"{column.num_values} values in {group.num_rows} rows"
+    unfolded = 0
+    with fsio.open_regular(path) as (file, _):
+        for part in parts(end):
+            if part.values > part.rows * (_ITEMS if part.nested else 1):
+                what = f"{part.values} values in {part.rows} rows"
                 raise DataError(f"{path}: a column has {what}", do)
-            unfolded += max(column.total_uncompressed_size, 0)
-    _within(path, unfolded, most, do)
+            for page in pages(file, part):
+                unfolded += page.unfolded
+                _within(path, unfolded, most, do)
 
 
 def _within(path: Path, unfolded: int, most: int, do: str) -> None:

@@ -117,8 +117,7 @@ def read_tensors(path: Path, do: str) -> dict[str, Tensor]:
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError, RuntimeError, ValueError, MemoryError) as error:
-        reason = fsio.plain(str(error)) or type(error).__name__
-        raise DataError(f"{path} is damaged: {reason}", do) from None
+        raise fsio.misread(error, f"{path} is damaged", do) from None
     odd = [name for name, value in tensors.items() if not _finite(value)]
     if odd:
         more = f" and {len(odd) - 4} more" if len(odd) > 4 else ""
