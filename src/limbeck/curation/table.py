@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -122,7 +123,7 @@ def read_scores(folder: Path) -> Scores:
             f"says {summary.images} and {fsio.plain(', '.join(summary.columns))}",
             _AGAIN,
         )
-    if len(set(scores.ids)) < len(scores):
+    if pc.count_distinct(scores.table["id"]).as_py() < len(scores):
         raise DataError(f"{path} names a photo twice", _AGAIN)
     for name in scores.names:
         values = scores.column(name)

@@ -152,7 +152,7 @@ class Dataset:
 
     def listed(self) -> list[ImageInfo]:
         """Every listed file of the folder, accepted or not, in listing order."""
-        return read_rows(self.root)
+        return list(read_rows(self.root))
 
     def select(self, ids: Iterable[str]) -> "Dataset":
         """The same folder with fewer rows, in row order whatever the order of `ids`.

@@ -1,6 +1,6 @@
 """What a dataset folder says of itself, checked before a reader relies on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -89,6 +89,10 @@ def read_index(root: Path) -> Index:
     wanted = [f"images-{number:05d}.npy" for number in range(len(index.shards))]
     if [shard.file for shard in index.shards] != wanted:
         raise DataError(f"{path}: shards are not images-00000.npy, images-00001.npy, ...", AGAIN)
+    for shard in index.shards:
+        if shard.bytes < shard.rows * 3 * index.size**2:
+            what = f"{shard.file} has too few bytes for {shard.rows} pictures"
+            raise DataError(f"{path}: {what} of {index.size} px", AGAIN)
     return index
 
 
@@ -110,35 +114,41 @@ def check_file(root: Path, facts: TableFacts | ShardFacts, verify: bool) -> None
         raise DataError(f"{path} is damaged: its sha256 differs from index.json", AGAIN)
 
 
-def read_rows(root: Path) -> list[ImageInfo]:
-    """Rows of images.parquet in listing order.
+def read_rows(root: Path) -> Iterator[ImageInfo]:
+    """Rows of images.parquet in listing order, one after the other.
 
     Raises:
         DataError: unreadable, other columns, or a row that is no record (its number is named).
     """
     path = root / TABLE
     table = read_table(path, dict(zip(SCHEMA.names, SCHEMA.types, strict=True)), AGAIN, nulls=True)
-    rows: list[ImageInfo] = []
     for start in range(0, len(table), _CHUNK):
-        for values in table.slice(start, _CHUNK).to_pylist():
+        for number, values in enumerate(table.slice(start, _CHUNK).to_pylist(), start):
             known = {key: value for key, value in values.items() if value is not None}
-            rows.append(fsio.as_record(known, ImageInfo, f"{path}, row {len(rows)}", AGAIN))
-    return rows
+            yield fsio.as_record(known, ImageInfo, f"{path}, row {number}", AGAIN)
 
 
-def accepted_of(root: Path, index: Index, rows: Sequence[ImageInfo]) -> list[ImageInfo]:
+def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[ImageInfo]:
     """The accepted rows, each with an id, a place among the shards and a class of its own.
+
+    No more of them are held in memory than there are pictures.
 
     Raises:
         DataError: names the row at fault, or index.json and the table count otherwise.
     """
     path = root / TABLE
-    accepted = [row for row in rows if row.status is Status.ACCEPTED]
-    found = (len(rows), len(accepted), len(accepted))
     stored = sum(shard.rows for shard in index.shards)
+    listed, accepted = 0, []
+    for row in rows:
+        listed += 1
+        if row.status is Status.ACCEPTED:
+            accepted.append(row)
+            if len(accepted) > stored:
+                break
+    found = (listed, len(accepted), len(accepted))
     if found != (index.counts.listed, index.counts.accepted, stored):
         raise DataError(
-            f"{path} has {found[0]} rows, {found[1]} of them accepted; index.json says "
+            f"{path} has {listed} rows, {len(accepted)} of them accepted; index.json says "
             f"{index.counts.listed} and {index.counts.accepted}, with {stored} pictures",
             AGAIN,
         )

@@ -15,7 +15,7 @@ from limbeck.kit.pages import pages, parts
 # about their size. What unfolds further than `RATIO` to 1, beyond a first 64 MB, is made to harm.
 ROWS = 10_000_000
 TABLE_BYTES = 4 * 2**30
-RATIO = 20
+RATIO = 30
 _FREE = 64 * 2**20
 _FOOTER = 16 * 2**20
 _COLUMNS = 1000
