@@ -1,7 +1,7 @@
 """What every test shares: which marks run by default, threads, and one small finished run.
 
-A test marked `slow`, `gpu`, `network` or `browser` is left out unless the `-m` expression names
-its mark: `pytest -m slow`, `pytest -m "gpu or slow"`, `pytest -m "slow and parity"`.
+A test marked `slow`, `gpu`, `network`, `browser` or `fuzz` is left out unless the `-m` expression
+names its mark: `pytest -m slow`, `pytest -m "gpu or slow"`, `pytest -m "slow and parity"`.
 """
 
 import json
@@ -16,7 +16,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads are slower
 
-ON_REQUEST = ("slow", "gpu", "network", "browser")
+ON_REQUEST = ("slow", "gpu", "network", "browser", "fuzz")
 DOGS = Path(__file__).parents[2] / "shared" / "data" / "dogs-96-dev.zip"
 SMOKE_PHOTOS = 72
 

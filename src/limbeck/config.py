@@ -37,15 +37,19 @@ class NetConfig(_Section):
     """Shapes of generator, discriminator and encoder (StyleGAN2, arXiv 1912.04958)."""
 
     size: int = Field(64, description="picture side in pixels, a power of two from 8 to 1024")
-    channel_base: int = Field(32768, gt=0, description="channels at side r: channel_base / r ...")
-    channel_max: int = Field(512, gt=0, description="... but at most this many")
-    z_dim: int = Field(512, gt=0)
-    w_dim: int = Field(512, gt=0)
-    mapping_layers: int = Field(8, ge=1)
+    channel_base: int = Field(
+        32768, gt=0, le=2**20, description="channels at side r: channel_base / r ..."
+    )
+    channel_max: int = Field(512, gt=0, le=4096, description="... but at most this many")
+    z_dim: int = Field(512, gt=0, le=4096)
+    w_dim: int = Field(512, gt=0, le=4096)
+    mapping_layers: int = Field(8, ge=1, le=64)
     g_architecture: Literal["skip", "orig"] = "skip"
     d_architecture: Literal["resnet", "orig"] = "resnet"
-    mbstd_group: int | None = Field(4, description="minibatch-std group; None = whole batch")
-    num_classes: int = Field(0, ge=0, description="0 = unconditional")
+    mbstd_group: int | None = Field(
+        4, ge=1, le=4096, description="minibatch-std group; None = whole batch"
+    )
+    num_classes: int = Field(0, ge=0, le=10**6, description="0 = unconditional")
 
     @field_validator("size")
     @classmethod
@@ -55,8 +59,8 @@ class NetConfig(_Section):
         return size
 
     def channels(self, resolution: int) -> int:
-        """Feature maps at side `resolution`."""
-        return min(self.channel_base // resolution, self.channel_max)
+        """Feature maps at side `resolution`, at least one."""
+        return max(min(self.channel_base // resolution, self.channel_max), 1)
 
 
 class DataConfig(_Section):
@@ -178,7 +182,7 @@ class ModesConfig(_Section):
 
     samples: int = Field(60_000, ge=16)
     clusters: int | None = Field(
-        64, ge=1, description="None or auto = as many as coverage asks for"
+        64, ge=1, le=8192, description="None or auto = as many as coverage asks for"
     )
     space: Space = "w"
     pca: int = Field(256, ge=2, description="components kept when clustering in LPIPS space")

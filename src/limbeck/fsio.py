@@ -18,7 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.errors import DataError
+from limbeck.reading import as_record as as_record
+from limbeck.reading import misread as misread
+from limbeck.reading import open_regular as open_regular
+from limbeck.reading import parse_json as parse_json
+from limbeck.reading import plain as plain
+from limbeck.reading import read_bytes as read_bytes
+from limbeck.reading import read_json as read_json
+from limbeck.reading import read_jsonl as read_jsonl
+from limbeck.reading import read_object as read_object
+from limbeck.reading import read_record as read_record
+from limbeck.reading import read_text as read_text
 
+_BLOCK = 2**20
 _PROCESS = uuid.uuid4().hex[:8]  # tells this process from an earlier one with the same number
 _TEMPORARY = re.compile(
     r"\.tmp-(?P<old>old-)?(?P<name>.+)-(?P<pid>\d+)-(?P<process>[0-9a-f]{8})-[0-9a-f]{8}", re.DOTALL
@@ -234,20 +246,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON document.
-
-    Raises:
-        DataError: the file is missing or is not JSON.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist", "check the folder's name") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not JSON: {error}", "remove it and run again") from error
-
-
 def json_line(row: Mapping[str, Any]) -> str:
     """One JSON object as one line."""
     return json.dumps(dict(row), allow_nan=False) + "\n"
@@ -268,25 +266,17 @@ def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
         raise _cannot_write(path, error) from error
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines; a torn last line (killed while appending) is ignored."""
-    if not Path(path).exists():
-        return []
-    rows = []
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if number < len(lines):
-                raise DataError(f"{path}:{number} is not JSON: {error}") from error
-    return rows
-
-
 def sha256_file(path: Path) -> str:
-    """Hex sha256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Hex sha256 of a file's bytes.
+
+    Raises:
+        DataError: missing, no ordinary file, or it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as (file, size):
+        for _ in range(0, size, _BLOCK):
+            digest.update(file.read(_BLOCK))
+    return digest.hexdigest()
 
 
 def digest_json(value: Any) -> str:

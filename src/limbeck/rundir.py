@@ -1,6 +1,7 @@
 """The folder of a run: where each stage lies, and whether it is done, stale or half-made."""
 
 import platform
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -8,9 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from limbeck import __version__, fsio
 from limbeck.config import Config, parse_config
-from limbeck.errors import DataError
+from limbeck.errors import DataError, UsageError
 from limbeck.records import Done
 
 FORMAT_VERSION = 1
@@ -52,9 +55,24 @@ def finish(
 
 
 def read_done(folder: Path) -> Done | None:
-    """The record of a finished stage, or None."""
+    """The record of a finished stage, or None.
+
+    Raises:
+        DataError: it is there and cannot be read, or names networks outside the stage's folder.
+    """
     path = folder / DONE
-    return Done.model_validate(fsio.read_json(path)) if path.exists() else None
+    if not path.exists():
+        return None
+    done = fsio.read_record(path, Done, "run the stage again")
+    for key in ("networks", "best"):
+        name = done.summary.get(key)
+        if name is not None and not (isinstance(name, str) and _SNAPSHOT.fullmatch(name)):
+            what = f"{path}: summary.{key} is {fsio.plain(repr(name))}, no folder nets-IMAGES"
+            raise DataError(what, "run the stage again")
+    return done
+
+
+_SNAPSHOT = re.compile("nets-[0-9]+")
 
 
 def is_current(folder: Path, inputs: Mapping[str, str], config: Any) -> bool:
@@ -65,6 +83,23 @@ def is_current(folder: Path, inputs: Mapping[str, str], config: Any) -> bool:
         and done.inputs == dict(inputs)
         and done.config_digest == fsio.digest_json(config)
     )
+
+
+class _Requested(BaseModel):
+    config: dict[str, Any]
+    time_budget: float | None
+
+
+class _Run(BaseModel):
+    """What readers of run.json rely on; there may be more."""
+
+    config: dict[str, Any]
+    requested: _Requested | None = None
+    resolved: bool = True
+    photos: str | None = None
+    opt_out: str | None = None
+    measured: dict[str, float] | None = None
+    machine: dict[str, Any] | str | None = None
 
 
 class RunDir:
@@ -87,24 +122,32 @@ class RunDir:
         """run.json as plain values.
 
         Raises:
-            DataError: there is none, or it was written by another format.
+            DataError: there is none, it was written by another format, or it is damaged.
         """
         if not self.file.exists():
             raise DataError(
                 f"{self.root} is not a run (no run.json)", "give a folder made by `limbeck run`"
             )
-        values: dict[str, Any] = fsio.read_json(self.file)
+        values = fsio.read_object(self.file)
         if values.get("format_version") != FORMAT_VERSION:
             raise DataError(
-                f"{self.file}: format {values.get('format_version')}, "
+                f"{self.file}: format {fsio.plain(repr(values.get('format_version')))}, "
                 f"this limbeck reads {FORMAT_VERSION}",
                 "use the limbeck version that made it",
             )
+        fsio.as_record(values, _Run, str(self.file), "make the run again in another folder")
         return values
 
     def config(self) -> Config:
-        """The resolved configuration of the run."""
-        return parse_config(self.read()["config"])
+        """The resolved configuration of the run.
+
+        Raises:
+            DataError: as `read`, or a setting is wrong.
+        """
+        try:
+            return parse_config(self.read()["config"])
+        except UsageError as error:
+            raise DataError(f"{self.file}: {error.what}", error.do) from None
 
     def write(self, config: Config, **extra: Any) -> None:
         """Write run.json: resolved config, versions, argv, and what the caller adds."""

@@ -1,22 +1,33 @@
 """Labels that people gave, for measuring and showing only (DESIGN, labels never leak)."""
 
 import csv
-import io
-import json
 import zipfile
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
+from limbeck import fsio
 from limbeck.errors import DataError
 from limbeck.records import ImageInfo
 
 _MEMBERS = ("manifest.jsonl", "truth.jsonl", "labels.jsonl", "manifest.csv", "labels.csv")
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
+BYTES = 256 * 2**20  # of labels, out of an archive too: a million photos and their words
+ROWS = 2_000_000
+_LINE = 2**16  # bytes of one line
+_RATIO = 200  # packed text is about a tenth of its size
+_DIRECTORY = 64 * 2**20  # bytes of an archive's list of members
+_BROKEN = (
+    OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError,
+    RuntimeError, EOFError, MemoryError, IndexError,
+)  # fmt: skip
 _FIELDS = "file or sha256, is_outlier, and if known outlier_kind, label, mode"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TruthRow:
     """What is known of one file; empty text and None mean unknown.
 
@@ -84,61 +95,109 @@ def read_truth(path: Path) -> Truth:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"no labels at {path}", "give a .jsonl, .csv or .zip file")
-    if zipfile.is_zipfile(path):
-        name, data = _from_zip(path)
-    else:
-        name, data = path.name, path.read_bytes()
-    text = _text(data, path)
-    parse = _parse_csv if name.endswith(".csv") else _parse_jsonl
-    rows = [_row(values, f"{path}:{line}") for line, values in parse(text, path)]
+    rows = []
+    with _labels(path) as (name, file):
+        parse = _parse_csv if name.endswith(".csv") else _parse_jsonl
+        for line, values in parse(_lines(file, path), path):
+            rows.append(_row(values, f"{path}:{line}"))
+            if len(rows) > ROWS:
+                raise DataError(f"{path} has more than {ROWS} labels", "split it")
     if not rows:
         raise DataError(f"{path} holds no labels", f"write one row a photo: {_FIELDS}")
     return Truth(rows)
 
 
-def _text(data: bytes, path: Path) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+@contextmanager
+def _labels(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The name of the file that holds the labels, and its bytes as a stream."""
+    with fsio.open_regular(path) as (file, size):
+        if not _is_zip(file, size):
+            if size > BYTES:
+                raise DataError(f"{path} has {size} bytes, the limit is {BYTES}", "split it")
+            file.seek(0)
+            yield path.name, file
+            return
+        try:
+            _check_directory(file, path, size)
+            with zipfile.ZipFile(file) as archive:
+                member = _member(archive, path)
+                with archive.open(member) as inner:
+                    yield member.filename, inner
+        except _BROKEN as error:
+            raise fsio.misread(error, f"{path} cannot be read", "pack the labels again") from None
+
+
+def _is_zip(file: IO[bytes], size: int) -> bool:
+    """Whether it begins like an archive; what merely ends like one is text to us."""
+    return size >= 4 and file.read(4) in (b"PK\3\4", b"PK\5\6")
+
+
+def _check_directory(file: IO[bytes], path: Path, size: int) -> None:
+    """See that the list of members, which is read as a whole, is not absurdly long."""
+    file.seek(-min(size, 2**16 + 22), 2)
+    _, mark, end = file.read().rpartition(b"PK\5\6")
+    length = int.from_bytes(end[8:12], "little") if mark else 0
+    if length > _DIRECTORY and length != 2**32 - 1:
         raise DataError(
-            f"{path} is not UTF-8 text: {error}", "give .jsonl, .csv or .zip"
-        ) from error
+            f"{path} lists its members in {length} bytes, the limit is {_DIRECTORY}",
+            "pack the labels alone",
+        )
 
 
-def _from_zip(path: Path) -> tuple[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        inside = set(archive.namelist())
-        for name in _MEMBERS:
-            if name in inside:
-                return name, archive.read(name)
+def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
+    inside = {member.filename: member for member in archive.infolist()}
+    for name in _MEMBERS:
+        if name not in inside:
+            continue
+        member = inside[name]
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise NotImplementedError(f"{name} is packed in a way that is not read")
+        most = min(BYTES, _RATIO * max(member.compress_size, 1))
+        if member.file_size > most:
+            raise DataError(
+                f"{path}: {name} unfolds to {member.file_size} bytes, the limit is {most}",
+                "unpack it yourself and give the file, if you trust it",
+            )
+        return member
     raise DataError(f"{path} holds no labels", f"it should contain one of {', '.join(_MEMBERS)}")
 
 
-def _parse_jsonl(text: str, path: Path) -> list[tuple[int, Mapping[str, object]]]:
-    rows: list[tuple[int, Mapping[str, object]]] = []
-    for line, part in enumerate(text.splitlines(), 1):
+def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
+    """Lines of UTF-8 text with their ends; never more than `BYTES`, whatever an archive says."""
+    read = number = 0
+    while data := file.readline(_LINE + 1):
+        number += 1
+        read += len(data)
+        if len(data) > _LINE or read > BYTES:
+            what = f"longer than {_LINE} bytes" if len(data) > _LINE else f"past {BYTES} bytes"
+            raise DataError(f"{path}:{number} is {what}", f"write one row a photo: {_FIELDS}")
+        try:
+            yield data.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path} is not UTF-8 text: line {number}: {error}", "give .jsonl, .csv or .zip"
+            ) from error
+
+
+def _parse_jsonl(lines: Iterator[str], path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    for line, part in enumerate(lines, 1):
         if not part.strip():
             continue
-        try:
-            values = json.loads(part)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{path}:{line} is not JSON: {error}", "write one object a line"
-            ) from error
+        values = fsio.parse_json(part.encode(), f"{path}:{line}", "write one object a line")
         if not isinstance(values, dict):
             raise DataError(f"{path}:{line} is no JSON object", f"write {_FIELDS}")
-        rows.append((line, values))
-    return rows
+        yield line, values
 
 
-def _parse_csv(text: str, path: Path) -> list[tuple[int, Mapping[str, object]]]:
-    reader = csv.DictReader(io.StringIO(text))
-    rows: list[tuple[int, Mapping[str, object]]] = []
-    for values in reader:
-        if None in values:
-            raise DataError(f"{path}:{reader.line_num}: too many fields", "match the header")
-        rows.append((reader.line_num, values))
-    return rows
+def _parse_csv(lines: Iterator[str], path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    reader = csv.DictReader(lines)
+    try:
+        for values in reader:
+            if None in values:
+                raise DataError(f"{path}:{reader.line_num}: too many fields", "match the header")
+            yield reader.line_num, values
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num} is not CSV: {error}", "save it as CSV") from None
 
 
 def _row(values: Mapping[str, object], where: str) -> TruthRow:
@@ -146,12 +205,14 @@ def _row(values: Mapping[str, object], where: str) -> TruthRow:
         for name in names:
             value = values.get(name)
             if value is not None and value != "":
+                if not isinstance(value, str | int | float) or "\0" in str(value):
+                    raise DataError(f"{where}: {name} is no text or number", f"write {_FIELDS}")
                 return str(value)
         return ""
 
     flag = word("is_outlier").lower()
     if flag and flag not in _YES | _NO:
-        raise DataError(f"{where}: is_outlier is {flag!r}", "write true or false")
+        raise DataError(f"{where}: is_outlier is {fsio.plain(flag)!r}", "write true or false")
     row = TruthRow(
         file=word("file").replace("\\", "/"),
         sha256=word("sha256").lower(),

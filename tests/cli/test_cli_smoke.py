@@ -9,6 +9,7 @@ from PIL import Image
 from running import limbeck
 
 from limbeck import fsio
+from limbeck.kit.memory import available_memory
 from limbeck.rundir import STAGES, RunDir
 
 
@@ -138,7 +139,9 @@ def test_labels_reach_evaluation_and_report_only(smoke: Any, tmp_path: Path) -> 
 
 
 def test_doctor_and_weights() -> None:
+    free = available_memory()
     answer = limbeck("doctor", "--device", "cpu")
+    assert free is None or 0.5 < answer["memory_available_bytes"] / free < 2
     assert answer["device"] == "cpu"
     assert answer["precision"] in ("bf16", "fp32")
     here = limbeck("weights", "list")["weights"]

@@ -272,5 +272,5 @@ def test_scores_survive_the_disk_and_refuse_what_is_not_finite(tmp_path: Path) -
     with pytest.raises(DataError, match="holds no scores"):
         read_scores(tmp_path / "elsewhere")
     (tmp_path / "scores.parquet").write_bytes(b"PAR1 torn")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is damaged"):
         read_scores(tmp_path)

@@ -62,6 +62,15 @@ def test_resident_and_mapped_agree(tmp_path: Path, size: int) -> None:
     assert torch.equal(mapped[rows], resize_area(torch.from_numpy(_pictures(10)), size)[rows])
 
 
+def test_little_memory_maps_the_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _write(tmp_path / "d")
+    assert data.at(8).resident
+    monkeypatch.setattr("limbeck.data.dataset.available_memory", lambda: 4 * (10 * 3 * 8 * 8 - 1))
+    assert not data.at(8).resident
+    monkeypatch.setattr("limbeck.data.dataset.available_memory", lambda: None)
+    assert data.at(8).resident
+
+
 def test_a_view_is_pure_and_refuses_rows_outside(tmp_path: Path) -> None:
     view = _write(tmp_path / "d").at(8)
     first = view[[1, 2]]

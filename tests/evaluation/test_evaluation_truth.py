@@ -103,3 +103,68 @@ def test_missing_binary_and_empty_archives_are_errors(tmp_path: Path) -> None:
         archive.writestr("a.txt", "x")
     with pytest.raises(DataError, match="holds no labels"):
         read_truth(tmp_path / "e.zip")
+
+
+ROW = b'{"file": "a"}\n'
+
+
+def zipped(path: Path, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("labels.jsonl", content)
+    return path
+
+
+def test_archives_that_unfold_too_far_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = zipped(tmp_path / "a.zip", ROW + b" " * 2**22)
+    with pytest.raises(DataError, match=r"a\.zip: labels\.jsonl unfolds to .* the limit is"):
+        read_truth(bomb)
+    monkeypatch.setattr("limbeck.truth.BYTES", 1000)
+    with pytest.raises(DataError, match="unfolds to 1400 bytes, the limit is 1000"):
+        read_truth(zipped(tmp_path / "b.zip", ROW * 100))
+    (tmp_path / "c.jsonl").write_bytes(ROW * 100)
+    with pytest.raises(DataError, match=r"c\.jsonl has 1400 bytes, the limit is 1000"):
+        read_truth(tmp_path / "c.jsonl")
+
+
+def test_archives_packed_otherwise_are_not_opened(tmp_path: Path) -> None:
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with pytest.raises(DataError, match="packed in a way that is not read"):
+            read_truth(zipped(tmp_path / "a.zip", ROW * 9, method))
+    assert len(read_truth(zipped(tmp_path / "a.zip", ROW * 9, zipfile.ZIP_STORED))) == 9
+
+
+def test_too_many_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("limbeck.truth.ROWS", 10)
+    (tmp_path / "a.jsonl").write_bytes(ROW * 11)
+    with pytest.raises(DataError, match=r"a\.jsonl has more than 10 labels"):
+        read_truth(tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"file": ' + b"[" * 5000 + b"]" * 5000 + b"}", "a.jsonl:1 is not JSON"),
+        ("a.jsonl", b'{"file": ' + b"9" * 5000 + b"}", "a number of 5000 digits"),
+        ("a.jsonl", b'{"file": ["a"]}', "file is no text or number"),
+        ("a.jsonl", b'{"file": "a\\u0000b"}', "file is no text or number"),
+        ("a.jsonl", b'{"file": "\\ud800"}', "is not JSON"),
+        ("a.jsonl", b'{"file": "' + b"a" * 70_000 + b'"}', "a.jsonl:1 is longer than 65536 bytes"),
+        ("a.jsonl", '{"file": "é"}'.encode("utf-16"), "not UTF-8"),
+        ("a.jsonl", '{"file": "é"}'.encode("latin-1"), "not UTF-8"),
+        ("a.csv", b"file,label\n" + b"a" * 140_000, "longer than"),
+        ("a.csv", b'file,label\n"a\x00,b\n', "a.csv"),
+        ("a.zip", b"PK\x03\x04" + b"x" * 100, "a.zip cannot be read"),
+        ("a.zip", b"PK\x05\x06", "a.zip cannot be read"),
+    ],
+)
+def test_odd_labels_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_truth(tmp_path / name)
+
+
+def test_a_mark_of_byte_order_is_no_letter(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("\ufefffile,label\na,é\n".encode())
+    assert read_truth(tmp_path / "a.csv").rows[0].label == "é"

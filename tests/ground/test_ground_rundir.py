@@ -49,3 +49,44 @@ def test_what_is_no_run_says_so(tmp_path: Path) -> None:
     fsio.write_json(tmp_path / "run.json", {"format_version": FORMAT_VERSION + 1})
     with pytest.raises(DataError, match=f"format {FORMAT_VERSION + 1}"):
         RunDir(tmp_path).read()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config": None}, r"run\.json: config"),
+        ({"config": {"train": {"kimg": -1}}}, r"run\.json: train\.kimg"),
+        ({"config": {"nett": {}}}, r"run\.json: nett"),
+        ({"requested": {"config": 5}}, r"run\.json: requested\.config"),
+        ({"photos": ["a"]}, r"run\.json: photos"),
+        ({"measured": {"images_per_second": "fast"}}, r"run\.json: measured"),
+    ],
+)
+def test_a_changed_run_json_is_named(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    run = RunDir(tmp_path)
+    run.write(preset("smoke"))
+    fsio.write_json(run.file, {**run.read(), **change})
+    with pytest.raises(DataError, match=message):
+        run.config()
+    for text in ("[]", "5", '"run"'):
+        run.file.write_text(text)
+        with pytest.raises(DataError, match="holds no JSON object"):
+            run.read()
+
+
+def test_done_names_networks_of_its_own_folder(tmp_path: Path) -> None:
+    for summary, good in [
+        ({"networks": "nets-000000128", "best": None}, True), ({"networks": "../nets-1"}, False),
+        ({"networks": "/etc"}, False), ({"networks": 5}, False), ({"best": "nets-1/.."}, False),
+    ]:  # fmt: skip
+        finish(tmp_path, "raw", inputs={}, config={}, started=0.0, summary=summary)
+        if good:
+            assert read_done(tmp_path) is not None
+            continue
+        with pytest.raises(DataError, match="no folder nets-IMAGES"):
+            read_done(tmp_path)
+    (tmp_path / "done.json").write_text('{"stage": "raw", "seconds": "long"}')
+    with pytest.raises(DataError, match=r"done\.json: .*seconds"):
+        read_done(tmp_path)

@@ -49,13 +49,42 @@ def test_shapes_types_and_values_are_checked() -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot read modes"):
+    with pytest.raises(DataError, match=r"absent\.safetensors does not exist"):
         ModeCentres.load(tmp_path / "absent.safetensors")
     path = tmp_path / "modes.safetensors"
     centres().save(path)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(DataError, match="cannot read modes"):
+    with pytest.raises(DataError, match=r"modes\.safetensors is damaged"):
         ModeCentres.load(path)
     save_file({"centres": torch.zeros(3, 4)}, path)
     with pytest.raises(DataError, match="not a file of modes"):
         ModeCentres.load(path)
+
+
+def test_other_shapes_dtypes_and_values_are_refused_by_file(tmp_path: Path) -> None:
+    path, about = tmp_path / "modes.safetensors", {"format": "limbeck-modes", "format_version": "2"}
+    c, e, s = torch.zeros(3, 4), torch.zeros(3, 7), torch.ones(3, dtype=torch.int64)
+    for tensors, message in [
+        ({"centres": c[:, :0], "embeddings": e, "sizes": s}, "3 centres of 0 numbers"),
+        ({"centres": c, "embeddings": e[:, :0], "sizes": s}, "embeddings of 0"),
+        ({"centres": c[:0], "embeddings": e[:0], "sizes": s[:0]}, "0 centres"),
+        ({"centres": c, "embeddings": e[:2], "sizes": s}, "shapes"),
+        ({"centres": c[0], "embeddings": e, "sizes": s}, "shapes"),
+        ({"centres": c.half(), "embeddings": e, "sizes": s}, "centres is F16"),
+        ({"centres": c, "embeddings": e, "sizes": s.int()}, "sizes is I32"),
+        ({"centres": c, "embeddings": e * torch.nan, "sizes": s}, "embeddings not finite"),
+        ({"centres": c, "embeddings": e, "sizes": s * 0}, "no counts"),
+        ({"centres": c, "embeddings": e, "sizes": s * 2**62}, "no counts"),
+        ({"centres": c, "embeddings": e, "sizes": torch.tensor([5, -1, 1])}, "negative"),
+        ({"centres": torch.zeros(9000, 1), "embeddings": torch.zeros(9000, 1),
+          "sizes": torch.ones(9000, dtype=torch.int64)}, "9000 centres of 1 numbers"),
+    ]:  # fmt: skip
+        save_file(tensors, path, about)
+        with pytest.raises(DataError, match=message) as caught:
+            ModeCentres.load(path)
+        assert str(path) in caught.value.what
+
+
+def test_embeddings_of_another_width_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="have 7 numbers, LPIPS gives 9"):
+        centres().distances(torch.zeros(2, 9))

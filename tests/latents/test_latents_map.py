@@ -105,7 +105,7 @@ def test_a_damaged_map_is_refused(tmp_path: Path) -> None:
     refused("do not fit one another", map_scale=torch.ones(5))
     refused("not positive", map_scale=torch.zeros(4))
     refused("not finite", map_bias1=torch.full((3,), torch.nan))
-    refused("torch.float64", map_mean=torch.zeros(4).double())
+    refused("mean is F64", map_mean=torch.zeros(4).double())
     wrong = chooser(clusters=2)
     with pytest.raises(DataError, match="4 numbers to 2 centres, wanted 4 to 3"):
         ModeCentres(good.centres, good.embeddings, good.sizes, wrong)

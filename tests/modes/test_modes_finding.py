@@ -103,7 +103,7 @@ def test_damaged_folders_are_refused(networks: Networks, tmp_path: Path) -> None
     with pytest.raises(DataError, match="not of the same run"):
         read_modes(tmp_path)
     tampered(summary={})
-    with pytest.raises(DataError, match="does not describe modes"):
+    with pytest.raises(DataError, match=r"modes\.json: summary\.clusters"):
         read_modes(tmp_path)
 
 

@@ -125,6 +125,43 @@ def test_damaged_missing_and_newer_files(tmp_path: Path) -> None:
         load_networks(tmp_path / "n")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"names": "G"}, "names"),
+        ({"names": ["G", "../G"]}, r"names\.1"),
+        ({"names": 5}, "names"),
+        ({"names": ["G"] * 100}, "names"),
+        ({"net": []}, "net"),
+        ({"net": {"mapping_layers": 3_000_000}}, r"net\.mapping_layers"),
+        ({"dtype": "float16"}, "F32 instead of F16"),
+        ({"dtype": "object"}, "dtype"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_strange_description_is_refused(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    perturbed().save(tmp_path / "n")
+    path = tmp_path / "n/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(DataError, match=message):
+        load_networks(tmp_path / "n")
+
+
+def test_tensors_of_other_kinds_are_refused(tmp_path: Path) -> None:
+    perturbed().save(tmp_path / "n")
+    path = tmp_path / "n/G.safetensors"
+    tensors = load_file(path)
+    for value, message in [
+        (torch.zeros(10, dtype=torch.int32), "w_avg is I32 instead of F32"),
+        (torch.full((10,), torch.nan), "w_avg not finite"),
+    ]:
+        save_file({**tensors, "mapping.w_avg": value}, path)
+        with pytest.raises(DataError, match=message):
+            load_networks(tmp_path / "n")
+
+
 def test_compute_dtype_reaches_every_member() -> None:
     nets = perturbed()
     nets.set_compute_dtype(torch.bfloat16)

@@ -278,6 +278,17 @@ def test_room_makes_passes_that_fit_or_says_why_not(
         check_disk(config, tmp_path, CPU)
 
 
+def test_room_in_a_container_is_the_containers(monkeypatch: pytest.MonkeyPatch):
+    config = preset("auto", 256)
+    wanted = needs(config, CPU)
+    monkeypatch.setattr(
+        "limbeck.training.room.available_memory", lambda: wanted.memory(4) * 10 // 8
+    )
+    assert fit(config, CPU, World()).train.microbatch == 4
+    monkeypatch.setattr("limbeck.training.room.available_memory", lambda: None)
+    assert fit(config, CPU, World()).train.microbatch is None
+
+
 def test_estimated_memory_is_near_what_autograd_keeps():
     config = preset("small").replace(**{"train.batch": 4, "train.precision": "fp32"})
     state = TrainState.create(config, pick_device("cpu"))

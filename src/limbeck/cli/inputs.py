@@ -108,14 +108,15 @@ def read_ids(path: Path) -> list[str]:
     """Ids of kept photos from keep.parquet (or the folder that holds it).
 
     Raises:
-        DataError: the file is missing or has no `id` and `keep` columns.
+        DataError: the file is missing, damaged, or has no `id` and `keep` columns.
     """
-    import pyarrow.parquet as pq
+    import pyarrow as pa
+
+    from limbeck.kit.tables import read_table
 
     file = existing(path / "keep.parquet" if path.is_dir() else path, "keep list")
-    table = pq.read_table(file)
-    if not {"id", "keep"} <= set(table.column_names):
-        raise DataError(f"{file} has no columns id and keep", "give a file made by `limbeck keep`")
+    wanted = {"id": pa.string(), "keep": pa.bool_()}
+    table = read_table(file, wanted, "give a file made by `limbeck keep`")
     rows = zip(table["id"].to_pylist(), table["keep"].to_pylist(), strict=True)
     return [str(key) for key, kept in rows if kept]
 

@@ -31,13 +31,14 @@ def doctor(
     """What this machine has, which code path limbeck takes on it and why, and what is missing."""
     from limbeck.kit.allocator import keep_memory
     from limbeck.kit.device import machine, pick_device
+    from limbeck.kit.memory import available_memory
     from limbeck.ops import FUSED_FROM, fused_epilogue, least_channels, weight_products
     from limbeck.training import graphs_wanted
 
     where = pick_device(device)
     facts = machine(where)
     free = shutil.disk_usage(Path.cwd()).free
-    memory = memory_bytes()
+    memory, room = memory_bytes(), available_memory()
     advice = _advice(str(facts["device"]), bool(facts["bf16"]), free)
     graphs, why = graphs_wanted(where)
     fused, fused_why = fused_epilogue(where, FUSED_FROM)
@@ -55,6 +56,7 @@ def doctor(
         "fused_epilogues": fused,
         "keeps_memory": where.type == "cpu" and keep_memory(),
         "memory_bytes": memory,
+        "memory_available_bytes": room,
         "disk_free_bytes": free,
         "weights": weights_here,
         "advice": advice,
@@ -71,7 +73,8 @@ def doctor(
     if where.type == "cpu":
         kept = "glibc keeps big blocks while training" if values["keeps_memory"] else "as it is"
         table.add_row("allocator", kept)
-    table.add_row("memory", f"{memory / _GIB:.1f} GiB" if memory else "unknown")
+    left = "" if room is None else f", {room / _GIB:.1f} GiB of it free for this process"
+    table.add_row("memory", f"{memory / _GIB:.1f} GiB{left}" if memory else "unknown")
     table.add_row("disk free", f"{free / _GIB:.1f} GiB here")
     for name, present in weights_here.items():
         table.add_row(f"weights {name}", _presence(present))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from limbeck.curation.rules import (
 )
 from limbeck.curation.table import Scores
 from limbeck.errors import DataError, UsageError
+from limbeck.kit.tables import read_table
 from limbeck.records import KeepSummary
 
 _PARQUET = "keep.parquet"
@@ -135,13 +137,24 @@ def read_keep(folder: Path) -> KeepList:
     done = rundir.read_done(folder)
     if done is None or not (folder / _PARQUET).exists():
         raise DataError(f"{folder} holds no finished keep list", "run `limbeck keep`")
-    try:
-        table = pq.read_table(folder / _PARQUET)
-    except (pa.ArrowInvalid, OSError) as error:
+    again, path = "run `limbeck keep` again", folder / _PARQUET
+    summary = fsio.as_record(done.summary, KeepSummary, f"{folder / 'done.json'}: summary", again)
+    table = read_table(path, _FIELDS, again)
+    kept = pc.sum(table["keep"]).as_py() or 0
+    if (len(table), kept) != (summary.listed, summary.kept):
         raise DataError(
-            f"{folder / _PARQUET} cannot be read: {error}", "run `limbeck keep` again"
-        ) from error
-    return KeepList(table, KeepSummary.model_validate(done.summary))
+            f"{path} keeps {kept} of {len(table)} photos, done.json says {summary.kept} of "
+            f"{summary.listed}",
+            again,
+        )
+    if pc.count_distinct(table["id"]).as_py() < len(table):
+        raise DataError(f"{path} names a photo twice", again)
+    if not np.isfinite(table["score"].to_numpy()).all():
+        raise DataError(f"{path} holds a score that is not finite", again)
+    return KeepList(table, summary)
+
+
+_FIELDS = {"id": pa.string(), "keep": pa.bool_(), "reason": pa.string(), "score": pa.float64()}
 
 
 def _choose(

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from limbeck import fsio
 from limbeck.errors import DataError
 
 FILE = "overrides.csv"
+BYTES = 32 * 2**20  # half a million lines
 _YES = frozenset({"1", "true", "yes", "keep"})
 _NO = frozenset({"0", "false", "no", "drop"})
 _PHOTO = ("photo", "id", "source")
@@ -171,7 +173,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _text(path: Path) -> str:
-    data = path.read_bytes()
+    data = fsio.read_bytes(path, BYTES)
     wide = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
     try:
         return data.decode("utf-16" if wide else "utf-8-sig")

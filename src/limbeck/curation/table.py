@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from limbeck import fsio
 from limbeck.curation.fusion import Column
 from limbeck.errors import DataError, UsageError
+from limbeck.kit.tables import read_table
 from limbeck.records import ScoreSummary
 
 MODE = "x_mode"
@@ -123,15 +125,32 @@ def read_scores(folder: Path) -> Scores:
     """Read what `score` wrote.
 
     Raises:
-        DataError: the folder holds no scores, or unreadable ones.
+        DataError: the folder holds no scores, unreadable ones, columns that scores.json does not
+            know, an id given twice, or a score that is not finite (its photo and column are named).
     """
     folder = Path(folder)
     path = folder / _PARQUET
     if not path.exists():
         raise DataError(f"{folder} holds no scores ({_PARQUET} is missing)", "run `limbeck score`")
-    summary = ScoreSummary.model_validate(fsio.read_json(folder / _FORMULAS))
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}", "remove it and score again") from error
-    return Scores(table, summary)
+    summary = fsio.read_record(folder / _FORMULAS, ScoreSummary, _AGAIN)
+    kinds = (pa.float64(), pa.int64())
+    scores = Scores(read_table(path, {"id": pa.string()}, _AGAIN, others=kinds), summary)
+    if set(scores.names) != summary.columns.keys() or len(scores) != summary.images:
+        raise DataError(
+            f"{path} has {len(scores)} rows and columns {', '.join(scores.names)}; {_FORMULAS} "
+            f"says {summary.images} and {fsio.plain(', '.join(summary.columns))}",
+            _AGAIN,
+        )
+    if pc.count_distinct(scores.table["id"]).as_py() < len(scores):
+        raise DataError(f"{path} names a photo twice", _AGAIN)
+    for name in scores.names:
+        values = scores.column(name)
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            photo = fsio.plain(scores.ids[bad[0]])
+            what = f"{path}: score {name!r} of photo {photo} is {values[bad[0]]}"
+            raise DataError(f"{what} ({len(bad)} such)", _AGAIN)
+    return scores
+
+
+_AGAIN = "remove it and score again"

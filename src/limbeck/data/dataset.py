@@ -5,20 +5,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from limbeck import fsio
-from limbeck.data.store import FORMAT, FORMAT_VERSION, INDEX, TABLE, from_table
+from limbeck.data.opening import AGAIN, Index, accepted_of, check_file, read_index, read_rows
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area
-from limbeck.records import ImageInfo, Status
+from limbeck.kit.memory import available_memory
+from limbeck.records import ImageInfo
 
 RESIDENT_BYTES = 2 * 2**30
 _CHUNK = 256
@@ -110,11 +110,11 @@ class Dataset:
         counts: listed, accepted, rejected by reason, opted_out, failed of the whole folder.
     """
 
-    def __init__(self, root: Path, index: dict[str, Any], infos: Sequence[ImageInfo]) -> None:
+    def __init__(self, root: Path, index: Index, infos: Sequence[ImageInfo]) -> None:
         self.root = root
-        self.size: int = index["size"]
-        self.class_names: tuple[str, ...] = tuple(index["class_names"])
-        self.counts: dict[str, Any] = index["counts"]
+        self.size = index.size
+        self.class_names = index.class_names
+        self.counts: dict[str, Any] = index.counts.model_dump()
         self.infos: tuple[ImageInfo, ...] = tuple(infos)
         self._index = index
 
@@ -144,7 +144,7 @@ class Dataset:
         return fsio.digest_json(
             {
                 "size": self.size,
-                "shards": [shard["sha256"] for shard in self._index["shards"]],
+                "shards": [shard.sha256 for shard in self._index.shards],
                 "rows": [[i.id, i.shard, i.row] for i in self.infos],
                 "labels": [i.label for i in self.infos] if self.class_names else None,
             }
@@ -152,7 +152,7 @@ class Dataset:
 
     def listed(self) -> list[ImageInfo]:
         """Every listed file of the folder, accepted or not, in listing order."""
-        return from_table(_read_table(self.root))
+        return list(read_rows(self.root))
 
     def select(self, ids: Iterable[str]) -> "Dataset":
         """The same folder with fewer rows, in row order whatever the order of `ids`.
@@ -174,10 +174,13 @@ class Dataset:
 
         Args:
             size: side in pixels.
-            resident: hold the reduced set in memory; None = when it takes at most 2 GB.
+            resident: hold the reduced set in memory; None = when it takes at most 2 GB, and at
+                most a quarter of what this process may still take.
         """
         if resident is None:
-            resident = len(self) * 3 * size * size <= RESIDENT_BYTES
+            free = available_memory()
+            most = RESIDENT_BYTES if free is None else min(RESIDENT_BYTES, free // 4)
+            resident = len(self) * 3 * size * size <= most
         places = np.array([(i.shard, i.row) for i in self.infos], dtype=np.int64).reshape(-1, 2)
         return PixelView(self._open_shards(), places, size, resident)
 
@@ -197,65 +200,26 @@ class Dataset:
 
     def _open_shards(self) -> list[NDArray[np.uint8]]:
         opened = []
-        for shard in self._index["shards"]:
-            path = self.root / shard["file"]
+        for shard in self._index.shards:
+            path = self.root / shard.file
+            check_file(self.root, shard, verify=False)
             try:
                 pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError) as error:
-                raise DataError(f"{path} cannot be read: {error}", _AGAIN) from error
-            if pixels.shape != (shard["rows"], 3, self.size, self.size) or pixels.dtype != np.uint8:
+            except _NO_ARRAY as error:
+                raise fsio.misread(error, f"{path} cannot be read", AGAIN) from None
+            if pixels.shape != (shard.rows, 3, self.size, self.size) or pixels.dtype != np.uint8:
                 raise DataError(
-                    f"{path} holds {pixels.dtype} {pixels.shape}, not its index's", _AGAIN
+                    f"{path} holds {pixels.dtype} {pixels.shape}, not its index's", AGAIN
                 )
             opened.append(pixels)
         return opened
 
 
-_AGAIN = "ingest the photos again into this folder"
-
-
-def _read_table(root: Path) -> pa.Table:
-    try:
-        return pq.read_table(root / TABLE)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{root / TABLE} cannot be read: {error}", _AGAIN) from error
-
-
-def _read_index(root: Path) -> dict[str, Any]:
-    if not root.is_dir():
-        raise DataError(f"no dataset at {root}", "make one with `limbeck ingest PHOTOS --out DIR`")
-    if not (root / INDEX).exists():
-        begun = (root / TABLE).exists() or any(root.glob("*images-*"))
-        what = "is half-written (no index.json)" if begun else "holds no dataset (no index.json)"
-        inner = root / "data" / INDEX
-        hint = f"did you mean {inner.parent}?" if inner.exists() else _AGAIN
-        raise DataError(f"{root} {what}", hint)
-    index = fsio.read_json(root / INDEX)
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise DataError(f"{root / INDEX} does not describe a limbeck dataset", _AGAIN)
-    if index.get("format_version") != FORMAT_VERSION:
-        raise DataError(
-            f"{root}: dataset format {index.get('format_version')}, "
-            f"this limbeck reads {FORMAT_VERSION}",
-            "use the limbeck version that made it, or ingest again",
-        )
-    missing = {"size", "counts", "class_names", "table", "shards"} - set(index)
-    if missing:
-        raise DataError(f"{root / INDEX} lacks {sorted(missing)}", _AGAIN)
-    return index
-
-
-def _check_file(root: Path, facts: dict[str, Any], verify: bool) -> None:
-    path = root / facts["file"]
-    if not path.exists():
-        raise DataError(f"{path} is missing", _AGAIN)
-    if path.stat().st_size != facts["bytes"]:
-        raise DataError(
-            f"{path} is damaged: {path.stat().st_size} bytes, index.json says {facts['bytes']}",
-            _AGAIN,
-        )
-    if verify and fsio.sha256_file(path) != facts["sha256"]:
-        raise DataError(f"{path} is damaged: its sha256 differs from index.json", _AGAIN)
+# A damaged header is Python text, so anything that parsing and indexing raise.
+_NO_ARRAY = (
+    OSError, ValueError, TypeError, KeyError, SyntaxError, EOFError, OverflowError, RecursionError,
+    MemoryError, TokenError,
+)  # fmt: skip
 
 
 def open_dataset(path: Path | str, *, verify: bool = False) -> Dataset:
@@ -269,8 +233,8 @@ def open_dataset(path: Path | str, *, verify: bool = False) -> Dataset:
         DataError: missing, half-written, of another format, or damaged.
     """
     root = Path(path)
-    index = _read_index(root)
-    for facts in [index["table"], *index["shards"]]:
-        _check_file(root, facts, verify)
-    rows = from_table(_read_table(root))
-    return Dataset(root, index, [row for row in rows if row.status is Status.ACCEPTED])
+    index = read_index(root)
+    check_file(root, index.table, verify)
+    for shard in index.shards:
+        check_file(root, shard, verify)
+    return Dataset(root, index, accepted_of(root, index, read_rows(root)))

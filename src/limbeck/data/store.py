@@ -26,7 +26,7 @@ INDEX = "index.json"
 TABLE = "images.parquet"
 SHARD_BYTES = 512 * 2**20
 
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         ("source", pa.string()),
@@ -103,16 +103,8 @@ def write_dataset(
     )
 
 
-def from_table(table: pa.Table) -> list[ImageInfo]:
-    """Rows of images.parquet as records."""
-    return [
-        ImageInfo.model_validate({**row, "box": tuple(row["box"]) if row["box"] else None})
-        for row in table.to_pylist()
-    ]
-
-
 def _to_table(rows: Sequence[ImageInfo]) -> pa.Table:
-    return pa.Table.from_pylist([row.model_dump(mode="json") for row in rows], schema=_SCHEMA)
+    return pa.Table.from_pylist([row.model_dump(mode="json") for row in rows], schema=SCHEMA)
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from limbeck import fsio
 from limbeck.errors import DataError
+from limbeck.kit.tensors import Stored, read_header, read_tensors
 
 SOFTNESS = 0.1
 """Default tau of multimodal-soft, as a share of the median distance between nearest centres."""
@@ -23,6 +23,9 @@ _FORMAT = {"format": "limbeck-modes", "format_version": "2"}
 _OLDER = {"format": "limbeck-modes", "format_version": "1"}  # the same without a map
 _DTYPES = {"centres": torch.float32, "embeddings": torch.float32, "sizes": torch.int64}
 _MAP = "map."
+CENTRES, W_DIM, EMBEDDING = 8192, 4096, 1_000_000
+"""At most so many centres in a file, numbers of a centre and of an embedding. Distances between all
+centres then take 270 MB."""
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -190,7 +193,16 @@ class ModeCentres:
         """LPIPS embeddings float32 [N, D] -> LPIPS to each centre's picture, float32 [N, K].
 
         LPIPS is a squared distance of embeddings, so this is one matrix product (METHOD 4).
+
+        Raises:
+            DataError: the centres' embeddings are of another width.
         """
+        if embeddings.shape[1] != self.embeddings.shape[1]:
+            raise DataError(
+                f"modes: embeddings of the centres have {self.embeddings.shape[1]} numbers, LPIPS "
+                f"gives {embeddings.shape[1]}",
+                "run `limbeck modes` again",
+            )
         return self._prepared.distances(embeddings)
 
     def to(self, device: torch.device | str) -> "ModeCentres":
@@ -229,21 +241,47 @@ class ModeCentres:
         Raises:
             DataError: missing, damaged, of another format, or with other tensors.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        except (OSError, SafetensorError) as error:
-            raise DataError(
-                f"cannot read modes from {path}: {error}", "run `limbeck modes` again"
-            ) from error
-        chooser = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_MAP)}
+        header, metadata = read_header(path, _AGAIN)
+        chooser = any(name.startswith(_MAP) for name in header)
         known = metadata == _FORMAT or (metadata == _OLDER and not chooser)
-        if not known or tensors.keys() != _DTYPES.keys():
+        if not known or {n for n in header if not n.startswith(_MAP)} != _DTYPES.keys():
+            names = ", ".join(fsio.plain(name) for name in sorted(header)[:_NAMED])
             raise DataError(
-                f"{path} is not a file of modes: {metadata}, tensors {sorted(tensors | chooser)}",
+                f"{path} is not a file of modes: {fsio.plain(repr(metadata))}, tensors {names}",
                 "give modes.safetensors made by `limbeck modes`",
             )
+        _check_header(path, header)
+        tensors = read_tensors(path, _AGAIN)
+        if not 0 < sum(tensors["sizes"].tolist()) < 2**53:
+            raise DataError(f"{path}: sizes are no counts of members", _AGAIN)
         if tensors["embeddings"].dtype == torch.float16:
             tensors["embeddings"] = tensors["embeddings"].float()
-        return cls(**tensors, map=CentreMap.of(chooser) if chooser else None)
+        found = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_MAP)}
+        try:
+            return cls(**tensors, map=CentreMap.of(found) if found else None)
+        except DataError as error:
+            raise DataError(f"{path}: {error.what}", _AGAIN) from None
+
+
+_AGAIN = "run `limbeck modes` again"
+_NAMED = 8
+
+
+def _check_header(path: Path, header: Mapping[str, Stored]) -> None:
+    """See before anything is read that the tensors fit one another and are not absurdly many."""
+    shapes = [header[name].shape for name in _DTYPES]
+    if [len(shape) for shape in shapes] != [2, 2, 1] or len({shape[0] for shape in shapes}) != 1:
+        raise DataError(
+            f"{path}: shapes {shapes}, wanted [K, w_dim], [K, D], [K] with K >= 1", _AGAIN
+        )
+    (count, w_dim), (_, width), _ = shapes
+    if not (0 < count <= CENTRES and 0 < w_dim <= W_DIM and 0 < width <= EMBEDDING):
+        raise DataError(
+            f"{path}: {count} centres of {w_dim} numbers with embeddings of {width}, the limits "
+            f"are {CENTRES}, {W_DIM} and {EMBEDDING}",
+            _AGAIN,
+        )
+    kinds = {"centres": ("F32",), "embeddings": ("F32", "F16"), "sizes": ("I64",)}
+    for name, stored in header.items():
+        if stored.dtype not in kinds.get(name, ("F32",)):
+            raise DataError(f"{path}: {fsio.plain(name)} is {stored.dtype}", _AGAIN)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
-from pydantic import Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from pydantic import Field
+from safetensors.torch import save
 from torch import nn
 
 from limbeck import __version__, fsio
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
+from limbeck.kit.tensors import compare, read_header, read_tensors
 from limbeck.nets import Encoder, Generator
 from limbeck.records import Record
 
@@ -91,15 +91,11 @@ def read_config(folder: Path) -> ModelConfig:
         )
     if values.get("format_version") != FORMAT_VERSION:
         raise DataError(
-            f"{path}: format_version {values.get('format_version')}, this limbeck reads "
-            f"{FORMAT_VERSION}",
+            f"{path}: format_version {fsio.plain(repr(values.get('format_version')))}, this "
+            f"limbeck reads {FORMAT_VERSION}",
             "use the limbeck version that made it",
         )
-    try:
-        about = ModelConfig.model_validate(values)
-    except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise DataError(f"{path}: {'; '.join(wrong[:8])}", "fetch the folder again") from None
+    about = fsio.as_record(values, ModelConfig, str(path), "fetch the folder again")
     if GENERATOR not in about.files:
         raise DataError(f"{path}: files names no {GENERATOR}", "fetch the folder again")
     if about.settings is not None and about.settings.net != about.net:
@@ -136,27 +132,13 @@ def load_module(kind: type[_Net], net: NetConfig, path: Path, dtype: Precision) 
     """
     with torch.device("meta"):
         module = kind(net)
-    wanted = {k: (list(v.shape), _STORED[dtype]) for k, v in module.state_dict().items()}
-    try:
-        with safe_open(path, framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            found = {k: (list(v.get_shape()), str(v.get_dtype())) for k, v in slices.items()}
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read: {error}", "fetch the file again") from error
-    differ = [
-        f"{name} is {found.get(name, 'absent')}, wanted {wanted.get(name, 'nothing')}"
-        for name in sorted(wanted.keys() | found.keys())
-        if wanted.get(name) != found.get(name)
-    ]
-    if differ:
-        more = f" and {len(differ) - 4} more" if len(differ) > 4 else ""
+    found, _ = read_header(path, "fetch the file again")
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    if wrong := compare(found, wanted, {_STORED[dtype]}):
         raise DataError(
-            f"{path} does not fit net in config.json: {'; '.join(differ[:4])}{more}",
+            f"{path} does not fit net in config.json: {wrong}",
             "the files are of different models; fetch the folder again",
         )
-    tensors = {name: value.float() for name, value in load_file(path).items()}
-    broken = [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]
-    if broken:
-        raise DataError(f"{path}: {', '.join(broken[:4])} not finite", "fetch the file again")
-    module.load_state_dict(tensors, assign=True)
+    tensors = read_tensors(path, "fetch the file again")
+    module.load_state_dict({k: v.float() for k, v in tensors.items()}, assign=True)
     return module.eval().requires_grad_(False)

@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from limbeck import fsio, logs, rundir
@@ -30,7 +30,7 @@ from limbeck.modes.chooser import learn_map, lpips_to_centres
 from limbeck.modes.choosing import choose_count
 from limbeck.modes.clustering import Clusters, cluster, perceptual_points
 from limbeck.percept import LPIPS
-from limbeck.records import ClusterChoice, MapQuality, ModesSummary
+from limbeck.records import ClusterChoice, MapQuality, ModesSummary, Record
 
 FORMAT_VERSION = 2
 _CHUNK = 64
@@ -254,24 +254,36 @@ def read_modes(folder: Path) -> Modes:
     Raises:
         DataError: missing, damaged, of another format, or the two files are not of one run.
     """
-    about = fsio.read_json(Path(folder) / "modes.json")
-    centres = ModeCentres.load(Path(folder) / "modes.safetensors")
-    try:
-        if about["format_version"] not in (1, FORMAT_VERSION):  # 1: before maps
-            raise DataError(
-                f"{folder}/modes.json: format {about['format_version']}, this limbeck reads "
-                f"1 to {FORMAT_VERSION}",
-                "use the limbeck version that made it",
-            )
-        summary = ModesSummary.model_validate(about["summary"])
-        digest = about["centres"]
-    except (KeyError, TypeError, ValidationError) as error:
+    path = Path(folder) / "modes.json"
+    values = fsio.read_object(path)
+    version = values.get("format_version")
+    if version not in (1, FORMAT_VERSION):  # 1: before maps
         raise DataError(
-            f"{folder}/modes.json does not describe modes: {error}", "run `limbeck modes` again"
-        ) from None
-    if digest != centres.digest():
+            f"{path}: format {fsio.plain(repr(version))}, this limbeck reads 1 to {FORMAT_VERSION}",
+            "use the limbeck version that made it",
+        )
+    about = fsio.as_record(values, _About, str(path), "run `limbeck modes` again")
+    centres = ModeCentres.load(Path(folder) / "modes.safetensors")
+    if about.centres != centres.digest() or about.summary.sizes != centres.sizes.tolist():
         raise DataError(
             f"{folder}: modes.json and modes.safetensors are not of the same run",
             "run `limbeck modes` again",
         )
-    return Modes(centres, summary)
+    return Modes(centres, about.summary)
+
+
+class _Row(Record):
+    mode: int
+    size: int
+    share: float
+    picture: str
+
+
+class _About(Record):
+    """modes.json."""
+
+    format_version: int
+    summary: ModesSummary
+    settings: dict[str, Any]
+    centres: str
+    modes: list[_Row]

@@ -2,25 +2,36 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from pydantic import Field
+from torch import nn
 
 from limbeck import fsio
 from limbeck.config import NetConfig
 from limbeck.errors import DataError, UsageError
-from limbeck.kit.tensors import write_tensors
+from limbeck.kit.tensors import compare, read_header, read_tensors, write_tensors
 from limbeck.nets.discriminator import Discriminator
 from limbeck.nets.encoder import Encoder
 from limbeck.nets.generator import Generator
 from limbeck.nets.layers import prepare
 from limbeck.nets.trunk import Trunk
+from limbeck.records import Record
 
 FORMAT_VERSION = 1
 NAMES = ("G", "D", "E", "G_ema", "E_ema")
+_STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64"}
+_AGAIN = "copy the folder again from its source"
+
+
+class _About(Record):
+    """config.json of a folder of networks."""
+
+    format_version: int
+    net: NetConfig
+    names: tuple[Literal["G", "D", "E", "G_ema", "E_ema"], ...] = Field(max_length=len(NAMES))
+    dtype: Literal["float32", "float16", "bfloat16", "float64"] = "float32"
 
 
 class Networks(nn.Module):
@@ -138,16 +149,17 @@ def load_networks(
         UsageError: a member was asked for that was not saved.
     """
     folder = Path(folder)
-    config, saved = _read_about(folder)
+    about = _read_about(folder)
     if expect is not None:
-        _same_config(folder, config, expect)
-    chosen = saved if names is None else list(names)
-    _known(chosen, saved, f"networks in {folder}")
+        _same_config(folder, about.net, expect)
+    chosen = about.names if names is None else tuple(names)
+    _known(chosen, about.names, f"networks in {folder}")
     with torch.device("meta"):
-        networks = Networks(config, encoder=True)
+        networks = Networks(about.net, encoder=True)
     for name in NAMES:
         if name in chosen:
-            _fill(getattr(networks, name), folder / f"{name}.safetensors")
+            path = folder / f"{name}.safetensors"
+            _fill(getattr(networks, name), path, _STORED[about.dtype])
         elif name in ("E", "E_ema"):
             setattr(networks, name, None)
         else:
@@ -155,19 +167,17 @@ def load_networks(
     return networks
 
 
-def _read_about(folder: Path) -> tuple[NetConfig, list[str]]:
+def _read_about(folder: Path) -> _About:
     path = folder / "config.json"
     about = fsio.read_json(path)
     version = about.get("format_version") if isinstance(about, dict) else None
     if version != FORMAT_VERSION:
         raise DataError(
-            f"{path}: format_version is {version!r}, this limbeck reads {FORMAT_VERSION}",
+            f"{path}: format_version is {fsio.plain(repr(version))}, this limbeck reads "
+            f"{FORMAT_VERSION}",
             "use the limbeck that wrote it, or save the networks again",
         )
-    try:
-        return NetConfig.model_validate(about["net"]), [str(name) for name in about["names"]]
-    except (KeyError, ValidationError) as error:
-        raise DataError(f"{path}: {error}", "copy the folder again from its source") from None
+    return fsio.as_record(about, _About, str(path), _AGAIN)
 
 
 def _same_config(folder: Path, found: NetConfig, wanted: NetConfig) -> None:
@@ -180,26 +190,14 @@ def _same_config(folder: Path, found: NetConfig, wanted: NetConfig) -> None:
         )
 
 
-def _fill(module: nn.Module, path: Path) -> None:
+def _fill(module: nn.Module, path: Path, dtype: str) -> None:
     """Give a module on the meta device the tensors of one file, every one of them or none."""
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist", "copy the folder again") from None
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{path} is damaged: {error}", "copy the folder again") from error
+    found, _ = read_header(path, _AGAIN)
     wanted = {key: tuple(value.shape) for key, value in module.state_dict().items()}
-    wrong = [f"{key} is missing" for key in wanted if key not in tensors]
-    wrong += [f"{key} is not part of it" for key in tensors if key not in wanted]
-    wrong += [
-        f"{key} is {list(tensors[key].shape)} instead of {list(shape)}"
-        for key, shape in wanted.items()
-        if key in tensors and tuple(tensors[key].shape) != shape
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+    if wrong := compare(found, wanted, {dtype}):
         raise DataError(
-            f"{path} does not fit config.json: {'; '.join(wrong[:8])}{more}",
+            f"{path} does not fit config.json: {wrong}",
             "the two files belong to different networks; copy the folder again",
         )
+    tensors = read_tensors(path, "use an earlier snapshot, or copy the folder again")
     module.load_state_dict({k: v.float() for k, v in tensors.items()}, assign=True)

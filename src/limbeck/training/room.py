@@ -15,6 +15,7 @@ from limbeck import logs
 from limbeck.config import Config
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.device import compute_dtype
+from limbeck.kit.memory import available_memory
 from limbeck.nets import Networks
 from limbeck.training.engine import shares_of
 from limbeck.training.graphs import graphs_wanted
@@ -62,16 +63,10 @@ def _parameters(networks: Networks, name: str) -> list[torch.nn.Parameter]:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that a process may still take; None where the system does not say."""
+    """Bytes that a process may still take (in a container too); None where nothing says so."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
+    return available_memory()
 
 
 def check_disk(config: Config, out: Path, device: torch.device) -> None:

@@ -4,23 +4,31 @@ All randomness is a function of (seed, images seen), so the state is the network
 the Adam moments and a few numbers; N + M images straight equals N, kill, M to the bit.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from pydantic import Field
 from torch import Tensor
 
 from limbeck import fsio
 from limbeck.config import Config
 from limbeck.errors import DataError, TrainingError
 from limbeck.kit.device import compute_dtype
-from limbeck.kit.tensors import write_tensors
+from limbeck.kit.tensors import compare, read_header, read_tensors, write_tensors
 from limbeck.nets import Flat, Networks, load_networks
+from limbeck.records import Record
 
 STATE_FORMAT = 2
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+_OPTIMIZERS = "optimizers.safetensors"
+_ALWAYS = {_OPTIMIZERS, "networks/config.json"} | {
+    f"networks/{name}.safetensors" for name in ("G", "D", "G_ema")
+}
+_ENCODERS = {f"networks/{name}.safetensors" for name in ("E", "E_ema")}
+_BEFORE = "the checkpoint before it is used instead"
 # Settings of `train` that may change from session to session: they do not change the networks.
 FREE = {
     "snapshot_kimg", "tick_kimg", "keep_snapshots", "quality_images", "timeout", "microbatch",
@@ -123,7 +131,7 @@ class TrainState:
             self.networks.save(temporary / "networks")
             tensors = self._moments()
             tensors["pl_mean"] = self.pl_mean.detach().cpu().reshape(1).clone()
-            write_tensors(tensors, temporary / "optimizers.safetensors")
+            write_tensors(tensors, temporary / _OPTIMIZERS)
             files = sorted(p for p in temporary.rglob("*") if p.is_file())
             manifest = {
                 "format_version": STATE_FORMAT,
@@ -143,28 +151,71 @@ class TrainState:
             DataError: a file is missing or differs from its checksum, or another version wrote it.
             TrainingError: it was trained with other networks or other training settings.
         """
-        manifest = fsio.read_json(folder / "state.json")
-        _sound(folder, manifest)
-        _same_settings(folder, manifest["config"], config)
-        if manifest["dataset"] != dataset:
+        manifest = _sound(folder)
+        _same_settings(folder, manifest.config, config)
+        if manifest.dataset != dataset:
             raise TrainingError(
-                f"{folder} was trained on other photos ({manifest['dataset']}, now {dataset})",
+                f"{folder} was trained on other photos ({fsio.plain(manifest.dataset)}, now "
+                f"{dataset})",
                 "use another --out for a new run",
             )
+        if manifest.images % config.train.batch:
+            raise DataError(
+                f"{folder / 'state.json'}: {manifest.images} images are no whole steps of "
+                f"{config.train.batch}",
+                _BEFORE,
+            )
+        networks = load_networks(folder / "networks", expect=config.net)
         state = cls.create(config, device, dataset)
-        state.networks.load_state_dict(load_networks(folder / "networks").state_dict())
+        if networks.members().keys() != state.networks.members().keys():
+            raise DataError(f"{folder}: networks {sorted(networks.members())}", _BEFORE)
+        state.networks.load_state_dict(networks.state_dict())
         state.flat.refresh(list(state.optimizers))
-        tensors = load_file(folder / "optimizers.safetensors")
-        state.pl_mean.copy_(tensors["pl_mean"][0])
-        for name, optimizer in state.optimizers.items():
-            (parameter,) = optimizer.param_groups[0]["params"]
-            if f"{name}/step" in tensors:
-                optimizer.state[parameter] = {
-                    key: tensors[f"{name}/{key}"].to(device) for key in _MOMENTS
-                }
+        state._load_moments(folder / _OPTIMIZERS)
         for key, kind in _NUMBERS.items():
-            setattr(state, key, kind(manifest[key]))
+            setattr(state, key, kind(getattr(manifest, key)))
         return state
+
+    def _load_moments(self, path: Path) -> None:
+        """Adam's moments and the mean path length, compared with the parameters first.
+
+        Raises:
+            DataError: they do not fit, or hold what Adam never does.
+        """
+        found, _ = read_header(path, _BEFORE)
+        parts = {name: o.param_groups[0]["params"][0] for name, o in self.optimizers.items()}
+        wanted: dict[str, tuple[int, ...]] = {"pl_mean": (1,)}
+        for name, parameter in parts.items():
+            if f"{name}/step" in found:  # absent before its first step
+                shape = tuple(parameter.shape)
+                wanted |= {f"{name}/{key}": () if key == "step" else shape for key in _MOMENTS}
+        if wrong := compare(found, wanted, {"F32"}):
+            raise DataError(f"{path} does not fit its networks: {wrong}", _BEFORE)
+        tensors = read_tensors(path, _BEFORE)
+        signed = [name for name in tensors if not name.endswith("/exp_avg")]
+        if bad := [name for name in signed if float(tensors[name].min()) < 0]:
+            raise DataError(f"{path}: {', '.join(bad)} below zero", _BEFORE)
+        self.pl_mean.copy_(tensors["pl_mean"][0])
+        for name, parameter in parts.items():
+            if f"{name}/step" in tensors:
+                self.optimizers[name].state[parameter] = {
+                    key: tensors[f"{name}/{key}"].to(self.device) for key in _MOMENTS
+                }
+
+
+class _Manifest(Record):
+    """state.json."""
+
+    format_version: int
+    images: int = Field(ge=0, lt=2**53)
+    augment_p: float = Field(ge=0, le=1)
+    sign_sum: float
+    sign_count: int = Field(ge=0, lt=2**53)
+    rollbacks: int = Field(ge=0, lt=1000)
+    dataset: str
+    config: dict[str, Any]
+    sha256: dict[str, str]
+    seal: str
 
 
 _NUMBERS: dict[str, type[int] | type[float]] = {
@@ -177,40 +228,54 @@ def _seal(manifest: dict[str, Any]) -> str:
     return fsio.digest_json({k: v for k, v in manifest.items() if k != "seal"})
 
 
-def _sound(folder: Path, manifest: Any) -> None:
-    before = "the checkpoint before it is used instead"
-    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+def _sound(folder: Path) -> _Manifest:
+    """state.json, after every file was compared with it."""
+    path = folder / "state.json"
+    values = fsio.read_object(path)
+    version = values.get("format_version")
     if version != STATE_FORMAT:
         raise DataError(
-            f"{folder}: checkpoint format {version}, this limbeck reads {STATE_FORMAT}", before
+            f"{folder}: checkpoint format {fsio.plain(repr(version))}, this limbeck reads "
+            f"{STATE_FORMAT}",
+            _BEFORE,
         )
-    if manifest.get("seal") != _seal(manifest):
-        raise DataError(f"{folder / 'state.json'} is damaged", before)
-    for name, digest in manifest["sha256"].items():
-        path = folder / name
-        if not path.exists() or fsio.sha256_file(path) != digest:
-            raise DataError(f"{path} is damaged", before)
+    if values.get("seal") != _seal(values):
+        raise DataError(f"{path} is damaged", _BEFORE)
+    manifest = fsio.as_record(values, _Manifest, str(path), _BEFORE)
+    if not _ALWAYS <= manifest.sha256.keys() <= _ALWAYS | _ENCODERS:
+        names = ", ".join(fsio.plain(name) for name in list(manifest.sha256)[:8])
+        raise DataError(f"{path}: sha256 is of {names}", _BEFORE)
+    for name, digest in manifest.sha256.items():
+        if not (folder / name).exists() or fsio.sha256_file(folder / name) != digest:
+            raise DataError(f"{folder / name} is damaged", _BEFORE)
+    return manifest
 
 
 def _same_settings(folder: Path, saved: dict[str, Any], config: Config) -> None:
     """Refuse to continue under settings that would make another run; its length may change."""
     now = config.model_dump(mode="json")
+    if not all(isinstance(saved.get(section), dict) for section in ("net", "train")):
+        raise DataError(f"{folder / 'state.json'}: config is no configuration", _BEFORE)
     differing = [
         f"{section}.{key}: {saved[section].get(key)!r} -> {value!r}"
         for section in ("net", "train")
         for key, value in now[section].items()
         if key not in FREE | {"kimg"} and saved[section].get(key) != value
     ]
-    if saved["seed"] != now["seed"]:
-        differing.append(f"seed: {saved['seed']} -> {now['seed']}")
+    if saved.get("seed") != now["seed"]:
+        differing.append(f"seed: {saved.get('seed')} -> {now['seed']}")
     if differing:
         raise TrainingError(
-            f"{folder} was trained with other settings: {'; '.join(differing)}",
+            f"{folder} was trained with other settings: {fsio.plain('; '.join(differing))}",
             "use the same settings to resume, or another --out for a new run",
         )
 
 
 def snapshots(out: Path, kind: str) -> list[tuple[int, Path]]:
     """(images, folder) of `nets-*` or `state-*` in `out`, oldest first."""
-    found = [(int(p.name.split("-")[1]), p) for p in out.glob(f"{kind}-*") if p.is_dir()]
+    found = [
+        (int(match[1]), folder)
+        for folder in out.glob(f"{kind}-*")
+        if (match := re.fullmatch(rf"{kind}-([0-9]{{1,15}})", folder.name)) and folder.is_dir()
+    ]
     return sorted(found)

@@ -1,0 +1,181 @@
+"""What a dataset folder says of itself, checked before a reader relies on it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from limbeck import fsio
+from limbeck.data.store import FORMAT, FORMAT_VERSION, INDEX, SCHEMA, TABLE
+from limbeck.errors import DataError
+from limbeck.kit.tables import ROWS, read_table
+from limbeck.records import ImageInfo, Record, Status
+
+AGAIN = "ingest the photos again into this folder"
+_CHUNK = 2**14  # rows turned into records at once
+_Count = Annotated[int, Field(ge=0, le=ROWS)]
+_Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+class TableFacts(Record):
+    """The table as index.json describes it."""
+
+    file: Literal["images.parquet"]
+    bytes: int = Field(ge=0, lt=2**63)
+    sha256: _Sha256
+
+
+class ShardFacts(Record):
+    """One file of pixels as index.json describes it."""
+
+    file: str = Field(pattern="^images-[0-9]{5,8}[.]npy$")
+    bytes: int = Field(ge=0, lt=2**63)
+    sha256: _Sha256
+    rows: int = Field(ge=0, le=ROWS)
+
+
+class Counts(Record):
+    """What became of the listed files."""
+
+    listed: _Count
+    accepted: _Count
+    rejected: dict[str, _Count]
+    opted_out: _Count
+    failed: _Count
+
+
+class Index(Record):
+    """index.json of a dataset."""
+
+    format: Literal["limbeck-dataset"]
+    format_version: int
+    limbeck: str
+    size: int = Field(ge=1, le=2**14)
+    counts: Counts
+    class_names: tuple[str, ...] = Field(max_length=10**6)
+    table: TableFacts
+    shards: tuple[ShardFacts, ...]
+
+
+def read_index(root: Path) -> Index:
+    """index.json of the folder.
+
+    Raises:
+        DataError: no dataset, half-written, of another format, or naming files not its own.
+    """
+    if not root.is_dir():
+        raise DataError(f"no dataset at {root}", "make one with `limbeck ingest PHOTOS --out DIR`")
+    path = root / INDEX
+    if not path.exists():
+        begun = (root / TABLE).exists() or any(root.glob("*images-*"))
+        what = "is half-written (no index.json)" if begun else "holds no dataset (no index.json)"
+        inner = root / "data" / INDEX
+        hint = f"did you mean {inner.parent}?" if inner.exists() else AGAIN
+        raise DataError(f"{root} {what}", hint)
+    values = fsio.read_json(path)
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise DataError(f"{path} does not describe a limbeck dataset", AGAIN)
+    if values.get("format_version") != FORMAT_VERSION:
+        raise DataError(
+            f"{root}: dataset format {fsio.plain(repr(values.get('format_version')))}, "
+            f"this limbeck reads {FORMAT_VERSION}",
+            "use the limbeck version that made it, or ingest again",
+        )
+    missing = {"size", "counts", "class_names", "table", "shards"} - set(values)
+    if missing:
+        raise DataError(f"{path} lacks {sorted(missing)}", AGAIN)
+    index = fsio.as_record(values, Index, str(path), AGAIN)
+    wanted = [f"images-{number:05d}.npy" for number in range(len(index.shards))]
+    if [shard.file for shard in index.shards] != wanted:
+        raise DataError(f"{path}: shards are not images-00000.npy, images-00001.npy, ...", AGAIN)
+    for shard in index.shards:
+        if shard.bytes < shard.rows * 3 * index.size**2:
+            what = f"{shard.file} has too few bytes for {shard.rows} pictures"
+            raise DataError(f"{path}: {what} of {index.size} px", AGAIN)
+    return index
+
+
+def check_file(root: Path, facts: TableFacts | ShardFacts, verify: bool) -> None:
+    """Compare a file with index.json: its size, and with `verify` its bytes.
+
+    Raises:
+        DataError: missing, no ordinary file, or different.
+    """
+    path = root / facts.file
+    if not path.exists():
+        raise DataError(f"{path} is missing", AGAIN)
+    with fsio.open_regular(path) as (_, size):
+        if size != facts.bytes:
+            raise DataError(
+                f"{path} is damaged: {size} bytes, index.json says {facts.bytes}", AGAIN
+            )
+    if verify and fsio.sha256_file(path) != facts.sha256:
+        raise DataError(f"{path} is damaged: its sha256 differs from index.json", AGAIN)
+
+
+def read_rows(root: Path) -> Iterator[ImageInfo]:
+    """Rows of images.parquet in listing order, one after the other.
+
+    Raises:
+        DataError: unreadable, other columns, or a row that is no record (its number is named).
+    """
+    path = root / TABLE
+    table = read_table(path, dict(zip(SCHEMA.names, SCHEMA.types, strict=True)), AGAIN, nulls=True)
+    for start in range(0, len(table), _CHUNK):
+        for number, values in enumerate(table.slice(start, _CHUNK).to_pylist(), start):
+            known = {key: value for key, value in values.items() if value is not None}
+            yield fsio.as_record(known, ImageInfo, f"{path}, row {number}", AGAIN)
+
+
+def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[ImageInfo]:
+    """The accepted rows, each with an id, a place among the shards and a class of its own.
+
+    No more of them are held in memory than there are pictures.
+
+    Raises:
+        DataError: names the row at fault, or index.json and the table count otherwise.
+    """
+    path = root / TABLE
+    stored = sum(shard.rows for shard in index.shards)
+    listed, accepted = 0, []
+    for row in rows:
+        listed += 1
+        if row.status is Status.ACCEPTED:
+            accepted.append(row)
+            if len(accepted) > stored:
+                break
+    found = (listed, len(accepted), len(accepted))
+    if found != (index.counts.listed, index.counts.accepted, stored):
+        raise DataError(
+            f"{path} has {listed} rows, {len(accepted)} of them accepted; index.json says "
+            f"{index.counts.listed} and {index.counts.accepted}, with {stored} pictures",
+            AGAIN,
+        )
+    places = {(n, row) for n, shard in enumerate(index.shards) for row in range(shard.rows)}
+    ids: set[str] = set()
+    for info in accepted:
+        wrong = _wrong(info, len(index.class_names))
+        if not wrong and (info.shard, info.row) not in places:
+            wrong = f"no picture of its own at shard {info.shard}, row {info.row}"
+        if not wrong and info.id in ids:
+            wrong = "its id is given twice"
+        if wrong:
+            raise DataError(f"{path}: {fsio.plain(info.source)}: {wrong}", AGAIN)
+        ids.add(str(info.id))
+        places.remove((info.shard or 0, info.row or 0))
+    return accepted
+
+
+def _wrong(info: ImageInfo, classes: int) -> str:
+    """What a reader may not rely on in an accepted row."""
+    member = info.source.rpartition("!")[2].replace("\\", "/")
+    if not info.id or "\0" in info.source:
+        return "no id, or no file name"
+    if member.startswith("/") or ".." in member.split("/"):
+        return "its source lies outside the photos"
+    if classes and not (info.label is not None and 0 <= info.label < classes):
+        return f"label {info.label} is not among {classes} classes"
+    if info.width < 0 or info.height < 0:
+        return f"{info.width} x {info.height} pixels"
+    return ""
