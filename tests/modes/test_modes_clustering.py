@@ -47,7 +47,7 @@ def test_copies_make_fewer_clusters_and_a_warning(monkeypatch: pytest.MonkeyPatc
     found = cluster(points, 5, 0)
     assert found.sizes.tolist() == [10, 10]
     assert len(said) == 1
-    assert said[0].startswith("2 clusters instead of 5")
+    assert said[0].startswith("only 2 clusters where 5 were asked for")
 
 
 def test_found_counts_clusters_of_a_quarter_of_the_mean_share() -> None:
