@@ -1,6 +1,7 @@
 """`run` on what is there: goes on, shows what changes cost, asks, refuses."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,34 @@ def test_status_says_what_is_superseded(world: Path) -> None:
     told = _limbeck("status", "out")[1]
     assert told["superseded_bytes"] > 0
     assert told["writer"] is None
+
+
+def test_a_photo_edited_behind_its_times_is_found_by_verify(world: Path) -> None:
+    photo = sorted((world / "photos").iterdir())[0]
+    facts, pixels = photo.stat(), bytearray(photo.read_bytes())
+    other = sorted((world / "photos").iterdir())[1].read_bytes()
+    photo.write_bytes((other + bytes(pixels))[: len(pixels)])
+    os.utime(photo, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert _limbeck("run", "out", "--dry-run")[1]["plan"][0] == ["data", "done"]
+    told = _limbeck("run", "out", "--dry-run", "--verify")[1]
+    assert told["plan"][0] == ["data", "to make again"]
+    assert _limbeck("run", "out", "--verify")[0] == 2, "a training may have to be made again"
+    assert _limbeck("run", "out", "--verify", "--yes")[0] == 0
+    assert _limbeck("run", "out", "--verify", "--dry-run")[1]["stale"] == []
+
+
+def test_what_was_left_out_is_told(world: Path) -> None:
+    (world / "photos" / "notes.txt").write_text("no photo")
+    words = ["run", "photos", "--out", "other", "--preset", "smoke", "--set", "data.min_side=1"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0
+    assert "4 of 5 files are photos to train on" in result.stderr
+    assert "1 no pictures, e.g. notes.txt" in result.stderr
+
+
+def test_an_opt_out_line_without_a_photo_is_an_error_if_strict(world: Path) -> None:
+    (world / "out.txt").write_text("photo-0-0.png\nnobody.png\n")
+    words = ("run", "photos", "--out", "strict", "--preset", "smoke", "--set", "data.min_side=1")
+    code, told = _limbeck(*words, "--opt-out", "out.txt", "--strict")
+    assert code == 3
+    assert "nobody.png" in told["error"]

@@ -230,6 +230,8 @@ def _install(source: Path, out: Path, adds: bool = False) -> None:
     try:
         for name in [*sorted(coming - set(_LAST)), *(n for n in _LAST if n in coming)]:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
+            if (out / name).is_dir():
+                fsio.remove_empty(out / name)  # what it held has been moved
             os.replace(source / name, out / name)
     except OSError as error:
         raise _cannot_write(out, error) from error

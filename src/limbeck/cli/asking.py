@@ -84,6 +84,7 @@ def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
     done = pipeline.run(
         request.photos, out, request.config,
         time_budget=request.time_budget, opt_out=request.opt_out, yes=yes,
+        strict=request.strict, verify=request.verify,
     )  # fmt: skip
     return walked(done.root)
 
@@ -97,7 +98,9 @@ def _allowed(request: Request, out: Path) -> bool:
     for line in found.lines():
         logs.say("  ", line)
     logs.say(f"what took more than a minute is kept in {out / SUPERSEDED} and can come back")
-    if not typer.confirm("Go on?", err=True):
+    with logs.paused():
+        sure = typer.confirm("Go on?", err=True)
+    if not sure:
         again = logs.command("limbeck", "resume", out)
         raise UsageError("nothing was done", f"to go on as before: {again}")
     return True
@@ -106,7 +109,7 @@ def _allowed(request: Request, out: Path) -> bool:
 def _planned(request: Request, out: Path) -> Outcome:
     rows = pipeline.plan(
         request.photos, out, request.config,
-        time_budget=request.time_budget, opt_out=request.opt_out,
+        time_budget=request.time_budget, opt_out=request.opt_out, verify=request.verify,
     )  # fmt: skip
     found = pipeline.consequences(request, out)
     return Outcome(

@@ -78,6 +78,12 @@ TruncationName = Annotated[
         "multimodal-map.",
     ),
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="A line of --opt-out that names no photo is an error.")
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Read every photo to see whether one changed.")
+]
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Make again what changed options make stale; ask not.")
 ]

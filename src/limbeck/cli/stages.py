@@ -21,6 +21,7 @@ from limbeck.cli.options import (
     Seed,
     Set,
     Size,
+    Strict,
     Tensorboard,
     build_config,
     keep_changes,
@@ -44,9 +45,7 @@ def ingest(
     opt_out: Annotated[
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
     ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="A line of --opt-out that names no photo is an error.")
-    ] = False,
+    strict: Strict = False,
     settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",

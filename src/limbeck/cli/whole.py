@@ -1,6 +1,7 @@
 """The verbs about a whole run: run, resume, status, evaluate, report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +24,10 @@ from limbeck.cli.options import (
     Seed,
     Set,
     Size,
+    Strict,
     Tensorboard,
     TruncationName,
+    Verify,
     Yes,
     keep_changes,
     parse_budget,
@@ -86,6 +89,8 @@ def run(
     ] = None,
     tensorboard: Tensorboard = False,
     settings: Set = None,
+    strict: Strict = False,
+    verify: Verify = False,
     yes: Yes = False,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="The same seed gives the same result.")
@@ -125,12 +130,15 @@ def run(
         photos, begun, preset=preset, size=size, budget=budget, opt_out=opt_out, pairs=settings,
         changes=changes,
     )  # fmt: skip
+    request = replace(request, strict=strict, verify=verify)
     return asking.carry_out(request, root, yes=yes, dry=dry_run)
 
 
 @verb
 def resume(
     path: RunPath,
+    strict: Strict = False,
+    verify: Verify = False,
     yes: Yes = False,
     seed: Seed = 0,
     device: Device = "auto",
@@ -142,7 +150,8 @@ def resume(
     from limbeck.pipeline import stored_request
 
     run_dir = run_folder(path)
-    return asking.carry_out(stored_request(run_dir), run_dir.root, yes=yes, dry=dry_run)
+    request = replace(stored_request(run_dir), strict=strict, verify=verify)
+    return asking.carry_out(request, run_dir.root, yes=yes, dry=dry_run)
 
 
 @verb

@@ -134,7 +134,10 @@ def read_scores(folder: Path) -> Scores:
         raise DataError(f"{folder} holds no scores ({_PARQUET} is missing)", "run `limbeck score`")
     summary = fsio.read_record(folder / _FORMULAS, ScoreSummary, _AGAIN)
     kinds = (pa.float64(), pa.int64())
-    scores = Scores(read_table(path, {"id": pa.string()}, _AGAIN, others=kinds), summary)
+    scores = Scores(
+        read_table(path, {"id": pa.string()}, _AGAIN, others=kinds, optional={SOURCE: pa.string()}),
+        summary,
+    )
     if set(scores.names) != summary.columns.keys() or len(scores) != summary.images:
         raise DataError(
             f"{path} has {len(scores)} rows and columns {', '.join(scores.names)}; {_FORMULAS} "

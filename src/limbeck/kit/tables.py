@@ -34,6 +34,7 @@ def read_table(
     do: str,
     *,
     others: Collection[pa.DataType] | None = None,
+    optional: Mapping[str, pa.DataType] | None = None,
     nulls: bool = False,
 ) -> pa.Table:
     """Read a parquet file whose columns are known.
@@ -43,6 +44,7 @@ def read_table(
         fields: columns that it must have: numbers, flags, text, or lists of at most four numbers.
         do: what to do about a bad file.
         others: types that further columns may have; None = they are not read.
+        optional: columns that it may have, and may lack.
         nulls: whether values may be missing.
 
     Raises:
@@ -52,12 +54,16 @@ def read_table(
     """
     end, size = _end_of(path, do)
     most = min(TABLE_BYTES, _FREE + RATIO * size)
-    text = [name for name, kind in fields.items() if pa.types.is_string(kind)]
     limits = {"thrift_string_size_limit": _FOOTER, "thrift_container_size_limit": 10**6}
     try:
         with pq.ParquetFile(path, **limits) as file:
             facts = file.metadata
-        names = _checked_columns(path, facts, fields, others, do)
+        there = {
+            name: kind for name, kind in (optional or {}).items() if name in facts.schema.names
+        }
+        wanted = {**fields, **there}
+        text = [name for name, kind in wanted.items() if pa.types.is_string(kind)]
+        names = _checked_columns(path, facts, wanted, others, do)
         _check_sizes(path, end, facts.num_rows, most, do)
         with pq.ParquetFile(path, metadata=facts, read_dictionary=text, **limits) as file:
             table = _unfold(path, file, names, most, do)

@@ -22,12 +22,16 @@ class Request:
         config: as asked; a time budget settles its kimg later.
         time_budget: seconds for the whole command, or None.
         opt_out: file of photos to leave out, or None.
+        strict: a line of it that names no photo is an error (asked each time, not stored).
+        verify: read every photo to see whether it changed (asked each time, not stored).
     """
 
     photos: Path
     config: Config
     time_budget: float | None = None
     opt_out: Path | None = None
+    strict: bool = False
+    verify: bool = False
 
     def asked(self) -> dict[str, Any]:
         """The options, as run.json keeps them."""

@@ -33,7 +33,7 @@ from limbeck.pipeline.request import (
 )
 from limbeck.pipeline.stages import AGAIN, BACK, CHECK, TO_DO, TOGETHER, Chain, Halt, wait_for, walk
 from limbeck.rundir import STAGES, RunDir, read_done
-from limbeck.training import snapshot_of
+from limbeck.training import require_tensorboard, snapshot_of
 
 ABOUT = {
     "data": "reading, cropping and comparing photos",
@@ -148,7 +148,10 @@ def consequences(request: Request, out: Path) -> Consequences:
     stages, seconds = _superseded(request, out)
     groups, unasked = [], Group([])
     try:
-        before = replace(stored_request(run_dir), photos=request.photos, opt_out=request.opt_out)
+        before = replace(
+            stored_request(run_dir), photos=request.photos, opt_out=request.opt_out,
+            verify=request.verify,
+        )  # fmt: skip
     except DataError:
         return Consequences([], Group([], stages, seconds), stages, seconds)
     if stages:
@@ -181,6 +184,8 @@ def run(
     time_budget: float | None = None,
     opt_out: Path | None = None,
     yes: bool = False,
+    strict: bool = False,
+    verify: bool = False,
 ) -> RunDir:
     """Photos in; dataset, generator, scores, kept set, second generator, modes, report out.
 
@@ -195,6 +200,9 @@ def run(
         time_budget: seconds for the whole command, turned into kimg once and stored.
         opt_out: a file of ids, sha256, URLs or sources to leave out, one a line.
         yes: make again what other settings or photos make stale, without a question.
+        strict: a line of `opt_out` that names no photo is an error.
+        verify: read every photo to see whether one changed; without it, names, sizes and times of
+            change tell.
 
     Raises:
         UsageError: settings or photos changed and finished work would be made again (not with
@@ -203,7 +211,7 @@ def run(
         LimbeckError: see the stages; what is finished stays finished.
     """
     began = time.perf_counter()
-    request = Request(Path(photos), config, time_budget, opt_out)
+    request = Request(Path(photos), config, time_budget, opt_out, strict, verify)
     out = Path(out)
     _foresee(request, out)
     if logs.rank() == 0:
@@ -248,7 +256,7 @@ def _run(request: Request, out: Path, began: float) -> RunDir:
 
     with logs.stages(ABOUT) as progress:
         chain = Chain(run_dir, resolved or request.config, progress)
-        walk(chain, request.photos, request.opt_out, settle)
+        walk(chain, request, settle)
     return run_dir
 
 
@@ -282,6 +290,11 @@ def _foresee(request: Request, out: Path) -> None:
         DataError: `out`, or a stage's folder in it, holds what limbeck did not make.
         WeightsError: EfficientNet-Lite0 is asked for and not on this machine.
     """
+    if not request.photos.exists():
+        raise DataError(
+            f"{request.photos}: no such folder or archive of photos",
+            f"where they lie now: limbeck run PHOTOS --out {out}",
+        )
     keep_apart(request.photos, out)
     check_place(out, "run")
     for name in STAGES:
@@ -294,6 +307,8 @@ def _foresee(request: Request, out: Path) -> None:
                 f"train.init_from {snapshot} lies in {out}, which is to be written",
                 "copy these networks to another place first",
             )
+    if config.train.tensorboard:
+        require_tensorboard()
     if config.score.plus:
         path_of("efficientnet-lite0")
     elif config.keep.column == RECOMMENDED_PLUS:
@@ -310,6 +325,7 @@ def plan(
     *,
     time_budget: float | None = None,
     opt_out: Path | None = None,
+    verify: bool = False,
 ) -> list[tuple[str, str]]:
     """What `run` would do, without doing it.
 
@@ -321,7 +337,7 @@ def plan(
     Raises:
         UsageError, DataError: as `run` before it writes anything.
     """
-    request = Request(Path(photos), config, time_budget, opt_out)
+    request = Request(Path(photos), config, time_budget, opt_out, verify=verify)
     _foresee(request, Path(out))
     return plan_request(request, Path(out))
 
@@ -338,7 +354,7 @@ def plan_request(request: Request, out: Path) -> list[tuple[str, str]]:
         return chain.config
 
     with suppress(Halt):
-        walk(chain, request.photos, request.opt_out, settle)
+        walk(chain, request, settle)
 
     def word(name: str) -> str:
         return CHECK if holds_work(Path(out) / name) else TO_DO

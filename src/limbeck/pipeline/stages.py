@@ -34,12 +34,14 @@ from limbeck.curation import (
 )
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
-from limbeck.ingestion import ingest, side_inputs, source_digest
+from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.modes import find_modes, modes_are_current, read_modes
 from limbeck.nets import Networks, load_networks
+from limbeck.pipeline.request import Request
+from limbeck.records import IngestSummary
 from limbeck.reporting import report
 from limbeck.rundir import BEGUN, DONE, OVERRIDES, STAGES, RunDir, finish, read_done
 from limbeck.sampling import write_samples
@@ -96,16 +98,22 @@ class Chain:
         self.found: dict[str, str] = {}
 
     def stage(
-        self, name: str, inputs: Mapping[str, str], settings: Any, work: Callable[[Path], object]
+        self,
+        name: str,
+        inputs: Mapping[str, str],
+        settings: Any,
+        work: Callable[[Path], object],
+        *,
+        anew: bool = False,
     ) -> Path:
-        """Make the stage `name` unless it is current; returns its folder."""
+        """Make the stage `name` unless it is current (`anew`: even so); returns its folder."""
         folder = self.run_dir.root / name
         wanted = {"inputs": dict(inputs), "config": fsio.digest_json(settings)}
         if self.progress is None:
-            return self._dry(folder, wanted)
+            return self._dry(folder, wanted, anew)
         if logs.rank() and name not in TOGETHER:
             return self._await(folder, wanted)
-        if _begun_for(folder, wanted) and (folder / DONE).exists():
+        if not anew and _begun_for(folder, wanted) and (folder / DONE).exists():
             self.progress.skip(name)
             return folder
         if logs.rank():
@@ -113,7 +121,8 @@ class Chain:
             if not (folder / DONE).exists():
                 work(folder)
             return self._await(folder, wanted)
-        if (aside := find_aside(folder, wanted)) and not _begun_for(folder, wanted):
+        aside = None if anew or _begun_for(folder, wanted) else find_aside(folder, wanted)
+        if aside is not None:
             bring_back(folder, aside)
             if (folder / DONE).exists():
                 self.progress.skip(name, f"brought back from {aside}")
@@ -135,12 +144,27 @@ class Chain:
         self.progress.end()
         return folder
 
-    def _dry(self, folder: Path, wanted: object) -> Path:
-        same = _begun_for(folder, wanted)
+    def foresee(self, photos: int, kept_kimg: float) -> None:
+        """Say how long the other stages will take, judged by the first training."""
+        done = read_done(self.run_dir.raw)
+        if done is None or self.progress is None:
+            return
+        each = done.seconds / max(int(done.summary.get("images", 0)), 1)
+        modes = self.config.modes
+        rough = {
+            "scores": 10 + 2 * each * photos, "keep": 1.0, "kept": each * kept_kimg * 1000,
+            "modes": 5 + modes.samples * 1e-3 + modes.map_samples * 4e-3, "samples": 5.0,
+            "model": 2.0, "report": 5.0,
+        }  # fmt: skip
+        for name, seconds in rough.items():
+            self.progress.expect(name, seconds)
+
+    def _dry(self, folder: Path, wanted: object, anew: bool) -> Path:
+        same = not anew and _begun_for(folder, wanted)
         if same and (folder / DONE).exists():
             self.found[folder.name] = CURRENT
             return folder
-        aside = None if same else find_aside(folder, wanted)
+        aside = None if same or anew else find_aside(folder, wanted)
         if aside is not None and (aside / DONE).exists():
             self.found[folder.name] = BACK
             return aside
@@ -160,6 +184,25 @@ class Chain:
         while not (_begun_for(folder, wanted) and (folder / sign).exists()):
             wait_for(heart, self.config.train.timeout, f"it makes {folder.name}")
         return folder
+
+    def data(self, request: Request) -> Dataset:
+        """The photos; what was left out of them is told."""
+        config, opt_out = self.config.data, request.opt_out
+        digest, edited = source_digest(request.photos), False
+        if request.verify and (self.run_dir.data / DONE).exists():
+            with logs.working("reading every photo to see whether it changed"):
+                edited = source_digest(request.photos, verify=self.run_dir.data) != digest
+        folder = self.stage(
+            "data",
+            {"source": digest, **side_inputs(config, opt_out)},
+            config.model_dump(),
+            lambda out: ingest(request.photos, out, config, opt_out=opt_out, strict=request.strict),
+            anew=edited,
+        )
+        dataset = open_dataset(folder)
+        if self.progress is not None:
+            _tell_photos(dataset, folder)
+        return dataset
 
     def train(self, name: str, dataset: Dataset, kimg: float) -> Path:
         """A training stage; returns the folder of its last networks."""
@@ -239,6 +282,17 @@ class Chain:
         )
 
 
+def _tell_photos(dataset: Dataset, folder: Path) -> None:
+    """How many photos are used, and why the others are not."""
+    done = read_done(folder)
+    if done is None:
+        return
+    summary = IngestSummary.model_validate(done.summary)
+    logs.say(logs.bold(summary.accepted), f" of {summary.listed} files are photos to train on")
+    for line in rejections(summary, dataset.listed()):
+        logs.say("  ", line)
+
+
 def wait_for(heart: Heartbeat, timeout: float, what: str) -> None:
     """One moment of waiting for rank 0.
 
@@ -263,17 +317,9 @@ def _networks_digest(nets_dir: Path) -> str:
     return fsio.digest_json({file.name: fsio.sha256_file(file) for file in sorted(files)})
 
 
-def walk(
-    chain: Chain, photos: Path, opt_out: Path | None, settle: Callable[[Dataset], Config]
-) -> None:
+def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) -> None:
     """The chain itself; `settle` says the whole configuration once the photos are known."""
-    config = chain.config
-    inputs = {"source": source_digest(photos), **side_inputs(config.data, opt_out)}
-    data = chain.stage(
-        "data", inputs, config.data.model_dump(),
-        lambda folder: ingest(photos, folder, config.data, opt_out=opt_out),
-    )  # fmt: skip
-    dataset = open_dataset(data)
+    dataset = chain.data(request)
     config = settle(dataset)
     if config.data.class_from != "none" and config.net.num_classes == 0:
         config = conditional(dataset, config)
@@ -283,10 +329,11 @@ def walk(
         for warning in prospects(len(dataset), config.train.kimg, transfer=transfer):
             logs.warn(warning)
     raw = chain.train("raw", dataset, config.train.kimg)
+    kept_kimg = config.kept_kimg or config.train.kimg
+    chain.foresee(len(dataset), kept_kimg)
     scores = chain.scores(dataset, raw)
     chosen = read_keep(chain.keep(scores))
     kept_ids = chosen.ids
-    kept_kimg = config.kept_kimg or config.train.kimg
     kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
     if logs.rank():
         return
