@@ -36,15 +36,15 @@ from limbeck.rundir import STAGES, RunDir, read_done
 from limbeck.training import require_tensorboard, snapshot_of
 
 ABOUT = {
-    "data": "reading, cropping and comparing photos",
-    "raw": "training on all of them",
+    "data": "reading, cropping and cleaning the photos",
+    "raw": "training a first generator on all photos",
     "scores": "which photos are unlike the others",
-    "keep": "which go on",
-    "kept": "training on those",
-    "modes": "the kinds of picture that the generator makes",
-    "samples": "pictures",
-    "model": "the folder to give to others",
-    "report": "a page about all of it",
+    "keep": "which photos go on",
+    "kept": "training the generator on those",
+    "modes": "the kinds of picture that it makes",
+    "samples": "drawing pictures",
+    "model": "the folder to keep and to share",
+    "report": "a page that shows it all",
 }
 LONG = 60.0  # seconds of work that are not made again without a question
 
