@@ -149,21 +149,24 @@ def dies_at(rename: int) -> Iterator[None]:
         os.replace = real
 
 
+def run_here(photos: Path, out: Path, settings: Config, yes: bool = True) -> int:
+    """`pipeline.run`: 0 done, 2 or 3 refused; 70 is a defect, and told."""
+    try:
+        pipeline.run(photos, out, settings, yes=yes)
+    except LimbeckError as error:
+        return error.exit_code
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        return 70
+    return 0
+
+
 def run_in_child(photos: Path, out: Path, settings: Config, yes: bool, rename: int) -> int:
-    """`pipeline.run` in a forked process: 0 done, 2 or 3 refused, 9 killed; else a defect."""
+    """`run_here` in a forked process that dies at its n-th rename (code 9); 0 = it lives."""
     child = os.fork()
     if child == 0:
-        code = 70
-        try:
-            with dies_at(rename):
-                pipeline.run(photos, out, settings, yes=yes)
-            code = 0
-        except LimbeckError as error:
-            code = error.exit_code
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            os._exit(code)
+        with dies_at(rename):
+            os._exit(run_here(photos, out, settings, yes))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

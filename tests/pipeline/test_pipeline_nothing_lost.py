@@ -2,8 +2,11 @@
 
 import hashlib
 import os
+import random
 import shutil
+import signal
 import tempfile
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -11,8 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pipeline_fake_stages import config, draw_photos, install_fakes, run_in_child
+from pipeline_fake_stages import config, draw_photos, install_fakes, run_here, run_in_child
 
+from limbeck import pipeline
 from limbeck.rundir import STAGES
 
 FOREIGN = (  # where people put things
@@ -252,3 +256,34 @@ def test_a_stage_s_folder_with_a_person_s_files_is_refused(stage: str, tmp_path:
     assert run_in_child(tmp_path / "photos", tmp_path / "out", config(), True, 0) == 3
     assert (tmp_path / "out" / stage / "mine.txt").read_text() == "mine"
     shutil.rmtree(tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_two_hundred_kills_at_random_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL at any instant, half of them followed by other options; then it ends valid."""
+    draw = random.Random(0)
+    monkeypatch.setenv("LIMBECK_QUIET", "1")
+    install_fakes(monkeypatch, took=100.0)
+    killed, options = 0, OPTIONS[0]
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), "apart")
+        while killed < 200:
+            if draw.random() < 0.5:
+                options = draw.choice(OPTIONS)
+            child = os.fork()
+            if child == 0:
+                os._exit(run_here(world.photos, world.out, config(**options)))
+            time.sleep(draw.uniform(0.01, 1.0))
+            os.kill(child, signal.SIGKILL)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            assert code in (0, -signal.SIGKILL)
+            killed += code != 0
+            world.known |= world.trainings()
+            if draw.random() < 0.2:
+                world.put(draw.choice(FOREIGN), killed)
+            world.check(f"kill {killed}")
+        assert run_in_child(world.photos, world.out, config(**options), True, 0) == 0
+        world.check("the end")
+        assert {stage.state for stage in pipeline.status(world.out)} == {"done"}
+        assert not [p for p in world.out.rglob(".tmp-*") if p.name != ".tmp-mine"]
