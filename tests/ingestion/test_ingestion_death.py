@@ -21,13 +21,13 @@ from limbeck.records import Reason, Status
 CONFIG = DataConfig(size=16)
 # Pillow's PPM reader stands in for a decoder with a fault: a picture 213 wide kills the process.
 _SITE = """
-import os, signal, sys
+import signal
 def _deadly():
     from PIL import Image, PpmImagePlugin
     load = PpmImagePlugin.PpmImageFile.load
     def fatal(self):
         if self.size[0] == 213:
-            os.kill(os.getpid(), signal.SIGSEGV)
+            signal.raise_signal(signal.SIGSEGV)
         return load(self)
     PpmImagePlugin.PpmImageFile.load = fatal
 _deadly()
