@@ -12,7 +12,7 @@ from PIL import Image
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.errors import DataError
-from limbeck.ingestion import ingest, rejections, source_digest
+from limbeck.ingestion import decode, ingest, rejections, source_digest
 
 CONFIG = DataConfig(size=16)
 
@@ -25,7 +25,8 @@ def _photos(root: Path, count: int = 4) -> Path:
     return root
 
 
-def test_what_was_left_out_is_told(tmp_path: Path) -> None:
+def test_what_was_left_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "_formats", lambda: ("PNG", "BMP"))
     root = _photos(tmp_path / "p")
     for number in range(3):
         (root / f"h{number}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(number + 9))
@@ -52,6 +53,19 @@ def test_what_was_left_out_is_told(tmp_path: Path) -> None:
     assert rejections(
         ingest(tmp_path / "q", tmp_path / "e", CONFIG), open_dataset(tmp_path / "e").listed()
     ) == []  # fmt: skip
+
+
+def test_heic_with_the_extra_is_damaged_if_it_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = b"\0\0\0\x18ftypheic" + bytes(9)
+    monkeypatch.setattr(decode, "_formats", lambda: ("PNG",))
+    with pytest.raises(decode.Rejected, match=r"limbeck\[heif\]"):
+        decode.upright_size(data)
+    monkeypatch.setitem(decode.Image.OPEN, "HEIF", decode.Image.OPEN["PNG"])
+    monkeypatch.setattr(decode, "_formats", lambda: ("PNG", "HEIF"))
+    with pytest.raises(decode.Rejected, match="unreadable header"):
+        decode.upright_size(data)
 
 
 def test_one_picture_many_times_is_an_error(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def _open(data: bytes) -> Image.Image:
         if known := _matches(data, _KNOWN):
             raise Rejected(Reason.CORRUPT, f"{known} with an unreadable header") from None
         if other := _matches(data, _UNSUPPORTED):
+            if other.startswith(HEIC) and "HEIF" in _formats():
+                raise Rejected(Reason.CORRUPT, f"{HEIC} with an unreadable header") from None
             raise Rejected(Reason.UNSUPPORTED, other) from None
         if archive := _matches(data, _ARCHIVES):
             raise Rejected(Reason.NOT_AN_IMAGE, archive) from None

@@ -49,7 +49,7 @@ def _line(reason: Reason, count: int, left: Sequence[ImageInfo]) -> str:
 
 def _to_do(left: Sequence[ImageInfo], summary: IngestSummary) -> list[str]:
     lines = []
-    if heic := sum(info.detail.startswith(HEIC) for info in left):
+    if heic := sum(i.reason is Reason.UNSUPPORTED and i.detail.startswith(HEIC) for i in left):
         what = "photo" if heic == 1 else "photos"
         lines.append(f"{heic} HEIC {what}: pip install 'limbeck[heif]'")
     if inside := [info for info in left if info.detail == ARCHIVE]:
