@@ -97,5 +97,5 @@ def test_modes_of_another_width_are_refused_before_anything_is_written(
     words = ["export", smoke.run, "--modes", tmp_path / "modes", "--out", tmp_path / "m"]
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 3
-    assert "have 5 numbers" in result.stderr
+    assert "belong to another generator" in " ".join(result.stderr.split())
     assert not (tmp_path / "m").exists()

@@ -64,7 +64,7 @@ def test_an_out_that_cannot_be_written(name: str, out: str, smoke: Any, tmp_path
     (tmp_path / "file").write_text("")
     where = tmp_path / out
     code, lines = failing(*writers(smoke)[name], "--out", where)
-    assert code == 3, lines
+    assert code in (2, 3), lines  # 2: on the way to it lies a file, not a folder
     assert len(lines) == 2, lines
     assert str(where).rsplit("/x", 1)[0] in lines[0]
 

@@ -120,6 +120,7 @@ def run_facts(networks: Path) -> dict[str, str | int | float]:
         "photos": data.summary["accepted"],
         "kept": keep.summary["kept"],
         "kimg": kept.summary["kimg"],
+        "column": keep.summary["column"],
     }
 
 
