@@ -3,16 +3,19 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
+import signal
 import tempfile
 import time
+import traceback
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
-FAILURES = HERE / "failures"
+from fuzz_child import WAITING, run
+from fuzz_targets import TARGETS
+
+FAILURES = Path(__file__).parent / "failures"
 BATCH = 10_000
 GOOD = ("read", "refused")
 OUTCOMES = (*GOOD, "short of memory", "slow", "untyped", "crashed")
@@ -56,12 +59,10 @@ def _fast() -> str | None:
 
 def _batch(work: Path, seed: int, first: int, last: int, report: Report) -> int:
     """One process; returns the case to go on with (after the one that ended it)."""
-    log = work / "log.jsonl"
-    log.unlink(missing_ok=True)
-    process = subprocess.run(
-        [sys.executable, str(HERE / "fuzz_child.py"), "run", str(work), str(seed), str(first),
-         str(last)], capture_output=True, text=True, timeout=3600, check=False,
-    )  # fmt: skip
+    log, now = work / "log.jsonl", work / "now"
+    for old in (log, now):
+        old.unlink(missing_ok=True)
+    code = _in_a_child(work, seed, first, last)
     done = first
     for line in log.read_text().splitlines() if log.exists() else ():
         row = json.loads(line)
@@ -69,34 +70,55 @@ def _batch(work: Path, seed: int, first: int, last: int, report: Report) -> int:
         _count(report, seed, row, work / f"{row['case']}.bin")
     if (work / "peak").exists():
         report.peak = max(report.peak, 1024 * int((work / "peak").read_text()))
-    if process.returncode:
-        now = work / "now"
+    if code:
+        told = (work / "told").read_text(errors="replace")[-3000:]
         if not now.exists():
-            raise RuntimeError(process.stderr[-3000:])
+            raise RuntimeError(told)
         number, name = now.read_text().split(" ", 1)
-        text = f"exit {process.returncode}: {process.stderr[-1000:]}"
-        row = {
-            "case": int(number),
-            "target": name,
-            "outcome": "crashed",
-            "text": text,
-            "seconds": 0,
-        }
-        _count(report, seed, row, _spoilt(work, name))
-        shutil.rmtree(work / name.replace("/", "-"))
+        text = f"exit {code}: {told}"
+        row = {"case": int(number), "target": name, "outcome": "crashed", "text": text}
+        if int(number) >= done:
+            _count(report, seed, row, _spoilt(work, name))
+        for folder in work.iterdir():
+            if folder.is_dir():
+                shutil.rmtree(folder)
         done = int(number) + 1
     return done
 
 
-def _spoilt(work: Path, name: str) -> Path:
-    from fuzz_targets import TARGETS
+def _in_a_child(work: Path, seed: int, first: int, last: int) -> int:
+    """Run the cases in a fork, which has imported all already; its exit code, or -signal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads that the child does without
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            told = os.open(work / "told", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(told, 1)
+            os.dup2(told, 2)
+            run(work, seed, first, last)
+            code = 0
+        except BaseException:
+            os.write(2, traceback.format_exc().encode(errors="replace"))
+        finally:
+            os._exit(code)
+    began, now = time.time(), work / "now"
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        moved = now.stat().st_mtime if now.exists() else began
+        if time.time() - moved > 3 * WAITING:  # it does not even hear its alarm
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.02)
 
+
+def _spoilt(work: Path, name: str) -> Path:
     return work / name.replace("/", "-") / TARGETS[name].file
 
 
 def _count(report: Report, seed: int, row: dict[str, object], saved: Path) -> None:
-    from fuzz_targets import TARGETS
-
     name, outcome = str(row["target"]), str(row["outcome"])
     target = TARGETS[name]
     report.counts[target.kind, outcome] += 1

@@ -20,9 +20,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # others reserve gigabytes of addresses
 SECONDS, MEMORY = 10, 2**30  # of the processor for a case; beyond what the process holds before
-WAITING = 60  # seconds for a case on a busy machine
+WAITING = 30  # seconds for a case on a busy machine
 
 
 class TooSlow(BaseException):
@@ -122,9 +121,13 @@ def warnings_off() -> None:
 
 def run(work: Path, seed: int, first: int, last: int) -> None:
     """Read cases `first` to `last` - 1; sound files and the log lie in `work`."""
+    import pyarrow as pa
+    import torch
     from fuzz_targets import TARGETS
 
     warnings_off()
+    torch.set_num_threads(1)
+    pa.set_memory_pool(pa.system_memory_pool())  # others reserve gigabytes of addresses
     kept: dict[str, dict[Path, bytes]] = {}
     for name, target in TARGETS.items():
         folder = work / name.replace("/", "-")
@@ -156,9 +159,11 @@ def run(work: Path, seed: int, first: int, last: int) -> None:
 
 def again(name: str, file: Path) -> None:
     """Read a saved failure in place of the target's file."""
+    import pyarrow as pa
     from fuzz_targets import TARGETS
 
     warnings_off()
+    pa.set_memory_pool(pa.system_memory_pool())
     target = TARGETS[name]
     with tempfile.TemporaryDirectory() as folder:
         target.make(Path(folder))
@@ -174,9 +179,7 @@ def again(name: str, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "run":
-        run(Path(sys.argv[2]), *map(int, sys.argv[3:6]))
-    elif sys.argv[1] == "again":
+    if sys.argv[1] == "again":
         again(sys.argv[2], Path(sys.argv[3]))
     else:
         from fuzz_campaign import campaign, told
