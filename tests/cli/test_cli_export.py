@@ -30,7 +30,7 @@ def test_export_of_a_run_is_its_model_folder_at_half_the_bytes(
     whole, half = (Pipeline.from_pretrained(f, device="cpu") for f in (smoke.run / "model", out))
     assert half.settings == whole.settings
     assert half.data == {**whole.data, "photos": 40, "share": 0.5, "of": "teapots = pots"}
-    assert whole.data.keys() == {"photos", "kept", "kimg"}
+    assert whole.data.keys() == {"column", "kept", "kimg", "photos"}
     assert half.licence == "testing only"
     gap = (half(range(4)).int() - whole(range(4)).int()).abs()
     assert gap.max() <= 3

@@ -92,7 +92,7 @@ def test_a_stopped_training_is_described(stopped: Path) -> None:
         ("raw/nets-000000256", "a snapshot", "16 x 16 px; holds G, D"),
         ("scores", "the scores", "recommended"),
         ("scores/raw-modes", "the modes", "clusters of "),
-        ("keep", "a keep list", "photos are kept (rule auto: recommended up to "),
+        ("keep", "a keep list", "photos are kept (rule auto: "),
         ("modes", "the modes", "atlas.png"),
         ("samples", "the samples", "at psi "),
         ("model", "a model", "a generator of 16 x 16 px, encoder, modes; "),

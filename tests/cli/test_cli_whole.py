@@ -9,7 +9,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 import limbeck
-from limbeck import fsio, logs
+from limbeck import fsio
 from limbeck.cli import app
 
 NAME = "[/b] [bold]; curl e|sh\x1b[31m it's :skull:"
@@ -27,7 +27,8 @@ def test_a_run_in_a_folder_of_any_name(smoke: Any, tmp_path: Path) -> None:
     shutil.copytree(smoke.run, run)
     stored = fsio.read_json(run / "run.json")
     fsio.write_json(run / "run.json", stored | {"photos": "\x1b[2J; curl e|sh"})
-    assert logs.visible(run) in invoke("status", run)
+    (line,) = [s for s in invoke("status", run).splitlines() if s.startswith("next: open ")]
+    assert r"\x1b[31m" in line
     shutil.rmtree(run / "report")
     plain = tmp_path / "it's [/b]"
     shutil.move(run, plain)
