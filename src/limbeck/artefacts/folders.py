@@ -20,7 +20,7 @@ from limbeck.rundir import BEGUN, DONE, OVERRIDES, RUN, STAGES, read_done
 
 SUPERSEDED = "superseded"
 CHEAP = 60.0  # seconds; what took longer to make is never removed
-_LAST = (BEGUN, DONE)  # moved last, in this order: a folder with done.json is whole
+_MARKS = (BEGUN, DONE)  # one of them is there at every moment; done.json only in a whole folder
 _KINDS = {
     "run": "a run", "data": "a dataset", "train": "a training", "scores": "scores",
     "keep": "a keep list", "modes": "modes", "samples": "samples", "model": "a model",
@@ -164,7 +164,7 @@ def fresh(out: Path, kind: str, *, adds: bool = False) -> Iterator[Path]:
             raise _cannot_write(out, error) from error
         yield building
         _list_files(building, _listed(out) if adds else {})
-        _install(building, out, adds)
+        _install(building, out, kind, adds)
     finally:
         fsio.drop(building)
         if made:
@@ -182,7 +182,7 @@ def _list_files(building: Path, before: Listed) -> None:
     marks = {
         file.relative_to(building).as_posix(): _mark(file) for file in fsio.files_under(building)
     }
-    own = {name: mark for name, mark in marks.items() if name not in _LAST}
+    own = {name: mark for name, mark in marks.items() if name not in _MARKS}
     values = fsio.read_json(building / DONE)
     fsio.write_json(building / DONE, values | {"files": {**before, **own}})
 
@@ -223,40 +223,50 @@ def seconds_of(folder: Path) -> float:
     return 0.0 if done is None else done.seconds
 
 
-def _install(source: Path, out: Path, adds: bool = False) -> None:
-    """Make room in `out` for what `source` holds, and move it in, done.json last."""
+def _install(source: Path, out: Path, kind: str, adds: bool = False) -> None:
+    """Make room in `out` for what `source` holds, and move it in, done.json last.
+
+    From before the first file goes until the last one came, begun.json says whose the folder is: a
+    kill in between leaves a folder that the next call makes anew.
+    """
     coming = {file.relative_to(source).as_posix() for file in fsio.files_under(source)}
-    _make_room(out, coming, adds)
+    marks = [name for name in _MARKS if (out / name).exists()]
+    if BEGUN not in marks:
+        fsio.write_json(out / BEGUN, {"stage": kind})
+    _make_room(out, coming, marks, adds)
+    fsio.erase(out, [DONE])
+    first = [BEGUN] if BEGUN in coming else []
     try:
-        for name in [*sorted(coming - set(_LAST)), *(n for n in _LAST if n in coming)]:
+        for name in [*first, *sorted(coming - set(_MARKS)), DONE]:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             if (out / name).is_dir():
                 fsio.remove_empty(out / name)  # what it held has been moved
             os.replace(source / name, out / name)
     except OSError as error:
         raise _cannot_write(out, error) from error
+    if not first:
+        fsio.erase(out, [BEGUN])
 
 
-def _make_room(out: Path, coming: set[str], adds: bool) -> None:
+def _make_room(out: Path, coming: set[str], marks: list[str], adds: bool) -> None:
     """Remove or move aside what is in the way of `coming`; see the module's docstring."""
     listed = _listed(out)
-    nobody_knows = not listed and any((out / name).exists() for name in _LAST)
+    nobody_knows = not listed and bool(marks)
     costly = bool(listed) and seconds_of(out) >= CHEAP
     blocked = coming | {p.as_posix() for name in coming for p in Path(name).parents}
     away, gone = [], []
     for name in _names(out):
         clash = name in blocked or any(p.as_posix() in coming for p in Path(name).parents)
         own = _unchanged(out, name, listed)
-        if name in _LAST or name == OVERRIDES or (own and adds and not clash):
+        if name in _MARKS or name == OVERRIDES or (own and adds and not clash):
             continue
         if own and not costly:
             gone.append(name)
         elif name in listed or clash or nobody_knows:
             away.append(name)
     whole = nobody_knows or (costly and not adds)
-    marks = [name for name in _LAST if (out / name).exists()] if whole else []
-    if away or marks:
-        _move(out, [*away, *marks], whole)
+    if away or (whole and marks):
+        _move(out, [*away, *(marks if whole else [])], whole)
     fsio.erase(out, gone)
 
 
@@ -277,7 +287,10 @@ def _move(folder: Path, names: list[str], whole: bool) -> None:
     try:
         for name in names:
             (to / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(folder / name, to / name)
+            if name == BEGUN:  # it also stays, as the folder's mark
+                fsio.write_text(to / name, (folder / name).read_text(encoding="utf-8"))
+            else:
+                os.replace(folder / name, to / name)
     except OSError as error:
         raise _cannot_write(to, error) from error
     what = "what was made here before" if whole else "files that limbeck did not write like this"
@@ -330,7 +343,7 @@ def find_aside(folder: Path, wanted: object) -> Path | None:
 def bring_back(folder: Path, source: Path) -> None:
     """Take what `find_aside` found; what lies in the stage's folder goes aside in its turn."""
     if _listed(source):
-        _install(source, folder)
+        _install(source, folder, folder.name)
         fsio.remove_empty(source)
         return
     move_aside(folder)
