@@ -74,7 +74,7 @@ class Quality:
         row = {
             "images": state.images,
             "kid": round(kid(self._photos / scale, samples / scale), 6),
-            "spread": round(_spread(samples, scale) / _spread(self._photos, scale), 4),
+            "spread": round(_spread(samples, scale) / (_spread(self._photos, scale) or 1), 4),
             "pictures": self.count,
         }
         self.rows.append(row)
