@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_dir(path: Path) -> Iterator[Path]:
+def atomic_dir(path: Path, own: Sequence[str] = ()) -> Iterator[Path]:
     """Like `atomic_file` for a folder: fill the yielded folder, then it replaces `path`.
 
     What else lay in the folder before, under other names, lies in it afterwards too.
+
+    Args:
+        path: the folder.
+        own: patterns of files in it that are the caller's: of an older folder they go as well.
 
     Raises:
         DataError: as `atomic_file`.
@@ -102,7 +106,7 @@ def atomic_dir(path: Path) -> Iterator[Path]:
             old = beside(path, "old-")
             os.replace(path, old)
             os.replace(temporary, path)
-            _merge(old, path)
+            _merge(old, path, own)
         else:
             os.replace(temporary, path)
         _fsync(path.parent)
@@ -112,12 +116,14 @@ def atomic_dir(path: Path) -> Iterator[Path]:
         drop(temporary)
 
 
-def _merge(old: Path, new: Path) -> None:
+def _merge(old: Path, new: Path, own: Sequence[str] = ()) -> None:
     """Take over from the folder `old` what `new` does not have; the rest of `old` goes."""
     if old.is_symlink() or not old.is_dir():
         os.replace(old, new.with_name(f"{new.name}.before"))
         return
-    erase(old, [file.relative_to(new).as_posix() for file in files_under(new)])
+    gone = [file.relative_to(new).as_posix() for file in files_under(new)]
+    gone += [file.relative_to(old).as_posix() for pattern in own for file in old.glob(pattern)]
+    erase(old, gone)
     for file in files_under(old):
         target = new / file.relative_to(old)
         if os.path.lexists(target) or not target.parent.is_dir():

@@ -124,7 +124,7 @@ def test_what_cannot_be_is_refused(dataset: Dataset, smoke: Any, tmp_path: Path)
     truth = Judge(read_truth(smoke.truth))
     with pytest.raises(UsageError, match="no variants"):
         bench_distillation(dataset, truth, config(), tmp_path, only=("best",))
-    with pytest.raises(UsageError, match="without modes"):
+    with pytest.raises(UsageError, match="scores without them"):
         bench_distillation(dataset, truth, config(**{"keep.per_mode": True}), tmp_path)
     with pytest.raises(DataError, match="3 photos or pictures"):
         bench_distillation(dataset, truth, config(), tmp_path, pictures=3)

@@ -212,7 +212,7 @@ def test_ctrl_c_while_progress_is_shown(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     lone_process.send_signal(signal.SIGINT)
-    _, err = lone_process.communicate(timeout=60)
+    _, err = lone_process.communicate(timeout=240)
     assert lone_process.returncode == 4
     assert "Traceback" not in err
     assert "limbeck: stopped" in err

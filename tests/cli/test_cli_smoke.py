@@ -57,7 +57,7 @@ def test_status_of_a_broken_run_names_the_next_command(smoke: Any, tmp_path: Pat
     states = {row["stage"]: row["state"] for row in answer["stages"]}
     assert (states["modes"], states["report"], states["raw"]) == ("partial", "missing", "done")
     assert answer["complete"] is False
-    assert answer["next"].startswith(f"limbeck run {smoke.photos} --out {copy}")
+    assert answer["next"] == f"limbeck resume {copy}"
 
 
 def test_a_dry_run_of_a_finished_run_has_nothing_to_do(smoke: Any, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import csv
+import io
 import unicodedata
 from pathlib import Path
 
@@ -88,9 +89,9 @@ def test_what_spreadsheets_save_is_read(tmp_path: Path, text: str, encoding: str
 
 
 def test_names_with_commas_quotes_and_new_lines(tmp_path: Path) -> None:
-    with open(tmp_path / "mine.csv", "w", newline="") as file:
-        csv.writer(file).writerows([["photo", "keep"], [SOURCES[4], "yes"], ["a.jpg", "perhaps"]])
-    text = (tmp_path / "mine.csv").read_bytes()
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows([["photo", "keep"], [SOURCES[4], "yes"], ["a.jpg", "perhaps"]])
+    text = written.getvalue().encode()
     with pytest.raises(DataError, match=r"overrides.csv:4: keep is 'perhaps'"):
         overruled(tmp_path, text)
     assert overruled(tmp_path, text.replace(b"perhaps", b"no")) == {0: False, 4: True}

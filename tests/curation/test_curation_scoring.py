@@ -248,8 +248,8 @@ def test_scores_with_the_networks_modes_can_be_kept_per_mode(
     monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
     config = ModesConfig(samples=64, clusters=3, exemplars=2, map_samples=0)
     found = find_modes(networks, tmp_path / "raw-modes", config)
-    scores = score(dataset, networks, tmp_path, CONFIG, centres=found.centres)
-    again = read_scores(tmp_path)
+    scores = score(dataset, networks, tmp_path / "scores", CONFIG, centres=found.centres)
+    again = read_scores(tmp_path / "scores")
     per_mode = KeepConfig(rule="fraction", fraction=0.5, per_mode=True)
     result = keep(again, tmp_path / "keep", per_mode, modes=again.modes())
     assert result.summary.kept == PHOTOS // 2

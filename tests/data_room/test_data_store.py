@@ -112,11 +112,11 @@ def test_digest_is_of_content_not_of_place(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "c").digest != one.digest
 
 
-def test_rewriting_leaves_no_old_shard(tmp_path: Path) -> None:
-    _write(tmp_path / "d", shard_bytes=1)
-    data = _write(tmp_path / "d", 3)
-    assert [p.name for p in (tmp_path / "d").glob("*.npy")] == ["images-00000.npy"]
-    assert len(data) == 3
+def test_a_dataset_is_not_written_over(tmp_path: Path) -> None:
+    _write(tmp_path / "d", 3)
+    with pytest.raises(DataError, match="holds a dataset already"):
+        _write(tmp_path / "d", 4)
+    assert len(open_dataset(tmp_path / "d")) == 3
 
 
 def test_an_empty_dataset_can_be_read(tmp_path: Path) -> None:
@@ -174,7 +174,6 @@ def test_other_formats_and_half_written_folders_are_refused(tmp_path: Path) -> N
 
 def test_a_writer_that_fails_leaves_no_dataset(tmp_path: Path) -> None:
     root = tmp_path / "d"
-    _write(root)
 
     def pictures():
         yield _pictures(1)[0]
@@ -183,7 +182,7 @@ def test_a_writer_that_fails_leaves_no_dataset(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="killed"):
         write_dataset(root, [_info(0)], pictures(), 16)
     assert not list(root.glob(".tmp-*"))
-    with pytest.raises(DataError, match="half-written"):
+    with pytest.raises(DataError, match="holds no dataset"):
         open_dataset(root)
 
 

@@ -56,7 +56,7 @@ def test_a_full_disk_names_the_path(tmp_path: Path) -> None:
 def test_a_folder_is_replaced_as_one(tmp_path: Path) -> None:
     path = tmp_path / "nets"
     for text in ("one", "two"):
-        with fsio.atomic_dir(path) as temporary:
+        with fsio.atomic_dir(path, own=("o*",)) as temporary:
             (temporary / text).write_text(text)
     assert entries(path) == ["two"]
     assert entries(tmp_path) == ["nets"]
@@ -74,9 +74,10 @@ def test_a_failed_folder_keeps_the_old_one(tmp_path: Path) -> None:
 
 def test_sweep_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / ".tmp-x.json-1-ab").write_text("half")
-    (tmp_path / ".tmp-nets-1-ab").mkdir()
-    (tmp_path / ".tmp-nets-1-ab" / "G").write_text("half")
+    (tmp_path / "a" / ".tmp-x.json-99999999-00000000-00000000").write_text("half")
+    half = tmp_path / ".tmp-nets-99999999-00000000-00000000"
+    half.mkdir()
+    (half / "G").write_text("half")
     (tmp_path / "a" / "whole.json").write_text("{}")
     assert fsio.sweep(tmp_path) >= 2
     assert entries(tmp_path) == ["a"]

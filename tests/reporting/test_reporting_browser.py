@@ -112,7 +112,7 @@ def test_picked_photos_become_lines_to_copy(page: "Page") -> None:
     page.click(f"#list .pick[data-id='{photo_id(35)}']")
     page.click(f"#strips .pick[data-id='{photo_id(41)}'] >> nth=0")
     lines = page.input_value("#lines")
-    assert lines == f"id,keep,reason\n{photo_id(35)},keep,\n{photo_id(41)},keep,\n"
+    assert lines == f"photo,keep,reason\n{photo_id(35)},keep,\n{photo_id(41)},keep,\n"
     pressed = page.locator(f".pick[data-id='{photo_id(35)}'][aria-pressed='true']").count()
     assert pressed > 1, "wherever the photo is shown"
     page.click("#copy-lines")

@@ -188,7 +188,7 @@ def test_the_page_says_how_to_change_what_is_kept(page: str, finished: Path) -> 
     assert "keeps 51 of 60 (85%), 3 more than now" in words
     assert f"limbeck run {finished} --keep-fraction 0.75" in words
     assert str(finished / "keep" / "overrides.csv") in words
-    assert "id,keep,reason" in words
+    assert "photo,keep,reason" in words
 
 
 def test_a_generator_that_draws_blurs_is_called_so(page: str) -> None:

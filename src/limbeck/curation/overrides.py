@@ -54,7 +54,9 @@ class _Line:
     override: Override
 
 
-def read_overrides(path: Path, ids: Sequence[str], sources: Sequence[str] | None) -> Overrides:
+def read_overrides(
+    path: Path, ids: Sequence[str], sources: Sequence[str] | None = None
+) -> Overrides:
     """Read a CSV with the header `photo,keep,reason`; an absent file holds no override.
 
     `photo` (or `id`, or `source`) is, tried in this order: an id; a photo's name, with or without
