@@ -183,7 +183,8 @@ def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
 @pytest.fixture
 def lone_process(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     code = (
-        "import time\n"
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
         "from limbeck.cli.outcome import Outcome, verb\n"
         "from limbeck import logs\n"
         "import typer\n"
