@@ -119,7 +119,7 @@ def atomic_dir(path: Path, own: Sequence[str] = ()) -> Iterator[Path]:
 def _merge(old: Path, new: Path, own: Sequence[str] = ()) -> None:
     """Take over from the folder `old` what `new` does not have; the rest of `old` goes."""
     if old.is_symlink() or not old.is_dir():
-        os.replace(old, new.with_name(f"{new.name}.before"))
+        os.replace(old, new.with_name(f"{new.name}.{uuid.uuid4().hex[:8]}"))
         return
     gone = [file.relative_to(new).as_posix() for file in files_under(new)]
     gone += [file.relative_to(old).as_posix() for pattern in own for file in old.glob(pattern)]

@@ -187,10 +187,13 @@ def test_pruning_a_snapshot_spares_what_somebody_put_there(tmp_path: Path) -> No
         for file in ("state.json", "optimizers.safetensors", "networks/G.safetensors"):
             (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name / file).write_text("x")
-    (tmp_path / "state-2" / "networks" / "notes.txt").write_text("mine")
+    for file in ("notes.txt", "mine.safetensors"):
+        (tmp_path / "state-2" / "networks" / file).write_text("mine")
     erase_snapshot(tmp_path / "state-1")
     erase_snapshot(tmp_path / "state-2")
-    assert _texts(tmp_path) == {"state-2/networks/notes.txt": "mine"}
+    assert _texts(tmp_path) == {
+        "state-2/networks/notes.txt": "mine", "state-2/networks/mine.safetensors": "mine",
+    }  # fmt: skip
 
 
 def test_a_superseded_stage_that_is_not_whole_is_not_taken_again(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from limbeck.rundir import STAGES
 
 FOREIGN = (  # where people put things
     "data/tax.xlsx", "data/images-00007.npy", "data/index.json.bak", "raw/notes.txt",
-    "raw/nets-000000001/notes.txt", "raw/nets-000000003/readme.md", "raw/state-000000002/a/b.txt",
+    "raw/nets-000000001/notes.txt", "raw/nets-000000001/mine.safetensors",
+    "raw/nets-000000003/readme.md", "raw/state-000000002/a/b.txt",
     "scores/mine.csv", "keep/overrides.csv", "keep/selection.ods", "kept/photo.jpg",
     "modes/mode-77.png", "samples/favourites/seed000001.png", "samples/best.png",
     "model/my_weights.pt", "model/.git/HEAD", "report/thesis.docx", "metrics/metrics.jsonl",

@@ -21,6 +21,7 @@ from limbeck.rundir import BEGUN, DONE, OVERRIDES, RUN, STAGES, read_done
 SUPERSEDED = "superseded"
 CHEAP = 60.0  # seconds; what took longer to make is never removed
 _MARKS = (BEGUN, DONE)  # one of them is there at every moment; done.json only in a whole folder
+_NETWORKS = ("G", "D", "E", "G_ema", "E_ema")  # files of a snapshot
 _KINDS = {
     "run": "a run", "data": "a dataset", "train": "a training", "scores": "scores",
     "keep": "a keep list", "modes": "modes", "samples": "samples", "model": "a model",
@@ -367,15 +368,11 @@ def erase_snapshot(folder: Path) -> None:
     Args:
         folder: `nets-*` or `state-*`; it goes unless somebody put something into it.
     """
-    inner = Path(folder) / "networks"
-    names = ["config.json", "state.json", *_tensors(folder), "networks/config.json"]
-    fsio.erase(folder, [*names, *(f"networks/{name}" for name in _tensors(inner))])
+    networks = ["config.json", *(f"{name}.safetensors" for name in _NETWORKS)]
+    inner = [f"networks/{name}" for name in networks]
+    fsio.erase(folder, [*networks, *inner, "optimizers.safetensors", "state.json"])
     if os.path.lexists(folder):
         logs.warn(f"{folder} holds files that limbeck did not write; they stay")
-
-
-def _tensors(folder: Path) -> list[str]:
-    return [file.name for file in Path(folder).glob("*.safetensors")]
 
 
 def holds_work(folder: Path) -> bool:

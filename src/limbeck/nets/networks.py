@@ -108,7 +108,7 @@ class Networks(nn.Module):
         members = self.members()
         chosen = list(members) if names is None else list(names)
         _known(chosen, members, "these networks")
-        with fsio.atomic_dir(folder, own=("*.safetensors",)) as temporary:
+        with fsio.atomic_dir(folder, own=[f"{name}.safetensors" for name in NAMES]) as temporary:
             for name in chosen:
                 state = members[name].state_dict()
                 tensors = {

@@ -127,7 +127,7 @@ class TrainState:
 
     def save(self, folder: Path, config: Config) -> None:
         """Write networks, moments and numbers into `folder`, atomically, with their checksums."""
-        with fsio.atomic_dir(folder, own=("*.safetensors", "networks/*.safetensors")) as temporary:
+        with fsio.atomic_dir(folder) as temporary:
             self.networks.save(temporary / "networks")
             tensors = self._moments()
             tensors["pl_mean"] = self.pl_mean.detach().cpu().reshape(1).clone()
