@@ -169,7 +169,10 @@ class KeepConfig(_Section):
     def _one_rule(self) -> Self:
         given = [n for n in ("fraction", "threshold", "count") if getattr(self, n) is not None]
         if (self.rule == "auto" and given) or (self.rule != "auto" and given != [self.rule]):
-            raise ValueError(f"rule {self.rule!r} does not fit the given {given or 'nothing'}")
+            raise ValueError(
+                f"rule {self.rule!r} takes {'no number' if self.rule == 'auto' else self.rule}, "
+                f"and {' and '.join(given) or 'nothing'} is given"
+            )
         if self.rule == "threshold" and self.per_mode:
             raise ValueError("a threshold is one number for all; per_mode needs fraction or auto")
         if self.auto_min > self.auto_max:

@@ -1,5 +1,30 @@
 """Errors a person can act on. Every one says what went wrong, where, and what to do about it."""
 
+import errno
+
+_AGAIN = "then run the same command again"
+_ADVICE = {
+    errno.EROFS: "that disk is mounted read-only: give a folder on another one",
+    errno.EACCES: "change the permissions, or give a folder that you may write to",
+    errno.EPERM: "change the permissions, or give a folder that you may write to",
+    errno.ENOSPC: f"free some space, {_AGAIN}",
+    errno.EDQUOT: f"free some of your quota, {_AGAIN}",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ENOTDIR: "a part of that path is a file, not a folder: check it, or give another one",
+    errno.EISDIR: "a folder lies where a file is wanted: check the name",
+    errno.EEXIST: "something of that name is in the way: give another name, or move it",
+    errno.ENOENT: "check the name; paths are relative to the folder you are in",
+    errno.ELOOP: "a link there leads back to itself: check it",
+    errno.EMFILE: f"raise the limit of open files (ulimit -n 4096), {_AGAIN}",
+    errno.EIO: "the disk or the network drive fails: check it, or give another folder",
+    errno.ESTALE: f"the network drive went away: connect it again, {_AGAIN}",
+}
+
+
+def advice(error: OSError, otherwise: str = "choose another folder") -> str:
+    """What to do about an error of the system: by its errno, else `otherwise`."""
+    return _ADVICE.get(error.errno or 0, otherwise)
+
 
 class LimbeckError(Exception):
     """Base of all limbeck errors.

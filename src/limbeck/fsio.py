@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from limbeck.errors import DataError
+from limbeck.errors import DataError, advice
 from limbeck.reading import as_record as as_record
 from limbeck.reading import misread as misread
 from limbeck.reading import open_regular as open_regular
@@ -55,7 +55,7 @@ def beside(path: Path, kind: str = "") -> Path:
 def _cannot_write(path: Path, error: OSError) -> DataError:
     return DataError(
         f"cannot write {path}: {error.strerror or error}",
-        "free some space or choose another folder, then run the same command again",
+        advice(error, "choose another folder, then run the same command again"),
     )
 
 

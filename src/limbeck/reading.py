@@ -105,7 +105,9 @@ def read_text(path: Path, most: int) -> str:
         raise DataError(f"{path} is not UTF-8 text: {error}", "save it as UTF-8") from None
 
 
-def parse_json(data: bytes, where: str, do: str = "remove it and run again") -> Any:
+def parse_json(
+    data: bytes, where: str, do: str = "move it away and run the same command again"
+) -> Any:
     """A JSON document out of UTF-8 bytes.
 
     Args:
@@ -171,11 +173,15 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     value = read_json(path)
     if not isinstance(value, dict):
-        raise DataError(f"{path} holds no JSON object", "remove it and run again")
+        raise DataError(
+            f"{path} holds no JSON object", "move it away and run the same command again"
+        )
     return value
 
 
-def read_record(path: Path, kind: type[_Model], do: str = "remove it and run again") -> _Model:
+def read_record(
+    path: Path, kind: type[_Model], do: str = "move it away and run the same command again"
+) -> _Model:
     """Read a JSON document as a record.
 
     Raises:

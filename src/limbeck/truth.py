@@ -101,7 +101,9 @@ def read_truth(path: Path) -> Truth:
         for line, values in parse(_lines(file, path), path):
             rows.append(_row(values, f"{path}:{line}"))
             if len(rows) > ROWS:
-                raise DataError(f"{path} has more than {ROWS} labels", "split it")
+                raise DataError(
+                    f"{path} has more than {ROWS} labels", "give the labels of these photos alone"
+                )
     if not rows:
         raise DataError(f"{path} holds no labels", f"write one row a photo: {_FIELDS}")
     return Truth(rows)
@@ -113,7 +115,10 @@ def _labels(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     with fsio.open_regular(path) as (file, size):
         if not _is_zip(file, size):
             if size > BYTES:
-                raise DataError(f"{path} has {size} bytes, the limit is {BYTES}", "split it")
+                raise DataError(
+                    f"{path} has {size} bytes, the limit is {BYTES}",
+                    "give the labels of these photos alone",
+                )
             file.seek(0)
             yield path.name, file
             return

@@ -129,11 +129,11 @@ def test_scores_without_names_take_ids_and_say_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "overrides.csv:1: header is ''"),
-        ("name,keep,reason", "overrides.csv:1: header is 'name,keep,reason'"),
+        ("", "overrides.csv:1: the first line is ''"),
+        ("name,keep,reason", "overrides.csv:1: the first line is 'name,keep,reason'"),
         ("id,keep,reason\na.jpg,perhaps,x", "overrides.csv:2: keep is 'perhaps'"),
         ("id,keep,reason\n\na.jpg,,x", "overrides.csv:3: keep is ''"),
-        ("id,keep,reason\n,1,x", "overrides.csv:2: no photo"),
+        ("id,keep,reason\n,1,x", "overrides.csv:2 names no photo"),
         ("id,keep,reason\na.jpg,1,x,y", "overrides.csv:2: 4 fields"),
         ('id,keep,reason\na.jpg,1,x\n"a.jpg,1,x', "overrides.csv:3: "),
         (b"id,keep,reason\na.jpg,1,x\ncaf\xe9.jpg,1,x", "overrides.csv:3: not UTF-8"),

@@ -130,7 +130,7 @@ def test_what_cannot_be_compared_is_told() -> None:
             frechet_distance(good, bad)
         with pytest.raises(DataError, match="cannot be compared"):
             kernel_distance(good, bad)
-    with pytest.raises(DataError, match="four each"):
+    with pytest.raises(DataError, match="four of each"):
         kernel_distance(good, torch.zeros(3, 3))
 
 

@@ -99,7 +99,7 @@ def test_what_is_not_there_is_left_out(run: Path) -> None:
 
 def test_a_handful_of_pictures_is_not_compared(run: Path) -> None:
     assert not of(evaluate(run, pictures=5, device="cpu"), "set_distance")
-    with pytest.raises(UsageError, match="at least one"):
+    with pytest.raises(UsageError, match="at least 1"):
         evaluate(run, pictures=0)
     with pytest.raises(UsageError, match="no features"):
         evaluate(run, features=["vgg"])

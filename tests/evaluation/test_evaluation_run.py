@@ -131,5 +131,5 @@ def test_nothing_to_measure_is_an_error(dataset: Dataset, tmp_path: Path) -> Non
     with pytest.raises(DataError, match="not a run"):
         evaluate(tmp_path / "run")
     RunDir(tmp_path / "run").write(preset("smoke"))
-    with pytest.raises(DataError, match="nothing to measure"):
+    with pytest.raises(DataError, match="neither generated images nor labelled photos"):
         evaluate(tmp_path / "run")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio, logs
-from limbeck.errors import DataError, LimbeckError, UsageError
+from limbeck.errors import DataError, LimbeckError, UsageError, advice
 from limbeck.records import Done
 from limbeck.rundir import BEGUN, DONE, OVERRIDES, RUN, STAGES, read_done
 
@@ -97,7 +97,7 @@ def claim(out: Path, kind: str) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f"cannot make the folder {out}: {error.strerror or error}", "choose another folder"
+            f"cannot make the folder {out}: {error.strerror or error}", advice(error)
         ) from error
 
 
@@ -173,9 +173,7 @@ def fresh(out: Path, kind: str, *, adds: bool = False) -> Iterator[Path]:
 
 
 def _cannot_write(folder: Path, error: OSError) -> DataError:
-    return DataError(
-        f"cannot write into {folder}: {error.strerror or error}", "choose another folder"
-    )
+    return DataError(f"cannot write into {folder}: {error.strerror or error}", advice(error))
 
 
 def _list_files(building: Path, before: Listed) -> None:

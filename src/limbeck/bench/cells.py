@@ -95,7 +95,7 @@ class Targets:
         parts: dict[tuple[str, Space, int], list[Tensor]] = {}
         nearest: dict[tuple[Space, int], list[Tensor]] = {key: [] for key in sets}
         chunks = torch.split(w, _CHUNK)
-        for part in logs.track(chunks, "looking at pictures", len(chunks)):
+        for part in logs.track(chunks, "drawing and comparing pictures", len(chunks)):
             seen = embed_w(painter, embedder, part)
             for (space, count), modes in here.items():
                 for method in TOWARDS_MODES:

@@ -70,7 +70,9 @@ def bench_distillation(
         Interrupted: a signal came while training; what is done is saved.
     """
     if unknown := set(only) - set(VARIANTS):
-        raise UsageError(f"no variants {sorted(unknown)}", f"choose among {', '.join(VARIANTS)}")
+        raise UsageError(
+            f"no variant {', '.join(sorted(unknown))}", f"choose among {', '.join(VARIANTS)}"
+        )
     if config.keep.per_mode:
         raise UsageError(
             "keep.per_mode needs modes, and this study scores without them",

@@ -1,6 +1,5 @@
 """Any exception as three things for a person: what went wrong and where, what to do, exit code."""
 
-import errno
 import os
 import sys
 import traceback
@@ -8,26 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck import logs
-from limbeck.errors import LimbeckError
+from limbeck.errors import LimbeckError, advice
 
 UNEXPECTED, USAGE, BAD_DATA, INTERRUPTED = 1, 2, 3, 4
-_AGAIN = "then run the same command again"
-_ADVICE = {
-    errno.EROFS: "that disk is mounted read-only: give a folder on another one",
-    errno.EACCES: "change the permissions, or give a folder that you may write to",
-    errno.EPERM: "change the permissions, or give a folder that you may write to",
-    errno.ENOSPC: f"free some space, {_AGAIN}",
-    errno.EDQUOT: f"free some of your quota, {_AGAIN}",
-    errno.ENAMETOOLONG: "give a shorter name",
-    errno.ENOTDIR: "a part of that path is a file, not a folder: check it, or give another one",
-    errno.EISDIR: "a folder lies where a file is wanted: check the name",
-    errno.EEXIST: "something of that name is in the way: give another name, or move it",
-    errno.ENOENT: "check the name; paths are relative to the folder you are in",
-    errno.ELOOP: "a link there leads back to itself: check it",
-    errno.EMFILE: f"raise the limit of open files (ulimit -n 4096), {_AGAIN}",
-    errno.EIO: "the disk or the network drive fails: check it, or give another folder",
-    errno.ESTALE: f"the network drive went away: connect it again, {_AGAIN}",
-}
 _DEBUG = "LIMBECK_DEBUG=1 in front of the command shows where"
 _LESS = "give a smaller --preset, --size or --set train.microbatch=4, or close other programs"
 
@@ -85,7 +67,7 @@ def _of_the_system(error: OSError) -> Failure:
     why = error.strerror or os.strerror(error.errno or 0)
     return Failure(
         f"{' to '.join(names)}: {why}" if names else f"{why}{_where(error)}",
-        _ADVICE.get(error.errno or 0, _DEBUG),
+        advice(error, _DEBUG),
         BAD_DATA,
     )
 

@@ -189,7 +189,8 @@ def keep_changes(
     given = {name: value for name, value in rules.items() if value is not None}
     if len(given) > 1:
         raise UsageError(
-            f"{' and '.join('--' + name for name in given)} exclude one another", "give one of them"
+            f"{' and '.join('--' + name for name in given)} cannot go together",
+            "give one of them: each is a rule of its own",
         )
     changes: dict[str, object] = {f"keep.{name}": value for name, value in given.items()}
     if given:

@@ -171,7 +171,8 @@ def _choose(
     if not kept.any():
         by_hand = f", with {OVERRIDES}," if by_rule.any() else ""
         raise DataError(
-            f"the rule {config.rule!r}{by_hand} keeps none of {len(kept)} photos", "loosen it"
+            f"the rule {config.rule!r}{by_hand} keeps none of {len(kept)} photos",
+            "raise the threshold, share or count, or let the rule choose (keep.rule=auto)",
         )
     reasons = _reasons(scores.ids, by_rule, said, column, config.per_mode)
     shares = {} if numbers is None else kept_shares(kept, numbers)
@@ -271,7 +272,10 @@ def _apply(
         assert config.count is not None, "checked by KeepConfig"
         count = config.count
         if count > total:
-            raise UsageError(f"keep.count = {count} of {total} scored photos", "ask for less")
+            raise UsageError(
+                f"keep.count asks for {count} photos, and {total} are scored",
+                f"give a count of at most {total}",
+            )
     elif config.rule == "fraction":
         assert config.fraction is not None, "checked by KeepConfig"
         count = share_count(config.fraction, total)

@@ -149,7 +149,10 @@ def _lines(path: Path) -> Iterator[_Line]:
     where, header = next(rows, (1, []))
     words = [field.lower() for field in header]
     if not words or words[0] not in _PHOTO or words[1:] not in (["keep"], ["keep", "reason"]):
-        raise DataError(f"{path}:{where}: header is {','.join(header)!r}", f"write `{_HEADER}`")
+        raise DataError(
+            f"{path}:{where}: the first line is {','.join(header)!r}",
+            f"make it {_HEADER}, and write one photo a line below",
+        )
     for number, fields in rows:
         yield _line(f"{path}:{number}", number, fields)
 
@@ -187,11 +190,12 @@ def _text(path: Path) -> str:
 def _line(where: str, number: int, fields: list[str]) -> _Line:
     if len(fields) > 3:
         raise DataError(
-            f"{where}: {len(fields)} fields", f"write {_HEADER}; put text with commas in quotes"
+            f"{where}: {len(fields)} fields where {_HEADER} are three",
+            "put text with commas in quotes",
         )
     photo, word, reason = (*fields, "", "")[:3]
     if not photo:
-        raise DataError(f"{where}: no photo", f"write {_HEADER}")
+        raise DataError(f"{where} names no photo", "write its name or id, or remove the line")
     if word.lower() not in _YES | _NO:
         raise DataError(
             f"{where}: keep is {word!r}",

@@ -156,4 +156,4 @@ def read_scores(folder: Path) -> Scores:
     return scores
 
 
-_AGAIN = "remove it and score again"
+_AGAIN = "move it away and score again"

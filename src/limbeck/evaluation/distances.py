@@ -78,7 +78,10 @@ def kernel_distance(
     _check(real, fake)
     size = min(subset_size, len(real) // 2, len(fake) // 2)
     if size < 2 or subsets < 1:
-        raise DataError(f"KID of {len(real)} and {len(fake)} pictures", "give at least four each")
+        raise DataError(
+            f"KID of {len(real)} photos and {len(fake)} generated images cannot be computed",
+            "give at least four of each",
+        )
     random = np.random.default_rng(derive_seed(seed, "kernel_distance"))
     x, y = real.double(), fake.double()
     in_x, in_y = _choices(random, subsets, size, len(x)), _choices(random, subsets, size, len(y))

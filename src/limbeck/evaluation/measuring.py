@@ -72,7 +72,7 @@ def evaluate(
     config = run_dir.config()
     dataset = open_dataset(run_dir.data)
     if pictures is not None and pictures < 1:
-        raise UsageError(f"{pictures} pictures cannot be measured", "give at least one")
+        raise UsageError(f"--pictures {pictures}: nothing could be measured", "give at least 1")
     wanted = min(_PICTURES, len(dataset)) if pictures is None else pictures
     where = pick_device(config.device if device is None else device)
     if where.type == "cpu":
@@ -90,7 +90,10 @@ def evaluate(
     with logs.working("measuring how varied the samples are"):
         rows += _diversity(run_dir.root / "samples", dataset, config.net.size)
     if not rows:
-        raise DataError(f"{run_dir.root}: nothing to measure", "give --labels, or draw samples")
+        raise DataError(
+            f"{run_dir.root} has neither generated images nor labelled photos to measure",
+            "give --labels FILE, or finish the run: limbeck resume",
+        )
     about = _about(config, dataset, where)
     rows = [{**row, **about} for row in rows]
     for row in rows:

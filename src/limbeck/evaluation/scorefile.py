@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from limbeck.errors import DataError
 from limbeck.evaluation.ranking import Column
+from limbeck.kit.tables import read_table
 
 
 class ScoreFile:
@@ -19,7 +19,9 @@ class ScoreFile:
         Raises:
             DataError: missing or unreadable.
         """
-        self._table = _read(Path(path), "limbeck score")
+        numbers, named = (pa.float64(), pa.int64()), {"source": pa.string()}
+        again = _there(path, "limbeck score")
+        self._table = read_table(path, {"id": pa.string()}, again, others=numbers, optional=named)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -42,15 +44,13 @@ def read_kept(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     Raises:
         DataError: missing or unreadable.
     """
-    table = _read(Path(path), "limbeck keep")
+    table = read_table(path, {"id": pa.string(), "keep": pa.bool_()}, _there(path, "limbeck keep"))
     ids, flags = table.column("id").to_pylist(), table.column("keep").to_pylist()
     return tuple(ids), tuple(photo for photo, flag in zip(ids, flags, strict=True) if flag)
 
 
-def _read(path: Path, verb: str) -> pa.Table:
+def _there(path: Path, verb: str) -> str:
+    """What to do about a bad table that `verb` made, which must be there."""
     if not path.exists():
         raise DataError(f"{path} does not exist", f"run `{verb}` first")
-    try:
-        return pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}", f"run `{verb}` again") from error
+    return f"run `{verb}` again"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from limbeck import fsio
-from limbeck.errors import DataError
+from limbeck.errors import DataError, advice
 
 NAME = ".decoding"
 _SLOT = 2048
@@ -44,7 +44,7 @@ class Journal:
             self._handle = os.open(self._path, flags, 0o644)
         except OSError as error:
             raise DataError(
-                f"cannot write {self._path}: {error.strerror}", "choose another folder"
+                f"cannot write {self._path}: {error.strerror}", advice(error)
             ) from error
         return self
 

@@ -116,7 +116,8 @@ def _check(summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out:
         raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")
     if not summary.accepted:
         raise DataError(
-            f"none of {summary.listed} files in {source} became a picture: {summary.rejected}",
+            f"none of {summary.listed} files in {source} is a photo to train on "
+            f"({', '.join(f'{count} {why}' for why, count in summary.rejected.items())})",
             "give a folder or zip that holds photos",
         )
     one = next(row.source for row in rows if row.status is Status.ACCEPTED)

@@ -40,7 +40,7 @@ def set_aside(photos: Source, out: Path) -> dict[str, str]:
     names = ", ".join(logs.visible(e.source) for e in suspects[:5])
     more = f" and {len(suspects) - 5} more" if len(suspects) > 5 else ""
     logs.warn(
-        f"the last run died while reading {names}{more}; decoding this apart from the rest first"
+        f"the last run died while reading {names}{more}: now each is read in a process of its own"
     )
     guilty = _try_each(photos, suspects)
     for entry, why in guilty.items():

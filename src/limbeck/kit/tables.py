@@ -72,7 +72,7 @@ def read_table(
         raise fsio.misread(error, f"{path} cannot be read", do) from None
     if table.num_rows != facts.num_rows:
         raise DataError(
-            f"{path} is damaged: {table.num_rows} rows, its end says {facts.num_rows}", do
+            f"{path} is damaged: it holds {table.num_rows} rows and says {facts.num_rows}", do
         )
     for name in () if nulls else table.column_names:
         if table.column(name).null_count:

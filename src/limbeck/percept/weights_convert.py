@@ -40,7 +40,7 @@ _VGG_CONVS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 def _refuse(module: str, name: str) -> WeightsError:
     return WeightsError(
         f"the weights file asks for {module}.{name}, which is not admitted",
-        "this is not the released file: remove it and get it again",
+        "this is not the released file: move it away and get it again",
     )
 
 

@@ -57,7 +57,7 @@ def check_archive(archive: Archive, path: Path) -> Path:
     if digest != archive.sha256:
         raise WeightsError(
             f"{path} has sha256 {digest}, pinned is {archive.sha256}",
-            "it is damaged or not the released file: remove it and get it again",
+            "it is damaged or not the released file: move it away and get it again",
         )
     return path
 

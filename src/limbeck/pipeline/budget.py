@@ -48,6 +48,9 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
             "after ingestion, or a smaller preset",
         )
     kimg = round(kimg, 3)
-    logs.say(f"budget: {rate:.0f} images/s, so {kimg:g} kimg raw and {kimg:g} kimg kept")
+    logs.say(
+        f"time budget: at {rate:.0f} images/s there is time for {kimg:g} kimg on all photos "
+        f"and {kimg:g} kimg on those that are kept"
+    )
     measured = {"images_per_second": round(rate, 2), "score_seconds_per_photo": per_photo}
     return config.replace(**{"train.kimg": kimg, "kept_kimg": kimg}), measured

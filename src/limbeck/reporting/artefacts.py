@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from limbeck import fsio
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, LimbeckError
+from limbeck.kit.tables import read_table
 from limbeck.records import Done, ImageInfo
 from limbeck.rundir import RunDir, read_done
 
@@ -105,14 +106,16 @@ def _data_root(root: Path, run_json: dict[str, Any]) -> Path:
 
 
 def _scores(folder: Path) -> ScoreTable:
-    table = pq.read_table(folder / "scores.parquet")
+    numbers, named = (pa.float64(), pa.int64()), {"source": pa.string()}
+    path, again = folder / "scores.parquet", "run `limbeck score` again"
+    table = read_table(path, {"id": pa.string()}, again, others=numbers, optional=named)
     formulas: dict[str, str] = {}
     if (folder / "scores.json").exists():
         formulas = _formulas(fsio.read_json(folder / "scores.json"))
     numeric = {
         name: np.asarray(table.column(name).to_numpy(), dtype=np.float64)
         for name in table.column_names
-        if name != "id" and table.column(name).to_numpy().dtype.kind in "fiu"
+        if name not in ("id", "source")
     }
     return ScoreTable(tuple(table.column("id").to_pylist()), numeric, formulas)
 
@@ -127,11 +130,12 @@ def _formulas(value: object) -> dict[str, str]:
 
 
 def _keep(folder: Path) -> KeepTable:
-    rows = pq.read_table(folder / "keep.parquet").to_pylist()
+    wanted = {"id": pa.string(), "keep": pa.bool_(), "reason": pa.string()}
+    rows = read_table(folder / "keep.parquet", wanted, "run `limbeck keep` again").to_pylist()
     done = read_done(folder)
     return KeepTable(
         {row["id"]: bool(row["keep"]) for row in rows},
-        {row["id"]: _text(row.get("reason")) for row in rows},
+        {row["id"]: row["reason"] for row in rows},
         dict(done.summary) if done else {},
     )
 

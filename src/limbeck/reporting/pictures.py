@@ -77,7 +77,7 @@ def from_file(path: Path, alt: str, *, at_most: int = 1024, crisp: bool = False)
             image = opened.convert("RGB")
     except OSError as error:
         raise DataError(
-            f"cannot read {path}: {error}", "remove it and run the stage again"
+            f"cannot read {path}: {error}", "run `limbeck resume RUN`: it makes again what changed"
         ) from error
     if max(image.size) > at_most:
         image.thumbnail((at_most, at_most), Image.Resampling.LANCZOS)

@@ -113,8 +113,9 @@ def resume_or_create(out: Path, config: Config, device: torch.device, dataset: s
         told = transfer(state.networks, Path(config.train.init_from))
         state.flat.refresh(list(state.optimizers))
         logs.say(
-            f"begins from {config.train.init_from}: {len(told.loaded)} tensors; fresh: "
-            f"{len(told.missing)} missing there, {len(told.other_shape)} of another shape"
+            f"begins from {config.train.init_from}: {len(told.loaded)} tensors are taken over; "
+            f"{len(told.missing) + len(told.other_shape)} begin fresh "
+            f"({len(told.missing)} not there, {len(told.other_shape)} of another shape)"
         )
         if logs.rank() == 0:
             fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
@@ -264,7 +265,8 @@ def train(
     target = round((config.train.kimg if kimg is None else kimg) * 1000)
     if len(dataset) < 2:
         raise DataError(
-            f"{dataset.root}: {len(dataset)} photos cannot train a generator", "add photos"
+            f"{dataset.root}: training needs at least 2 photos, it holds {len(dataset)}",
+            "add photos (good generators take a thousand or more)",
         )
     lpips = LPIPS.load("vgg16").to(device) if config.train.rec_measure == "lpips-vgg16" else None
     phases = phase_table(config, lpips)

@@ -87,8 +87,9 @@ def check_disk(config: Config, out: Path, device: torch.device) -> None:
     space = shutil.disk_usage(out).free + held
     if space < wanted:
         raise DataError(
-            f"{out}: snapshots take up to {_gb(wanted)}, the disk has {_gb(space)} for them",
-            "free some space, choose another folder, or a smaller preset",
+            f"{out}: the snapshots of this training take up to {_gb(wanted)}, and the disk has "
+            f"{_gb(space)} for them",
+            "free some space, give a folder on another disk, or a smaller --preset",
         )
 
 
@@ -111,12 +112,16 @@ def fit(config: Config, device: torch.device, world: World) -> Config:
     fitting = [micro for micro in sizes if wanted.memory(micro) <= room]
     if not fitting:
         raise UsageError(
-            f"{config.net.size} px with this width needs {_gb(wanted.memory(sizes[-1]))} of memory "
-            f"for passes of {sizes[-1]}, {_gb(free)} are free",
+            f"networks of {config.net.size} px and this width need "
+            f"{_gb(wanted.memory(sizes[-1]))} of memory even for {sizes[-1]} photos at a time, "
+            f"and {_gb(free)} are free",
             "choose a smaller --size or preset, or another device",
         )
     if fitting[0] != sizes[0]:
-        logs.say(f"passes of {fitting[0]} photos, to fit into {_gb(free)} of memory")
+        logs.say(
+            f"{_gb(free)} of memory are free: each step computes {fitting[0]} photos at a time "
+            f"instead of {sizes[0]}"
+        )
     return config.replace(**{"train.microbatch": fitting[0]})
 
 

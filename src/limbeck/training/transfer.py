@@ -29,7 +29,7 @@ def snapshot_of(path: Path) -> Path:
     if (path / "generator.safetensors").exists():
         raise DataError(
             f"{path} is a model folder: it holds averages only, nothing to train on from",
-            "give the run it came from, or one of its nets-* folders",
+            "give the run it came from, or one of its snapshots (nets-...)",
         )
     for folder in (path, path / "kept", path / "raw"):
         if (folder / "config.json").exists() and any(folder.glob("*.safetensors")):
@@ -38,7 +38,8 @@ def snapshot_of(path: Path) -> Path:
         if done is not None and "networks" in done.summary:
             return folder / str(done.summary["networks"])
     raise DataError(
-        f"{path} holds no networks to begin from", "give a run, a training or a nets-* folder"
+        f"{path} holds no networks to begin from",
+        "give a run, a training (OUT/raw), or one of its snapshots (nets-...)",
     )
 
 
