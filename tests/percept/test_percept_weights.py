@@ -202,7 +202,12 @@ BOMBS = [
 ]
 
 
-@pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: str(getattr(bomb, "call", "scalar")))
+def _called(bomb: object) -> str:
+    call = getattr(bomb, "call", None)
+    return str(getattr(call, "__qualname__", "scalar"))
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=_called)
 @pytest.mark.parametrize("protocol", range(6))
 def test_the_unpickler_admits_arrays_alone(
     bomb: object, protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
