@@ -96,4 +96,4 @@ def test_the_installed_wheel_scores_with_its_own_weights(installed: Path) -> Non
 
 def test_the_entry_point_is_the_command_line(installed: Path) -> None:
     (entry_points,) = installed.glob("limbeck-*.dist-info/entry_points.txt")
-    assert "limbeck = limbeck.cli:main" in entry_points.read_text()
+    assert "limbeck = limbeck.__main__:main" in entry_points.read_text()

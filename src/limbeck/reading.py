@@ -8,7 +8,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -244,11 +244,16 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in short)
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
+def read_jsonl(path: Path, numbers: Collection[str] = ()) -> list[dict[str, Any]]:
     """Read JSON lines; a torn last line (killed while appending) is ignored.
 
+    Args:
+        path: the file; one that does not exist has no rows.
+        numbers: fields that every row must have, each a number.
+
     Raises:
-        DataError: no ordinary file, too large, or a line that is no JSON object.
+        DataError: no ordinary file, too large, a line that is no JSON object, or one without such a
+            field.
     """
     if not os.path.lexists(path):
         return []
@@ -263,5 +268,8 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
             continue
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number} is no JSON object", "remove the line")
+        for name in numbers:
+            if not isinstance(row.get(name), int | float) or isinstance(row[name], bool):
+                raise DataError(f"{path}:{number}: {name!r} is no number", "remove the line")
         rows.append(row)
     return rows

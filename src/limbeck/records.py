@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 
 class Record(BaseModel):
@@ -50,31 +50,33 @@ class ImageInfo(Record):
     status: Status
     reason: Reason = Reason.NONE
     detail: str = ""
-    width: int = 0
-    height: int = 0
+    width: NonNegativeInt = 0
+    height: NonNegativeInt = 0
     box: tuple[int, int, int, int] | None = None
     upscaled: bool = False
-    label: int | None = None
+    label: NonNegativeInt | None = None
     licence: str | None = None
     author: str | None = None
     url: str | None = None
     phash: str | None = None
     duplicate_of: str | None = None
-    shard: int | None = None
-    row: int | None = None
+    shard: NonNegativeInt | None = None
+    row: NonNegativeInt | None = None
 
 
 class IngestSummary(Record):
     """Counts with the accounting identity listed = accepted + rejected + opted_out + failed."""
 
-    listed: int
-    accepted: int
-    rejected: dict[str, int]
-    opted_out: int
-    failed: int
-    size: int = Field(description="side of the stored pictures, pixels")
+    listed: NonNegativeInt
+    accepted: NonNegativeInt
+    rejected: dict[str, NonNegativeInt]
+    opted_out: NonNegativeInt
+    failed: NonNegativeInt
+    size: NonNegativeInt = Field(description="side of the stored pictures, pixels")
     seconds: float
-    opt_out_unmatched: int = Field(0, description="lines of the opt-out list that named nothing")
+    opt_out_unmatched: NonNegativeInt = Field(
+        0, description="lines of the opt-out list that named nothing"
+    )
     opt_out_lines: list[str] = Field(default_factory=list, description="the first 100 of them")
 
     def balanced(self) -> bool:
@@ -88,21 +90,21 @@ class TrainSummary(Record):
     """What a training left behind."""
 
     kimg: float
-    images: int
+    images: NonNegativeInt
     seconds: float
     images_per_second: float
     networks: str = Field(description="folder of the last snapshot, relative to the stage")
     best: str | None = Field(None, description="folder of the snapshot with the best figure")
     precision: str
     augment_p: float
-    rollbacks: int = Field(0, description="how often a NaN was rolled back")
+    rollbacks: NonNegativeInt = Field(0, description="how often a NaN was rolled back")
     last: dict[str, float] = Field(default_factory=dict, description="last statistics")
 
 
 class ScoreSummary(Record):
     """What scoring measured; `columns` maps a name to its formula."""
 
-    images: int
+    images: NonNegativeInt
     columns: dict[str, str]
     seconds: float
     told_apart: float | None = Field(
@@ -120,11 +122,11 @@ class KeepSummary(Record):
     "no cut", where nothing stood out. Other rules: "asked". None in records of earlier versions.
     """
 
-    listed: int
-    kept: int
-    dropped: int
-    overridden: int
-    overrides_idle: int = Field(0, description="lines of overrides.csv that did nothing")
+    listed: NonNegativeInt
+    kept: NonNegativeInt
+    dropped: NonNegativeInt
+    overridden: NonNegativeInt
+    overrides_idle: NonNegativeInt = Field(0, description="lines of overrides.csv that did nothing")
     column: str
     rule: str
     decided_by: Literal["shape", "clamp", "no cut", "asked"] | None = None
@@ -141,8 +143,8 @@ class MapQuality(Record):
     the centre nearest in W.
     """
 
-    fitted: int = Field(description="latents that the map learned from")
-    held_out: int = Field(description="latents that it was measured on")
+    fitted: NonNegativeInt = Field(description="latents that the map learned from")
+    held_out: NonNegativeInt = Field(description="latents that it was measured on")
     agreement: float
     agreement_l2: float
     regret: float
@@ -154,7 +156,7 @@ class ClusterChoice(Record):
     """Why so many clusters: `explained[i]` is the share of held-out variance that `counts[i]`
     centres explain."""
 
-    chosen: int
+    chosen: NonNegativeInt
     counts: list[int]
     explained: list[float]
 
@@ -162,10 +164,10 @@ class ClusterChoice(Record):
 class ModesSummary(Record):
     """Clusters of a generator's latents; `found` counts those with >= 1/4 of the mean share."""
 
-    clusters: int
-    found: int
+    clusters: NonNegativeInt
+    found: NonNegativeInt
     space: str
-    samples: int
+    samples: NonNegativeInt
     sizes: list[int]
     seconds: float
     map: MapQuality | None = None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -19,6 +19,7 @@ from limbeck.records import Done
 FORMAT_VERSION = 1
 RUN, BEGUN, DONE = "run.json", "begun.json", "done.json"
 OVERRIDES = "overrides.csv"  # in keep/: a person's
+_Summary = TypeVar("_Summary", bound=BaseModel)
 STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "report")
 
 
@@ -70,6 +71,19 @@ def read_done(folder: Path) -> Done | None:
             what = f"{path}: summary.{key} is {fsio.plain(repr(name))}, no folder nets-IMAGES"
             raise DataError(what, "run the stage again")
     return done
+
+
+def read_summary(folder: Path, kind: type[_Summary]) -> _Summary:
+    """The summary of a finished stage.
+
+    Raises:
+        DataError: the stage has not finished, or its record is none of this kind.
+    """
+    done = read_done(folder)
+    again = "run the stage again"
+    if done is None:
+        raise DataError(f"{folder} is not finished", again)
+    return fsio.as_record(done.summary, kind, f"{folder / DONE}: summary", again)
 
 
 _SNAPSHOT = re.compile("nets-[0-9]+")

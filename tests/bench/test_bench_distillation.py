@@ -122,7 +122,7 @@ def test_a_study_goes_on_where_it_stopped(dataset: Dataset, smoke: Any, tmp_path
 
 def test_what_cannot_be_is_refused(dataset: Dataset, smoke: Any, tmp_path: Path) -> None:
     truth = Judge(read_truth(smoke.truth))
-    with pytest.raises(UsageError, match="no variants"):
+    with pytest.raises(UsageError, match="no variant"):
         bench_distillation(dataset, truth, config(), tmp_path, only=("best",))
     with pytest.raises(UsageError, match="scores without them"):
         bench_distillation(dataset, truth, config(**{"keep.per_mode": True}), tmp_path)

@@ -150,6 +150,16 @@ def test_an_unexpected_error_says_where(smoke: Any, monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 1
 
 
+def test_ctrl_c_while_the_command_line_loads_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    found = subprocess.run(
+        [sys.executable, "-m", "limbeck", "doctor"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (found.returncode, found.stderr) == (4, "limbeck: stopped\n")
+
+
 @pytest.mark.parametrize("when", ["import", "work", "show"])
 def test_ctrl_c_at_any_moment_is_4_and_two_lines(when: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"

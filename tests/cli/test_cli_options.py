@@ -70,7 +70,7 @@ def test_keep_rules() -> None:
     assert options.keep_changes(0.8, None, None, per_mode=True) == {
         "keep.fraction": 0.8, "keep.rule": "fraction", "keep.per_mode": True,
     }  # fmt: skip
-    with pytest.raises(UsageError, match="--fraction and --count exclude"):
+    with pytest.raises(UsageError, match="--fraction and --count cannot go together"):
         options.keep_changes(0.8, None, 3, per_mode=False)
 
 

@@ -175,6 +175,16 @@ def test_there_are_never_more_axes_than_a_quarter_of_the_photos() -> None:
     assert gaussian_distance(x, fitted).std() > 1
 
 
+def test_fewer_photos_than_features_have_the_components_of_their_covariance() -> None:
+    x = np.random.default_rng(5).normal(size=(40, 60)).astype(np.float32) * np.arange(1, 61)
+    fitted = fit_components(x.astype(np.float32), 128)
+    z = (x - x.mean(0)) / x.std(0)
+    values, vectors = np.linalg.eigh(z.T @ z / 40)
+    assert_allclose(fitted.variance, values[::-1][:10], rtol=1e-5)
+    assert_allclose(np.abs((fitted.axes.numpy() * vectors[:, ::-1][:, :10]).sum(0)), 1, rtol=1e-5)
+    assert_allclose(fitted.axes.T @ fitted.axes, np.eye(10), atol=1e-9)
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_photos_and_constant_features_give_finite_numbers(count: int) -> None:
     x = np.ones((count, 9), np.float32)

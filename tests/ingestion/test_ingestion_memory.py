@@ -11,7 +11,8 @@ from PIL import Image
 from limbeck.config import DataConfig
 from limbeck.errors import LimbeckError
 from limbeck.ingestion import ingest, memory, reading
-from limbeck.ingestion.memory import Rejected, short_of_memory, sure
+from limbeck.ingestion.memory import Rejected, sure
+from limbeck.kit.memory import short_of_memory
 from limbeck.records import Reason
 
 CONFIG = DataConfig(size=16)

@@ -58,6 +58,16 @@ def test_links_to_odd_things_do_not_hang(tmp_path: Path) -> None:
         assert row.reason in (Reason.NOT_AN_IMAGE, Reason.UNREADABLE)
 
 
+def test_a_link_to_a_folder_is_told_and_not_followed(tmp_path: Path) -> None:
+    root = photos(tmp_path / "p")
+    photos(tmp_path / "q", 5)
+    (root / "more").symlink_to(tmp_path / "q", target_is_directory=True)
+    summary = ingest(root, tmp_path / "d", CONFIG)
+    assert (summary.listed, summary.accepted, summary.failed) == (4, 3, 1)
+    rows = {row.source: row for row in open_dataset(tmp_path / "d").listed()}
+    assert "not followed" in rows["more"].detail
+
+
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
 def test_a_file_that_became_something_else(tmp_path: Path, make: Callable[[Path], None]) -> None:

@@ -26,7 +26,7 @@ def _photos(root: Path, count: int = 4) -> Path:
 
 
 def test_what_was_left_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "_formats", lambda: ("PNG", "BMP"))
+    monkeypatch.setattr(decode, "photo_formats", lambda: ("PNG", "BMP"))
     root = _photos(tmp_path / "p")
     for number in range(3):
         (root / f"h{number}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(number + 9))
@@ -40,10 +40,10 @@ def test_what_was_left_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     summary = ingest(root, tmp_path / "d", CONFIG, opt_out=tmp_path / "list.txt")
     lines = rejections(summary, open_dataset(tmp_path / "d").listed())
     assert lines == [
-        "4 in a format that is not read, e.g. film.mp4: a video",
-        "4 no pictures, e.g. in\\x1bner.zip: an archive inside; unpack it",
-        "1 byte-for-byte copies, e.g. copy.bmp",
-        "1 for other reasons: 1 too small",
+        "in a format that is not read: 4, e.g. film.mp4: a video",
+        "no picture: 4, e.g. in\\x1bner.zip: an archive inside; unpack it",
+        "copy byte for byte: 1, e.g. copy.bmp",
+        "too small: 1",
         "3 HEIC photos: pip install 'limbeck[heif]'",
         "1 archive inside, e.g. in\\x1bner.zip: unpack what holds photos, nothing in an inner "
         "archive is read",
@@ -59,11 +59,11 @@ def test_heic_with_the_extra_is_damaged_if_it_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = b"\0\0\0\x18ftypheic" + bytes(9)
-    monkeypatch.setattr(decode, "_formats", lambda: ("PNG",))
+    monkeypatch.setattr(decode, "photo_formats", lambda: ("PNG",))
     with pytest.raises(decode.Rejected, match=r"limbeck\[heif\]"):
         decode.upright_size(data)
     monkeypatch.setitem(decode.Image.OPEN, "HEIF", decode.Image.OPEN["PNG"])
-    monkeypatch.setattr(decode, "_formats", lambda: ("PNG", "HEIF"))
+    monkeypatch.setattr(decode, "photo_formats", lambda: ("PNG", "HEIF"))
     with pytest.raises(decode.Rejected, match="unreadable header"):
         decode.upright_size(data)
 

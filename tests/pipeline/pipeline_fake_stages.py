@@ -66,7 +66,10 @@ def fake_train(dataset: Any, config: Config, out: Path, *, kimg: float, took: fl
             with fsio.atomic_dir(state) as folder:
                 fsio.write_text(folder / "optimizers.safetensors", f"{what} {step}")
                 fsio.write_json(folder / "state.json", {"step": step})
-            fsio.append_jsonl(out / "stats.jsonl", {"seconds": took * step / STEPS})
+            fsio.append_jsonl(
+                out / "stats.jsonl",
+                {"images": step, "images_per_second": 1.0, "seconds": took * step / STEPS},
+            )
             for kind in ("state", "nets"):
                 for old in sorted(out.glob(f"{kind}-*"))[:-2]:
                     erase_snapshot(old)

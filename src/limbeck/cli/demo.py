@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from limbeck import fsio, logs
+from limbeck import logs
 from limbeck.cli.options import Device, DryRun, Json, Kimg, Out, Seed, Set, Yes, build_config
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.config import Config
+from limbeck.records import IngestSummary
+from limbeck.rundir import read_summary
 
 _PICTURES = 1000  # to draw from each generator when measuring
 
@@ -154,8 +156,6 @@ def _figures(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _counts(run: Path) -> dict[str, Any]:
-    summary = fsio.read_json(run / "data" / "done.json")["summary"]
-    parts = ("accepted", "opted_out", "failed")
-    total = sum(summary[part] for part in parts) + sum(summary["rejected"].values())
-    kept = {key: summary[key] for key in ("listed", *parts, "rejected")}
-    return {**kept, "balanced": total == summary["listed"]}
+    summary = read_summary(run / "data", IngestSummary)
+    counts = ("listed", "accepted", "opted_out", "failed", "rejected")
+    return {**{key: getattr(summary, key) for key in counts}, "balanced": summary.balanced()}

@@ -66,10 +66,13 @@ def training_in(folder: Path) -> Training | None:
         return None
     nets = tuple(path for _, path in _numbered(folder, "nets", "config.json"))
     states = _numbered(folder, "state", "state.json")
-    rows = fsio.read_jsonl(folder / "stats.jsonl")
+    rows = fsio.read_jsonl(folder / "stats.jsonl", ("images", "images_per_second"))
     if done is None and not (nets or states or rows):
         return None
-    last, quality = rows[-1] if rows else {}, fsio.read_jsonl(folder / "snapshots.jsonl")
+    last, quality = (
+        rows[-1] if rows else {},
+        fsio.read_jsonl(folder / "snapshots.jsonl", ("images", "kid")),
+    )
     best = min(quality, key=lambda row: float(row["kid"]), default=None)
     images = states[-1][0] if states else int(last.get("images", 0))
     return Training(

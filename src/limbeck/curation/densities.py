@@ -53,11 +53,15 @@ def fit_components(features: NDArray[np.float32], components: int) -> Components
     floor = _SMALL * max(float(std.max()), _SMALL)
     std = torch.where(std > floor, std, torch.ones_like(std))
     z = (x - mean) / std
-    variance, axes = torch.linalg.eigh(z.T @ z / max(len(z), 1))
+    few = len(z) < z.shape[1]  # then the photos' Gram matrix has the same variances, and is smaller
+    variance, axes = torch.linalg.eigh((z @ z.T if few else z.T @ z) / max(len(z), 1))
     variance, axes = variance.flip(0), axes.flip(1)
     rank = int((variance > _SMALL * max(float(variance[0]), _SMALL)).sum())
     kept = min(components, rank, len(features) // _PHOTOS_PER_AXIS)
-    return Components(mean, std, axes[:, :kept], variance[:kept])
+    variance, axes = variance[:kept], axes[:, :kept]
+    if few:
+        axes = z.T @ axes / (variance * len(z)).sqrt()
+    return Components(mean, std, axes, variance)
 
 
 def _project(features: NDArray[np.float32], fitted: Components) -> tuple[Tensor, Tensor]:

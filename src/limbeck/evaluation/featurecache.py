@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -17,9 +16,11 @@ from limbeck import fsio, logs
 from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.evaluation.featurekinds import feature_kind, weights_digest
+from limbeck.kit.tensors import read_header, read_tensors
 from limbeck.latents import tensors_digest
 from limbeck.percept import FeatureExtractor, cache_folder, features_of
 
+_AGAIN = "they are computed again"
 _FORMAT = 1  # raise it when features of the same key change
 
 
@@ -95,8 +96,8 @@ def _kept(key: Mapping[str, str], dim: int, make: Callable[[], Tensor]) -> Tenso
     if path.is_file():
         try:
             return _read(path, name, dim)
-        except (OSError, SafetensorError, DataError) as error:
-            logs.warn(f"features kept in {path} are damaged; they are computed again ({error})")
+        except DataError as error:
+            logs.warn(f"features kept in {path} are damaged; {_AGAIN} ({error.what})")
     features = make().contiguous()
     metadata = {**key, "key": name, "digest": tensors_digest({"features": features})}
     try:
@@ -109,9 +110,8 @@ def _kept(key: Mapping[str, str], dim: int, make: Callable[[], Tensor]) -> Tenso
 
 
 def _read(path: Path, name: str, dim: int) -> Tensor:
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        features: Tensor = file.get_tensor("features")
+    _, metadata = read_header(path, _AGAIN)
+    features = read_tensors(path, _AGAIN).get("features", torch.empty(0))
     whole = metadata.get("digest") == tensors_digest({"features": features})
     shaped = features.ndim == 2 and features.shape[1] == dim and features.dtype == torch.float32
     if metadata.get("key") != name or not whole or not shaped:

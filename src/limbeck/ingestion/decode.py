@@ -6,20 +6,18 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from limbeck.ingestion.memory import Rejected as Rejected
-from limbeck.ingestion.memory import short_of_memory, sure
+from limbeck.ingestion.memory import sure
+from limbeck.kit.photos import MAX_PIXELS, eight_bit, photo_formats, to_srgb
 from limbeck.records import Reason
 
-MAX_PIXELS = 64_000_000
 Box = tuple[int, int, int, int]
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
 _KNOWN = (
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -86,18 +84,6 @@ def strict_pillow() -> Iterator[None]:
         yield
 
 
-@cache
-def _formats() -> tuple[str, ...]:
-    try:
-        import pillow_heif
-    except ImportError:
-        pass
-    else:
-        pillow_heif.register_heif_opener()
-    Image.init()
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
-
-
 def _matches(data: bytes, table: tuple[tuple[int, bytes, str], ...]) -> str:
     return next((name for at, magic, name in table if data[at : at + len(magic)] == magic), "")
 
@@ -111,12 +97,12 @@ def _open(data: bytes) -> Image.Image:
     if not data:
         raise Rejected(Reason.NOT_AN_IMAGE, "empty file")
     try:
-        image = Image.open(io.BytesIO(data), formats=_formats())
+        image = Image.open(io.BytesIO(data), formats=photo_formats())
     except UnidentifiedImageError:
         if known := _matches(data, _KNOWN):
             raise Rejected(Reason.CORRUPT, f"{known} with an unreadable header") from None
         if other := _matches(data, _UNSUPPORTED):
-            if other.startswith(HEIC) and "HEIF" in _formats():
+            if other.startswith(HEIC) and "HEIF" in photo_formats():
                 raise Rejected(Reason.CORRUPT, f"{HEIC} with an unreadable header") from None
             raise Rejected(Reason.UNSUPPORTED, other) from None
         if archive := _matches(data, _ARCHIVES):
@@ -191,53 +177,15 @@ def _square(data: bytes, box: Box, side: int) -> Square:
         if orientation in _UPRIGHT:
             image = image.transpose(_UPRIGHT[orientation])
         left, top, right, bottom = (round(edge * scale) for edge in box)
-        image = _eight_bit(image.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
+        image = image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+        try:
+            image = eight_bit(image)
+        except ValueError as error:
+            raise Rejected(Reason.UNSUPPORTED, str(error)) from None
         image = image.resize((side, side), Image.Resampling.LANCZOS)
-        image, note = _to_srgb(image, profile)
+        image, note = to_srgb(image, profile)
     except (Rejected, MemoryError):
         raise
     except Exception as error:  # a decoder may raise anything on a stranger's bytes
         raise Rejected(Reason.CORRUPT, _words(error)) from None
     return Square(np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), note)
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Any mode -> L, RGB or CMYK without alpha."""
-    if image.mode.startswith(("I", "F")):
-        return _scaled(np.asarray(image, dtype=np.float64), image.mode)
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
-    if image.mode == "1":
-        return image.convert("L")
-    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
-
-
-def _scaled(values: NDArray[np.float64], mode: str) -> Image.Image:
-    """16-bit integers and floats in [0, 1] (or [0, 255]) -> L."""
-    low, high = float(values.min()), float(values.max())
-    limit = 65535.0 if mode.startswith("I") else 1.0 if high <= 1 else 255.0
-    if not (low >= 0 and high <= limit):
-        raise Rejected(Reason.UNSUPPORTED, f"mode {mode} with values from {low:g} to {high:g}")
-    return Image.fromarray(np.round(values * (255 / limit)).astype(np.uint8))
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
-    """L, RGB or CMYK with an embedded ICC profile (or none: taken as sRGB) -> sRGB RGB, a note."""
-    if not profile:
-        return image.convert("RGB"), ""
-    try:
-        source = ImageCms.getOpenProfile(io.BytesIO(profile))
-        space = source.profile.xcolor_space.strip()
-        if space == "RGB" and image.mode == "L":
-            image = image.convert("RGB")
-        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != image.mode:
-            return image.convert("RGB"), f"colour profile for {space} ignored"
-        target = ImageCms.createProfile("sRGB")
-        turned = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        if short_of_memory(2 * image.width * image.height * 4 + (64 << 20)):
-            raise MemoryError(str(error)) from error
-        return image.convert("RGB"), f"unreadable colour profile ignored: {error}"[:200]
-    return (image.convert("RGB"), "") if turned is None else (turned, "")

@@ -1,11 +1,11 @@
 """Too little memory is no fault of a photo: it ends the command, it never rejects a file."""
 
-import mmap
 from collections.abc import Callable
 from typing import TypeVar
 
 from limbeck import logs
 from limbeck.errors import LimbeckError
+from limbeck.kit.memory import short_of_memory
 from limbeck.records import Reason
 
 T = TypeVar("T")
@@ -21,15 +21,6 @@ class Rejected(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-def short_of_memory(count: int) -> bool:
-    """Whether `count` bytes cannot be had now; none of them is touched."""
-    try:
-        mmap.mmap(-1, count).close()
-    except (OSError, MemoryError, OverflowError):
-        return True
-    return False
 
 
 def sure(attempt: Callable[[], T], pixels: int = 0) -> T:

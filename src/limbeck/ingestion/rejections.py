@@ -9,13 +9,13 @@ from limbeck.records import ImageInfo, IngestSummary, Reason, Status
 
 _NAMED = 3
 _WORDS = {
-    Reason.NOT_AN_IMAGE: "no pictures",
+    Reason.NOT_AN_IMAGE: "no picture",
     Reason.UNSUPPORTED: "in a format that is not read",
     Reason.CORRUPT: "damaged",
     Reason.TOO_SMALL: "too small",
     Reason.TOO_LARGE: "too large",
-    Reason.DUPLICATE: "byte-for-byte copies",
-    Reason.NEAR_DUPLICATE: "copies to the eye",
+    Reason.DUPLICATE: "copy byte for byte",
+    Reason.NEAR_DUPLICATE: "copy to the eye",
     Reason.UNREADABLE: "unreadable",
 }
 
@@ -36,15 +36,14 @@ def rejections(summary: IngestSummary, infos: Iterable[ImageInfo]) -> list[str]:
     ranked = counts.most_common()
     lines = [_line(reason, count, left) for reason, count in ranked[:_NAMED]]
     if rest := ranked[_NAMED:]:
-        others = ", ".join(f"{count} {_WORDS.get(reason, reason)}" for reason, count in rest)
-        lines.append(f"{sum(count for _, count in rest)} for other reasons: {others}")
+        lines.append(", ".join(f"{_WORDS.get(reason, reason)}: {count}" for reason, count in rest))
     return [*lines, *_to_do(left, summary)]
 
 
 def _line(reason: Reason, count: int, left: Sequence[ImageInfo]) -> str:
     example = next(info for info in left if info.reason is reason)
     why = f": {logs.visible(example.detail)}" if example.detail else ""
-    return f"{count} {_WORDS.get(reason, reason)}, e.g. {logs.visible(example.source)}{why}"
+    return f"{_WORDS.get(reason, reason)}: {count}, e.g. {logs.visible(example.source)}{why}"
 
 
 def _to_do(left: Sequence[ImageInfo], summary: IngestSummary) -> list[str]:

@@ -107,12 +107,18 @@ def _walk(root: Path) -> Iterator[Entry]:
             f"cannot list {error.filename}: {error.strerror}", "make it readable or move it away"
         ) from error
 
-    for folder, _, files in os.walk(root, onerror=stop):
+    for folder, folders, files in os.walk(root, onerror=stop):
+        for name in folders:
+            path = Path(folder, name)
+            if path.is_symlink():
+                below = path.relative_to(root)
+                why = "a link to a folder, which is not followed"
+                yield Entry(_text(str(below)), str(below), 0, _top(_text(str(below))), refused=why)
         for name in files:
             path = Path(folder, name)
             below = path.relative_to(root)
             text = _text(str(below))
-            top = text.split("/", 1)[0] if "/" in text else ""
+            top = _top(text)
             try:
                 facts = path.stat()
             except OSError as error:
@@ -130,5 +136,12 @@ def _members(members: Sequence[Member], archive: str) -> Iterator[Entry]:
         refused = member.refused
         if times[member.name] > 1:
             refused = "several members of this name"
-        top = member.name.split("/", 1)[0] if "/" in member.name else ""
-        yield Entry(f"{archive}!{member.name}", str(number), member.size, top, member.crc, refused)
+        yield Entry(
+            f"{archive}!{member.name}", str(number), member.size, _top(member.name), member.crc,
+            refused,
+        )  # fmt: skip
+
+
+def _top(name: str) -> str:
+    """The first folder of a name, or nothing."""
+    return name.split("/", 1)[0] if "/" in name else ""

@@ -4,6 +4,7 @@ A container sees the memory of the whole machine in /proc/meminfo; what ends it 
 group, or a limit on its address space.
 """
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def available_memory(root: Path = Path("/")) -> int | None:
     limits = [_machine(root), _address_space(root), *_groups(root)]
     known = [limit for limit in limits if limit is not None]
     return max(min(known), 0) if known else None
+
+
+def short_of_memory(count: int) -> bool:
+    """Whether `count` bytes cannot be had now; none of them is touched."""
+    try:
+        mmap.mmap(-1, count).close()
+    except (OSError, MemoryError, OverflowError):
+        return True
+    return False
 
 
 def _text(path: Path) -> str:

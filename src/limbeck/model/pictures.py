@@ -1,28 +1,24 @@
 """Pictures into and out of a pipeline: PIL images, files, arrays and tensors."""
 
-import io
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import resize_area, to_pil
+from limbeck.kit.photos import MAX_PIXELS, eight_bit, photo_formats, to_srgb
 
 Output = Literal["pil", "uint8", "float"]
 """Kinds of picture that come out: PIL RGB image; uint8 tensor; float32 tensor in [-1, 1]."""
 Picture: TypeAlias = Image.Image | Tensor | NDArray[Any] | Path | str
 """Kinds of picture that go in."""
 
-MAX_PIXELS = 64_000_000
-# Formats that ingestion reads too; others (EPS, PDF, ...) would start programs of the system.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
 _HOW = (
     "give a PIL image or uint8 [3, H, W], a uint8 array [H, W, 3], or the path of a picture's file"
 )
@@ -105,7 +101,7 @@ def _opened(path: Path) -> Image.Image:
     except (OSError, ValueError) as error:
         raise DataError(f"{str(path)[:200]!r} cannot be opened: {error}", "check it") from None
     try:
-        image = Image.open(path, formats=_formats())
+        image = Image.open(path, formats=photo_formats())
     except Exception as error:  # a decoder may raise anything on a stranger's bytes
         raise _undecoded(str(path), error) from None
     if image.width * image.height > MAX_PIXELS:
@@ -115,18 +111,6 @@ def _opened(path: Path) -> Image.Image:
             "make it smaller first",
         )
     return image
-
-
-@cache
-def _formats() -> tuple[str, ...]:
-    try:
-        import pillow_heif
-    except ImportError:
-        pass
-    else:
-        pillow_heif.register_heif_opener()
-    Image.init()
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _undecoded(name: str, error: Exception) -> DataError:
@@ -139,8 +123,10 @@ def _undecoded(name: str, error: Exception) -> DataError:
 def _of_image(image: Image.Image, size: int, name: str) -> Tensor:
     try:
         profile = image.info.get("icc_profile")
-        eight = _eight_bit(_central(_upright(image)))
-        fitted = _to_srgb(eight.resize((size, size), Image.Resampling.LANCZOS), profile)
+        eight = eight_bit(_central(_upright(image)))
+        fitted, _ = to_srgb(eight.resize((size, size), Image.Resampling.LANCZOS), profile)
+    except MemoryError:
+        raise
     except Exception as error:  # a decoder may raise anything on a stranger's bytes
         raise _undecoded(name, error) from None
     flat = torch.frombuffer(bytearray(fitted.tobytes()), dtype=torch.uint8)
@@ -160,39 +146,3 @@ def _central(image: Image.Image) -> Image.Image:
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Any mode -> L, RGB or CMYK without alpha."""
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float64)
-        high = float(values.max())
-        limit = 65535.0 if image.mode.startswith("I") else 1.0 if high <= 1 else 255.0
-        if not (float(values.min()) >= 0 and high <= limit):
-            raise ValueError(f"mode {image.mode} with values from {values.min():g} to {high:g}")
-        return Image.fromarray(np.round(values * (255 / limit)).astype(np.uint8))
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
-    if image.mode == "1":
-        return image.convert("L")
-    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """L, RGB or CMYK -> sRGB; a profile that is absent, unreadable or of another space is sRGB."""
-    if not profile:
-        return image.convert("RGB")
-    try:
-        source = ImageCms.getOpenProfile(io.BytesIO(profile))
-        space = source.profile.xcolor_space.strip()
-        if space == "RGB" and image.mode == "L":
-            image = image.convert("RGB")
-        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != image.mode:
-            return image.convert("RGB")
-        target = ImageCms.createProfile("sRGB")
-        turned = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image.convert("RGB")
-    return (turned or image).convert("RGB")

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from limbeck import fsio
-from limbeck.errors import UsageError, WeightsError
+from limbeck.errors import DataError, UsageError, WeightsError
+from limbeck.kit.tensors import read_header
+from limbeck.kit.tensors import read_tensors as tensors_of
 from limbeck.percept.weights_convert import convert_archive
 from limbeck.percept.weights_fetch import Archive, fetched
 
@@ -164,9 +165,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         WeightsError: missing or not a safetensors file.
     """
     try:
-        return dict(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read weights {path}: {error}", "get them again") from error
+        read_header(path, "get them again")
+        return tensors_of(path, "get them again")
+    except WeightsError:
+        raise
+    except DataError as error:
+        raise WeightsError(error.what, error.do) from error
 
 
 def _checked(row: Weights, tensors: dict[str, Tensor], where: Path) -> dict[str, Tensor]:

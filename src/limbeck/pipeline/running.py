@@ -172,8 +172,8 @@ def _superseded(request: Request, out: Path) -> tuple[list[str], float]:
 
 def _seconds(folder: Path) -> float:
     """Of a finished stage, or of training so far."""
-    rows = fsio.read_jsonl(folder / "stats.jsonl")
-    return seconds_of(folder) or (float(rows[-1].get("seconds", 0.0)) if rows else 0.0)
+    rows = fsio.read_jsonl(folder / "stats.jsonl", ("seconds",))
+    return seconds_of(folder) or (float(rows[-1]["seconds"]) if rows else 0.0)
 
 
 def run(

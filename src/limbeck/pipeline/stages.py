@@ -43,7 +43,7 @@ from limbeck.nets import Networks, load_networks
 from limbeck.pipeline.request import Request
 from limbeck.records import IngestSummary
 from limbeck.reporting import report
-from limbeck.rundir import BEGUN, DONE, OVERRIDES, STAGES, RunDir, finish, read_done
+from limbeck.rundir import BEGUN, DONE, OVERRIDES, STAGES, RunDir, finish, read_done, read_summary
 from limbeck.sampling import write_samples
 from limbeck.training import conditional, train, train_slice
 
@@ -284,10 +284,7 @@ class Chain:
 
 def _tell_photos(dataset: Dataset, folder: Path) -> None:
     """How many photos are used, and why the others are not."""
-    done = read_done(folder)
-    if done is None:
-        return
-    summary = IngestSummary.model_validate(done.summary)
+    summary = read_summary(folder, IngestSummary)
     logs.say(logs.bold(summary.accepted), f" of {summary.listed} files are photos to train on")
     for line in rejections(summary, dataset.listed()):
         logs.say("  ", line)

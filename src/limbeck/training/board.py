@@ -60,7 +60,7 @@ class Board:
                 str(folder), purge_step=images + 1 if before else None
             )
         if not before:
-            for row in fsio.read_jsonl(out / "stats.jsonl"):
+            for row in fsio.read_jsonl(out / "stats.jsonl", ("images",)):
                 self.tell(row)
 
     def tell(self, row: Mapping[str, Any]) -> None:

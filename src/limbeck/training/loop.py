@@ -300,9 +300,7 @@ def train(
         if session is not None:
             session.finish(state, dataset, began)
         world.wait(device)
-    done = rundir.read_done(out)
-    assert done is not None, "rank 0 has written it"
-    return TrainSummary.model_validate(done.summary)
+    return rundir.read_summary(out, TrainSummary)
 
 
 def _steps(

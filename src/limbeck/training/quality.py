@@ -48,7 +48,8 @@ class Quality:
     def __init__(self, out: Path, config: Config, view: PixelView, images: int) -> None:
         self.path, self.config, self.view = out / "snapshots.jsonl", config, view
         self.count = min(config.train.quality_images, len(view))
-        self.rows = [row for row in fsio.read_jsonl(self.path) if row["images"] <= images]
+        told = fsio.read_jsonl(self.path, ("images", "kid"))
+        self.rows = [row for row in told if row["images"] <= images]
         if self.path.exists():
             fsio.write_text(self.path, "".join(fsio.json_line(row) for row in self.rows))
         self._photos: Tensor | None = None

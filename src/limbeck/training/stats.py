@@ -36,7 +36,8 @@ class Stats:
     def __init__(self, out: Path, images: int, target: int) -> None:
         self.path = out / "stats.jsonl"
         self.target = target
-        rows = [row for row in fsio.read_jsonl(self.path) if row["images"] <= images]
+        told = fsio.read_jsonl(self.path, ("images", "seconds", "images_per_second"))
+        rows = [row for row in told if row["images"] <= images]
         if self.path.exists():  # a killed session may have told of images that were not saved
             fsio.write_text(self.path, "".join(fsio.json_line(row) for row in rows))
         self.before = float(rows[-1]["seconds"]) if rows else 0.0
