@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from limbeck.kit.rng import Draws
-from limbeck.training.augment import adapt_p, augment
+from limbeck.training.augment import _Coins, _geometry, _moved, adapt_p, augment
 from limbeck.training.losses import (
     discriminator_loss,
     feature_distance,
@@ -91,10 +91,40 @@ def test_augment_touches_about_as_many_pictures_as_p_says():
     assert moved(1.0) > 0.99
 
 
-def test_augment_neutral_draws_keep_a_smooth_picture():
-    ramp = torch.linspace(-1, 1, 32).expand(2, 3, 32, 32).contiguous()
-    out = augment(ramp, 1e-9, Draws(torch.Generator().manual_seed(0)))
-    assert (out - ramp)[..., 4:-4].abs().max() < 0.02
+def test_an_untouched_picture_stays_as_it_is():
+    x = _pictures()
+    out = augment(x, 1e-9, Draws(torch.Generator().manual_seed(0)))
+    assert (out - x).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_enlarging_and_reducing_alone_changes_nothing(size: int):
+    impulse = torch.zeros(size * size, 1, size * size).reshape(-1, 1, size, size)
+    impulse.view(size * size, -1).fill_diagonal_(1)
+    x = impulse.expand(-1, 3, -1, -1)
+    assert (_moved(x, torch.eye(3).expand(len(x), 3, 3)) - x).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("turn", [[[-1.0, 0, 0], [0, 1, 0]], [[0.0, -1, 0], [1, 0, 0]]])
+def test_mirrors_and_quarter_turns_keep_their_place(turn: list[list[float]]):
+    ramp = torch.linspace(-1, 1, 32)
+    x = (ramp[:, None] * 0.3 + ramp[None] * 0.7).expand(1, 3, 32, 32)
+    matrix = torch.tensor([*turn, [0, 0, 1]])
+    wanted = x.flip(3) if turn[0][0] else x.rot90(1, (2, 3))
+    found = _moved(x, matrix[None])
+    assert (found - wanted)[..., 4:-4, 4:-4].abs().max() < 0.02
+
+
+def test_shifts_go_in_both_directions_at_once():
+    x = torch.zeros(400, 3, 16, 16)
+    x[:, :, 8, 8] = 1
+    draws = Draws(torch.Generator().manual_seed(0))
+    matrix = _geometry(_Coins(draws, 400, torch.tensor(0.02)), 16)
+    moved = matrix[:, :2, 2].abs() > 1e-6
+    straight = (matrix[:, :2, :2] - torch.eye(2)).abs().amax((1, 2)) < 1e-6
+    both = moved.all(1)[straight].sum()
+    assert both > 3
+    assert moved.any(1)[straight].sum() - both <= both / 2  # whole pixels may round to none
 
 
 def test_augment_gives_gradients():

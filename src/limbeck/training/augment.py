@@ -2,7 +2,9 @@
 
 Pixel blits, general geometric transformations and colour transformations, each applied to each
 picture with probability p, differentiable to first order. Geometry is one affine map read from a
-picture enlarged twice by the FIR filter, then reduced by it, with mirrored borders.
+picture enlarged twice by the sym6 wavelet, then reduced by it, with mirrored borders. The wavelet
+is orthonormal, so enlarging and reducing alone change nothing; pictures without geometry go past
+both all the same.
 """
 
 import math
@@ -13,9 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.kit.rng import Draws
-from limbeck.ops import upfirdn, upsample2
+from limbeck.ops import upfirdn
 
-_FIR = (1.0, 3.0, 3.0, 1.0)
+# The low-pass filter of the wavelet sym6 (Daubechies 1992): sum sqrt(2), orthonormal at even shifts.
+_SYM6 = (
+    0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633,
+    0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252,
+    -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
+)  # fmt: skip
+_EDGE = len(_SYM6) // 2 - 1  # samples beyond the picture that its filter reaches on either side
+_OFF_CENTRE = sum(k * tap for k, tap in enumerate(_SYM6)) / sum(_SYM6) - (_EDGE + 0.5)
 
 
 @cache
@@ -71,8 +80,9 @@ def _geometry(draw: _Coins, size: int) -> Tensor:
     # Pixel blits: mirror, quarter turns, whole-pixel shifts of up to an eighth.
     matrix = scale(draw.gated(1 - 2 * (draw.uniform() < 0.5).float(), 1.0), one)
     matrix = matrix @ rotate(draw.gated((draw.uniform() * 4).floor(), 0.0) * (math.pi / 2))
-    pixels = [draw.gated((draw.uniform() * 2 - 1) * size / 8, 0.0).round() for _ in "xy"]
-    matrix = matrix @ shift(pixels[0] * 2 / size, pixels[1] * 2 / size)
+    moved = draw.gated(one, 0.0)  # one coin for both directions
+    across, down = (((draw.uniform() * 2 - 1) * size / 8).round() * moved for _ in "xy")
+    matrix = matrix @ shift(across * 2 / size, down * 2 / size)
     # General geometry: isotropic scale, rotation, anisotropic scale, rotation, shift.
     factor = torch.exp2(draw.gated(draw.normal() * 0.2, 0.0))
     matrix = matrix @ scale(factor, factor)
@@ -81,9 +91,8 @@ def _geometry(draw: _Coins, size: int) -> Tensor:
     factor = torch.exp2(draw.gated(draw.normal() * 0.2, 0.0))
     matrix = matrix @ scale(factor, 1 / factor)
     matrix = matrix @ rotate(draw.gated((draw.uniform() * 2 - 1) * math.pi, 0.0, p_rot))
-    return matrix @ shift(
-        draw.gated(draw.normal() * 0.25, 0.0), draw.gated(draw.normal() * 0.25, 0.0)
-    )
+    moved = draw.gated(one * 0.25, 0.0)
+    return matrix @ shift(draw.normal() * moved, draw.normal() * moved)
 
 
 def _colour(draw: _Coins) -> tuple[Tensor, Tensor]:
@@ -107,6 +116,29 @@ def _colour(draw: _Coins) -> tuple[Tensor, Tensor]:
     return matrix, offset
 
 
+def _moved(pictures: Tensor, matrix: Tensor) -> Tensor:
+    """Pictures [N, 3, S, S] read where the maps [N, 3, 3] from output to input say."""
+    count, _, size, _ = pictures.shape
+    taps = constant(_SYM6, pictures.device)
+    fir = torch.outer(taps, taps)
+    before, after = _EDGE + 1, _EDGE
+    margin = size // 2
+    x = F.pad(pictures, [margin] * 4, mode="reflect")
+    x = upfirdn(x, fir, up=2, padding=(before, after, before, after))
+    # The picture is the middle half of what is read; more samples all round feed the filter. It
+    # leans to one side, so the picture's centre is not the samples'.
+    side = 2 * size + 2 * _EDGE
+    lean = _OFF_CENTRE / size
+    there, back = (torch.eye(3, device=x.device) for _ in range(2))
+    there[:2, 2], back[:2, 2] = lean, -lean
+    base = constant((side / (2 * size), side / (2 * size), 1.0), x.device)
+    read = constant((0.5, 0.5, 1.0), x.device)[:, None]
+    theta = (read * (there @ matrix @ back) * base)[:, :2]
+    grid = F.affine_grid(theta, [count, 3, side, side], align_corners=False)
+    x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return upfirdn(x, fir, down=2, flip=True)
+
+
 def augment(pictures: Tensor, p: float | Tensor, draws: Draws) -> Tensor:
     """Augment float32 [N, 3, S, S] with strength p in [0, 1]; at the number 0 the input itself.
 
@@ -122,18 +154,7 @@ def augment(pictures: Tensor, p: float | Tensor, draws: Draws) -> Tensor:
     count, _, size, _ = pictures.shape
     draw = _Coins(draws, count, p)
     matrix = _geometry(draw, size)
-    fir = constant(_FIR, pictures.device)
-    fir = torch.outer(fir, fir) / fir.sum() ** 2
-    margin = size // 2
-    x = F.pad(pictures, [margin] * 4, mode="reflect")
-    x = upsample2(x, fir)
-    # The picture is the middle half of what is read; one more sample all round feeds the filter.
-    side = 2 * size + 2
-    base = constant((side / (2 * size), side / (2 * size), 1.0), x.device)
-    read = constant((0.5, 0.5, 1.0), x.device)[:, None]
-    theta = (read * matrix * base)[:, :2]
-    grid = F.affine_grid(theta, [count, 3, side, side], align_corners=False)
-    x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    x = upfirdn(x, fir, down=2)
+    still = (matrix == torch.eye(3, device=pictures.device)).all(2).all(1)
+    x = torch.where(still[:, None, None, None], pictures, _moved(pictures, matrix))
     colour, offset = _colour(draw)
     return torch.einsum("nij,njhw->nihw", colour, x) + offset[:, :, None, None]
