@@ -45,7 +45,22 @@ class NetConfig(_Section):
     w_dim: int = Field(512, gt=0, le=4096)
     mapping_layers: int = Field(8, ge=1, le=64)
     g_architecture: Literal["skip", "orig"] = "skip"
-    d_architecture: Literal["resnet", "orig"] = "resnet"
+    d_architecture: Literal["resnet", "orig", "projected"] = Field(
+        "resnet", description="projected: heads on a frozen trunk's features (Sauer et al. 2021)"
+    )
+    d_features: Literal["efficientnet-lite0"] = Field(
+        "efficientnet-lite0", description="trunk of the projected discriminator"
+    )
+    d_feature_side: int = Field(
+        96, ge=32, le=512, multiple_of=32, description="pixels that this trunk sees"
+    )
+    d_head_width: int = Field(64, ge=1, le=4096, description="channels of its heads' first layer")
+    mapping_lr: float = Field(
+        0.01, gt=0, le=1, description="the mapping's step relative to G's (StyleGAN, section 4)"
+    )
+    rgb_scale: float = Field(
+        1.0, gt=0, le=1, description="first weights of G's RGB layers, relative to StyleGAN2's"
+    )
     mbstd_group: int | None = Field(
         4, ge=1, le=4096, description="minibatch-std group; None = whole batch"
     )
@@ -98,6 +113,7 @@ class TrainConfig(_Section):
     )
     freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the picture inwards")
     lr: float = Field(0.0025, gt=0, description="Adam step of G and D")
+    d_lr_ratio: float = Field(1.0, gt=0, le=10, description="D's step relative to G's")
     encoder_lr_ratio: float = Field(0.25, gt=0, le=1, description="E's step relative to G's")
     mirror: bool = True
     gamma: float | None = Field(None, description="R1 weight; None = 0.0002 size^2 / batch")
@@ -122,7 +138,9 @@ class TrainConfig(_Section):
     rec_w: float = 0.1
     rec_scale: float = 2.0
     rec_measure: Literal["discriminator", "lpips-vgg16"] = "discriminator"
-    augment: Literal["ada", "fixed", "none"] = "ada"
+    augment: Literal["ada", "fixed", "diff", "none"] = Field(
+        "ada", description="diff: shifts of up to an eighth, always (Zhao et al. 2020)"
+    )
     augment_p: float = Field(0.0, ge=0, le=1, description="first (ada) or constant (fixed) p")
     ada_target: float = 0.6
     ada_every: int = 4
@@ -239,6 +257,8 @@ class Config(_Section):
         if self.data.size != self.net.size:
             raise ValueError(f"data.size {self.data.size} differs from net.size {self.net.size}")
         train, micro = self.train, self.train.microbatch or self.train.batch
+        if self.net.d_architecture == "projected":
+            self._projected_fits()
         if train.batch % micro:
             raise ValueError(f"train.batch {train.batch} is not a multiple of microbatch {micro}")
         group = self.net.mbstd_group
@@ -247,8 +267,30 @@ class Config(_Section):
             raise ValueError(f"train.{which} {micro} is not a multiple of net.mbstd_group {group}")
         return self
 
+    def _projected_fits(self) -> None:
+        """Heads on features have a loss of their own and neither R1, ADA nor classes.
+
+        Raises:
+            ValueError: a setting that would do nothing.
+        """
+        train, wrong = self.train, ""
+        if train.gamma:
+            wrong = f"train.gamma {train.gamma}: it has no R1; leave it out"
+        elif train.loss != "non-saturating":
+            wrong = f"train.loss {train.loss!r}: it has the hinge loss; leave it out"
+        elif train.augment in ("ada", "fixed"):
+            wrong = f"train.augment {train.augment!r}: use diff or none"
+        elif train.freeze_d:
+            wrong = f"train.freeze_d {train.freeze_d}: its trunk is frozen already; leave it out"
+        elif self.net.num_classes:
+            wrong = f"net.num_classes {self.net.num_classes}: it judges without classes"
+        if wrong:
+            raise ValueError(f"net.d_architecture 'projected' does not go with {wrong}")
+
     def gamma(self) -> float:
-        """R1 weight: given, or 0.0002 size^2 / batch (METHOD 3)."""
+        """R1 weight: given, or 0.0002 size^2 / batch (METHOD 3); 0 for a projected D."""
+        if self.net.d_architecture == "projected":
+            return 0.0
         if self.train.gamma is not None:
             return self.train.gamma
         return 0.0002 * self.net.size**2 / self.train.batch

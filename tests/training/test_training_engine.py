@@ -14,7 +14,7 @@ from limbeck.kit.device import pick_device
 from limbeck.kit.rng import Draws, generator
 from limbeck.nets import Flat, Layer, Networks, load_networks
 from limbeck.presets import preset
-from limbeck.training import Engine, TrainState, conditional, phase_table, train
+from limbeck.training import Engine, Judges, TrainState, conditional, phase_table, train
 from limbeck.training import engine as engine_module
 from limbeck.training.engine import NotFinite, shares_of
 from limbeck.training.loop import class_labels, feed_of
@@ -34,7 +34,7 @@ def _config(**changes: object) -> Config:
 
 def _engine(photos: Dataset, config: Config) -> Engine:
     feed = feed_of(photos.at(config.net.size), class_labels(photos, config), config, CPU)
-    return Engine(config, TrainState.create(config, CPU), phase_table(config, None), feed)
+    return Engine(config, TrainState.create(config, CPU), phase_table(config, Judges()), feed)
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
@@ -292,7 +292,7 @@ def test_room_in_a_container_is_the_containers(monkeypatch: pytest.MonkeyPatch):
 def test_estimated_memory_is_near_what_autograd_keeps():
     config = preset("small").replace(**{"train.batch": 4, "train.precision": "fp32"})
     state = TrainState.create(config, pick_device("cpu"))
-    phases = [p for p in phase_table(config, None) if p.name in ("G", "G-path", "D", "D-R1")]
+    phases = [p for p in phase_table(config, Judges()) if p.name in ("G", "G-path", "D", "D-R1")]
     photos = torch.rand(4, 3, 64, 64) * 2 - 1
     engine = Engine(config, state, phases, lambda *_: (photos, None))
     peak = 0

@@ -16,7 +16,7 @@ from limbeck.nets import load_networks
 from limbeck.presets import preset
 from limbeck.training import measure_speed, train
 from limbeck.training.loop import resume_or_create
-from limbeck.training.phases import phase_table
+from limbeck.training.phases import Judges, phase_table
 from limbeck.training.state import TrainState, snapshots
 
 
@@ -143,13 +143,13 @@ def test_without_encoder(photos: Dataset, tmp_path: Path):
     ],
 )
 def test_reconstruct_chooses_the_encoder_rows(mode: str, rows: set[str]):
-    table = phase_table(_config(**{"train.reconstruct": mode}), None)
+    table = phase_table(_config(**{"train.reconstruct": mode}), Judges())
     assert {row.name for row in table if "E" in row.trains} == rows
     assert [row.name for row in table if row.every == 16] == ["D-R1"]
 
 
 def test_fake_reconstruction_leaves_the_generator_alone():
-    table = phase_table(_config(**{"train.reconstruct": "fake"}), None)
+    table = phase_table(_config(**{"train.reconstruct": "fake"}), Judges())
     assert [row.trains for row in table if "E" in row.trains] == [("E",)]
 
 

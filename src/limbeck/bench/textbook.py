@@ -145,8 +145,13 @@ class Textbook:
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
-        self.config = config
+        plain = {"net.d_architecture": "resnet"}  # StyleGAN2's, whatever limbeck trains against
+        if config.net.d_architecture == "projected":
+            config = config.replace(**plain, **{"train.augment": "none"})
         self.nets = Networks.create(config.net, config.seed, encoder=False).to(device)
+        self.config = config
+        assert isinstance(self.nets.D, Discriminator)
+        self._critic = self.nets.D
         self.pl_mean = torch.zeros((), device=device)
         self.device = device
         train = config.train
@@ -184,7 +189,7 @@ class Textbook:
         """Non-saturating loss of G."""
         self._only("G")
         fake, _ = self._pictures(len(real))
-        self._step("G", F.softplus(-discriminator(self.nets.D, fake)).mean())
+        self._step("G", F.softplus(-discriminator(self._critic, fake)).mean())
 
     def g_path(self, real: Tensor) -> None:
         """Path-length regularisation."""
@@ -203,14 +208,14 @@ class Textbook:
         self._only("D")
         with torch.no_grad():
             fake, _ = self._pictures(len(real))
-        torch.autograd.backward(F.softplus(discriminator(self.nets.D, fake)).mean())
-        self._step("D", F.softplus(-discriminator(self.nets.D, real)).mean())
+        torch.autograd.backward(F.softplus(discriminator(self._critic, fake)).mean())
+        self._step("D", F.softplus(-discriminator(self._critic, real)).mean())
 
     def d_r1(self, real: Tensor) -> None:
         """R1 on photos."""
         self._only("D")
         real = real.detach().requires_grad_(True)
-        (g,) = torch.autograd.grad(discriminator(self.nets.D, real).sum(), real, create_graph=True)
+        (g,) = torch.autograd.grad(discriminator(self._critic, real).sum(), real, create_graph=True)
         penalty = g.square().sum((1, 2, 3)).mean()
         self._step("D", penalty * (self.config.gamma() / 2 * self.config.train.r1_every))
 

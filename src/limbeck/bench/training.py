@@ -16,7 +16,7 @@ from limbeck.config import Config
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import has_bf16, machine, pick_device
 from limbeck.ops import direct_convolutions
-from limbeck.training import WARM, Engine, TrainState, phase_table
+from limbeck.training import WARM, Engine, Judges, TrainState, phase_table
 
 
 def bench_train(
@@ -132,7 +132,8 @@ def _weights(config: Config) -> dict[str, float]:
 def _limbeck(config: Config, device: torch.device, real: Tensor) -> dict[str, Work]:
     state = TrainState.create(config, device)
     photos = real.contiguous(memory_format=torch.channels_last)
-    engine = Engine(config, state, phase_table(config, None), lambda *_: (photos, None))
+    phases = phase_table(config, Judges.of(config, device))
+    engine = Engine(config, state, phases, lambda *_: (photos, None))
     found: dict[str, Work] = {phase.name: _bind(engine.take, phase) for phase in engine.phases}
     return found | {"average": lambda: state.update_averages(config)}
 

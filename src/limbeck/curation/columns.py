@@ -30,8 +30,10 @@ class PhotoBatch:
 
 
 def has_critic(networks: Networks) -> bool:
-    """Whether D can judge a photo: it is there, and needs no class."""
-    return "D" in networks.members() and not networks.config.num_classes
+    """Whether D can judge a photo: it is there, sees pictures and needs no class."""
+    net = networks.config
+    projected = net.d_architecture == "projected"
+    return "D" in networks.members() and not net.num_classes and not projected
 
 
 class Scorer:

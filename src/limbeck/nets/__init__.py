@@ -9,6 +9,7 @@ from limbeck.nets.layers import Layer as Layer
 from limbeck.nets.layers import prepare as prepare
 from limbeck.nets.networks import Networks as Networks
 from limbeck.nets.networks import load_networks as load_networks
+from limbeck.nets.projected import ProjectedDiscriminator as ProjectedDiscriminator
 from limbeck.nets.synthesis import Noise as Noise
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Layer",
     "Networks",
     "Noise",
+    "ProjectedDiscriminator",
     "load_networks",
     "minibatch_std",
     "prepare",

@@ -8,8 +8,6 @@ from limbeck.config import NetConfig
 from limbeck.errors import UsageError
 from limbeck.nets.layers import FullyConnected, unit_second_moment
 
-_LR = 0.01
-
 
 def _one_hot(c: Tensor | None, classes: int, like: Tensor) -> Tensor:
     if c is None:
@@ -26,9 +24,9 @@ def _one_hot(c: Tensor | None, classes: int, like: Tensor) -> Tensor:
 
 
 class _Stack(nn.Module):
-    """`fc0`, `fc1`, ...: fully connected layers with leaky ReLU and learning rate 0.01."""
+    """`fc0`, `fc1`, ...: fully connected layers with leaky ReLU, at a rate of their own."""
 
-    def __init__(self, inputs: int, width: int, layers: int, classes: int) -> None:
+    def __init__(self, inputs: int, width: int, layers: int, classes: int, rate: float) -> None:
         super().__init__()
         self.num_classes, self.num_layers = classes, layers
         if classes:
@@ -36,7 +34,7 @@ class _Stack(nn.Module):
         first = inputs + width if classes else inputs
         for i in range(layers):
             layer = FullyConnected(
-                first if i == 0 else width, width, activate=True, lr_multiplier=_LR
+                first if i == 0 else width, width, activate=True, lr_multiplier=rate
             )
             self.add_module(f"fc{i}", layer)
 
@@ -61,7 +59,7 @@ class Mapping(_Stack):
     w_avg: Tensor
 
     def __init__(self, net: NetConfig, num_ws: int) -> None:
-        super().__init__(net.z_dim, net.w_dim, net.mapping_layers, net.num_classes)
+        super().__init__(net.z_dim, net.w_dim, net.mapping_layers, net.num_classes, net.mapping_lr)
         self.num_ws = num_ws
         self.register_buffer("w_avg", torch.zeros(net.w_dim))
 
@@ -88,7 +86,7 @@ class ClassMapping(_Stack):
     """Class -> the direction on which D projects (Miyato & Koyama 2018): 8 layers, float32."""
 
     def __init__(self, width: int, classes: int) -> None:
-        super().__init__(0, width, 8, classes)
+        super().__init__(0, width, 8, classes, 0.01)
 
     def forward(self, c: Tensor | None) -> Tensor:
         """[N] int64 -> [N, width].

@@ -16,6 +16,7 @@ from limbeck.nets.discriminator import Discriminator
 from limbeck.nets.encoder import Encoder
 from limbeck.nets.generator import Generator
 from limbeck.nets.layers import prepare
+from limbeck.nets.projected import ProjectedDiscriminator
 from limbeck.nets.trunk import Trunk
 from limbeck.records import Record
 
@@ -49,7 +50,9 @@ class Networks(nn.Module):
     def __init__(self, config: NetConfig, seed: int = 0, encoder: bool = True) -> None:
         super().__init__()
         self.config = config
-        self.G, self.D = Generator(config, seed), Discriminator(config, seed)
+        projected = config.d_architecture == "projected"
+        self.G = Generator(config, seed)
+        self.D = ProjectedDiscriminator(config, seed) if projected else Discriminator(config, seed)
         self.G_ema = Generator(config, seed)
         self.E = Encoder(config, seed) if encoder else None
         self.E_ema = Encoder(config, seed) if encoder else None

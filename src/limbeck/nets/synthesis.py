@@ -80,16 +80,17 @@ class StyledConv(Layer):
 class ToRGB(Layer):
     """Modulated 1x1 convolution to three channels, without demodulation."""
 
-    def __init__(self, inputs: int, w_dim: int) -> None:
+    def __init__(self, inputs: int, w_dim: int, scale: float = 1.0) -> None:
         super().__init__()
+        self.scale = scale
         self.affine = FullyConnected(w_dim, inputs, bias_init=1.0)
         self.weight = empty(3, inputs, 1, 1)
         self.bias = empty(3)
         self.weight_gain = 1 / math.sqrt(inputs)
 
     def reset(self, rng: torch.Generator) -> None:
-        """Normal weight, zero bias."""
-        self.weight.normal_(generator=rng)
+        """Normal weight of standard deviation `scale`, zero bias."""
+        self.weight.normal_(generator=rng).mul_(self.scale)
         self.bias.zero_()
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
@@ -114,7 +115,7 @@ class Block(Layer):
             self.conv0 = StyledConv(net.channels(size // 2), outputs, net.w_dim, size, up=2)
         self.conv1 = StyledConv(outputs, outputs, net.w_dim, size, up=1)
         rgb = net.g_architecture == "skip" or size == net.size
-        self.torgb = ToRGB(outputs, net.w_dim) if rgb else None
+        self.torgb = ToRGB(outputs, net.w_dim, net.rgb_scale) if rgb else None
         self.num_convs = 1 if self.first else 2
 
     def reset(self, rng: torch.Generator) -> None:

@@ -19,7 +19,7 @@ class TrunkBlock(nn.Module):
         # Part of the public layout; the convolutions carry their own, so nothing reads this one.
         self.register_buffer("resample_filter", make_filter())
         self.fromrgb = Conv(3, inputs, 1) if size == net.size else None
-        residual = net.d_architecture == "resnet"
+        residual = net.d_architecture != "orig"
         self.conv0 = Conv(inputs, inputs, 3)
         self.conv1 = Conv(inputs, outputs, 3, down=2, gain=_HALF if residual else 1.0)
         self.skip = (

@@ -8,6 +8,7 @@ from limbeck.percept.inception import Inception as Inception
 from limbeck.percept.inception import resize_tf1 as resize_tf1
 from limbeck.percept.lpips import LPIPS as LPIPS
 from limbeck.percept.lpips import at_least as at_least
+from limbeck.percept.maps import FeatureMaps as FeatureMaps
 from limbeck.percept.trunks import VGG16 as VGG16
 from limbeck.percept.trunks import AlexNet as AlexNet
 from limbeck.percept.weights import Weights as Weights
@@ -23,6 +24,7 @@ __all__ = [
     "AlexNet",
     "EfficientNetLite0",
     "FeatureExtractor",
+    "FeatureMaps",
     "Features",
     "Inception",
     "Weights",

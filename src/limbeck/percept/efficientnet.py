@@ -92,11 +92,15 @@ class Linear(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """ImageNet classifier of 4.7 M parameters whose pooled head is a 1280-number feature."""
+    """ImageNet classifier of 4.7 M parameters whose pooled head is a 1280-number feature.
+
+    Args:
+        classes: of the classifier; 0 leaves it out.
+    """
 
     dim = 1280
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.conv_stem = SameConv(3, 32, 3, stride=2)
         self.bn0 = Norm(32)
@@ -110,7 +114,7 @@ class EfficientNetLite0(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.conv_head = SameConv(inputs, self.dim, 1)
         self.bn1 = Norm(self.dim)
-        self.fc = Linear(self.dim, 1000)
+        self.fc = Linear(self.dim, classes) if classes else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(pixel - 127) / 128, float [N, 3, 224, 224] -> pooled head, f32 [N, 1280], in [0, 6]."""
@@ -120,5 +124,6 @@ class EfficientNetLite0(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """As `forward`, then the classifier: f32 [N, 1000] over ImageNet's classes."""
+        assert self.fc is not None, "made without its classifier"
         scores: Tensor = self.fc(self(x))
         return scores

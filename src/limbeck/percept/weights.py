@@ -55,7 +55,7 @@ class Weights:
     """One set of weights.
 
     `digest` pins the tensors (see `tensors_digest`); `archive` is None for what ships with limbeck;
-    `member` is the file inside the archive, `form` how it is read.
+    `member` is the file inside the archive, or the shipped file; `form` how it is read.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Weights:
     def path(self) -> Path:
         """Where the safetensors file lies or would lie."""
         if self.archive is None:
-            return _SHIPPED / "lpips_alexnet_fp16.safetensors"
+            return _SHIPPED / self.member
         return cache_folder() / "weights" / f"{self.name}.safetensors"
 
     @property
@@ -84,6 +84,13 @@ _TABLE = (
     Weights(
         "lpips-alex", "LPIPS v0.1 on AlexNet, fp16, ships with limbeck", "BSD-3 and BSD-2", 4.9,
         "9d249c5aa4f7f7cc7d2a72abcfe11e835c431df448c79246f6a46050b3a3fd17",
+        member="lpips_alexnet_fp16.safetensors",
+    ),
+    Weights(
+        "efficientnet-lite0-trunk", "EfficientNet-Lite0 without its classifier, fp16, ships with "
+        "limbeck", "Apache-2.0", 7.0,
+        "d02024cdcb824367d339eda30262add2648d5ab2a98d4e187e1c90814c5bb9d5",
+        member="efficientnet_lite0_fp16.safetensors",
     ),
     Weights(
         "lpips-vgg16", "LPIPS v0.1 on VGG16", "BSD-3 and BSD-2", 58.9,

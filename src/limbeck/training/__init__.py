@@ -10,6 +10,7 @@ from limbeck.training.loop import feed_of as feed_of
 from limbeck.training.loop import train as train
 from limbeck.training.loop import train_slice as train_slice
 from limbeck.training.measure import measure_speed as measure_speed
+from limbeck.training.phases import Judges as Judges
 from limbeck.training.phases import phase_table as phase_table
 from limbeck.training.state import TrainState as TrainState
 from limbeck.training.transfer import snapshot_of as snapshot_of
@@ -18,6 +19,7 @@ __all__ = [
     "WARM",
     "Engine",
     "Feed",
+    "Judges",
     "TrainState",
     "conditional",
     "feed_of",

@@ -17,7 +17,7 @@ from torch import Tensor
 from limbeck.kit.rng import Draws
 from limbeck.ops import upfirdn
 
-# The low-pass filter of the wavelet sym6 (Daubechies 1992): sum sqrt(2), orthonormal at even shifts.
+# The low-pass filter of the wavelet sym6 (Daubechies 1992): orthonormal to its even shifts.
 _SYM6 = (
     0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633,
     0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252,
@@ -137,6 +137,22 @@ def _moved(pictures: Tensor, matrix: Tensor) -> Tensor:
     grid = F.affine_grid(theta, [count, 3, side, side], align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return upfirdn(x, fir, down=2, flip=True)
+
+
+def translate(pictures: Tensor, draws: Draws) -> Tensor:
+    """Shift each of float32 [N, 3, S, S] by whole pixels, up to an eighth; black comes in.
+
+    Of differentiable augmentation (Zhao et al. 2020, arXiv 2006.10738, section 3.1) the part that
+    does not change colours.
+    """
+    size = pictures.shape[-1]
+    most = size // 8
+    whole = (draws.uniform(len(pictures), 2).to(pictures.device) * (2 * most + 1)).floor() - most
+    theta = torch.zeros(len(pictures), 2, 3, device=pictures.device)
+    theta[:, 0, 0] = theta[:, 1, 1] = 1.0
+    theta[:, :, 2] = whole * (2 / size)
+    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
+    return F.grid_sample(pictures, grid, mode="nearest", padding_mode="zeros", align_corners=False)
 
 
 def augment(pictures: Tensor, p: float | Tensor, draws: Draws) -> Tensor:

@@ -14,7 +14,7 @@ from limbeck.config import Config
 from limbeck.errors import LimbeckError, UsageError
 from limbeck.kit.device import rng_device
 from limbeck.kit.rng import Draws, derive_seed
-from limbeck.nets import Layer
+from limbeck.nets import Layer, ProjectedDiscriminator
 from limbeck.ops import fused_epilogue
 from limbeck.training.augment import adapt_p
 from limbeck.training.graphs import Recorder, graphs_wanted
@@ -155,6 +155,8 @@ class Engine:
         for name in phase.trains:
             state.optimizers[name].step()
         flat.refresh(phase.trains)
+        if "D" in phase.trains and isinstance(state.networks.D, ProjectedDiscriminator):
+            state.networks.D.settle()
         self._move(moves)
         return terms
 

@@ -19,12 +19,11 @@ from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws, generator
-from limbeck.percept import LPIPS
 from limbeck.records import TrainSummary
 from limbeck.training.board import Board, require_tensorboard
 from limbeck.training.engine import Engine, Feed, NotFinite, shares_of
 from limbeck.training.grids import write_grids
-from limbeck.training.phases import Terms, phase_table
+from limbeck.training.phases import Judges, Terms, phase_table
 from limbeck.training.quality import Quality
 from limbeck.training.room import check_disk, fit
 from limbeck.training.state import FREE, TrainState, snapshots
@@ -268,8 +267,8 @@ def train(
             f"{dataset.root}: training needs at least 2 photos, it holds {len(dataset)}",
             "add photos (good generators take a thousand or more)",
         )
-    lpips = LPIPS.load("vgg16").to(device) if config.train.rec_measure == "lpips-vgg16" else None
-    phases = phase_table(config, lpips)
+    judges = Judges.of(config, device)
+    phases = phase_table(config, judges)
     view = dataset.at(config.net.size)
     feed = feed_of(view.to(device), class_labels(dataset, config), config, device)
     main = logs.rank() == 0
@@ -290,6 +289,7 @@ def train(
             config = fit(_as_before(config, out), device, world)
             state = resume_or_create(out, config, device, dataset.digest)
         while True:
+            judges.begin(state.networks, view)
             engine = Engine(config, state, phases, feed, world)
             session = Session(out, config, view, state.images, target) if world.main else None
             try:

@@ -29,6 +29,24 @@ def relativistic_loss(better: Tensor, worse: Tensor) -> Tensor:
     return F.softplus(worse - better).mean()
 
 
+def hinge_loss(real_logits: Sequence[Tensor], fake_logits: Sequence[Tensor]) -> Tensor:
+    """Hinge loss of D, summed over its heads: mean relu(1 - D(x)) + mean relu(1 + D(G(z))).
+
+    Lim and Ye 2017 (arXiv 1705.02894); over heads as Sauer et al. 2021, eq. 2. G's is `-D(G(z))`,
+    see `hinge_generator_loss`.
+    """
+    terms = [
+        F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        for real, fake in zip(real_logits, fake_logits, strict=True)
+    ]
+    return torch.stack(terms).sum()
+
+
+def hinge_generator_loss(fake_logits: Sequence[Tensor]) -> Tensor:
+    """Loss of G under `hinge_loss`: -mean D(G(z)), summed over heads."""
+    return -torch.stack([logits.mean() for logits in fake_logits]).sum()
+
+
 def r1_penalty(real_logits: Tensor, real: Tensor) -> Tensor:
     """Per-picture |dD/dx|^2 [N] (Mescheder et al. 2018, eq. 9, without gamma / 2).
 

@@ -6,10 +6,9 @@ from limbeck import logs
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.kit.device import pick_device
-from limbeck.percept import LPIPS
 from limbeck.training.engine import Engine
 from limbeck.training.loop import class_labels, feed_of
-from limbeck.training.phases import phase_table
+from limbeck.training.phases import Judges, phase_table
 from limbeck.training.room import fit
 from limbeck.training.state import TrainState
 from limbeck.training.world import World
@@ -23,12 +22,12 @@ def measure_speed(dataset: Dataset, config: Config, seconds: float = 20.0) -> fl
     """
     device = pick_device(config.device)
     config = config.replace(**{"train.encoder_start_kimg": 0.0})
-    lpips = LPIPS.load("vgg16").to(device) if config.train.rec_measure == "lpips-vgg16" else None
+    judges = Judges.of(config, device)
     view = dataset.at(config.net.size).to(device)
     config = fit(config, device, World())
     feed = feed_of(view, class_labels(dataset, config), config, device)
     state = TrainState.create(config, device)
-    engine = Engine(config, state, phase_table(config, lpips), feed)
+    engine = Engine(config, state, phase_table(config, judges), feed)
     state.images = config.train.batch
     engine.iterate()
     began, images, cycles = time.perf_counter(), state.images, 0

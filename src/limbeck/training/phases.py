@@ -6,27 +6,33 @@ reporting are the engine's business. The encoder is one more row.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from limbeck.config import Config
+from limbeck.data import PixelView
+from limbeck.kit.device import compute_dtype
+from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws
-from limbeck.nets import Discriminator, Encoder, Generator, Networks
-from limbeck.percept import LPIPS
-from limbeck.training.augment import augment
+from limbeck.nets import Discriminator, Encoder, Generator, Networks, ProjectedDiscriminator
+from limbeck.percept import LPIPS, FeatureMaps
+from limbeck.training.augment import augment, translate
 from limbeck.training.losses import (
     discriminator_loss,
     feature_distance,
     generator_loss,
+    hinge_generator_loss,
+    hinge_loss,
     path_lengths,
     path_penalty,
     r1_penalty,
     relativistic_loss,
 )
 
+_CALIBRATION = 256  # photos
 Terms = dict[str, Tensor]
 # Running means that a phase moves: `w_avg` [w_dim] and `pl_mean` [], towards their value here.
 Moves = dict[str, Tensor]
@@ -49,6 +55,65 @@ class Step:
     def augment(self, pictures: Tensor) -> Tensor:
         """ADA at this step's strength."""
         return augment(pictures, self.p, self.draws)
+
+
+def _own(nets: Networks) -> Discriminator:
+    assert isinstance(nets.D, Discriminator), "rows of StyleGAN2's discriminator are made for it"
+    return nets.D
+
+
+def _heads(nets: Networks) -> ProjectedDiscriminator:
+    assert isinstance(nets.D, ProjectedDiscriminator), "rows of heads are made for them"
+    return nets.D
+
+
+class Critic(Protocol):
+    """How pictures are judged where D itself does not learn."""
+
+    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
+        """Scalar loss of whoever made `fake` [N, 3, S, S]."""
+        ...
+
+    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
+        """Maps [N, C, h, w] of pictures that are not augmented."""
+        ...
+
+
+class Own:
+    """StyleGAN2's discriminator, which sees pictures."""
+
+    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
+        """Non-saturating."""
+        return generator_loss(nets.D(step.augment(fake), step.labels))
+
+    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
+        """Of every block of D."""
+        return _own(nets).features(pictures)
+
+
+@dataclass(frozen=True)
+class Projected:
+    """Heads on a frozen trunk.
+
+    maps: the trunk; shifts: whether pictures are shifted before it.
+    """
+
+    maps: FeatureMaps
+    shifts: bool
+
+    def see(self, nets: Networks, step: Step, pictures: Tensor) -> list[Tensor]:
+        """Mixed maps of pictures, shifted if that is asked for."""
+        shown = translate(pictures, step.draws) if self.shifts else pictures
+        mixed: list[Tensor] = _heads(nets).mixing(self.maps(shown))
+        return mixed
+
+    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
+        """Hinge."""
+        return hinge_generator_loss(nets.D(self.see(nets, step, fake), learn=False))
+
+    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
+        """Of the trunk."""
+        return list(self.maps(pictures))
 
 
 LossFn = Callable[[Networks, Step], tuple[Tensor, Terms, Moves]]
@@ -150,6 +215,32 @@ def d_main(config: Config) -> LossFn:
     return loss
 
 
+def projected(config: Config, critic: Projected) -> LossFn:
+    """G and D at once, on the same generated images: hinge loss over the heads of every scale."""
+    train = config.train
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
+        w, ws = _styles(nets.G, step, len(step.real), train.style_mixing, step.labels)
+        seen = critic.see(nets, step, nets.G.synthesis(ws, noise=train.noise, rng=step.draws))
+        with torch.no_grad():
+            real = critic.see(nets, step, step.real)
+        both = [torch.cat([r, f.detach()]) for r, f in zip(real, seen, strict=True)]
+        logits = [found.chunk(2) for found in nets.D(both, splits=2)]
+        of_real, of_fake = [r for r, _ in logits], [f for _, f in logits]
+        d_loss = hinge_loss(of_real, of_fake)
+        g_loss = hinge_generator_loss(nets.D(seen, learn=False))
+        terms = {
+            "loss/G": g_loss,
+            "loss/D": d_loss,
+            "signs/real": torch.stack([x.sign().mean() for x in of_real]).mean(),
+            "signs/fake": torch.stack([x.sign().mean() for x in of_fake]).mean(),
+            "w_std": w.std(0, correction=0).mean(),
+        }
+        return g_loss + d_loss, terms, {"w_avg": w.detach().mean(0)}
+
+    return loss
+
+
 def d_r1(config: Config) -> LossFn:
     """R1 on D's own input, lazily every `r1_every` (gamma / 2 x interval)."""
 
@@ -182,18 +273,16 @@ def _need_encoder(nets: Networks) -> Encoder:
     return nets.E
 
 
-def _distance(
-    config: Config, D: Discriminator, lpips: LPIPS | None, a: Tensor, b: Tensor
-) -> Tensor:
+def _distance(nets: Networks, judges: "Judges", a: Tensor, b: Tensor) -> Tensor:
     """a2's perceptual measure: D's own features, or LPIPS-VGG16 (METHOD 3)."""
-    if lpips is not None:
-        return lpips.distance(a, b).mean()
+    if judges.lpips is not None:
+        return judges.lpips.distance(a, b).mean()
     with torch.no_grad():
-        wanted = D.features(b)
-    return feature_distance(D.features(a), wanted)
+        wanted = judges.critic.features(nets, b)
+    return feature_distance(judges.critic.features(nets, a), wanted)
 
 
-def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
+def e_real(config: Config, judges: "Judges") -> LossFn:
     """Phase B on photos: w = E(x), x' = G(w); adversarial and reconstruction, for G and E."""
     train = config.train
 
@@ -201,9 +290,9 @@ def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
         E, x = _need_encoder(nets), step.real
         w = E(x)
         again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, rng=step.draws)
-        adversarial = generator_loss(nets.D(step.augment(again), step.labels))
+        adversarial = judges.critic.adversarial(nets, step, again)
         l1 = (again - x).abs().mean()
-        perceptual = _distance(config, nets.D, lpips, again, x)
+        perceptual = _distance(nets, judges, again, x)
         cycle = (E(again) - w.detach()).abs().mean()
         rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * cycle
         terms = {"rec/l1": l1, "rec/perceptual": perceptual, "rec/w": cycle}
@@ -213,7 +302,7 @@ def e_real(config: Config, lpips: LPIPS | None) -> LossFn:
     return loss
 
 
-def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
+def e_fake(config: Config, judges: "Judges") -> LossFn:
     """Phase B on G's own pictures, detached: only E learns, so it cannot serve outliers."""
     train = config.train
 
@@ -225,7 +314,7 @@ def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
         w = E(x)
         again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, rng=step.draws)
         l1 = (again - x).abs().mean()
-        perceptual = _distance(config, nets.D, lpips, again, x)
+        perceptual = _distance(nets, judges, again, x)
         latent = (w - true_w).abs().mean()
         rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * latent
         terms = {"rec_fake/l1": l1, "rec_fake/perceptual": perceptual, "rec_fake/w": latent}
@@ -235,24 +324,56 @@ def e_fake(config: Config, lpips: LPIPS | None) -> LossFn:
     return loss
 
 
-def phase_table(config: Config, lpips: LPIPS | None) -> list[Phase]:
-    """The rows of a run, in the order they are taken.
+@dataclass(frozen=True)
+class Judges:
+    """Frozen networks that losses ask: LPIPS-VGG16 where `rec_measure` wants it, and the critic."""
 
-    Args:
-        config: the run's configuration.
-        lpips: LPIPS-VGG16 when `rec_measure` asks for it, else None.
-    """
+    lpips: LPIPS | None = None
+    critic: Critic = field(default_factory=Own)
+
+    @classmethod
+    def of(cls, config: Config, device: torch.device) -> "Judges":
+        """What this configuration needs, on `device`.
+
+        Raises:
+            WeightsError: weights are not on this machine.
+        """
+        train, net = config.train, config.net
+        wanted = train.encoder and train.rec_measure == "lpips-vgg16"
+        lpips = LPIPS.load("vgg16").to(device) if wanted else None
+        if net.d_architecture != "projected":
+            return cls(lpips)
+        maps = FeatureMaps(net.d_feature_side, compute_dtype(train.precision, device), device)
+        return cls(lpips, Projected(maps, train.augment == "diff"))
+
+    def begin(self, networks: Networks, photos: PixelView) -> None:
+        """Once in a training: bring a projected discriminator's mixing to the photos' spread."""
+        if not isinstance(self.critic, Projected):
+            return
+        rows = torch.linspace(0, len(photos) - 1, min(_CALIBRATION, len(photos))).long().tolist()
+        with torch.no_grad():
+            shown = to_float(photos[rows]).to(self.critic.maps.device)
+            _heads(networks).mixing.calibrate(self.critic.maps(shown))
+
+
+def phase_table(config: Config, judges: Judges) -> list[Phase]:
+    """The rows of a run, in the order they are taken."""
     train = config.train
-    rows = [Phase("G", ("G",), 1, 0, g_main(config))]
+    if isinstance(judges.critic, Projected):
+        rows = [Phase("GD", ("G", "D"), 1, 0, projected(config, judges.critic))]
+    else:
+        rows = [Phase("G", ("G",), 1, 0, g_main(config))]
     if train.pl_weight > 0:
         rows.append(Phase("G-path", ("G",), train.pl_every, 0, g_path(config)))
     if train.encoder:
         start = round(train.encoder_start_kimg * 1000)
         every = train.encoder_every * (2 if train.reconstruct == "both" else 1)
         if train.reconstruct in ("real", "both"):
-            rows.append(Phase("E-real", ("G", "E"), every, start, e_real(config, lpips)))
+            rows.append(Phase("E-real", ("G", "E"), every, start, e_real(config, judges)))
         if train.reconstruct in ("fake", "both"):
-            rows.append(Phase("E-fake", ("E",), every, start, e_fake(config, lpips)))
+            rows.append(Phase("E-fake", ("E",), every, start, e_fake(config, judges)))
+    if isinstance(judges.critic, Projected):
+        return rows
     rows.append(Phase("D", ("D",), 1, 0, d_main(config)))
     if config.gamma() > 0:
         rows.append(Phase("D-R1", ("D",), train.r1_every, 0, d_r1(config)))

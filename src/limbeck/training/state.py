@@ -93,7 +93,8 @@ class TrainState:
             if getattr(networks, name) is not None:
                 parameter = torch.nn.Parameter(flat.value[flat.part([name])])
                 parameter.grad = flat.grad[flat.part([name])]
-                lr = train.lr * (train.encoder_lr_ratio if name == "E" else 1.0)
+                ratio = {"E": train.encoder_lr_ratio, "D": train.d_lr_ratio}.get(name, 1.0)
+                lr = train.lr * ratio
                 optimizers[name] = adam(parameter, lr, every)
         return cls(
             networks,
