@@ -124,7 +124,8 @@ def test_columns_are_their_formulas(
             pairs = zip(lpips.embed_layers(big), lpips.embed_layers(other), strict=True)
             middle.append(torch.stack([((a - b) ** 2).sum(1) for a, b in pairs])[1:3])
         embedding = lpips.embed(to_float(dataset.at(64)[np.arange(PHOTOS)]))
-        logits = torch.cat([networks.D(photo[None]) for photo in x]).flatten()
+        groups = networks.D.spread(x[: PHOTOS - PHOTOS % 4])  # as D sees photos, four by four
+        logits = torch.cat([networks.D(photo[None], spread=groups) for photo in x]).flatten()
     check(columns["lpips"], torch.stack(per_view).mean(0))
     check(columns["l2"], torch.stack(per_pixel).mean(0))
     layers = torch.stack(middle).mean(0)
@@ -425,3 +426,21 @@ def test_labels_in_the_records_change_no_score(
     found = columns_of(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
     for name, values in found.items():
         np.testing.assert_array_equal(values, columns[name], err_msg=name)
+
+
+def test_the_critic_sees_the_spread_that_photos_have(dataset: Dataset) -> None:
+    x = to_float(dataset.at(16)[np.arange(PHOTOS)])
+    D = Networks.create(net(16), 0).D
+    with torch.no_grad():
+        alone, usual = D(x[:1]), D(x[:1], spread=D.spread(x))
+        assert D.spread(x[:1]) < 1e-3 < D.spread(x)
+        assert not torch.equal(alone, usual)
+        for batch in (1, 4, PHOTOS):  # whoever comes with it does not matter
+            torch.testing.assert_close(D(x[:batch], spread=D.spread(x))[:1], usual)
+
+
+def test_heads_on_features_judge_photos_too(dataset: Dataset) -> None:
+    projected = net(16).model_copy(update={"d_architecture": "projected", "d_feature_side": 32})
+    found = columns_of(dataset, Networks.create(projected, 0), CONFIG, pictures=8)
+    assert np.isfinite(found["d_logit"]).all()
+    assert found["d_logit"].std() > 0

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from limbeck.config import ScoreConfig
 from limbeck.curation.covariates import blur, covariates
+from limbeck.curation.critic import Critic, has_critic
 from limbeck.curation.embedding import PICTURES, Pictures, embed_many, squared_distances
 from limbeck.kit.images import to_float
 from limbeck.latents import SPACE_SIZE
@@ -29,13 +30,6 @@ class PhotoBatch:
     space: Tensor
 
 
-def has_critic(networks: Networks) -> bool:
-    """Whether D can judge a photo: it is there, sees pictures and needs no class."""
-    net = networks.config
-    projected = net.d_architecture == "projected"
-    return "D" in networks.members() and not net.num_classes and not projected
-
-
 class Scorer:
     """Everything fixed while the photos stream by: networks, LPIPS, pictures, centroid, centres."""
 
@@ -49,14 +43,20 @@ class Scorer:
         centres: Tensor | None,
         seed: int,
         pictures: int = PICTURES,
+        photos: Tensor,
     ) -> None:
-        """Draw the pictures; `centroid` is float [D] at 64 px, `centres` latents [K, w_dim]."""
+        """Draw the pictures; `centroid` is float [D] at 64 px, `centres` latents [K, w_dim].
+
+        `photos`, uint8 [N, 3, S, S], are what D's minibatch statistic is taken from.
+        """
         self.networks, self.lpips, self.config = networks, lpips, config
         g = networks.G_ema
         self.pictures = Pictures(
             g, lpips, networks.config, count=pictures, seed=seed, batch=config.batch
         )
         self.centroid = centroid
+        seen = to_float(photos).to(g.mapping.w_avg.device)
+        self.critic = Critic(networks, seen) if has_critic(networks) else None
         self.centres: Tensor | None = None
         if centres is not None:
             latents = centres.to(g.mapping.w_avg.device, torch.float32)
@@ -72,8 +72,8 @@ class Scorer:
         result = {**covariates(x), **self._space(photos, torch.cat(layers, 1))}
         if self.networks.E_ema is not None:
             result |= self._reconstruction(x, layers)
-        if has_critic(self.networks):
-            result["d_logit"] = -self.networks.D(x, splits=len(x)).float().flatten()
+        if self.critic is not None:
+            result["d_logit"] = -self.critic(x)
         return result
 
     def _space(self, photos: PhotoBatch, seen: Tensor) -> dict[str, Tensor]:

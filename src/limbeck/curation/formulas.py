@@ -18,7 +18,8 @@ FORMULAS = {
     "l2": "mean over pixels of (x - G_ema(E_ema(x)))^2, values in [-1, 1]; mean over x and its "
     "mirror image",
     "w_distance": "root mean square over coordinates of (E_ema(x) - w_avg) / std of M_ema(z)",
-    "d_logit": "-D(x), x alone in its minibatch (unconditional networks only)",
+    "d_logit": "-D(x), its minibatch statistic that of photos on average; mean over heads and "
+    "patches of a projected D (unconditional networks only)",
     "centroid": "|phi(x) - mean over the set of phi|^2, phi = LPIPS-AlexNet embedding at 64 px",
     "mode_distance": "LPIPS-AlexNet at 64 px from x to the nearest mode centre's picture",
     "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} "

@@ -13,6 +13,7 @@ from limbeck import logs, rundir
 from limbeck.artefacts import fresh
 from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, ScoreConfig
 from limbeck.curation.columns import TOLD_APART, PhotoBatch, Scorer
+from limbeck.curation.critic import PHOTOS as CRITIC_PHOTOS
 from limbeck.curation.densities import (
     GAUSS_COMPONENTS,
     PPCA_COMPONENTS,
@@ -150,8 +151,9 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
             _look(probe, lite0, config)
         surveyed = time.perf_counter() - started
         scorer = Scorer(
-            networks, lpips, config, centroid=centroid, centres=None, seed=0, pictures=NEIGHBOURS
-        )
+            networks, lpips, config, centroid=centroid, centres=None, seed=0,
+            pictures=NEIGHBOURS, photos=_some(probe, networks),
+        )  # fmt: skip
         started = time.perf_counter()
         _stream(probe, scorer, config.batch)
     return (surveyed + time.perf_counter() - started) / max(len(probe), 1)
@@ -181,7 +183,7 @@ def compute(
     with logs.working(f"drawing {pictures:,} pictures to compare with"):
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=centres, seed=seed,
-            pictures=pictures,
+            pictures=pictures, photos=_some(dataset, networks),
         )  # fmt: skip
     streamed = {**_stream(dataset, scorer, config.batch), "seam": seams}
     told = streamed.pop(TOLD_APART, None)
@@ -189,6 +191,12 @@ def compute(
     with logs.working("fitting what is typical, and ranking"):
         columns = _assemble(streamed, features, looked)
     return columns, None if told is None else float(np.asarray(told, dtype=np.float64).mean())
+
+
+def _some(dataset: Dataset, networks: Networks) -> Tensor:
+    """Photos from all over the dataset, uint8 [N, 3, S, S] as the networks see them."""
+    rows = np.linspace(0, len(dataset) - 1, min(CRITIC_PHOTOS, len(dataset))).round()
+    return dataset.at(networks.config.size, resident=False)[rows.astype(np.int64)]
 
 
 def _device(networks: Networks) -> torch.device:

@@ -11,8 +11,8 @@ from limbeck.nets.mapping import ClassMapping
 from limbeck.nets.trunk import Trunk
 
 
-def minibatch_std(x: Tensor, group: int | None, splits: int = 1) -> Tensor:
-    """Append one map: the mean standard deviation over a group (Karras et al. 2018, section 3).
+def group_spread(x: Tensor, group: int | None, splits: int = 1) -> Tensor:
+    """The mean standard deviation over a group (Karras et al. 2018, section 3).
 
     A batch of N forms N / g groups whose members are n, n + N / g, n + 2 N / g, ...
 
@@ -22,7 +22,7 @@ def minibatch_std(x: Tensor, group: int | None, splits: int = 1) -> Tensor:
         splits: statistics are taken within each of so many equal parts of the batch.
 
     Returns:
-        [N, C + 1, H, W].
+        [N, 1, 1, 1], the same within a group.
 
     Raises:
         ValueError: the batch does not divide into such parts or groups.
@@ -37,8 +37,20 @@ def minibatch_std(x: Tensor, group: int | None, splits: int = 1) -> Tensor:
     y = x.reshape(splits, size, part // size, c, h, w)
     y = y - y.mean(1, keepdim=True)
     y = (y.square().mean(1) + 1e-8).sqrt().mean((2, 3, 4))
-    y = y[:, None, :, None, None, None].expand(splits, size, part // size, 1, h, w)
-    return torch.cat([x, y.reshape(n, 1, h, w)], dim=1)
+    return y[:, None].expand(splits, size, part // size).reshape(n, 1, 1, 1)
+
+
+def minibatch_std(
+    x: Tensor, group: int | None, splits: int = 1, spread: Tensor | None = None
+) -> Tensor:
+    """Append `group_spread` as one map, or `spread` [] in its place: [N, C + 1, H, W].
+
+    Raises:
+        ValueError: as `group_spread`.
+    """
+    n, _, h, w = x.shape
+    y = group_spread(x, group, splits) if spread is None else spread
+    return torch.cat([x, y.expand(n, 1, h, w)], dim=1)
 
 
 class Epilogue(nn.Module):
@@ -52,10 +64,10 @@ class Epilogue(nn.Module):
         self.fc = FullyConnected(channels * 16, channels, activate=True)
         self.out = FullyConnected(channels, out_features)
 
-    def forward(self, x: Tensor, splits: int) -> Tensor:
+    def forward(self, x: Tensor, splits: int, spread: Tensor | None) -> Tensor:
         """[N, C, 4, 4] -> float32 [N, out_features]."""
         dtype = x.dtype
-        x = minibatch_std(x.float(), self.group, splits)
+        x = minibatch_std(x.float(), self.group, splits, spread)
         x = self.conv(x.to(dtype, memory_format=torch.channels_last))
         y: Tensor = self.out(self.fc(x.flatten(1)).float())
         return y
@@ -76,19 +88,26 @@ class Discriminator(Trunk):
         self.mapping = ClassMapping(self.width, net.num_classes) if net.num_classes else None
         initialise(self, seed, "D")
 
-    def forward(self, x: Tensor, c: Tensor | None = None, splits: int = 1) -> Tensor:
+    def spread(self, x: Tensor) -> Tensor:
+        """Mean over a batch's groups of what the minibatch statistic sees, float32 []."""
+        return group_spread(self.features(x)[-1].float(), self.b4.group).mean()
+
+    def forward(
+        self, x: Tensor, c: Tensor | None = None, splits: int = 1, spread: Tensor | None = None
+    ) -> Tensor:
         """float32 [N, 3, S, S] in [-1, 1] -> logits float32 [N, 1]; higher is more real.
 
         Args:
             x: pictures.
             c: class labels [N] of class-conditional networks, else ignored.
             splits: 2 for real and fake stacked: minibatch-std is taken within each half.
+            spread: [], in place of the minibatch statistic: each picture is judged by itself.
 
         Raises:
             UsageError: labels are missing or out of range.
             ValueError: wrong picture size, or a batch that does not divide into groups.
         """
-        y: Tensor = self.b4(self.features(x)[-1], splits)
+        y: Tensor = self.b4(self.features(x)[-1], splits, spread)
         if self.mapping is None:
             return y
         direction: Tensor = self.mapping(c)

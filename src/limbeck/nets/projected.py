@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limbeck.config import NetConfig
-from limbeck.nets.discriminator import minibatch_std
+from limbeck.nets.discriminator import group_spread
 from limbeck.nets.layers import Layer, empty, initialise
 
 CHANNELS = {"efficientnet-lite0": (24, 40, 112, 320)}
@@ -87,13 +87,22 @@ class Head(nn.Module):
         self.body = nn.ModuleList(layers)
         self.last = SpectralConv(inputs + 1, 1, 3, stride=1, padding=1)
 
-    def forward(self, x: Tensor, splits: int, learn: bool) -> Tensor:
-        """[N, I, H, W] -> float32 [N, 1, h, w]."""
+    def _inside(self, x: Tensor, learn: bool) -> Tensor:
         for layer in self.body:
             x = F.leaky_relu(layer(x, learn), 0.2)
-        with_spread = minibatch_std(x.float(), self.group, splits)
-        spread = with_spread[:, -1:] * _SPREAD_GAIN
-        x = torch.cat([x, spread.to(x.dtype)], 1).contiguous(memory_format=torch.channels_last)
+        return x
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Mean over a batch's groups of what the minibatch statistic sees, float32 []."""
+        return group_spread(self._inside(x, False).float(), self.group).mean()
+
+    def forward(self, x: Tensor, splits: int, learn: bool, spread: Tensor | None) -> Tensor:
+        """[N, I, H, W] -> float32 [N, 1, h, w]."""
+        x = self._inside(x, learn)
+        n, _, h, w = x.shape
+        y = group_spread(x.float(), self.group, splits) if spread is None else spread
+        y = (y * _SPREAD_GAIN).to(x.dtype).expand(n, 1, h, w)
+        x = torch.cat([x, y], 1).contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.last(x, learn)
         return logits.float()
 
@@ -185,15 +194,31 @@ class ProjectedDiscriminator(nn.Module):
             if isinstance(module, SpectralConv):
                 module.settle()
 
-    def forward(self, maps: list[Tensor], splits: int = 1, learn: bool = True) -> list[Tensor]:
+    def spread(self, maps: list[Tensor]) -> list[Tensor]:
+        """What each head's minibatch statistic sees on average over a batch, float32 [] each."""
+        return [head.spread(m) for head, m in zip(self._heads(), maps, strict=True)]
+
+    def _heads(self) -> list[Head]:
+        return [head for head in self.heads if isinstance(head, Head)]
+
+    def forward(
+        self,
+        maps: list[Tensor],
+        splits: int = 1,
+        learn: bool = True,
+        spread: list[Tensor] | None = None,
+    ) -> list[Tensor]:
         """Mixed maps -> patch logits, float32 [N, 1, h, w] each; higher is more real.
 
         Args:
             maps: what `mixing` made of the trunk's maps, finest first.
             splits: 2 for real and fake stacked: the spread over a group is taken in each half.
             learn: without it gradients go to the maps alone.
+            spread: [] a head, in place of the minibatch statistic: each picture by itself.
 
         Raises:
             ValueError: a batch that does not divide into groups.
         """
-        return [head(m, splits, learn) for head, m in zip(self.heads, maps, strict=True)]
+        given = [None] * len(maps) if spread is None else spread
+        parts = zip(self._heads(), maps, given, strict=True)
+        return [head(m, splits, learn, value) for head, m, value in parts]
