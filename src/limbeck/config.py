@@ -55,6 +55,10 @@ class NetConfig(_Section):
         96, ge=32, le=512, multiple_of=32, description="pixels that this trunk sees"
     )
     d_head_width: int = Field(64, ge=1, le=4096, description="channels of its heads' first layer")
+    d_separable: bool = Field(
+        False, description="its heads stride by depthwise convolutions: weaker, and cheaper"
+    )
+    d_pixels: bool = Field(False, description="one head more that looks at the picture itself")
     mapping_lr: float = Field(
         0.01, gt=0, le=1, description="the mapping's step relative to G's (StyleGAN, section 4)"
     )
@@ -113,6 +117,9 @@ class TrainConfig(_Section):
     )
     freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the picture inwards")
     lr: float = Field(0.0025, gt=0, description="Adam step of G and D")
+    decay: float = Field(
+        0.0, ge=0, le=1, description="share of the training, its last, over which steps fall to 0"
+    )
     d_lr_ratio: float = Field(1.0, gt=0, le=10, description="D's step relative to G's")
     encoder_lr_ratio: float = Field(0.25, gt=0, le=1, description="E's step relative to G's")
     mirror: bool = True

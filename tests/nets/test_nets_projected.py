@@ -33,7 +33,7 @@ def maps() -> FeatureMaps:
 
 
 def conv() -> SpectralConv:
-    made = SpectralConv(6, 5, 4, stride=2, padding=1)
+    made = SpectralConv(6, 5, 4, stride=2)
     with torch.no_grad():
         made.reset(generator("conv"))
         made.bias.normal_(generator=generator("bias"))
@@ -157,3 +157,19 @@ def test_networks_with_heads_come_back_from_disk(tmp_path: Path, maps: FeatureMa
     again = load_networks(tmp_path / "nets").state_dict()
     assert networks.state_dict().keys() == again.keys()
     assert all(torch.equal(v, again[k]) for k, v in networks.state_dict().items())
+
+
+def test_a_head_on_pixels_and_separable_heads(maps: FeatureMaps) -> None:
+    net = NET.model_copy(update={"d_pixels": True, "d_separable": True})
+    D, x = ProjectedDiscriminator(net), pictures(4).requires_grad_(True)
+    logits = D(D.look(x, maps(x.detach())), learn=False)
+    assert [tuple(one.shape[1:]) for one in logits[-1:]] == [(1, 8, 8)]
+    assert len(logits) == 5
+    logits[-1].sum().backward()
+    assert x.grad is not None
+    assert x.grad.abs().sum() > 0
+    plain = ProjectedDiscriminator(NET.model_copy(update={"d_pixels": True}))
+    assert sum(p.numel() for p in D.parameters()) < sum(p.numel() for p in plain.parameters())
+    depthwise = D.get_submodule("heads.0.stages.0.0")
+    assert isinstance(depthwise, SpectralConv)
+    assert tuple(depthwise.weight.shape) == (32, 1, 4, 4)

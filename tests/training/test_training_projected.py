@@ -16,7 +16,7 @@ from limbeck.presets import preset
 from limbeck.training import Engine, Judges, TrainState, phase_table, train
 from limbeck.training import loop as loop_module
 from limbeck.training.augment import translate
-from limbeck.training.engine import NotFinite
+from limbeck.training.engine import NotFinite, pace_of
 from limbeck.training.loop import feed_of
 from limbeck.training.losses import hinge_generator_loss, hinge_loss
 from limbeck.training.phases import Step
@@ -77,7 +77,7 @@ def test_g_and_d_and_e_move_and_the_trunk_does_not(photos: Dataset, encoder: boo
     assert {"loss/G", "loss/D", "signs/real", "signs/fake"} <= terms.keys()
     now = engine.state.networks.state_dict()
     moved = {key for key in now if not torch.equal(before[key], now[key])}
-    for part in ("G.synthesis.b16.conv1.weight", "D.heads.0.body.0.weight", "D.heads.3.last.v"):
+    for part in ("G.synthesis.b16.conv1.weight", "D.heads.0.stages.0.weight", "D.heads.3.last.v"):
         assert part in moved
     assert not any("mixing" in key for key in moved)
     assert any(key.startswith("E.") for key in moved) == encoder
@@ -96,6 +96,23 @@ def test_each_network_has_its_own_gradient(photos: Dataset) -> None:
         assert sum(float(x.abs().sum()) for x in pulls if x is not None) > 0
         pulls = torch.autograd.grad(terms[loss], other, retain_graph=True, allow_unused=True)
         assert all(x is None for x in pulls)
+
+
+def test_steps_fall_to_nothing_over_the_last_part() -> None:
+    config = _config(**{"train.kimg": 1.0, "train.decay": 0.4})
+    assert [pace_of(config, images) for images in (0, 599, 600)] == [1, 1, 1]
+    assert pace_of(config, 800) == pytest.approx(0.5)
+    assert pace_of(config, 1000) == 0
+    assert pace_of(_config(), 64) == 1
+
+
+def test_a_step_without_pace_moves_nothing(photos: Dataset) -> None:
+    config = _config(**{"train.decay": 0.5, "train.encoder": False})
+    engine = _engine(photos, config)
+    engine.state.images = 64
+    before = engine.state.flat.value.clone()
+    engine.iterate()
+    assert torch.equal(before, engine.state.flat.value)
 
 
 @pytest.mark.parametrize("micro", [4])

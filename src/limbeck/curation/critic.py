@@ -41,8 +41,7 @@ class Critic:
 
     def _see(self, D: ProjectedDiscriminator, x: Tensor) -> list[Tensor]:
         assert self._maps is not None
-        mixed: list[Tensor] = D.mixing(self._maps(x))
-        return mixed
+        return D.look(x, self._maps(x))
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:

@@ -20,31 +20,33 @@ CHANNELS = {"efficientnet-lite0": (24, 40, 112, 320)}
 """Channels of each trunk's maps, finest first."""
 _MIXED = (32, 48, 96, 128)
 _STRIDES = (4, 8, 16, 32)
-_PATCH = 4  # heads stride down to this side
+_PATCH = 4  # heads on features stride down to this side, on pixels to twice it
 _FIRST_ROUNDS = 20  # of power iteration, on fresh weights
 _SPREAD_GAIN = 4.0  # brings the spread over a group to the size of a head's activations
 
 
 class SpectralConv(Layer):
-    """Convolution by W / sigma(W), sigma its largest singular value as a matrix [O, I k k].
+    """Convolution by W / sigma(W), sigma the largest singular value of W as a matrix of O rows.
 
     `u` and `v` follow the singular vectors by one round of power iteration a step (`settle`); a
     forward pass leaves them alone, so passes of a batch and phases of a step agree on sigma.
 
     Args:
-        inputs, outputs, kernel, stride, padding: of the convolution.
+        inputs, outputs, kernel, stride, padding, groups: of the convolution.
     """
 
     u: Tensor
     v: Tensor
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int, padding: int):
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1
+    ) -> None:
         super().__init__()
-        self.weight = empty(outputs, inputs, kernel, kernel)
+        self.weight = empty(outputs, inputs // groups, kernel, kernel)
         self.bias = empty(outputs)
         self.register_buffer("u", torch.empty(outputs))
-        self.register_buffer("v", torch.empty(inputs * kernel * kernel))
-        self.stride, self.padding = stride, padding
+        self.register_buffer("v", torch.empty(inputs // groups * kernel * kernel))
+        self.stride, self.padding, self.groups = stride, (kernel - 1) // 2, groups
 
     def reset(self, rng: torch.Generator) -> None:
         """Normal weight of standard deviation 1 / sqrt(3 fan-in), zero bias."""
@@ -66,30 +68,47 @@ class SpectralConv(Layer):
         weight = self.weight if learn else self.weight.detach()
         bias = self.bias if learn else self.bias.detach()
         sigma = torch.dot(self.u, weight.flatten(1) @ self.v)
-        y = F.conv2d(x, self.ready_weight(weight, x.dtype), None, self.stride, self.padding)
+        y = F.conv2d(
+            x, self.ready_weight(weight, x.dtype), None, self.stride, self.padding, 1, self.groups
+        )
         return y * (1 / sigma).to(y.dtype) + bias.to(y.dtype)[None, :, None, None]
 
 
 class Head(nn.Module):
-    """One scale: strided 4x4 convolutions down to 4 px, the spread over a group, patch logits."""
+    """One scale: strided 4x4 convolutions down to a few pixels, the spread over a group, logits.
 
-    def __init__(self, inputs: int, side: int, width: int, group: int | None) -> None:
+    Args:
+        inputs, side: of the maps; 3 channels are a picture, which a 3x3 convolution meets first.
+        net: `d_head_width`, `d_separable` and `mbstd_group` count.
+    """
+
+    def __init__(self, inputs: int, side: int, net: NetConfig) -> None:
         super().__init__()
-        self.group = group
-        layers: list[nn.Module] = []
+        self.group, width = net.mbstd_group, net.d_head_width
+        picture = inputs == 3
+        stages: list[nn.Module] = []
+        if picture:
+            stages.append(SpectralConv(inputs, max(width // 2, 1), 3))
+            inputs = max(width // 2, 1)
         outputs = width
-        for _ in range(int(math.log2(max(side / _PATCH, 1)))):
-            layers.append(SpectralConv(inputs, outputs, 4, stride=2, padding=1))
+        for _ in range(int(math.log2(max(side / (2 * _PATCH if picture else _PATCH), 1)))):
+            if net.d_separable and not picture:
+                depthwise = SpectralConv(inputs, inputs, 4, stride=2, groups=inputs)
+                stages.append(nn.Sequential(depthwise, SpectralConv(inputs, outputs, 1)))
+            else:
+                stages.append(SpectralConv(inputs, outputs, 4, stride=2))
             inputs, outputs = outputs, 2 * width
-        if not layers:
-            layers.append(SpectralConv(inputs, outputs, 3, stride=1, padding=1))
+        if not stages:
+            stages.append(SpectralConv(inputs, outputs, 1 if net.d_separable else 3))
             inputs = outputs
-        self.body = nn.ModuleList(layers)
-        self.last = SpectralConv(inputs + 1, 1, 3, stride=1, padding=1)
+        self.stages = nn.ModuleList(stages)
+        self.last = SpectralConv(inputs + 1, 1, 3)
 
     def _inside(self, x: Tensor, learn: bool) -> Tensor:
-        for layer in self.body:
-            x = F.leaky_relu(layer(x, learn), 0.2)
+        for stage in self.stages:
+            for layer in stage if isinstance(stage, nn.Sequential) else (stage,):
+                x = layer(x, learn)
+            x = F.leaky_relu(x, 0.2)
         return x
 
     def spread(self, x: Tensor) -> Tensor:
@@ -174,7 +193,7 @@ class ProjectedDiscriminator(nn.Module):
     """Heads on a frozen trunk's mixed maps.
 
     Args:
-        net: `d_features`, `d_feature_side`, `d_head_width` and `mbstd_group` count.
+        net: `d_features`, `d_feature_side`, `d_pixels`, `size` and what heads ask for count.
         seed: source of the first parameters and of the mixing.
     """
 
@@ -182,10 +201,9 @@ class ProjectedDiscriminator(nn.Module):
         super().__init__()
         self.mixing = Mixing(CHANNELS[net.d_features], _MIXED)
         sides = [-(-net.d_feature_side // stride) for stride in _STRIDES]
-        self.heads = nn.ModuleList(
-            Head(channels, side, net.d_head_width, net.mbstd_group)
-            for channels, side in zip(_MIXED, sides, strict=True)
-        )
+        self.pixels = net.d_pixels
+        views = [*zip(_MIXED, sides, strict=True), *([(3, net.size)] if net.d_pixels else [])]
+        self.heads = nn.ModuleList(Head(channels, side, net) for channels, side in views)
         initialise(self, seed, "D")
 
     def settle(self) -> None:
@@ -193,6 +211,18 @@ class ProjectedDiscriminator(nn.Module):
         for module in self.modules():
             if isinstance(module, SpectralConv):
                 module.settle()
+
+    def look(self, picture: Tensor, maps: list[Tensor]) -> list[Tensor]:
+        """What the heads look at: the trunk's `maps` of a picture, mixed; and the picture itself.
+
+        Args:
+            picture: float32 [N, 3, S, S] in [-1, 1].
+            maps: [N, C, h, w], finest first.
+        """
+        mixed: list[Tensor] = self.mixing(maps)
+        if not self.pixels:
+            return mixed
+        return [*mixed, picture.to(maps[0].dtype, memory_format=torch.channels_last)]
 
     def spread(self, maps: list[Tensor]) -> list[Tensor]:
         """What each head's minibatch statistic sees on average over a batch, float32 [] each."""
@@ -208,10 +238,10 @@ class ProjectedDiscriminator(nn.Module):
         learn: bool = True,
         spread: list[Tensor] | None = None,
     ) -> list[Tensor]:
-        """Mixed maps -> patch logits, float32 [N, 1, h, w] each; higher is more real.
+        """What `look` gave -> patch logits, float32 [N, 1, h, w] each; higher is more real.
 
         Args:
-            maps: what `mixing` made of the trunk's maps, finest first.
+            maps: one a head.
             splits: 2 for real and fake stacked: the spread over a group is taken in each half.
             learn: without it gradients go to the maps alone.
             spread: [] a head, in place of the minibatch statistic: each picture by itself.

@@ -5,6 +5,7 @@ process. Every share draws its rows of the whole batch's randomness and forms wh
 groups, so the step is the same, up to rounding, for any number of processes and passes.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -56,6 +57,15 @@ def shares_of(config: Config, world: World) -> tuple[list[int], int]:
         )
     passes = local // micro
     return [world.rank + world.size * i for i in range(passes)], world.size * passes
+
+
+def pace_of(config: Config, images: int) -> float:
+    """Factor of all learning rates at `images`: 1, and over the last `decay` down to 0 (cosine)."""
+    length, decay = config.train.kimg * 1000, config.train.decay
+    if decay == 0:
+        return 1.0
+    left = min(max((length - images) / (decay * length), 0.0), 1.0)
+    return (1 - math.cos(math.pi * left)) / 2
 
 
 class Engine:
@@ -152,8 +162,9 @@ class Engine:
             )
         self.world.average(flat.grad[flat.part(phase.trains)])
         terms, moves = self._average_facts(terms, moves)
+        pace = pace_of(self.config, state.images)
         for name in phase.trains:
-            state.optimizers[name].step()
+            state.step(name, pace)
         flat.refresh(phase.trains)
         if "D" in phase.trains and isinstance(state.networks.D, ProjectedDiscriminator):
             state.networks.D.settle()

@@ -262,6 +262,7 @@ def train(
     if device.type == "cpu":
         keep_memory()
     target = round((config.train.kimg if kimg is None else kimg) * 1000)
+    config = config.replace(**{"train.kimg": target / 1000})  # what is decayed over
     if len(dataset) < 2:
         raise DataError(
             f"{dataset.root}: training needs at least 2 photos, it holds {len(dataset)}",

@@ -102,10 +102,9 @@ class Projected:
     shifts: bool
 
     def see(self, nets: Networks, step: Step, pictures: Tensor) -> list[Tensor]:
-        """Mixed maps of pictures, shifted if that is asked for."""
+        """What the heads look at, of pictures shifted if that is asked for."""
         shown = translate(pictures, step.draws) if self.shifts else pictures
-        mixed: list[Tensor] = _heads(nets).mixing(self.maps(shown))
-        return mixed
+        return _heads(nets).look(shown, self.maps(shown))
 
     def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
         """Hinge."""

@@ -39,7 +39,9 @@ FREE = {
 def adam(parameter: Tensor, lr: float, every: int) -> torch.optim.Adam:
     """Adam (0, 0.99), corrected for a lazy term every k steps: lr c, 0.99^c, c = k / (k + 1)."""
     c = every / (every + 1) if every > 1 else 1.0
-    return torch.optim.Adam([parameter], lr=lr * c, betas=(0.0, 0.99**c), eps=1e-8, fused=True)
+    made = torch.optim.Adam([parameter], lr=lr * c, betas=(0.0, 0.99**c), eps=1e-8, fused=True)
+    made.param_groups[0]["initial_lr"] = lr * c
+    return made
 
 
 @dataclass
@@ -104,6 +106,12 @@ class TrainState:
             augment_p=train.augment_p if train.augment != "none" else 0.0,
             dataset=dataset,
         )
+
+    def step(self, name: str, pace: float = 1.0) -> None:
+        """One step of a network's optimiser, at `pace` times its learning rate."""
+        (group,) = self.optimizers[name].param_groups
+        group["lr"] = group["initial_lr"] * pace
+        self.optimizers[name].step()
 
     @torch.no_grad()
     def update_averages(self, config: Config) -> None:
