@@ -24,7 +24,8 @@ def test_every_figure_is_that_of_its_function() -> None:
     found = compare_sets(real, fake, features="inception", seed=3)
     assert found.fid == frechet_distance(real, fake)
     assert (found.kid, found.kid_spread) == kernel_distance(real, fake, seed=3)
-    overlap = manifold_overlap(real, fake)
+    overlap = manifold_overlap(real[torch.linspace(0, 79, 60).round().long()], fake)
+    assert found.each == 60
     assert (found.precision, found.recall) == (overlap.precision, overlap.recall)
     assert (found.density, found.coverage) == (overlap.density, overlap.coverage)
     assert (found.features, found.real, found.fake, found.seed) == ("inception", 80, 60, 3)
@@ -74,3 +75,11 @@ def test_every_kind_is_one_that_features_know() -> None:
     for name in ("lpips-alex", "efficientnet-lite0", "inception"):
         assert feature_kind(name) is not None
     assert Features("lpips-alex").dim == 1152
+
+
+def test_neighbours_decide_among_equally_many() -> None:
+    """Coverage by a sample of the same kind is high, whatever the other set's size."""
+    few, many = normal(100, "few"), normal(1000, "many")
+    fair = compare_sets(many, few, features="x").coverage
+    uneven = manifold_overlap(many, few).coverage
+    assert fair > 0.85 > 0.5 > uneven

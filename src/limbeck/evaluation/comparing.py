@@ -25,6 +25,9 @@ class SetDistance(Record):
     features: str
     real: int = Field(description="real pictures")
     fake: int = Field(description="drawn pictures")
+    each: int = Field(
+        0, description="pictures of each side that precision, recall, density and coverage take"
+    )
     fid: float
     kid: float
     kid_spread: float = Field(description="standard deviation over subsets")
@@ -48,6 +51,8 @@ def compare_sets(
     Args:
         real: features of real pictures, float [N >= 6, D].
         fake: features of drawn pictures, float [M >= 6, D]. Compare figures of equal N and M only.
+            What neighbours decide has other limits where one side is larger, so the larger one is
+            thinned evenly to the smaller's number for precision, recall, density and coverage.
         features: what they are, e.g. "inception"; goes beside the figures.
         seed: of KID's subsets and of the half-samples; the same seed gives the same figures.
         spread: rounds of a delete-half jackknife: the deviation of each figure over random halves
@@ -60,19 +65,28 @@ def compare_sets(
     """
     fid = frechet_distance(real, fake)
     kid, kid_spread = kernel_distance(real, fake, subsets=_SUBSETS, seed=seed)
-    overlap = manifold_overlap(real, fake)
+    each = min(len(real), len(fake))
+    overlap = manifold_overlap(_even(real, each), _even(fake, each))
     kind = feature_kind(features)
     return SetDistance(
         features=features,
+        each=each,
         fid=fid,
         kid=kid,
         kid_spread=kid_spread,
-        **overlap.model_dump(),
+        real=len(real),
+        fake=len(fake),
+        **overlap.model_dump(exclude={"real", "fake"}),
         resize=kind.resize if kind else "not known",
         seed=seed,
         rounds=spread,
         spread=_spread(real, fake, features, seed, spread) if spread else {},
     )
+
+
+def _even(features: Tensor, count: int) -> Tensor:
+    """`count` rows, evenly chosen."""
+    return features[torch.linspace(0, len(features) - 1, count).round().long()]
 
 
 def _spread(real: Tensor, fake: Tensor, features: str, seed: int, rounds: int) -> dict[str, float]:
