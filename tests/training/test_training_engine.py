@@ -18,7 +18,7 @@ from limbeck.training import Engine, Judges, TrainState, conditional, phase_tabl
 from limbeck.training import engine as engine_module
 from limbeck.training.engine import NotFinite, shares_of
 from limbeck.training.loop import class_labels, feed_of
-from limbeck.training.phases import Phase
+from limbeck.training.phases import Phase, Step
 from limbeck.training.room import check_disk, fit, needs
 from limbeck.training.transfer import transfer
 from limbeck.training.world import World
@@ -34,7 +34,8 @@ def _config(**changes: object) -> Config:
 
 def _engine(photos: Dataset, config: Config) -> Engine:
     feed = feed_of(photos.at(config.net.size), class_labels(photos, config), config, CPU)
-    return Engine(config, TrainState.create(config, CPU), phase_table(config, Judges()), feed)
+    phases = phase_table(config, Judges.of(config, CPU))
+    return Engine(config, TrainState.create(config, CPU), phases, feed)
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
@@ -232,6 +233,32 @@ def test_relativistic_loss_adds_r2_and_trains(photos: Dataset):
     assert float(terms["loss/R2"]) >= 0
 
 
+def test_a_relativistic_critic_is_asked_for_differences_alone(photos: Dataset):
+    """The same number added to every logit changes neither ADA's signal nor anybody's loss."""
+    config = _config(**{"train.loss": "relativistic", "train.reconstruct": "real",
+                        "train.encoder_every": 1, "train.augment": "none"})  # fmt: skip
+    engines = _engine(photos, config), _engine(photos, config)
+    with torch.no_grad():
+        engines[1].state.networks.D.b4.out.bias.add_(5)
+    found = []
+    for engine in engines:
+        engine._fetch()
+        terms = {}
+        for phase in engine.phases:
+            if phase.name in ("G", "E-real", "D"):
+                draws = Draws(torch.Generator().manual_seed(0), CPU)
+                step = Step(engine._photos[0][0], None, 0.0, torch.zeros(()), draws)
+                total, named, _ = phase.loss(engine.state.networks, step)
+                terms |= {
+                    phase.name: total,
+                    **{k: v for k, v in named.items() if "signs/real" in k},
+                }
+        found.append(terms)
+    assert found[0].keys() == {"G", "E-real", "D", "signs/real"}
+    for name, value in found[0].items():
+        torch.testing.assert_close(found[1][name], value, rtol=1e-4, atol=1e-5, msg=name)
+
+
 def test_transfer_tells_what_fits(photos: Dataset, tmp_path: Path):
     train(photos, _config(**{"train.kimg": 0.016}), tmp_path / "first")
     larger = _config(**{"net.size": 32, "data.size": 32})
@@ -292,7 +319,8 @@ def test_room_in_a_container_is_the_containers(monkeypatch: pytest.MonkeyPatch):
 def test_estimated_memory_is_near_what_autograd_keeps():
     config = preset("small").replace(**{"train.batch": 4, "train.precision": "fp32"})
     state = TrainState.create(config, pick_device("cpu"))
-    phases = [p for p in phase_table(config, Judges()) if p.name in ("G", "G-path", "D", "D-R1")]
+    table = phase_table(config, Judges.of(config, state.device))
+    phases = [p for p in table if p.name in ("G", "G-path", "D", "D-R1")]
     photos = torch.rand(4, 3, 64, 64) * 2 - 1
     engine = Engine(config, state, phases, lambda *_: (photos, None))
     peak = 0

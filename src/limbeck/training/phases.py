@@ -79,12 +79,23 @@ class Critic(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Own:
-    """StyleGAN2's discriminator, which sees pictures."""
+    """StyleGAN2's discriminator, which sees pictures.
+
+    relativistic: its logits mean something only as differences to those of photos.
+    """
+
+    relativistic: bool = False
 
     def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
-        """Non-saturating."""
-        return generator_loss(nets.D(step.augment(fake), step.labels))
+        """Non-saturating, or relativistic against D's word on photos."""
+        logits = nets.D(step.augment(fake), step.labels)
+        if not self.relativistic:
+            return generator_loss(logits)
+        with torch.no_grad():
+            real_logits = nets.D(step.augment(step.real), step.labels)
+        return relativistic_loss(logits, real_logits)
 
     def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
         """Of every block of D."""
@@ -149,25 +160,14 @@ def _styles(
     return first, torch.where(keep[:, :, None], G.broadcast(first), G.broadcast(second))
 
 
-def g_main(config: Config) -> LossFn:
-    """Loss of G: non-saturating, or relativistic against D's word on photos."""
-    relativistic = config.train.loss == "relativistic"
+def g_main(config: Config, critic: Critic) -> LossFn:
+    """Loss of G: what the critic says of its pictures."""
 
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         w, ws = _styles(nets.G, step, len(step.real), config.train.style_mixing, step.labels)
         fake = nets.G.synthesis(ws, noise=config.train.noise, rng=step.draws)
-        logits = nets.D(step.augment(fake), step.labels)
-        if relativistic:
-            with torch.no_grad():
-                real_logits = nets.D(step.augment(step.real), step.labels)
-            total = relativistic_loss(logits, real_logits)
-        else:
-            total = generator_loss(logits)
-        terms = {
-            "loss/G": total,
-            "signs/fake": logits.sign().mean(),
-            "w_std": w.std(0, correction=0).mean(),
-        }
+        total = critic.adversarial(nets, step, fake)
+        terms = {"loss/G": total, "w_std": w.std(0, correction=0).mean()}
         return total, terms, {"w_avg": w.detach().mean(0)}
 
     return loss
@@ -203,10 +203,13 @@ def d_main(config: Config) -> LossFn:
         real_logits, fake_logits = nets.D(pictures, labels, splits=2).chunk(2)
         objective = relativistic_loss if relativistic else discriminator_loss
         total = objective(real_logits, fake_logits)
+        # What ADA steers by: of a relativistic D only differences have a sign that means something.
+        real_word = real_logits - fake_logits if relativistic else real_logits
         terms = {
             "loss/D": total,
-            "signs/real": real_logits.sign().mean(),
+            "signs/real": real_word.sign().mean(),
             "logits/real": real_logits.mean(),
+            "signs/fake": fake_logits.sign().mean(),
             "logits/fake": fake_logits.mean(),
         }
         return total, terms, {}
@@ -341,7 +344,7 @@ class Judges:
         wanted = train.encoder and train.rec_measure == "lpips-vgg16"
         lpips = LPIPS.load("vgg16").to(device) if wanted else None
         if net.d_architecture != "projected":
-            return cls(lpips)
+            return cls(lpips, Own(train.loss == "relativistic"))
         maps = FeatureMaps(net.d_feature_side, compute_dtype(train.precision, device), device)
         return cls(lpips, Projected(maps, train.augment == "diff"))
 
@@ -361,7 +364,7 @@ def phase_table(config: Config, judges: Judges) -> list[Phase]:
     if isinstance(judges.critic, Projected):
         rows = [Phase("GD", ("G", "D"), 1, 0, projected(config, judges.critic))]
     else:
-        rows = [Phase("G", ("G",), 1, 0, g_main(config))]
+        rows = [Phase("G", ("G",), 1, 0, g_main(config, judges.critic))]
     if train.pl_weight > 0:
         rows.append(Phase("G-path", ("G",), train.pl_every, 0, g_path(config)))
     if train.encoder:
