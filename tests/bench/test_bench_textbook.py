@@ -103,3 +103,18 @@ def test_operations_count_as_direct_convolution(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(strided, "_LEAST_CHANNELS", least)
         counts.append(bench_train(config, repeats=1, against=False)["gflop_per_image"])
     assert counts[0] == counts[1]
+
+
+def test_a_projected_discriminator_is_timed_as_one_row_beside_stylegan2():
+    config = preset("smoke").replace(
+        **{
+            "net.d_architecture": "projected",
+            "net.d_feature_side": 32,
+            "train.augment": "diff",
+            "train.batch": 4,
+        }  # fmt: skip
+    )
+    found = bench_train(config, repeats=1)
+    assert found["contestants"]["fp32"]["share"].keys() == {"GD", "average"}
+    assert found["contestants"]["textbook"]["share"]["D"] > 0
+    assert found["ratio_fp32"]["wall"] > 0

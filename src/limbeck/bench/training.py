@@ -53,8 +53,11 @@ def bench_train(
     for kind in kinds:
         contestants[kind] = _limbeck(config.replace(**{"train.precision": kind}), device, real)
     weights = _weights(config)
+    memory: dict[str, float] = {}
     flops = {name: _flops(work) for name, work in contestants["fp32"].items() if name in weights}
     seconds = compare(contestants, device, repeats, warm=WARM + 1 if device.type == "cuda" else 1)
+    if device.type == "cuda":  # before `ceilings`, which takes memory of its own
+        memory["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
     rival_steps = seconds.pop("rival", {}).get("steps")
     whole = sum(flops[name] * weights[name] for name in flops)
     result: dict[str, Any] = {
@@ -67,6 +70,7 @@ def bench_train(
         "machine": machine(device),
         "gflop_per_image": whole / config.train.batch / 1e9,
         "contestants": {},
+        **memory,
     }
     for name, pieces in seconds.items():
         total = {
@@ -96,8 +100,6 @@ def bench_train(
             result[f"ratio_{kind}"] = {unit: base[unit] / ours[unit] for unit in base}
     if rival_steps is not None:
         result |= _rival_row(rival_steps, config, result["contestants"])
-    if device.type == "cuda":
-        result["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
     return result
 
 
@@ -126,7 +128,15 @@ def _weights(config: Config) -> dict[str, float]:
     path = 1 / train.pl_every if train.pl_weight > 0 else 0.0
     penalty = 1 / train.r1_every if config.gamma() > 0 else 0.0
     r2 = penalty if train.loss == "relativistic" else 0.0
-    return {"G": 1.0, "G-path": path, "D": 1.0, "D-R1": penalty, "D-R2": r2, "average": 1.0}
+    return {
+        "G": 1.0,
+        "GD": 1.0,
+        "G-path": path,
+        "D": 1.0,
+        "D-R1": penalty,
+        "D-R2": r2,
+        "average": 1.0,
+    }
 
 
 def _limbeck(config: Config, device: torch.device, real: Tensor) -> dict[str, Work]:
