@@ -112,7 +112,8 @@ def test_a_projected_discriminator_is_timed_as_one_row_beside_stylegan2():
             "net.d_feature_side": 32,
             "train.augment": "diff",
             "train.batch": 4,
-        }  # fmt: skip
+            "train.pl_weight": 0.0,
+        }
     )
     found = bench_train(config, repeats=1)
     assert found["contestants"]["fp32"]["share"].keys() == {"GD", "average"}
