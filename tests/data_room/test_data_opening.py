@@ -98,9 +98,9 @@ def edit(root: Path, column: str, row: int, value: object) -> None:
         ("source", "a\0b", "no file name"), ("source", None, "row 1: source"),
         ("status", "lost", "row 1: status"), ("status", "failed", "3 of them accepted"),
         ("reason", "why", "row 1: reason"), ("id", None, "no id"), ("shard", 2, "no picture"),
-        ("shard", -1, "no picture"), ("row", 0, "no picture"), ("row", 9, "no picture"),
+        ("shard", -1, "shard: Input should be"), ("row", 0, "no picture"), ("row", 9, "no picture"),
         ("label", 1, "label 1 is not among 1"), ("label", None, "label None"),
-        ("box", [1, 2, 3], "row 1: box"), ("width", -4, "-4 x 9 pixels"),
+        ("box", [1, 2, 3], "row 1: box"), ("width", -4, "width: Input should be"),
     ],
 )  # fmt: skip
 def test_rows_that_cannot_be_relied_on(

@@ -71,12 +71,14 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
     return row
 
 
-def test_four_sets_are_known_and_one_ships() -> None:
+def test_five_sets_are_known_and_two_ship() -> None:
     rows = {row.name: row for row in list_weights()}
-    assert tuple(rows) == ("lpips-alex", *FETCHED)
-    assert [name for name, row in rows.items() if row.present] == ["lpips-alex"]
+    shipped = ("lpips-alex", "efficientnet-lite0-trunk")
+    assert tuple(rows) == (*shipped, *FETCHED)
+    assert tuple(name for name, row in rows.items() if row.present) == shipped
     assert all(len(row.digest) == 64 and row.licence for row in rows.values())
-    assert verify_weights("lpips-alex") == path_of("lpips-alex") == get_weights("lpips-alex")
+    for name in shipped:
+        assert verify_weights(name) == path_of(name) == get_weights(name)
 
 
 @pytest.mark.parametrize("name", FETCHED)
@@ -94,7 +96,9 @@ def test_absent_weights_name_the_command(name: str, cache: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="choose one of lpips-alex, lpips-vgg16"):
+    with pytest.raises(
+        UsageError, match="choose one of lpips-alex, efficientnet-lite0-trunk, lpips-vgg16"
+    ):
         path_of("resnet")
 
 
