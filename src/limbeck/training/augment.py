@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.kit.rng import Draws
-from limbeck.ops import upfirdn
 
 # The low-pass filter of the wavelet sym6 (Daubechies 1992): orthonormal to its even shifts.
 _SYM6 = (
@@ -116,15 +115,27 @@ def _colour(draw: _Coins) -> tuple[Tensor, Tensor]:
     return matrix, offset
 
 
+@cache
+def _resampling(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """sym6 along one side, as matrices: with mirrored borders to twice the size, and back.
+
+    As matrix products they cost a fifth of convolutions by twelve taps on a CPU.
+
+    Returns:
+        float32 [4 S, S], the middle half of which is the picture; and [S, 2 S + 2 _EDGE].
+    """
+    taps = torch.tensor(_SYM6)[None, None, :, None]
+    bordered = F.pad(torch.eye(size)[None, None], [0, 0, size // 2, size // 2], mode="reflect")
+    up = F.conv_transpose2d(bordered, taps, stride=(2, 1), padding=(_EDGE, 0))[0, 0]
+    down = F.conv2d(torch.eye(2 * size + 2 * _EDGE)[None, None], taps, stride=(2, 1))[0, 0]
+    return up.to(device), down.to(device)
+
+
 def _moved(pictures: Tensor, matrix: Tensor) -> Tensor:
     """Pictures [N, 3, S, S] read where the maps [N, 3, 3] from output to input say."""
     count, _, size, _ = pictures.shape
-    taps = constant(_SYM6, pictures.device)
-    fir = torch.outer(taps, taps)
-    before, after = _EDGE + 1, _EDGE
-    margin = size // 2
-    x = F.pad(pictures, [margin] * 4, mode="reflect")
-    x = upfirdn(x, fir, up=2, padding=(before, after, before, after))
+    up, down = _resampling(size, pictures.device)
+    x = up @ pictures @ up.T
     # The picture is the middle half of what is read; more samples all round feed the filter. It
     # leans to one side, so the picture's centre is not the samples'.
     side = 2 * size + 2 * _EDGE
@@ -136,14 +147,14 @@ def _moved(pictures: Tensor, matrix: Tensor) -> Tensor:
     theta = (read * (there @ matrix @ back) * base)[:, :2]
     grid = F.affine_grid(theta, [count, 3, side, side], align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return upfirdn(x, fir, down=2, flip=True)
+    return down @ x @ down.T
 
 
 def translate(pictures: Tensor, draws: Draws) -> Tensor:
-    """Shift each of float32 [N, 3, S, S] by whole pixels, up to an eighth; black comes in.
+    """Shift each of float32 [N, 3, S, S] by whole pixels, up to an eighth; mirrored borders.
 
     Of differentiable augmentation (Zhao et al. 2020, arXiv 2006.10738, section 3.1) the part that
-    does not change colours.
+    does not change colours. There black comes in, and generators learn to draw the dark frame.
     """
     size = pictures.shape[-1]
     most = size // 8
@@ -152,7 +163,9 @@ def translate(pictures: Tensor, draws: Draws) -> Tensor:
     theta[:, 0, 0] = theta[:, 1, 1] = 1.0
     theta[:, :, 2] = whole * (2 / size)
     grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
-    return F.grid_sample(pictures, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(
+        pictures, grid, mode="nearest", padding_mode="reflection", align_corners=False
+    )
 
 
 def augment(pictures: Tensor, p: float | Tensor, draws: Draws) -> Tensor:
