@@ -36,8 +36,17 @@ def _together(photos: Dataset, config: Config, out: Path) -> None:
         assert code == 0, told
 
 
-def test_two_processes_equal_one_and_resume_is_bitwise(photos: Dataset, tmp_path: Path):
-    config = _config()
+PROJECTED = {
+    "net.d_architecture": "projected", "net.d_feature_side": 32, "net.d_head_width": 8,
+    "net.d_pixels": True, "train.augment": "diff", "train.augment_p": 0.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{}, PROJECTED], ids=["stylegan2", "projected"])
+def test_two_processes_equal_one_and_resume_is_bitwise(
+    photos: Dataset, tmp_path: Path, changes: dict[str, object]
+):
+    config = _config(**changes)
     train(photos, config, tmp_path / "one")
     _together(photos, config, tmp_path / "two")
     _together(photos, config.replace(**{"train.kimg": 0.016}), tmp_path / "parts")
