@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from limbeck import fsio
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import Interrupted, TrainingError
 from limbeck.nets import load_networks
 from limbeck.presets import preset
 from limbeck.training import measure_speed, train
-from limbeck.training.loop import resume_or_create
+from limbeck.training.loop import resume_or_create, train_slice
 from limbeck.training.phases import Judges, phase_table
-from limbeck.training.state import TrainState, snapshots
+from limbeck.training.state import LATER, TrainState, _same_settings, snapshots
 
 
 def _config(**changes: object) -> Config:
@@ -160,3 +161,21 @@ def test_class_conditional(photos: Dataset, tmp_path: Path):
 
 def test_measured_speed_is_a_rate(photos: Dataset):
     assert measure_speed(photos, _config(), seconds=0.1) > 1
+
+
+def test_a_training_made_before_a_setting_existed_stays_what_it_is(
+    straight: Path, photos: Dataset, tmp_path: Path
+):
+    """Digests of an earlier limbeck's trainings, and a checkpoint without what came later."""
+    assert fsio.digest_json(train_slice(preset("tiny"), 10.0)) == "6ea189b1d11d23b4"
+    assert fsio.digest_json(train_slice(preset("paper256"), 10.0)) == "84fbe2a35ba4eb51"
+    changed = preset("tiny").replace(**{"train.decay": 0.1})
+    assert fsio.digest_json(train_slice(changed, 10.0)) != "6ea189b1d11d23b4"
+    saved = json.loads((straight / "state-000000064/state.json").read_text())["config"]
+    for section in ("net", "train"):
+        for key in LATER:
+            saved[section].pop(key, None)
+    config = _config(**{"train.augment_p": 0.3})
+    _same_settings(tmp_path, saved, config)
+    with pytest.raises(TrainingError, match=r"decay: 0\.0 -> 0\.5"):
+        _same_settings(tmp_path, saved, config.replace(**{"train.decay": 0.5}))

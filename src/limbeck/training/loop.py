@@ -26,7 +26,7 @@ from limbeck.training.grids import write_grids
 from limbeck.training.phases import Judges, Terms, phase_table
 from limbeck.training.quality import Quality
 from limbeck.training.room import check_disk, fit
-from limbeck.training.state import FREE, TrainState, snapshots
+from limbeck.training.state import TrainState, compared, snapshots
 from limbeck.training.stats import Stats
 from limbeck.training.transfer import transfer
 from limbeck.training.world import World, join, local_device
@@ -325,8 +325,8 @@ def _steps(
 def train_slice(config: Config, kimg: float) -> dict[str, object]:
     """What a training depends on, for staleness."""
     return {
-        "net": config.net.model_dump(),
-        "train": config.train.model_dump(exclude=FREE) | {"kimg": kimg},
+        "net": compared(config.net),
+        "train": compared(config.train) | {"kimg": kimg},
         "seed": config.seed,
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import BaseModel, Field
 from torch import Tensor
 
 from limbeck import fsio
@@ -34,6 +34,27 @@ FREE = {
     "snapshot_kimg", "tick_kimg", "keep_snapshots", "quality_images", "timeout", "microbatch",
     "tensorboard",
 }  # fmt: skip
+
+
+# Settings that finished trainings may not know yet: at their defaults they change nothing.
+LATER = {
+    "d_features", "d_feature_side", "d_head_width", "d_separable", "d_pixels", "mapping_lr",
+    "rgb_scale", "decay", "d_lr_ratio",
+}  # fmt: skip
+
+
+def compared(section: BaseModel) -> dict[str, Any]:
+    """Settings of `net` or `train` as they are compared with those of a training on disk.
+
+    What an earlier limbeck did not know is left out while it holds its default, so that a training
+    stays what it is when limbeck learns more.
+    """
+    fields = type(section).model_fields
+    return {
+        key: value
+        for key, value in section.model_dump(mode="json", exclude=FREE).items()
+        if key not in LATER or value != fields[key].default
+    }
 
 
 def adam(parameter: Tensor, lr: float, every: int) -> torch.optim.Adam:
@@ -265,12 +286,17 @@ def _same_settings(folder: Path, saved: dict[str, Any], config: Config) -> None:
     now = config.model_dump(mode="json")
     if not all(isinstance(saved.get(section), dict) for section in ("net", "train")):
         raise DataError(f"{folder / 'state.json'}: config is no configuration", _BEFORE)
-    differing = [
-        f"{section}.{key}: {saved[section].get(key)!r} -> {value!r}"
-        for section in ("net", "train")
-        for key, value in now[section].items()
-        if key not in FREE | {"kimg"} and saved[section].get(key) != value
-    ]
+    differing = []
+    for name, section in (("net", config.net), ("train", config.train)):
+        defaults = {
+            key: type(section).model_fields[key].default for key in LATER & now[name].keys()
+        }
+        before = defaults | saved[name]
+        differing += [
+            f"{name}.{key}: {before.get(key)!r} -> {value!r}"
+            for key, value in now[name].items()
+            if key not in FREE | {"kimg"} and before.get(key) != value
+        ]
     if saved.get("seed") != now["seed"]:
         differing.append(f"seed: {saved.get('seed')} -> {now['seed']}")
     if differing:
