@@ -7,7 +7,15 @@ or from METHOD carry their source; presets (`limbeck.presets`) are functions tha
 import difflib
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from limbeck.errors import UsageError
 
@@ -45,6 +53,9 @@ class NetConfig(_Section):
     w_dim: int = Field(512, gt=0, le=4096)
     mapping_layers: int = Field(8, ge=1, le=64)
     g_architecture: Literal["skip", "orig"] = "skip"
+    g_input: Literal["constant", "latent"] = Field(
+        "constant", description="latent: what G begins with at 4 px depends on w in every place"
+    )
     d_architecture: Literal["resnet", "orig", "projected"] = Field(
         "resnet", description="projected: heads on a frozen trunk's features (Sauer et al. 2021)"
     )
@@ -69,6 +80,10 @@ class NetConfig(_Section):
         4, ge=1, le=4096, description="minibatch-std group; None = whole batch"
     )
     num_classes: int = Field(0, ge=0, le=10**6, description="0 = unconditional")
+    class_photos: tuple[NonNegativeInt, ...] = Field(
+        (), max_length=10**6, description="photos of each class; empty = not known"
+    )
+    class_names: tuple[str, ...] = Field((), max_length=10**6, description="of each class")
 
     @field_validator("size")
     @classmethod
@@ -76,6 +91,15 @@ class NetConfig(_Section):
         if not is_network_size(size):
             raise ValueError("must be a power of two from 8 to 1024")
         return size
+
+    @model_validator(mode="after")
+    def _each_class(self) -> Self:
+        for name in ("class_photos", "class_names"):
+            if (found := len(getattr(self, name))) not in (0, self.num_classes):
+                raise ValueError(f"{name} has {found} entries for {self.num_classes} classes")
+        if self.class_photos and not sum(self.class_photos):
+            raise ValueError("class_photos: every class is empty")
+        return self
 
     def channels(self, resolution: int) -> int:
         """Feature maps at side `resolution`, at least one."""
@@ -275,7 +299,7 @@ class Config(_Section):
         return self
 
     def _projected_fits(self) -> None:
-        """Heads on features have a loss of their own and neither R1, ADA nor classes.
+        """Heads on features have a loss of their own and neither R1 nor ADA.
 
         Raises:
             ValueError: a setting that would do nothing.
@@ -289,8 +313,6 @@ class Config(_Section):
             wrong = f"train.augment {train.augment!r}: use diff or none"
         elif train.freeze_d:
             wrong = f"train.freeze_d {train.freeze_d}: its trunk is frozen already; leave it out"
-        elif self.net.num_classes:
-            wrong = f"net.num_classes {self.net.num_classes}: it judges without classes"
         if wrong:
             raise ValueError(f"net.d_architecture 'projected' does not go with {wrong}")
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -15,12 +15,14 @@ from limbeck.errors import UsageError
 from limbeck.kit.images import grid, resize_area, save_png
 from limbeck.latents import (
     HoldsGenerator,
+    Labels,
     ModeCentres,
     NoiseKind,
     Sample,
     Seeds,
     check_psi,
     check_seeds,
+    classes_of,
     needs_pictures,
     paint_seeds,
     tensors_digest,
@@ -66,7 +68,7 @@ def sample(
     mode_index: int | None = None,
     batch: int = 16,
     noise: NoiseKind = "const",
-    labels: Sequence[int] | None = None,
+    labels: Labels = "natural",
     output: Literal["uint8", "float"] = "uint8",
     progress: bool = False,
 ) -> Iterator[Sample]:
@@ -81,7 +83,8 @@ def sample(
         mode_index: the centre for `index`.
         batch: pictures at once; changes a picture by at most 1/255.
         noise: `const` (the stored maps), `random` (drawn per seed), `none`.
-        labels: class of each seed; default seed mod classes where the generator has classes.
+        labels: where the generator has classes: `natural`, as often as in training; `uniform`, all
+            alike; or the class of each seed, by number or name.
         output: `uint8`, or `float` for float32 in [-1, 1], not rounded to 8 bits.
         progress: show a bar on stderr, where that is a terminal.
 
@@ -115,7 +118,7 @@ def write_samples(
     mode_index: int | None = None,
     batch: int = 16,
     noise: NoiseKind = "const",
-    labels: Sequence[int] | None = None,
+    labels: Labels = "natural",
 ) -> list[Path]:
     """`sample` onto disk: seed000042.png each, grid.png (the first 256), samples.json, done.json.
 
@@ -133,12 +136,14 @@ def write_samples(
         raise UsageError("no seeds to draw", "give e.g. --seeds 0-15")
     psi, out, started = check_psi(psi), Path(out), time.perf_counter()
     paths = [out / f"seed{seed:06d}.png" for seed in chosen]
+    classes = classes_of(chosen, networks.config, labels)
+    asked = labels if isinstance(labels, str) else [str(label) for label in labels]
     inputs = {
         "generator": _digest(networks), "modes": modes.digest() if modes else "",
     }  # fmt: skip
     settings = {
         "seeds": chosen, "psi": psi, "truncation": truncation, "mode_index": mode_index,
-        "noise": noise, "labels": None if labels is None else list(labels),
+        "noise": noise, "labels": asked,
     }  # fmt: skip
     files = [*paths, out / "grid.png", out / "samples.json"]
     if rundir.is_current(out, inputs, settings) and all(file.exists() for file in files):
@@ -153,7 +158,10 @@ def write_samples(
     with fresh(out, "samples", adds=True) as folder:
         for one, path in zip(logs.track(drawn, "samples", len(chosen)), paths, strict=True):
             save_png(one.image, folder / path.name)
-            rows.append({"seed": one.seed, "file": path.name, "mode": one.mode})
+            row: dict[str, object] = {"seed": one.seed, "file": path.name, "mode": one.mode}
+            if classes is not None:
+                row["class"] = int(classes[len(rows)])
+            rows.append(row)
             if len(shown) < _GRID_MOST:
                 shown.append(resize_area(one.image[None], min(one.image.shape[-1], _GRID_SIDE))[0])
         save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), folder / "grid.png")

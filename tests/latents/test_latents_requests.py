@@ -128,8 +128,8 @@ def test_labels_and_modes_are_whole_numbers(networks: Networks, modes: ModeCentr
     net = NET.model_copy(update={"num_classes": 3})
     of_classes = Networks.create(net, 0).eval()
     nothing: dict[str, Any] = {"psi": 1.0, "modes": None, "embedder": None}
-    for labels in ([1.5], [True], ["1"], [None]):
-        with pytest.raises(UsageError, match="one label from 0 to 2 per seed"):
+    for labels in ([1.5], [True], ["a"], [None]):
+        with pytest.raises(UsageError, match="give a number from 0 to 2"):
             paint_seeds(of_classes, [0], truncation="none", labels=labels, **nothing)  # type: ignore[arg-type]
     assert list(paint_seeds(of_classes, [0], truncation="none", labels=np.array([2]), **nothing))  # type: ignore[arg-type]
     for index in (1.5, True, "a", float("nan")):

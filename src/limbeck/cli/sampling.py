@@ -50,6 +50,14 @@ def sample(
     mode: Annotated[
         int | None, typer.Option("--mode", min=0, help="The mode for --truncation index.")
     ] = None,
+    classes: Annotated[
+        str,
+        typer.Option(
+            "--class",
+            help="Of a generator with classes: natural (as often as in training), uniform, or a "
+            "class by name or number.",
+        ),
+    ] = "natural",
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
@@ -86,6 +94,7 @@ def sample(
         truncation=method,
         modes=load_centres(centres),
         mode_index=mode,
+        labels=classes if classes in ("natural", "uniform") else [classes] * len(numbers),
     )
     return Outcome(
         values,

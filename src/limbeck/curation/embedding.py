@@ -5,7 +5,7 @@ from torch import Tensor
 
 from limbeck.config import NetConfig
 from limbeck.kit.rng import derive_seed
-from limbeck.latents import Embeds, Paints, draw_w, embed_w, truncate
+from limbeck.latents import Embeds, Paints, draw_latents, embed_w, truncate, typical_w
 
 PICTURES, NEIGHBOURS, PSI = 1500, 20, 0.7
 
@@ -54,10 +54,10 @@ class Pictures:
         seed: int,
         batch: int,
     ) -> None:
-        """Draw `count` pictures (classes, if any, uniformly at random)."""
-        w = draw_w(painter.mapping, net, count, derive_seed(seed, "score"))
+        """Draw `count` pictures (classes, if any, by natural frequency)."""
+        w, classes = draw_latents(painter.mapping, net, count, derive_seed(seed, "score"))
         self.w_std = w.std(0, correction=0).clamp_min(1e-6)
-        towards_mean = truncate(w, PSI, painter.mapping.w_avg)
+        towards_mean = truncate(w, PSI, typical_w(painter.mapping, net, classes))
         self.embeddings = embed_many(painter, embedder, towards_mean, batch)
         self._norms = squared_norms(self.embeddings)
 

@@ -4,14 +4,20 @@ from limbeck.latents.centres import CentreMap as CentreMap
 from limbeck.latents.centres import ModeCentres as ModeCentres
 from limbeck.latents.centres import squared_distances as squared_distances
 from limbeck.latents.centres import tensors_digest as tensors_digest
+from limbeck.latents.classes import Labels as Labels
+from limbeck.latents.classes import MapsLatents as MapsLatents
+from limbeck.latents.classes import class_number as class_number
+from limbeck.latents.classes import classes_of as classes_of
+from limbeck.latents.classes import draw_classes as draw_classes
+from limbeck.latents.classes import typical_w as typical_w
 from limbeck.latents.drawing import SPACE_SIZE as SPACE_SIZE
 from limbeck.latents.drawing import Embeds as Embeds
 from limbeck.latents.drawing import HoldsGenerator as HoldsGenerator
-from limbeck.latents.drawing import MapsLatents as MapsLatents
 from limbeck.latents.drawing import NoiseKind as NoiseKind
 from limbeck.latents.drawing import Paints as Paints
 from limbeck.latents.drawing import Sample as Sample
 from limbeck.latents.drawing import check_latents as check_latents
+from limbeck.latents.drawing import draw_latents as draw_latents
 from limbeck.latents.drawing import draw_w as draw_w
 from limbeck.latents.drawing import embed_w as embed_w
 from limbeck.latents.drawing import paint_seeds as paint_seeds
@@ -34,6 +40,7 @@ __all__ = [
     "CentreMap",
     "Embeds",
     "HoldsGenerator",
+    "Labels",
     "MapsLatents",
     "ModeCentres",
     "NoiseKind",
@@ -44,6 +51,10 @@ __all__ = [
     "check_latents",
     "check_psi",
     "check_seeds",
+    "class_number",
+    "classes_of",
+    "draw_classes",
+    "draw_latents",
     "draw_w",
     "embed_w",
     "is_whole",
@@ -58,4 +69,5 @@ __all__ = [
     "target_for",
     "tensors_digest",
     "truncate",
+    "typical_w",
 ]

@@ -15,10 +15,10 @@ from limbeck.errors import UsageError
 from limbeck.kit.images import resize_area, to_pil, to_uint8
 from limbeck.kit.rng import Draws, generator
 from limbeck.latents.centres import ModeCentres
+from limbeck.latents.classes import Labels, MapsLatents, classes_of, draw_classes, typical_w
 from limbeck.latents.requests import (
     Seeds,
     check_batch,
-    check_classes,
     check_psi,
     check_seeds,
     is_whole,
@@ -29,14 +29,6 @@ SPACE_SIZE = 64
 """Pictures are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
 
 NoiseKind = Literal["const", "random", "none"]
-
-
-class MapsLatents(Protocol):
-    """What is asked of a mapping network."""
-
-    @property
-    def w_avg(self) -> Tensor: ...  # noqa: D102
-    def w(self, z: Tensor, c: Tensor | None = None) -> Tensor: ...  # noqa: D102
 
 
 class Paints(Protocol):
@@ -88,23 +80,31 @@ def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
 
 
 @torch.no_grad()
-def draw_w(
+def draw_latents(
     mapping: MapsLatents, net: NetConfig, count: int, seed: int, batch: int = 4096
-) -> Tensor:
-    """float32 [count, w_dim] on the mapping's device: M(z) of random z, not truncated.
+) -> tuple[Tensor, Tensor | None]:
+    """Latents at random, not truncated, and their classes by natural frequency.
 
-    Classes, if the generator has them, are drawn uniformly.
+    Returns:
+        w = M(z) float32 [count, w_dim] on the mapping's device; int64 [count] on the CPU or None.
     """
     random = generator(seed, "draw_w")
     device = mapping.w_avg.device
     z = torch.randn(count, net.z_dim, generator=random)
-    c = torch.randint(net.num_classes, (count,), generator=random) if net.num_classes else None
+    c = draw_classes(net, count, random)
     parts = []
     for start in range(0, count, batch):
         rows = slice(start, start + batch)
         classes = None if c is None else c[rows].to(device)
         parts.append(mapping.w(z[rows].to(device), classes).float())
-    return torch.cat(parts)
+    return torch.cat(parts), c
+
+
+def draw_w(
+    mapping: MapsLatents, net: NetConfig, count: int, seed: int, batch: int = 4096
+) -> Tensor:
+    """w of `draw_latents`."""
+    return draw_latents(mapping, net, count, seed, batch)[0]
 
 
 def _layered(painter: Paints, w: Tensor) -> Tensor:
@@ -130,9 +130,12 @@ class _Pull:
     embedder: Embeds | None
     mode_index: int | None
 
-    def __call__(self, painter: Paints, w: Tensor) -> tuple[Tensor, list[int | None]]:
+    def __call__(
+        self, painter: Paints, w: Tensor, typical: Tensor
+    ) -> tuple[Tensor, list[int | None]]:
         """float [N, w_dim] or [N, num_ws, w_dim] -> the same, truncated, and each row's mode.
 
+        `typical` [w_dim] or [N, w_dim] is where global truncation goes.
         Latents of several layers go to one target, chosen by their mean over the layers, or by
         their picture.
         """
@@ -140,7 +143,7 @@ class _Pull:
         if needs_pictures(self.truncation) and self.modes is not None and self.embedder is not None:
             embeddings = embed_w(painter, self.embedder, w)
         target = target_for(
-            self.truncation, w if w.ndim == 2 else w.mean(1), w_avg=painter.mapping.w_avg,
+            self.truncation, w if w.ndim == 2 else w.mean(1), w_avg=typical,
             modes=self.modes, embeddings=embeddings, mode_index=self.mode_index,
         )  # fmt: skip
         chosen = [None] * len(w) if target.modes is None else target.modes.tolist()
@@ -185,13 +188,13 @@ def paint_seeds(
     mode_index: int | None = None,
     batch: int = 16,
     noise: NoiseKind = "const",
-    labels: Sequence[int] | None = None,
+    labels: Labels = "natural",
     as_float: bool = False,
 ) -> Iterator[Sample]:
     """One picture a seed, whatever the others: the one implementation of drawing.
 
     The same within 1/255 across batch sizes, bitwise where a chunk has the same size. `labels`
-    default to seed mod classes for class-conditional generators. `as_float` gives float32 pictures
+    matter to class-conditional generators. `as_float` gives float32 pictures
     in [-1, 1] for uint8 ones. A psi outside 0..1 is drawn, with a warning.
 
     Raises:
@@ -200,9 +203,10 @@ def paint_seeds(
     """
     chosen = check_seeds(seeds)
     pull = _pull(networks, psi, truncation, modes, embedder, mode_index)
-    classes = check_classes(chosen, labels, networks.config.num_classes)
+    classes = classes_of(chosen, networks.config, labels)
     step = 1 if noise == "random" else check_batch(batch)
-    return _seeds_painted(networks, chosen, classes, pull, step, noise, as_float)
+    typical = typical_w(networks.G_ema.mapping, networks.config, classes)
+    return _seeds_painted(networks, chosen, classes, typical, pull, step, noise, as_float)
 
 
 @torch.no_grad()
@@ -210,6 +214,7 @@ def _seeds_painted(
     networks: HoldsGenerator,
     seeds: Sequence[int],
     classes: Tensor | None,
+    typical: Tensor,
     pull: _Pull,
     step: int,
     noise: NoiseKind,
@@ -221,7 +226,8 @@ def _seeds_painted(
         chunk = seeds[start : start + step]
         c = None if classes is None else classes[start : start + step].to(device)
         w = painter.mapping.w(seeds_to_z(chunk, z_dim).to(device), c)
-        pulled, modes = pull(painter, w)
+        goal = typical if typical.ndim == 1 else typical[start : start + step]
+        pulled, modes = pull(painter, w, goal)
         random = Draws(generator("noise", chunk[0])) if noise == "random" else None
         pictures = painter.synthesis(_layered(painter, pulled), noise=noise, rng=random)
         for seed, image, mode in zip(chunk, _finished(pictures, as_float), modes, strict=True):
@@ -291,6 +297,6 @@ def _latents_painted(
     painter: Paints, w: Tensor, pull: _Pull, batch: int, as_float: bool
 ) -> Iterator[Tensor]:
     for start in range(0, len(w), batch):
-        pulled, _ = pull(painter, w[start : start + batch])
+        pulled, _ = pull(painter, w[start : start + batch], painter.mapping.w_avg)
         pictures = painter.synthesis(_layered(painter, pulled), noise="const")
         yield from _finished(pictures, as_float)

@@ -1,4 +1,4 @@
-"""What a caller may ask of a generator: seeds, strengths and classes, checked before drawing."""
+"""What a caller may ask of a generator: seeds and strengths, checked before drawing."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from numbers import Integral, Real
 from typing import Any, TypeGuard
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -67,28 +66,6 @@ def check_batch(batch: int) -> int:
     if not is_whole(batch) or batch < 1:
         raise UsageError(f"batch {_short(batch)}", "give a whole number from 1 on")
     return int(batch)
-
-
-def check_classes(
-    seeds: Sequence[int], labels: Sequence[int] | None, num_classes: int
-) -> Tensor | None:
-    """int64 [N] class of each seed: its label, else seed mod classes; None without classes.
-
-    Raises:
-        UsageError: labels for a generator without classes, or labels that do not fit.
-    """
-    if num_classes == 0:
-        if labels is not None:
-            raise UsageError("labels were given, but the generator has no classes")
-        return None
-    given = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else labels
-    chosen = [seed % num_classes for seed in seeds] if given is None else list(given)
-    if len(chosen) != len(seeds) or not all(is_whole(c) and 0 <= c < num_classes for c in chosen):
-        raise UsageError(
-            f"{len(chosen)} labels for {len(seeds)} seeds and {num_classes} classes",
-            f"give one label from 0 to {num_classes - 1} per seed",
-        )
-    return torch.tensor(chosen, dtype=torch.int64)
 
 
 def _short(value: object) -> str:

@@ -83,7 +83,7 @@ def target_for(
             `multimodal-soft` (centres weighted by softmax(-LPIPS / tau)), `multimodal-map` (the
             centre that the modes' learned map takes for the perceptually nearest).
         w: float [N, w_dim].
-        w_avg: float [w_dim].
+        w_avg: float [w_dim], or a row for each w.
         modes: needed by all but `none` and `global`.
         embeddings: float [N, D], LPIPS of G(w) at 64 px; needed where `needs_pictures`.
         mode_index: for `index`.

@@ -20,6 +20,7 @@ from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import grid, resize_area, save_png, to_float, to_uint8
 from limbeck.latents import (
+    Labels,
     ModeCentres,
     Seeds,
     check_latents,
@@ -136,7 +137,7 @@ class Pipeline:
         generator: torch.Generator | None = None,
         mode_index: int | None = None,
         batch: int = 16,
-        labels: Sequence[int] | None = None,
+        labels: Labels = "natural",
         progress: bool | None = None,
     ) -> Tensor: ...
     @overload
@@ -151,7 +152,7 @@ class Pipeline:
         generator: torch.Generator | None = None,
         mode_index: int | None = None,
         batch: int = 16,
-        labels: Sequence[int] | None = None,
+        labels: Labels = "natural",
         progress: bool | None = None,
     ) -> list[Image.Image]: ...
     def __call__(
@@ -165,7 +166,7 @@ class Pipeline:
         generator: torch.Generator | None = None,
         mode_index: int | None = None,
         batch: int = 16,
-        labels: Sequence[int] | None = None,
+        labels: Labels = "natural",
         progress: bool | None = None,
     ) -> Tensor | list[Image.Image]:
         """Pictures of seeds, as `limbeck.sample` draws them, or of latents.
@@ -184,7 +185,8 @@ class Pipeline:
             generator: where random seeds come from; the same state gives the same ones.
             mode_index: the mode, for truncation `index`.
             batch: pictures at once; changes a picture by at most 1/255.
-            labels: class of each seed, where the generator has classes.
+            labels: where the generator has classes: `natural`, as often as in training; `uniform`,
+                all alike; or the class of each seed, by number or name.
             progress: a bar on stderr, where that is a terminal; None = from 256 pictures on.
 
         Raises:
@@ -193,7 +195,7 @@ class Pipeline:
         check_output(output)
         ask = _Ask(psi, truncation, mode_index, batch, output == "float")
         if isinstance(seeds, Tensor | np.ndarray) and _holds_floats(seeds):
-            if labels is not None or n is not None or generator is not None:
+            if not isinstance(labels, str) or n is not None or generator is not None:
                 raise UsageError("latents take no labels, n or generator", "leave these out")
             total, images = len(seeds), self._of_latents(seeds, ask)
         else:
@@ -203,9 +205,7 @@ class Pipeline:
             images = logs.track(images, "pictures", total)
         return packed(list(images), output, self.config.size)
 
-    def _of_seeds(
-        self, seeds: Sequence[int], ask: "_Ask", labels: Sequence[int] | None
-    ) -> Iterator[Tensor]:
+    def _of_seeds(self, seeds: Sequence[int], ask: "_Ask", labels: Labels) -> Iterator[Tensor]:
         truncation = ask.truncation or "multimodal-lpips"
         drawn = paint_seeds(
             self, seeds, psi=_PSI if ask.psi is None else ask.psi, truncation=truncation,

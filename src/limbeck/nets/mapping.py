@@ -9,7 +9,12 @@ from limbeck.errors import UsageError
 from limbeck.nets.layers import FullyConnected, unit_second_moment
 
 
-def _one_hot(c: Tensor | None, classes: int, like: Tensor) -> Tensor:
+def one_hot(c: Tensor | None, classes: int, like: Tensor) -> Tensor:
+    """int64 [N] -> [N, classes] in the dtype and on the device of `like`.
+
+    Raises:
+        UsageError: labels are missing or out of range.
+    """
     if c is None:
         raise UsageError(
             f"these networks know {classes} classes, and no label was given",
@@ -44,7 +49,7 @@ class _Stack(nn.Module):
         return x
 
     def _embedded(self, c: Tensor | None) -> Tensor:
-        y: Tensor = self.embed(_one_hot(c, self.num_classes, self.embed.weight))
+        y: Tensor = self.embed(one_hot(c, self.num_classes, self.embed.weight))
         return unit_second_moment(y)
 
 

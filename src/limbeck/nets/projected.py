@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from limbeck.config import NetConfig
 from limbeck.nets.discriminator import group_spread
 from limbeck.nets.layers import Layer, empty, initialise
+from limbeck.nets.mapping import one_hot
 
 CHANNELS = {"efficientnet-lite0": (24, 40, 112, 320)}
 """Channels of each trunk's maps, finest first."""
@@ -103,6 +104,7 @@ class Head(nn.Module):
             inputs = outputs
         self.stages = nn.ModuleList(stages)
         self.last = SpectralConv(inputs + 1, 1, 3)
+        self.classes = SpectralConv(inputs, net.num_classes, 1) if net.num_classes else None
 
     def _inside(self, x: Tensor, learn: bool) -> Tensor:
         for stage in self.stages:
@@ -115,15 +117,21 @@ class Head(nn.Module):
         """Mean over a batch's groups of what the minibatch statistic sees, float32 []."""
         return group_spread(self._inside(x, False).float(), self.group).mean()
 
-    def forward(self, x: Tensor, splits: int, learn: bool, spread: Tensor | None) -> Tensor:
-        """[N, I, H, W] -> float32 [N, 1, h, w]."""
+    def forward(
+        self, x: Tensor, mine: Tensor | None, splits: int, learn: bool, spread: Tensor | None
+    ) -> Tensor:
+        """[N, I, H, W], one-hot classes [N, K] where there are any -> float32 [N, 1, h, w]."""
         x = self._inside(x, learn)
         n, _, h, w = x.shape
+        by_class: Tensor | None = None
+        if self.classes is not None and mine is not None:
+            of_all: Tensor = self.classes(x, learn)
+            by_class = (of_all * mine[:, :, None, None]).sum(1, keepdim=True).float()
         y = group_spread(x.float(), self.group, splits) if spread is None else spread
         y = (y * _SPREAD_GAIN).to(x.dtype).expand(n, 1, h, w)
         x = torch.cat([x, y], 1).contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.last(x, learn)
-        return logits.float()
+        return logits.float() if by_class is None else logits.float() + by_class
 
 
 class Mixing(Layer):
@@ -201,7 +209,7 @@ class ProjectedDiscriminator(nn.Module):
         super().__init__()
         self.mixing = Mixing(CHANNELS[net.d_features], _MIXED)
         sides = [-(-net.d_feature_side // stride) for stride in _STRIDES]
-        self.pixels = net.d_pixels
+        self.pixels, self.num_classes = net.d_pixels, net.num_classes
         views = [*zip(_MIXED, sides, strict=True), *([(3, net.size)] if net.d_pixels else [])]
         self.heads = nn.ModuleList(Head(channels, side, net) for channels, side in views)
         initialise(self, seed, "D")
@@ -234,6 +242,7 @@ class ProjectedDiscriminator(nn.Module):
     def forward(
         self,
         maps: list[Tensor],
+        c: Tensor | None = None,
         splits: int = 1,
         learn: bool = True,
         spread: list[Tensor] | None = None,
@@ -242,13 +251,18 @@ class ProjectedDiscriminator(nn.Module):
 
         Args:
             maps: one a head.
+            c: class labels int64 [N] of class-conditional networks, else ignored: the inner
+                product of a patch with its class's direction joins its logit (Miyato and Koyama
+                2018, arXiv 1802.05637).
             splits: 2 for real and fake stacked: the spread over a group is taken in each half.
             learn: without it gradients go to the maps alone.
             spread: [] a head, in place of the minibatch statistic: each picture by itself.
 
         Raises:
+            UsageError: labels are missing or out of range.
             ValueError: a batch that does not divide into groups.
         """
+        mine = one_hot(c, self.num_classes, maps[0]) if self.num_classes else None
         given = [None] * len(maps) if spread is None else spread
         parts = zip(self._heads(), maps, given, strict=True)
-        return [head(m, splits, learn, value) for head, m, value in parts]
+        return [head(m, mine, splits, learn, value) for head, m, value in parts]

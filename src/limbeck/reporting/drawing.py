@@ -8,7 +8,15 @@ from torch import Tensor
 
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import to_float, to_uint8
-from limbeck.latents import ModeCentres, embed_w, nearest_embedding, seeds_to_z, truncate
+from limbeck.latents import (
+    ModeCentres,
+    classes_of,
+    embed_w,
+    nearest_embedding,
+    seeds_to_z,
+    truncate,
+    typical_w,
+)
 from limbeck.nets import Networks, load_networks
 from limbeck.percept import LPIPS
 
@@ -49,12 +57,8 @@ class Artist:
         """f32 [N, w_dim] on the device: M(z) of each seed, not truncated."""
         mapping = self.networks.G_ema.mapping
         z = seeds_to_z(list(seeds), self.networks.config.z_dim).to(self.device)
-        return mapping.w(z, self.classes(len(z)))
-
-    def classes(self, count: int) -> Tensor | None:
-        """Class labels in turn, for conditional networks."""
-        total = self.networks.config.num_classes
-        return torch.arange(count, device=self.device) % total if total else None
+        classes = classes_of(seeds, self.networks.config)
+        return mapping.w(z, None if classes is None else classes.to(self.device))
 
     @torch.no_grad()
     def paint(self, w: Tensor) -> Tensor:
@@ -67,9 +71,11 @@ class Artist:
         return torch.cat(chunks)
 
     @torch.no_grad()
-    def globally(self, w: Tensor, psi: float) -> Tensor:
-        """w pulled towards the one global mean."""
-        return truncate(w, psi, self.networks.G_ema.mapping.w_avg)
+    def globally(self, seeds: range, psi: float) -> Tensor:
+        """`latents` pulled towards the mean, of their class where there are classes."""
+        net = self.networks.config
+        goal = typical_w(self.networks.G_ema.mapping, net, classes_of(seeds, net))
+        return truncate(self.latents(seeds), psi, goal)
 
     @torch.no_grad()
     def nearest_centres(self, w: Tensor, modes: ModeCentres) -> Tensor:

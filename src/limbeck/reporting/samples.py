@@ -51,10 +51,9 @@ def show_samples(raw: Artist | None, kept: Artist | None, modes: ModeCentres | N
     raw_sheet = None
     kept_sheet = None
     how = "multi-modal truncation" if modes else "global truncation"
-    raw_w = raw.latents(range(many)) if raw else None
-    if raw and raw_w is not None:
+    if raw:
         raw_sheet = sheet(
-            raw.paint(raw.globally(raw_w, HEADLINE_PSI)), columns,
+            raw.paint(raw.globally(range(many), HEADLINE_PSI)), columns,
             f"{words} of the generator trained on all accepted photos, global truncation",
         )  # fmt: skip
     if kept is None:
@@ -63,7 +62,7 @@ def show_samples(raw: Artist | None, kept: Artist | None, modes: ModeCentres | N
     targets = kept.nearest_centres(w, modes) if modes else None
     kept_sheet = sheet(
         kept.paint(
-            kept.globally(w, HEADLINE_PSI)
+            kept.globally(range(many), HEADLINE_PSI)
             if targets is None
             else truncate(w, HEADLINE_PSI, targets)
         ),
@@ -73,7 +72,7 @@ def show_samples(raw: Artist | None, kept: Artist | None, modes: ModeCentres | N
     rows = []
     for psi in psis:
         left = sheet(
-            kept.paint(kept.globally(w[:few], psi)), narrow,
+            kept.paint(kept.globally(range(few), psi)), narrow,
             f"{few} samples, global truncation, psi {psi:g}",
         )  # fmt: skip
         right = None
@@ -94,7 +93,7 @@ def _generators(raw: Artist | None, kept: Artist, few: int, columns: int) -> tup
     for psi in (HEADLINE_PSI, 1.0):
         sheets = [
             sheet(
-                artist.paint(artist.globally(artist.latents(range(few)), psi)), columns,
+                artist.paint(artist.globally(range(few), psi)), columns,
                 f"{few} samples of the generator trained on {name} photos, psi {psi:g}",
             )
             for artist, name in ((raw, "all accepted"), (kept, "kept"))

@@ -9,6 +9,7 @@ from limbeck.config import Config
 from limbeck.data import PixelView
 from limbeck.kit.images import grid, resize_area, save_png, to_float, to_uint8
 from limbeck.kit.rng import generator
+from limbeck.latents import draw_classes
 from limbeck.training.state import TrainState
 
 
@@ -18,10 +19,9 @@ def draw_samples(state: TrainState, config: Config, count: int) -> Tensor:
     G = state.networks.G_ema
     device = state.device
     z = torch.randn(count, G.z_dim, generator=generator(config.seed, "grid")).to(device)
-    classes = config.net.num_classes
-    labels = torch.arange(count, device=device) % classes if classes else None
+    labels = draw_classes(config.net, count, generator(config.seed, "grid classes"))
     chunks = [
-        G(z[i : i + 32], None if labels is None else labels[i : i + 32])
+        G(z[i : i + 32], None if labels is None else labels[i : i + 32].to(device))
         for i in range(0, count, 32)
     ]
     return to_uint8(torch.cat(chunks)).cpu()

@@ -342,7 +342,17 @@ def conditional(dataset: Dataset, config: Config) -> Config:
             f"{dataset.root} has no classes",
             "ingest again with --class-from folder (a sub-folder a class) or --class-from FILE",
         )
-    return config.replace(**{"net.num_classes": dataset.num_classes})
+    counts = [0] * dataset.num_classes
+    for info in dataset.infos:
+        if info.label is not None:
+            counts[info.label] += 1
+    return config.replace(
+        **{
+            "net.num_classes": dataset.num_classes,
+            "net.class_photos": tuple(counts),
+            "net.class_names": tuple(dataset.class_names),
+        }
+    )
 
 
 def class_labels(dataset: Dataset, config: Config) -> Tensor | None:

@@ -119,7 +119,7 @@ class Projected:
 
     def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
         """Hinge."""
-        return hinge_generator_loss(nets.D(self.see(nets, step, fake), learn=False))
+        return hinge_generator_loss(nets.D(self.see(nets, step, fake), step.labels, learn=False))
 
     def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
         """Of the trunk."""
@@ -227,10 +227,11 @@ def projected(config: Config, critic: Projected) -> LossFn:
         with torch.no_grad():
             real = critic.see(nets, step, step.real)
         both = [torch.cat([r, f.detach()]) for r, f in zip(real, seen, strict=True)]
-        logits = [found.chunk(2) for found in nets.D(both, splits=2)]
+        labels = None if step.labels is None else step.labels.repeat(2)
+        logits = [found.chunk(2) for found in nets.D(both, labels, splits=2)]
         of_real, of_fake = [r for r, _ in logits], [f for _, f in logits]
         d_loss = hinge_loss(of_real, of_fake)
-        g_loss = hinge_generator_loss(nets.D(seen, learn=False))
+        g_loss = hinge_generator_loss(nets.D(seen, step.labels, learn=False))
         terms = {
             "loss/G": g_loss,
             "loss/D": d_loss,
