@@ -93,7 +93,10 @@ class TrainSummary(Record):
     images: NonNegativeInt
     seconds: float
     images_per_second: float
-    networks: str = Field(description="folder of the last snapshot, relative to the stage")
+    networks: str = Field(
+        description="folder of the snapshot that goes on: the best where known, else the newest"
+    )
+    newest: str | None = Field(None, description="folder of the last snapshot")
     best: str | None = Field(None, description="folder of the snapshot with the best figure")
     precision: str
     augment_p: float

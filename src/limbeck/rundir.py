@@ -65,7 +65,7 @@ def read_done(folder: Path) -> Done | None:
     if not path.exists():
         return None
     done = fsio.read_record(path, Done, "run the stage again")
-    for key in ("networks", "best"):
+    for key in ("networks", "newest", "best"):
         name = done.summary.get(key)
         if name is not None and not (isinstance(name, str) and _SNAPSHOT.fullmatch(name)):
             what = f"{path}: summary.{key} is {fsio.plain(repr(name))}, no folder nets-IMAGES"

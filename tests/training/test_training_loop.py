@@ -159,6 +159,17 @@ def test_class_conditional(photos: Dataset, tmp_path: Path):
         train(photos, _config(**{"net.num_classes": 3}), tmp_path)
 
 
+def test_what_goes_on_is_the_snapshot_with_the_best_figure(
+    photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    figures = iter([2.0, 1.0, 3.0, 4.0])
+    monkeypatch.setattr("limbeck.training.quality.kid", lambda *_: next(figures))
+    summary = train(photos, _config(**{"train.snapshot_kimg": 0.016}), tmp_path)
+    assert summary.networks == summary.best == "nets-000000032"
+    assert summary.newest == "nets-000000064"
+    assert (tmp_path / summary.networks / "G_ema.safetensors").exists()
+
+
 def test_measured_speed_is_a_rate(photos: Dataset):
     assert measure_speed(photos, _config(), seconds=0.1) > 1
 

@@ -136,6 +136,7 @@ def train(
     if cond:
         config = conditional(dataset, config)
     summary = run_train(dataset.select(kept) if kept is not None else dataset, config, out)
+    chosen = "" if summary.networks == summary.newest else f" (best KID; newest {summary.newest})"
     return Outcome(
         {"out": out, **summary.model_dump()},
         [
@@ -146,7 +147,7 @@ def train(
                 f"{duration(summary.seconds)} ({summary.images_per_second:.0f} images/s, ",
                 f"{summary.precision})",
             ),
-            f"networks: {out / summary.networks}",
+            f"networks: {out / summary.networks}{chosen}",
         ],
         then=logs.command("limbeck", "score", data, out, "--out", f"{out}-scores"),
     )

@@ -205,7 +205,7 @@ class Chain:
         return dataset
 
     def train(self, name: str, dataset: Dataset, kimg: float) -> Path:
-        """A training stage; returns the folder of its last networks."""
+        """A training stage; returns the folder of its best networks, or its last."""
         folder = self.stage(
             name,
             {"dataset": dataset.digest},
