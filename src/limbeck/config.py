@@ -139,6 +139,12 @@ class TrainConfig(_Section):
     init_from: str | None = Field(
         None, description="networks to begin with: a snapshot, a training or a run"
     )
+    grow_kimg: float = Field(
+        0.0,
+        ge=0,
+        description="photos shown at 16 px first, then at each size up to the networks' own, in "
+        "thousands (Karras et al. 2018); train.kimg comes on top",
+    )
     freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the picture inwards")
     lr: float = Field(0.0025, gt=0, description="Adam step of G and D")
     decay: float = Field(
@@ -277,6 +283,11 @@ class Config(_Section):
     train: TrainConfig = TrainConfig()
     kept_kimg: float | None = Field(
         None, gt=0, description="second training; None = like the first"
+    )
+    kept_from: Literal["scratch", "raw"] = Field(
+        "scratch",
+        description="what the second training begins with: nothing (the paper's way), or the first "
+        "one's networks, which saves time",
     )
     score: ScoreConfig = ScoreConfig()
     keep: KeepConfig = KeepConfig()

@@ -60,12 +60,19 @@ class Ruler:
         features: names that `limbeck.percept.Features` knows.
         pictures: drawn of each generator, in each way.
         device: where trunks run.
+        draws: ways of drawing.
     """
 
     def __init__(
-        self, dataset: Dataset, features: Sequence[str], pictures: int, device: torch.device
+        self,
+        dataset: Dataset,
+        features: Sequence[str],
+        pictures: int,
+        device: torch.device,
+        draws: Sequence[Draw] = DRAWS,
     ) -> None:
         self._dataset, self._pictures, self._device = dataset, pictures, device
+        self._draws = tuple(draws)
         self._names = tuple(features)
         self._trunks: dict[str, Features] = {}
         self._photos: dict[tuple[str, int, tuple[str, ...]], Tensor] = {}
@@ -85,15 +92,15 @@ class Ruler:
         chosen = {name: fsio.digest_json(list(ids)) for name, ids in photos.items()}
         key = fsio.digest_json(
             [FORMAT_VERSION, digest, self._dataset.digest, chosen, self._names, self._pictures,
-             [vars(draw) for draw in DRAWS]]
+             [vars(draw) for draw in self._draws]]
         )  # fmt: skip
         if path.exists() and (found := fsio.read_json(path)).get("key") == key:
             rows: list[dict[str, Any]] = found["rows"]
             return rows
         what = f"measuring {path.stem} of {path.parent.parent.name}"
-        with logs.working(what, len(DRAWS)) as task:
+        with logs.working(what, len(self._draws)) as task:
             rows = []
-            for draw in DRAWS:
+            for draw in self._draws:
                 task.note = draw.name
                 rows += self._rows(networks, draw, photos)
                 task.step()

@@ -1,10 +1,10 @@
 """StyleGAN2 training as a textbook writes it: the baseline of `limbeck bench`.
 
 The same mathematics and the same parameters as `limbeck.nets`, in the plain form that public code
-takes where its compiled kernels are missing: the weight of every picture materialised, NCHW,
-float32, zero insertion, padding and a grouped convolution for FIR, real and fake through D one
-after the other, Adam and averages tensor by tensor. Written from the papers (StyleGAN, StyleGAN2);
-tests hold its pictures, logits and gradients to those of limbeck.
+takes where its compiled kernels are missing: styles before a convolution, demodulation after it,
+NCHW, float32, zero insertion, padding and a grouped convolution for FIR, real and fake through D
+one after the other, Adam and averages tensor by tensor. Written from the papers (StyleGAN,
+StyleGAN2); tests hold its pictures, logits and gradients to those of limbeck.
 """
 
 import math
@@ -42,19 +42,19 @@ def linear(x: Tensor, layer: Any, gain: float, bias_gain: float, activate: bool)
 def modulated(
     x: Tensor, weight: Tensor, styles: Tensor, f: Tensor, up: int, demodulate: bool
 ) -> Tensor:
-    """StyleGAN2, equations 1 to 3, with one weight a picture and one group a picture."""
-    n, _, h, w = x.shape
-    outputs, inputs, k, _ = weight.shape
-    each = weight[None] * styles[:, None, :, None, None]
-    if demodulate:
-        each = each * (each.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt()
-    x = x.reshape(1, n * inputs, h, w)
+    """StyleGAN2, equations 1 to 3: styles scale what comes in, demodulation what goes out.
+
+    The form that public code trains with; its other one, a weight and a group a picture, is slower.
+    """
+    x = x * styles[:, :, None, None]
     if up == 2:
-        each = each.transpose(1, 2).reshape(n * inputs, outputs, k, k)
-        y = F.conv_transpose2d(x, each, stride=2, groups=n)
-        return fir(y.reshape(n, outputs, 2 * h + 1, 2 * w + 1), f, (1, 1), gain=4.0)
-    y = F.conv2d(x, each.reshape(n * outputs, inputs, k, k), padding=k // 2, groups=n)
-    return y.reshape(n, outputs, h, w)
+        y = fir(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), f, (1, 1), gain=4.0)
+    else:
+        y = F.conv2d(x, weight, padding=weight.shape[2] // 2)
+    if not demodulate:
+        return y
+    each = weight[None] * styles[:, None, :, None, None]
+    return y * (each.square().sum((2, 3, 4)) + 1e-8).rsqrt()[:, :, None, None]
 
 
 def mapping(G: Generator, z: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import typer
 from limbeck.cli.inputs import existing
 from limbeck.cli.options import Device, DryRun, Json, Preset, Seed, Set, Size, build_config
 from limbeck.cli.outcome import Outcome, verb
-from limbeck.cli.studying import STUDIES, TRAININGS, Asked, complete
+from limbeck.cli.studying import STUDIES, Asked, complete
 from limbeck.config import Config
 from limbeck.errors import UsageError
 
@@ -26,6 +26,7 @@ class Subject(StrEnum):
     outliers = "outliers"
     distillation = "distillation"
     truncation = "truncation"
+    quality = "quality"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def bench(
         Subject,
         typer.Argument(
             help="Time train, infer, ops or loader; or study outliers (which score finds which), "
-            "distillation (what filtering buys), truncation."
+            "distillation (what filtering buys), truncation, quality (how good after how long)."
         ),
     ],
     data: Annotated[
@@ -81,7 +82,8 @@ def bench(
         typer.Option(
             "--features",
             rich_help_panel=_STUDY,
-            help="distillation, truncation: lpips-alex, efficientnet-lite0, inception.",
+            help="distillation, truncation, quality: lpips-alex, lpips-vgg16, efficientnet-lite0, "
+            "inception.",
         ),
     ] = "lpips-alex",
     pictures: Annotated[
@@ -90,7 +92,7 @@ def bench(
             "--pictures",
             min=16,
             rich_help_panel=_STUDY,
-            help="distillation, truncation: pictures of each generator, of each cell.",
+            help="distillation, truncation, quality: pictures of each generator, of each cell.",
         ),
     ] = 2000,
     seeds: Annotated[
@@ -99,17 +101,22 @@ def bench(
             "--seeds",
             min=1,
             rich_help_panel=_STUDY,
-            help="distillation: how many trainings of each kind, from --seed on.",
+            help="distillation, quality: how many trainings of each kind, from --seed on.",
         ),
     ] = 3,
     only: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--only",
             rich_help_panel=_STUDY,
-            help="distillation: train these alone (several commands may share --out), or none.",
+            help="distillation, quality: train these alone (several commands may share --out), or "
+            "none; default: all.",
         ),
-    ] = ",".join(TRAININGS),
+    ] = None,
+    seconds: Annotated[
+        float,
+        typer.Option("--seconds", min=1, rich_help_panel=_STUDY, help="quality: of each training."),
+    ] = 600.0,
     kimg: Annotated[
         float | None,
         typer.Option(
@@ -168,7 +175,7 @@ def bench(
     timing = _Asked(config, data, batch, repeats, alone, rival)
     study = Asked(
         config, data, labels, tuple(networks or ()), out, _names(features), pictures, seeds,
-        () if only == "none" else _names(only), quick,
+        None if only is None else () if only == "none" else _names(only), quick, seconds,
     )  # fmt: skip
     if subject in STUDIES:
         complete(subject, study)

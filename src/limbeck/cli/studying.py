@@ -1,8 +1,9 @@
-"""The studies of `limbeck bench`: outliers, distillation, truncation."""
+"""The studies of `limbeck bench`: outliers, distillation, truncation, quality."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,10 @@ from limbeck.errors import UsageError
 if TYPE_CHECKING:
     from limbeck.evaluation import Judge
 
-TRAININGS = ("raw", "kept", "random", "oracle")  # of bench distillation
+_TRAININGS = {
+    "distillation": ("raw", "kept", "random", "oracle"),
+    "quality": ("preset", "stylegan2", "textbook"),
+}  # what --only chooses among
 _KIND_WIDTH = 9  # characters of a column of the table of outliers
 
 Row = Mapping[str, Any]
@@ -37,8 +41,9 @@ class Asked:
     features: tuple[str, ...]
     pictures: int
     seeds: int
-    only: tuple[str, ...]
+    only: tuple[str, ...] | None
     quick: bool
+    seconds: float
 
 
 def complete(subject: str, asked: Asked) -> None:
@@ -61,10 +66,11 @@ def complete(subject: str, asked: Asked) -> None:
             f"bench truncation measures one generator a call, {len(asked.networks)} were given",
             "call it once for each, with the same --out",
         )
-    if unknown := sorted(set(asked.only) - set(TRAININGS)):
+    known = _TRAININGS.get(subject, ())
+    if unknown := sorted(set(asked.only or ()) - set(known)):
         raise UsageError(
-            f"--only {', '.join(unknown)}: no such training",
-            f"choose among {', '.join(TRAININGS)}, or none",
+            f"--only {', '.join(unknown)}: bench {subject} has no such training",
+            f"choose among {', '.join(known)}, or none" if known else "leave --only out",
         )
     for path in asked.networks:
         existing(path, "model or networks")
@@ -153,7 +159,8 @@ def distillation(asked: Asked) -> Outcome:
     assert asked.out is not None, "see complete"
     found = bench_distillation(
         open_dataset(asked.data), _judge(asked), asked.config, asked.out, seeds=asked.seeds,
-        features=asked.features, pictures=asked.pictures, only=asked.only,
+        features=asked.features, pictures=asked.pictures,
+        only=_TRAININGS["distillation"] if asked.only is None else asked.only,
     )  # fmt: skip
     _print(distillation_tables(found))
     lines = []
@@ -284,16 +291,66 @@ def _truncation_lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def quality(asked: Asked) -> Outcome:
+    """How good the pictures of each contestant are after how many seconds."""
+    from limbeck.bench import bench_quality
+    from limbeck.data import open_dataset
+
+    assert asked.data is not None, "see complete"
+    assert asked.out is not None, "see complete"
+    found = bench_quality(
+        open_dataset(asked.data), asked.config, asked.out, seconds=asked.seconds,
+        seeds=asked.seeds, features=asked.features, pictures=asked.pictures,
+        only=_TRAININGS["quality"] if asked.only is None else asked.only,
+    )  # fmt: skip
+    _print([quality_table(found)])
+    lines = [
+        f"{row['contestant']}: "
+        + (f"not at KID {row['kid']:.4g} ({row['features']}) within its training"
+           if row["seconds"] is None else
+           f"KID {row['kid']:.4g} ({row['features']}) after {row['seconds']:.0f} s, "
+           f"{row['ratio']:.2f} x as fast as stylegan2")
+        for row in found["reached"]
+    ]  # fmt: skip
+    return Outcome(found, [*lines, f"study: {asked.out} (quality.json, quality.png, grids.png)"])
+
+
+def quality_table(found: Row) -> Table:
+    """The last snapshot of every contestant: mean and deviation over seeds."""
+    figures = ("kid", "fid", "precision", "recall", "coverage")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("features", "contestant", "seconds", "kimg", *figures):
+        table.add_column(name, justify="left" if name in ("features", "contestant") else "right")
+    groups: dict[tuple[str, str], dict[int, Row]] = {}
+    for row in found["rows"]:
+        groups.setdefault((row["features"], row["contestant"]), {})[row["seed"]] = row  # the last
+    for (features, name), last in groups.items():
+        rows = list(last.values())
+        cells = []
+        for figure in figures:
+            values = [float(row[figure]) for row in rows]
+            spread = stdev(values) if len(values) > 1 else None
+            cells.append(_spread({"figure": figure, "mean": fmean(values), "spread": spread}))
+        kimg = fmean(row["images"] for row in rows) / 1000
+        table.add_row(
+            features, name, f"{fmean(row['seconds'] for row in rows):.0f}", f"{kimg:.1f}", *cells
+        )
+    return table
+
+
 STUDIES: dict[str, Callable[[Asked], Outcome]] = {
     "outliers": outliers, "distillation": distillation, "truncation": truncation,
+    "quality": quality,
 }  # fmt: skip
 _NEEDS = {
     "outliers": ("DATA", "--labels"),
     "distillation": ("DATA", "--labels", "--out"),
     "truncation": ("DATA", "--networks", "--out"),
+    "quality": ("DATA", "--out"),
 }
 _EXAMPLES = {
     "outliers": "DATA --labels FILE [--networks NETS]... [--out DIR]",
     "distillation": "DATA --labels FILE --out DIR --preset tiny --kimg 50",
     "truncation": "DATA --networks NETS --out DIR",
+    "quality": "DATA --out DIR --preset tiny --seconds 600 --seeds 3",
 }

@@ -204,14 +204,22 @@ class Chain:
             _tell_photos(dataset, folder)
         return dataset
 
-    def train(self, name: str, dataset: Dataset, kimg: float) -> Path:
-        """A training stage; returns the folder of its best networks, or its last."""
+    def train(self, name: str, dataset: Dataset, kimg: float, begin: Path | None = None) -> Path:
+        """A training stage; returns the folder of its best networks, or its last.
+
+        Args:
+            name: of the stage.
+            dataset: photos.
+            kimg: its length.
+            begin: networks to begin with.
+        """
+        inputs = {"dataset": dataset.digest}
+        if begin is not None:
+            inputs["begin"] = _networks_digest(begin)
         folder = self.stage(
-            name,
-            {"dataset": dataset.digest},
-            train_slice(self.config, kimg),
-            lambda out: train(dataset, self.config, out, kimg=kimg),
-        )
+            name, inputs, train_slice(self.config, kimg),
+            lambda out: train(dataset, self.config, out, kimg=kimg, begin=begin),
+        )  # fmt: skip
         done = read_done(folder)
         assert done is not None, "train() writes done.json before it returns"
         return folder / str(done.summary["networks"])
@@ -331,7 +339,8 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     scores = chain.scores(dataset, raw)
     chosen = read_keep(chain.keep(scores))
     kept_ids = chosen.ids
-    kept = chain.train("kept", dataset.select(kept_ids), kept_kimg)
+    begin = raw if config.kept_from == "raw" else None
+    kept = chain.train("kept", dataset.select(kept_ids), kept_kimg, begin)
     if logs.rank():
         return
     modes = read_modes(chain.modes(kept))

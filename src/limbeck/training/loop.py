@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from limbeck.records import TrainSummary
 from limbeck.training.board import Board, require_tensorboard
 from limbeck.training.engine import Engine, Feed, NotFinite, shares_of
 from limbeck.training.grids import write_grids
+from limbeck.training.growing import grow
 from limbeck.training.phases import Judges, Terms, phase_table
 from limbeck.training.quality import Quality
 from limbeck.training.room import check_disk, fit
@@ -82,10 +83,13 @@ def _as_before(config: Config, out: Path) -> Config:
     return again
 
 
-def resume_or_create(out: Path, config: Config, device: torch.device, dataset: str) -> TrainState:
+def resume_or_create(
+    out: Path, config: Config, device: torch.device, dataset: str, begin: Path | None = None
+) -> TrainState:
     """The newest sound checkpoint in `out`, or a fresh state where there is none yet.
 
-    Damaged ones are named, and moved aside by rank 0 as `bad-state-*`.
+    A fresh one begins with the networks in `begin`, where that is given. Damaged ones are named,
+    and moved aside by rank 0 as `bad-state-*`.
 
     Raises:
         DataError: there are checkpoints, and none of them can be read.
@@ -108,11 +112,11 @@ def resume_or_create(out: Path, config: Config, device: torch.device, dataset: s
             "move the folder away to begin anew, or use the limbeck that wrote it",
         )
     state = TrainState.create(config, device, dataset)
-    if config.train.init_from:
-        told = transfer(state.networks, Path(config.train.init_from))
+    if begin is not None:
+        told = transfer(state.networks, begin)
         state.flat.refresh(list(state.optimizers))
         logs.say(
-            f"begins from {config.train.init_from}: {len(told.loaded)} tensors are taken over; "
+            f"begins from {begin}: {len(told.loaded)} tensors are taken over; "
             f"{len(told.missing) + len(told.other_shape)} begin fresh "
             f"({len(told.missing)} not there, {len(told.other_shape)} of another shape)"
         )
@@ -190,15 +194,16 @@ class Session(Bystander):
         if row is not None:
             self.board.tell(row)
 
-    def finish(self, state: TrainState, dataset: Dataset, began: float) -> None:
-        """The last snapshot and done.json."""
+    def finish(self, state: TrainState, dataset: Dataset, began: float, before: float) -> None:
+        """The last snapshot and done.json; `before` seconds went into smaller networks."""
         self.save(state)
         self.board.close()
         stats, best = self.stats, self.quality.best
         summary = TrainSummary(
             kimg=state.images / 1000,
             images=state.images,
-            seconds=round(stats.total_seconds, 3),
+            seconds=round(before + stats.total_seconds, 3),
+            grown_seconds=round(before, 3),
             images_per_second=round(state.images / max(stats.total_seconds, 1e-9), 2),
             networks=f"nets-{state.images if best is None else best:09d}",
             newest=f"nets-{state.images:09d}",
@@ -216,7 +221,12 @@ class Session(Bystander):
 
 
 def roll_back(
-    out: Path, config: Config, device: torch.device, state: TrainState, error: NotFinite
+    out: Path,
+    config: Config,
+    device: torch.device,
+    state: TrainState,
+    error: NotFinite,
+    begin: Path | None = None,
 ) -> TrainState:
     """The last checkpoint, to go on with other randomness.
 
@@ -228,7 +238,7 @@ def roll_back(
             f"{error}, after {MOST_ROLLBACKS} roll-backs",
             "start another --out with a lower train.lr or a higher train.gamma; snapshots stay",
         )
-    again = resume_or_create(out, config, device, state.dataset)
+    again = resume_or_create(out, config, device, state.dataset, begin)
     again.rollbacks = state.rollbacks + 1
     logs.warn(
         f"{error}: back to {again.images / 1000:g} kimg, with other random numbers "
@@ -238,17 +248,25 @@ def roll_back(
 
 
 def train(
-    dataset: Dataset, config: Config, out: Path, *, kimg: float | None = None
+    dataset: Dataset,
+    config: Config,
+    out: Path,
+    *,
+    kimg: float | None = None,
+    begin: Path | None = None,
 ) -> TrainSummary:
     """Train G, D and E together until `kimg` thousand photos were shown; resumes by itself.
 
-    Under torchrun every process calls it alike; rank 0 alone writes, all return the same.
+    With `train.grow_kimg` networks grow: smaller ones are trained first, in OUT/grown-SIZE. Under
+    torchrun every process calls it alike; rank 0 alone writes, all return the same.
 
     Args:
         dataset: photos, read at `config.net.size`.
         config: the run's configuration (`train`, `net`, `seed`, `device` matter here).
         out: folder of the stage; docs/formats.md lists what it holds.
         kimg: overrides `config.train.kimg`.
+        begin: networks to begin with, in place of `config.train.init_from`: a snapshot, a training
+            or a run. Networks that begin with others do not grow.
 
     Raises:
         Interrupted: a signal came; everything is saved, the same call continues.
@@ -276,20 +294,24 @@ def train(
     main = logs.rank() == 0
     if main:
         claim(out, "train")
-    with (
-        hold(out) if main else nullcontext(),
-        join(device, config.train.timeout) as world,
-        stop_flag() as stop,
-    ):
+    if begin is None and config.train.init_from:
+        begin = Path(config.train.init_from)
+    with ExitStack() as stack:
         if main:
+            stack.enter_context(hold(out))
             fsio.sweep(out)
             if not (out / rundir.BEGUN).exists():
                 fsio.write_json(out / rundir.BEGUN, {"stage": "train"})
+        before = 0.0
+        if begin is None and config.train.grow_kimg:
+            begin, before = grow(dataset, config, out, train)
+        world = stack.enter_context(join(device, config.train.timeout))
+        stop = stack.enter_context(stop_flag())
         world.wait(device)
         with logs.working("preparing the networks"):
             check_disk(config, out, device)
             config = fit(_as_before(config, out), device, world)
-            state = resume_or_create(out, config, device, dataset.digest)
+            state = resume_or_create(out, config, device, dataset.digest, begin)
         while True:
             judges.begin(state.networks, view)
             engine = Engine(config, state, phases, feed, world)
@@ -298,9 +320,9 @@ def train(
                 _steps(engine, session or Bystander(), stop, target, out)
                 break
             except NotFinite as error:
-                state = roll_back(out, config, device, state, error)
+                state = roll_back(out, config, device, state, error, begin)
         if session is not None:
-            session.finish(state, dataset, began)
+            session.finish(state, dataset, began, before)
         world.wait(device)
     return rundir.read_summary(out, TrainSummary)
 

@@ -1,0 +1,256 @@
+"""`limbeck bench quality`: how good pictures are after how many seconds of training.
+
+Contestants train on the same photos for the same seconds on this machine, one after the other, and
+their snapshots are measured against photos that none of them has seen. The figure that counts is
+time to quality: the seconds until a contestant's KID is what the reference has reached in the end.
+
+* `preset`: the configuration asked for.
+* `stylegan2`: the same generator against limbeck's StyleGAN2 discriminator, with the settings that
+  the narrow presets trained it with.
+* `textbook`: StyleGAN2 as a textbook writes it (`limbeck.bench.textbook`), of the same shapes,
+  with the public settings: mapping of 8 layers, batch 32, noise, style mixing, path lengths, R1.
+"""
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from limbeck import __version__, fsio, logs
+from limbeck.bench.curves import draw_curves, reached
+from limbeck.bench.drawings import Draw, Ruler, evenly
+from limbeck.bench.textbook import Textbook
+from limbeck.config import Config
+from limbeck.data import Dataset
+from limbeck.errors import DataError, UsageError
+from limbeck.evaluation import present_features
+from limbeck.kit.allocator import keep_memory
+from limbeck.kit.device import machine, pick_device
+from limbeck.kit.images import grid, resize_area, save_png
+from limbeck.kit.rng import derive_seed
+from limbeck.latents import paint_seeds
+from limbeck.nets import Networks, load_networks
+from limbeck.presets import preset
+from limbeck.training import feed_of, measure_speed, train
+from limbeck.training.state import snapshots
+
+FORMAT_VERSION = 1
+CONTESTANTS = ("preset", "stylegan2", "textbook")
+SNAPSHOTS = 10
+_DRAW = (Draw("psi 1", "none", 1.0),)
+_HELD_OUT = 3  # every so many photos one is held out
+_FEWEST = 48
+_FIGURES = ("kid", "fid", "precision", "recall", "coverage")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A snapshot: seconds of training and images it has seen."""
+
+    seconds: float
+    images: int
+    folder: Path
+
+
+def bench_quality(
+    dataset: Dataset,
+    config: Config,
+    out: Path,
+    *,
+    seconds: float = 600.0,
+    seeds: int = 1,
+    features: Sequence[str] = ("inception", "lpips-alex"),
+    pictures: int = 2000,
+    only: Sequence[str] = CONTESTANTS,
+) -> dict[str, Any]:
+    """Train what is missing, measure every snapshot; the same call goes on where it stopped.
+
+    Args:
+        dataset: photos; a third is held out to judge.
+        config: of `preset`; its seed is the first of `seeds`.
+        out: the study's folder.
+        seconds: of each training on this machine.
+        features, pictures: what snapshots are measured with; at most as many as are held out.
+        only: the contestants to train; those that are there already are measured too.
+
+    Returns:
+        What OUT/quality.json holds: `rows` (contestant, seed, features, seconds, images, figures),
+        `reached` (seconds to the reference's last KID), `trained`.
+
+    Raises:
+        UsageError: unknown contestants or features.
+        DataError: too few photos.
+        Interrupted: a signal came while training; what is done is saved.
+    """
+    if unknown := sorted(set(only) - set(CONTESTANTS)):
+        raise UsageError(
+            f"no contestant {', '.join(unknown)}", f"choose among {', '.join(CONTESTANTS)}"
+        )
+    names = present_features(features)
+    held = dataset.ids[::_HELD_OUT]
+    if len(held) < _FEWEST or not names:
+        raise DataError(
+            f"{len(held)} photos held out are too few to judge by (at least {_FEWEST}), or none of "
+            f"the features is on this machine ({', '.join(names) or 'none'})",
+            "add photos, or get weights with `limbeck weights get`",
+        )
+    photos = dataset.select(set(dataset.ids) - set(held))
+    device = pick_device(config.device)
+    ruler = Ruler(dataset, names, pictures, device, _DRAW)
+    judged = {"held out": evenly(held, pictures)}
+    Path(out).mkdir(parents=True, exist_ok=True)
+    pairs = itertools.product(range(config.seed, config.seed + seeds), CONTESTANTS)
+    rows: list[dict[str, Any]] = []
+    for seed, name in pairs:
+        folder = out / f"seed-{seed}" / name
+        asked = contestant(name, config).replace(seed=seed)
+        if name in only:
+            _train(name, photos, asked, folder, seconds)
+        for point in points(folder):
+            measured = ruler.measured(
+                open_generator(point.folder, device), judged,
+                folder / "measured" / f"{point.folder.name}.json",
+            )  # fmt: skip
+            rows += [
+                {"contestant": name, "seed": seed, "features": row["features"],
+                 "seconds": round(point.seconds, 1), "images": point.images,
+                 **{figure: row[figure] for figure in _FIGURES}}
+                for row in measured if row["features"] in names
+            ]  # fmt: skip
+    found = {
+        "bench": "quality", "format_version": FORMAT_VERSION, "dataset": dataset.digest,
+        "size": config.net.size, "seconds": seconds, "features": names,
+        "pictures": min(pictures, len(judged["held out"])), "held_out": len(held),
+        "trained_on": len(photos), "rows": rows, "reached": reached(rows),
+        "machine": machine(device), "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "limbeck": __version__,
+        "configs": {name: contestant(name, config).model_dump(mode="json") for name in CONTESTANTS},
+    }  # fmt: skip
+    fsio.write_json(out / "quality.json", found)
+    draw_grids(out, config.seed, CONTESTANTS)
+    try:
+        draw_curves(out / "quality.png", found)
+    except ImportError:
+        logs.warn("no picture: matplotlib is not installed (pip install matplotlib)")
+    return found
+
+
+def contestant(name: str, config: Config) -> Config:
+    """The configuration that a contestant trains with."""
+    if name == "preset":
+        return config
+    if name == "stylegan2":
+        narrow = {
+            "net.d_architecture": "resnet", "net.rgb_scale": 1.0, "net.mapping_lr": 0.01,
+            "net.mbstd_group": 4, "train.augment": "ada", "train.gamma": 0.3, "train.lr": 0.0035,
+            "train.d_lr_ratio": 1.0, "train.decay": 0.0, "train.batch": 16, "train.ada_kimg": 100.0,
+        }  # fmt: skip
+        return config.replace(**narrow)
+    net = config.net
+    public = preset("auto", net.size).replace(
+        **{"train.augment": "none", "train.encoder": False, "net.mapping_layers": 8,
+           "net.channel_base": net.channel_base, "net.channel_max": net.channel_max,
+           "net.z_dim": net.z_dim, "net.w_dim": net.w_dim, "train.batch": 32}
+    )  # fmt: skip
+    return public.replace(seed=config.seed, device=config.device)
+
+
+def _train(name: str, photos: Dataset, config: Config, folder: Path, seconds: float) -> None:
+    """Train a contestant for so many seconds; what is there already is kept."""
+    if (folder / "done.json").exists() or (folder / "textbook.json").exists():
+        return
+    logs.say(f"training {name}, seed {config.seed}, {seconds:g} s")
+    if name == "textbook":
+        _textbook(photos, config, folder, seconds)
+        return
+    plan = folder.with_name(f"{folder.name}-plan.json")
+    if not plan.exists():  # the length belongs to the settings, so a resumed study keeps it
+        rate = measure_speed(photos, config)
+        fsio.write_json(plan, {"kimg": max(round(rate * seconds / 1000, 1), 0.1), "rate": rate})
+    kimg = float(fsio.read_json(plan)["kimg"])
+    changes = {
+        "train.kimg": kimg, "train.snapshot_kimg": kimg / SNAPSHOTS,
+        "train.keep_snapshots": 10 * SNAPSHOTS, "train.quality_images": 0,
+        "train.tick_kimg": kimg / SNAPSHOTS,
+    }  # fmt: skip
+    train(photos, config.replace(**changes), folder)
+
+
+def _textbook(photos: Dataset, config: Config, folder: Path, seconds: float) -> None:
+    """The textbook's loop: four phases by their turn, averages, a snapshot now and then."""
+    device, train_ = pick_device(config.device), config.train
+    keep_memory()
+    torch.manual_seed(derive_seed(config.seed, "textbook"))
+    feed = feed_of(photos.at(config.net.size).to(device), None, config, device)
+    book = Textbook(config, device)
+    told: list[dict[str, float]] = []
+    spent, images, step = 0.0, 0, 0
+    with logs.working(f"textbook, seed {config.seed}", round(seconds), "s") as task:
+        while spent < seconds:
+            began = time.perf_counter()
+            real, _ = feed(images, 0, 1)
+            book.g_main(real)
+            if train_.pl_weight > 0 and step % train_.pl_every == 0:
+                book.g_path(real)
+            book.d_main(real)
+            if config.gamma() > 0 and step % train_.r1_every == 0:
+                book.d_r1(real)
+            book.average()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            images, step = images + train_.batch, step + 1
+            spent += time.perf_counter() - began
+            task.at(min(round(spent), round(seconds)))
+            if spent >= seconds * (len(told) + 1) / SNAPSHOTS:
+                book.nets.save(folder / f"nets-{images:09d}", names=["G_ema"])
+                told.append({"images": images, "seconds": spent})
+    fsio.write_json(folder / "textbook.json", told)
+
+
+def points(folder: Path) -> list[Point]:
+    """The snapshots of a finished contestant, oldest first; none where it is not finished."""
+    book = folder / "textbook.json"
+    if book.exists():
+        return [
+            Point(row["seconds"], row["images"], folder / f"nets-{row['images']:09d}")
+            for row in fsio.read_json(book)
+        ]
+    if not (folder / "done.json").exists():
+        return []
+    told = fsio.read_jsonl(folder / "stats.jsonl", ("images", "seconds"))
+    seconds = {int(row["images"]): float(row["seconds"]) for row in told}
+    return [
+        Point(seconds[images], images, path)
+        for images, path in snapshots(folder, "nets")
+        if images in seconds
+    ]
+
+
+def open_generator(folder: Path, device: torch.device) -> Networks:
+    """G_ema of a snapshot, ready to draw."""
+    return load_networks(folder, ["G_ema"]).to(device).eval().prepare()
+
+
+def draw_grids(out: Path, seed: int, contestants: Sequence[str]) -> None:
+    """OUT/grids.png: 64 pictures of each contestant's last snapshot, side by side, not picked."""
+    sheets = []
+    for name in contestants:
+        found = points(out / f"seed-{seed}" / name)
+        if not found:
+            continue
+        networks = open_generator(found[-1].folder, torch.device("cpu"))
+        drawn = paint_seeds(
+            networks, range(64), psi=1.0, truncation="none", modes=None, embedder=None
+        )
+        pictures = torch.stack([one.image for one in drawn])
+        side = max(networks.config.size, 64)
+        sheets.append(grid(resize_area(pictures, side), 8))
+    if sheets:
+        gap = torch.full((3, sheets[0].shape[1], 12), 255, dtype=torch.uint8)
+        wide = [part for sheet in sheets for part in (gap, sheet)][1:]
+        save_png(torch.cat(wide, 2), out / "grids.png")
