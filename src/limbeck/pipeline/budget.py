@@ -25,7 +25,8 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     the sizes of their work; the rest is shared equally between the two trainings.
 
     Returns:
-        The configuration with `train.kimg`, `kept_kimg` and `train.grow_kimg` set, and what was measured.
+        The configuration with `train.kimg`, `kept_kimg` and `train.grow_kimg` set, and what was
+        measured.
 
     Raises:
         UsageError: the budget does not reach for a few steps of each training.

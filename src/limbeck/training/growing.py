@@ -28,13 +28,12 @@ def smaller(config: Config, size: int) -> Config:
     neither encoder nor decay."""
     kimg, net = config.train.grow_kimg, config.net
     seen = max(net.d_feature_side * size // net.size // 32, 1) * 32
-    return config.replace(
-        **{
-            "net.size": size, "data.size": size, "net.d_feature_side": seen, "train.grow_kimg": 0.0, "train.kimg": kimg,
-            "train.encoder": False, "train.decay": 0.0, "train.snapshot_kimg": kimg,
-            "train.quality_images": 0,
-        }
-    )  # fmt: skip
+    changes: dict[str, object] = {
+        "net.size": size, "data.size": size, "net.d_feature_side": seen,
+        "train.grow_kimg": 0.0, "train.kimg": kimg, "train.snapshot_kimg": kimg,
+        "train.encoder": False, "train.decay": 0.0, "train.quality_images": 0,
+    }  # fmt: skip
+    return config.replace(**changes)
 
 
 def grow(

@@ -49,12 +49,17 @@ def compared(section: BaseModel) -> dict[str, Any]:
     What an earlier limbeck did not know is left out while it holds its default, so that a training
     stays what it is when limbeck learns more.
     """
-    fields = type(section).model_fields
+    defaults = _defaults(section)
     return {
         key: value
         for key, value in section.model_dump(mode="json", exclude=FREE).items()
-        if key not in LATER or value != fields[key].default
+        if key not in LATER or value != defaults[key]
     }
+
+
+def _defaults(section: BaseModel) -> dict[str, Any]:
+    """What settings of `LATER` are where nobody sets them, as they lie in JSON."""
+    return type(section)().model_dump(mode="json", include=LATER)
 
 
 def adam(parameter: Tensor, lr: float, every: int) -> torch.optim.Adam:
@@ -288,10 +293,7 @@ def _same_settings(folder: Path, saved: dict[str, Any], config: Config) -> None:
         raise DataError(f"{folder / 'state.json'}: config is no configuration", _BEFORE)
     differing = []
     for name, section in (("net", config.net), ("train", config.train)):
-        defaults = {
-            key: type(section).model_fields[key].default for key in LATER & now[name].keys()
-        }
-        before = defaults | saved[name]
+        before = _defaults(section) | saved[name]
         differing += [
             f"{name}.{key}: {before.get(key)!r} -> {value!r}"
             for key, value in now[name].items()
