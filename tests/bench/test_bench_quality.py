@@ -1,0 +1,110 @@
+"""Quality over seconds: where curves cross, on hand-made numbers; a small study that goes on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from limbeck import open_dataset
+from limbeck.bench import bench_quality
+from limbeck.bench.curves import crossing, curve, reached
+from limbeck.bench.quality import CONTESTANTS, SNAPSHOTS, contestant, points
+from limbeck.cli import app
+from limbeck.cli.studying import _TRAININGS
+from limbeck.errors import UsageError
+from limbeck.presets import preset
+
+
+def _row(name: str, seed: int, seconds: float, kid: float, **more: float) -> dict[str, Any]:
+    rest = {"fid": 1.0, "recall": 0.5, "coverage": 0.5, "precision": 0.5}
+    return {"contestant": name, "seed": seed, "features": "f", "seconds": seconds, "kid": kid,
+            "images": 8, **rest, **more}  # fmt: skip
+
+
+def test_a_power_law_crosses_where_it_should() -> None:
+    line = [(t, 100 / t) for t in (10.0, 100.0, 1000.0)]
+    assert crossing(line, 0.5) == pytest.approx(200)
+    assert crossing(line, 50) == 10
+    assert crossing(line, 0.05) is None
+    assert crossing([(10.0, 5.0), (20.0, 9.0), (40.0, 4.0)], 6) == 10
+
+
+def test_seeds_are_averaged_as_logarithms() -> None:
+    rows = [_row("a", seed, 10.0 * (seed + 1), kid) for seed, kid in ((0, 1.0), (1, 4.0))]
+    assert curve(rows, "a", "f") == [(15.0, pytest.approx(2.0))]
+    assert curve([_row("a", 0, 1.0, 1.0, recall=0.2)], "a", "f", "recall") == [(1.0, 0.2)]
+    assert curve([_row("a", 0, 1.0, -0.1)], "a", "f")[0][1] == pytest.approx(1e-4)
+    assert curve(rows, "b", "f") == []
+
+
+def test_ratios_are_seconds_to_what_the_reference_reached() -> None:
+    rows = [_row("stylegan2", 0, t, 100 / t) for t in (10.0, 100.0)]
+    rows += [_row("preset", 0, t, 10 / t) for t in (1.0, 100.0)]
+    rows += [_row("textbook", 0, t, 1000 / t) for t in (10.0, 100.0)]
+    found = {row["contestant"]: row for row in reached(rows)}
+    assert found["stylegan2"]["ratio"] == 1
+    assert found["preset"]["seconds"] == pytest.approx(10)
+    assert found["preset"]["ratio"] == pytest.approx(10)
+    assert found["textbook"]["ratio"] is None
+    assert reached([row for row in rows if row["contestant"] == "preset"]) == []
+
+
+def test_contestants_draw_with_the_same_shapes() -> None:
+    ours = preset("tiny")
+    for name in CONTESTANTS:
+        net = contestant(name, ours).net
+        assert [net.channels(side) for side in (4, 8, 16, 32)] == [
+            ours.net.channels(side) for side in (4, 8, 16, 32)
+        ]
+    assert contestant("stylegan2", ours).net.d_architecture == "resnet"
+    book = contestant("textbook", ours)
+    assert (book.net.mapping_layers, book.train.batch, book.train.encoder) == (8, 32, False)
+
+
+@pytest.fixture(scope="module")
+def study(smoke: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("quality") / "study"
+    dataset = open_dataset(smoke.run / "data")
+    given: dict[str, Any] = {"seconds": 0.5, "features": ("lpips-alex",), "pictures": 16}
+    first = bench_quality(dataset, preset("smoke"), out, only=("textbook",), **given)
+    assert {row["contestant"] for row in first["rows"]} == {"textbook"}
+    assert first["reached"] == []
+    bench_quality(dataset, preset("smoke"), out, **given)
+    return out
+
+
+def test_a_study_goes_on_and_draws(study: Path, smoke: Any) -> None:
+    stamps = {path: path.stat().st_mtime_ns for path in study.rglob("nets-*/*.safetensors")}
+    found = bench_quality(
+        open_dataset(smoke.run / "data"), preset("smoke"), study, seconds=0.5,
+        features=("lpips-alex",), pictures=16, only=(),
+    )  # fmt: skip
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    assert {row["contestant"] for row in found["rows"]} == set(CONTESTANTS)
+    assert {row["contestant"] for row in found["reached"]} == set(CONTESTANTS)
+    assert found["trained_on"] + found["held_out"] == len(open_dataset(smoke.run / "data"))
+    for name in ("quality.json", "quality.png", "grids.png"):
+        assert (study / name).stat().st_size > 100
+
+
+def test_every_snapshot_stays_and_has_its_seconds(study: Path) -> None:
+    for name in CONTESTANTS:
+        found = points(study / "seed-0" / name)
+        assert 2 <= len(found) <= SNAPSHOTS + 1
+        assert [one.seconds for one in found] == sorted(one.seconds for one in found)
+        assert all(one.seconds > 0 for one in found)
+
+
+def test_the_verb(study: Path, smoke: Any) -> None:
+    words = ["bench", "quality", str(smoke.run / "data"), "--out", str(study), "--preset", "smoke"]
+    words += ["--seconds", "1", "--seeds", "1", "--pictures", "16", "--only", "none"]
+    made = CliRunner().invoke(app, words)
+    assert made.exit_code == 0, made.output
+    assert "stylegan2" in made.output
+    wrong = CliRunner().invoke(app, [*words[:-1], "cube"])
+    assert wrong.exit_code == 2
+    assert "choose among preset, stylegan2, textbook" in wrong.output
+    assert _TRAININGS["quality"] == CONTESTANTS
+    with pytest.raises(UsageError, match="no contestant"):
+        bench_quality(open_dataset(smoke.run / "data"), preset("smoke"), study, only=("cube",))
