@@ -32,7 +32,7 @@ def test_json_round_trip_is_exact() -> None:
 
 
 def test_gamma_default_is_the_heuristic() -> None:
-    config = preset("tiny").replace(**{"train.gamma": None, "train.batch": 32})
+    config = preset("auto", 32).replace(**{"train.batch": 32})
     assert config.gamma() == pytest.approx(0.0002 * 32**2 / 32)
     assert config.replace(**{"train.gamma": 3.0}).gamma() == 3.0
 
@@ -41,8 +41,8 @@ def test_replace_changes_one_setting_and_leaves_the_original() -> None:
     config = preset("tiny")
     other = config.replace(**{"train.kimg": 1.5, "seed": 7})
     assert (other.train.kimg, other.seed) == (1.5, 7)
-    assert (config.train.kimg, config.seed) == (150, 0)
-    assert other.replace(**{"train.kimg": 150, "seed": 0}) == config
+    assert (config.train.kimg, config.seed) == (60, 0)
+    assert other.replace(**{"train.kimg": 60, "seed": 0}) == config
 
 
 @pytest.mark.parametrize(

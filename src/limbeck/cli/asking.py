@@ -12,8 +12,10 @@ from limbeck.artefacts import SUPERSEDED
 from limbeck.cli.options import build_config, change_config
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError, UsageError
+from limbeck.kit.device import pick_device
 from limbeck.logs import duration
 from limbeck.pipeline import Request
+from limbeck.presets import suggested
 from limbeck.rundir import RUN, RunDir
 
 
@@ -59,8 +61,8 @@ def asked(
         UsageError: an unknown preset or setting, or a value out of range.
     """
     if begun is None or preset is not None or size is not None:
-        before = "small" if begun is None else begun.config.preset
-        config = build_config(preset or before, size=size, pairs=pairs, changes=changes)
+        name = preset or (begun.config.preset if begun is not None else _suggested(changes, budget))
+        config = build_config(name, size=size, pairs=pairs, changes=changes)
         return Request(photos if begun is None else begun.photos, config, budget, opt_out)
     given = {name: value for name, value in changes.items() if value is not None}
     timed = budget if budget is not None else begun.time_budget
@@ -69,6 +71,15 @@ def asked(
     return Request(
         begun.photos, change_config(begun.config, given, pairs), timed, opt_out or begun.opt_out
     )
+
+
+def _suggested(changes: Mapping[str, object], budget: float | None) -> str:
+    """The preset for this machine and time, said once."""
+    device = pick_device(str(changes.get("device") or "auto")).type
+    name, why = suggested(device, budget)
+    if logs.rank() == 0:
+        logs.say(f"preset {name}: {why} (--preset takes another)")
+    return name
 
 
 def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:

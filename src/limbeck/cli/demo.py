@@ -23,7 +23,7 @@ Rows = list[dict[str, Any]]
 def demo(
     out: Out = Path("demo"),
     count: Annotated[int, typer.Option("--count", min=50, help="Pictures to draw.")] = 3000,
-    kimg: Kimg = 20.0,
+    kimg: Kimg = 15.0,
     settings: Set = None,
     yes: Yes = False,
     seed: Seed = 0,

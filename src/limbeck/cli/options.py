@@ -29,7 +29,9 @@ Set = Annotated[
 ModesFolder = Annotated[
     Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
 ]
-PRESETS = "smoke, tiny, small, auto, paper256, paper512 or paper1024; sets all the rest"
+PRESETS = (
+    "smoke, tiny, small, base, large, auto, paper256, paper512 or paper1024; sets all the rest"
+)
 Preset = Annotated[str, typer.Option("--preset", help=f"{PRESETS}.")]
 Size = Annotated[
     int | None, typer.Option("--size", help="Side of the generator's pictures, a power of two.")

@@ -53,7 +53,7 @@ def run(
         Path | None, typer.Option("--out", help="The run's folder: new, empty, or begun before.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option("--preset", help=f"{PRESETS}; default: small.")
+        str | None, typer.Option("--preset", help=f"{PRESETS}; default: by machine and time.")
     ] = None,
     size: Size = None,
     kimg: Kimg = None,
