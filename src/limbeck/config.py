@@ -53,9 +53,6 @@ class NetConfig(_Section):
     w_dim: int = Field(512, gt=0, le=4096)
     mapping_layers: int = Field(8, ge=1, le=64)
     g_architecture: Literal["skip", "orig"] = "skip"
-    g_input: Literal["constant", "latent"] = Field(
-        "constant", description="latent: what G begins with at 4 px depends on w in every place"
-    )
     d_architecture: Literal["resnet", "orig", "projected"] = Field(
         "resnet", description="projected: heads on a frozen trunk's features (Sauer et al. 2021)"
     )
@@ -138,12 +135,6 @@ class TrainConfig(_Section):
     )
     init_from: str | None = Field(
         None, description="networks to begin with: a snapshot, a training or a run"
-    )
-    grow_kimg: float = Field(
-        0.0,
-        ge=0,
-        description="photos shown at 16 px first, then at each size up to the networks' own, in "
-        "thousands (Karras et al. 2018); train.kimg comes on top",
     )
     freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the picture inwards")
     lr: float = Field(0.0025, gt=0, description="Adam step of G and D")

@@ -28,8 +28,9 @@ def _projected(kimg: float, **changes: object) -> TrainConfig:
     """What every quick training shares: a projected discriminator's settings (docs/log.md).
 
     Batches of 8, for steps count more than photos; Adam at 0.0025 for G and a fifth of that for
-    the heads; shifts and mirror as augmentation; neither noise, style mixing nor path lengths, which cost time and pay off later; an encoder
-    that never sees a photo, so that it cannot learn outliers.
+    the heads; shifts and mirror as augmentation; neither noise, style mixing nor path lengths,
+    which cost time and pay off later; an encoder that never sees a photo, so that it cannot learn
+    outliers.
     """
     values: dict[str, object] = {
         "kimg": kimg, "batch": 8, "lr": 0.0025, "d_lr_ratio": 0.2, "augment": "diff",

@@ -96,7 +96,6 @@ class TrainSummary(Record):
     networks: str = Field(
         description="folder of the snapshot that goes on: the best where known, else the newest"
     )
-    grown_seconds: float = Field(0.0, description="of `seconds`, those at smaller sizes")
     newest: str | None = Field(None, description="folder of the last snapshot")
     best: str | None = Field(None, description="folder of the snapshot with the best figure")
     precision: str

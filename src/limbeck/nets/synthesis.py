@@ -100,11 +100,7 @@ class ToRGB(Layer):
 
 
 class Block(Layer):
-    """One resolution of the synthesis: `conv0` (up), `conv1`, `torgb`; `const` at 4 px.
-
-    Where `net.g_input` is `latent`, `layout` adds to `const` what w says of every place: pictures
-    differ in layout from the first step on, which styles, alike in all places, learn slowly.
-    """
+    """One resolution of the synthesis: `conv0` (up), `conv1`, `torgb`; `const` at 4 px."""
 
     resample_filter: Tensor
 
@@ -115,8 +111,6 @@ class Block(Layer):
         self.register_buffer("resample_filter", make_filter())
         if self.first:
             self.const = empty(outputs, 4, 4)
-            latent = net.g_input == "latent"
-            self.layout = FullyConnected(net.w_dim, outputs * 16) if latent else None
         else:
             self.conv0 = StyledConv(net.channels(size // 2), outputs, net.w_dim, size, up=2)
         self.conv1 = StyledConv(outputs, outputs, net.w_dim, size, up=1)
@@ -129,11 +123,9 @@ class Block(Layer):
         if self.first:
             self.const.normal_(generator=rng)
 
-    def begin(self, w: Tensor, dtype: torch.dtype) -> Tensor:
-        """The learned constant, and the layout of w [N, w_dim], as a new [N, C, 4, 4]."""
-        x = self.const.to(dtype).unsqueeze(0).expand(len(w), -1, -1, -1)
-        if self.layout is not None:
-            x = x + self.layout(w).to(dtype).view_as(x)
+    def begin(self, count: int, dtype: torch.dtype) -> Tensor:
+        """The learned constant as a new [count, C, 4, 4]."""
+        x = self.const.to(dtype).unsqueeze(0).expand(count, -1, -1, -1)
         return x.clone(memory_format=torch.channels_last)
 
     def forward(
@@ -190,7 +182,7 @@ class Synthesis(nn.Module):
         if noise == "random" and rng is None:
             raise ValueError("noise='random' needs rng, a limbeck.kit.rng.Draws")
         each = ws.float().unbind(1)
-        x = self.block(4).begin(each[0], self.compute_dtype)
+        x = self.block(4).begin(len(ws), self.compute_dtype)
         picture: Tensor | None = None
         at = 0
         for size in self.sizes:

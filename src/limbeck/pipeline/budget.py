@@ -9,9 +9,7 @@ from limbeck.data import Dataset
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
 from limbeck.nets import Networks
-from limbeck.training import grown_sizes, measure_speed, smaller
-
-_GROWING = 0.35  # of the seconds of training, at most, go to smaller networks
+from limbeck.training import measure_speed
 
 
 def _least_kimg(config: Config) -> float:
@@ -25,8 +23,7 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     the sizes of their work; the rest is shared equally between the two trainings.
 
     Returns:
-        The configuration with `train.kimg`, `kept_kimg` and `train.grow_kimg` set, and what was
-        measured.
+        The configuration with `train.kimg` and `kept_kimg` set, and what was measured.
 
     Raises:
         UsageError: the budget does not reach for a few steps of each training.
@@ -40,18 +37,8 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
     fixed = 30 + 2 * config.modes.samples * 1e-3 + config.modes.map_samples * 4e-3
     other = per_photo * len(dataset) * 1.1 + fixed
-    # Seconds of one photo at every smaller size, for as many trainings as grow.
-    turns = 2 if config.kept_from == "scratch" else 1
-    growing = sum(
-        1 / (ranks * measure_speed(dataset, smaller(alone, size), seconds=min(5, seconds * 0.02)))
-        for size in grown_sizes(config)
-    )
     spent = time.perf_counter() - began
-    training = (seconds - spent - other) * 0.95
-    grow_kimg = config.train.grow_kimg
-    if growing:
-        grow_kimg = round(max(min(grow_kimg, training * _GROWING / turns / growing / 1000), 0), 3)
-    kimg = (training - turns * growing * grow_kimg * 1000) * rate / 2000
+    kimg = (seconds - spent - other) * 0.95 * rate / 2000
     least = _least_kimg(config)
     if kimg < least:
         raise UsageError(
@@ -66,5 +53,4 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
         f"and {kimg:g} kimg on those that are kept"
     )
     measured = {"images_per_second": round(rate, 2), "score_seconds_per_photo": per_photo}
-    settled = {"train.kimg": kimg, "kept_kimg": kimg, "train.grow_kimg": grow_kimg}
-    return config.replace(**settled), measured
+    return config.replace(**{"train.kimg": kimg, "kept_kimg": kimg}), measured

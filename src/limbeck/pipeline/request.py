@@ -10,7 +10,7 @@ from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.rundir import RunDir
 
-_BUDGETED = ("train.kimg", "kept_kimg", "train.grow_kimg")  # what a time budget settles
+_BUDGETED = ("train.kimg", "kept_kimg")  # what a time budget settles
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ from limbeck.training.engine import Engine as Engine
 from limbeck.training.engine import Feed as Feed
 from limbeck.training.graphs import WARM as WARM
 from limbeck.training.graphs import graphs_wanted as graphs_wanted
-from limbeck.training.growing import grown_sizes as grown_sizes
-from limbeck.training.growing import smaller as smaller
 from limbeck.training.loop import conditional as conditional
 from limbeck.training.loop import feed_of as feed_of
 from limbeck.training.loop import train as train
@@ -26,11 +24,9 @@ __all__ = [
     "conditional",
     "feed_of",
     "graphs_wanted",
-    "grown_sizes",
     "measure_speed",
     "phase_table",
     "require_tensorboard",
-    "smaller",
     "snapshot_of",
     "train",
     "train_slice",

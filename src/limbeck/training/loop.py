@@ -23,7 +23,6 @@ from limbeck.records import TrainSummary
 from limbeck.training.board import Board, require_tensorboard
 from limbeck.training.engine import Engine, Feed, NotFinite, shares_of
 from limbeck.training.grids import write_grids
-from limbeck.training.growing import grow
 from limbeck.training.phases import Judges, Terms, phase_table
 from limbeck.training.quality import Quality
 from limbeck.training.room import check_disk, fit
@@ -194,16 +193,15 @@ class Session(Bystander):
         if row is not None:
             self.board.tell(row)
 
-    def finish(self, state: TrainState, dataset: Dataset, began: float, before: float) -> None:
-        """The last snapshot and done.json; `before` seconds went into smaller networks."""
+    def finish(self, state: TrainState, dataset: Dataset, began: float) -> None:
+        """The last snapshot and done.json."""
         self.save(state)
         self.board.close()
         stats, best = self.stats, self.quality.best
         summary = TrainSummary(
             kimg=state.images / 1000,
             images=state.images,
-            seconds=round(before + stats.total_seconds, 3),
-            grown_seconds=round(before, 3),
+            seconds=round(stats.total_seconds, 3),
             images_per_second=round(state.images / max(stats.total_seconds, 1e-9), 2),
             networks=f"nets-{state.images if best is None else best:09d}",
             newest=f"nets-{state.images:09d}",
@@ -257,8 +255,7 @@ def train(
 ) -> TrainSummary:
     """Train G, D and E together until `kimg` thousand photos were shown; resumes by itself.
 
-    With `train.grow_kimg` networks grow: smaller ones are trained first, in OUT/grown-SIZE. Under
-    torchrun every process calls it alike; rank 0 alone writes, all return the same.
+    Under torchrun every process calls it alike; rank 0 alone writes, all return the same.
 
     Args:
         dataset: photos, read at `config.net.size`.
@@ -266,7 +263,7 @@ def train(
         out: folder of the stage; docs/formats.md lists what it holds.
         kimg: overrides `config.train.kimg`.
         begin: networks to begin with, in place of `config.train.init_from`: a snapshot, a training
-            or a run. Networks that begin with others do not grow.
+            or a run.
 
     Raises:
         Interrupted: a signal came; everything is saved, the same call continues.
@@ -302,9 +299,6 @@ def train(
             fsio.sweep(out)
             if not (out / rundir.BEGUN).exists():
                 fsio.write_json(out / rundir.BEGUN, {"stage": "train"})
-        before = 0.0
-        if begin is None and config.train.grow_kimg:
-            begin, before = grow(dataset, config, out, train)
         world = stack.enter_context(join(device, config.train.timeout))
         stop = stack.enter_context(stop_flag())
         world.wait(device)
@@ -322,7 +316,7 @@ def train(
             except NotFinite as error:
                 state = roll_back(out, config, device, state, error, begin)
         if session is not None:
-            session.finish(state, dataset, began, before)
+            session.finish(state, dataset, began)
         world.wait(device)
     return rundir.read_summary(out, TrainSummary)
 
