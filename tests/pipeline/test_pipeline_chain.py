@@ -203,3 +203,16 @@ def test_what_a_run_lacks_is_told_before_it_begins(
     with pytest.raises(UsageError, match=r"'recommended\+' is made with --plus"):
         pipeline.run(photos, out, _config(**{"keep.column": "recommended+"}))
     assert not out.exists()
+
+
+def test_the_second_training_can_begin_with_the_first(copy: Path, photos: Path):
+    """Its networks are an input then: what was trained from nothing is made again."""
+    before = _made(copy)
+    pipeline.run(photos, copy, _config(kept_from="raw"), yes=True)
+    after = _made(copy)
+    assert before["raw"] == after["raw"]
+    assert before["kept"] != after["kept"]
+    told = fsio.read_json(copy / "kept" / "transfer.json")
+    assert told["missing"] == told["other_shape"] == []
+    assert "begin" in fsio.read_json(copy / "kept" / "begun.json")["inputs"]
+    assert [s.state for s in pipeline.status(copy)] == ["done"] * len(STAGES)

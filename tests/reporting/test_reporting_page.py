@@ -198,7 +198,7 @@ def test_a_generator_that_draws_blurs_is_called_so(page: str) -> None:
     assert "Only 60 photos" in story
     assert "modes" not in story.split("Not trained enough")[0]
     assert "lpips_mid asks the generator and says little yet" in story
-    assert "--preset tiny --kimg 150" in story
+    assert "--preset tiny --kimg 60" in story
     assert "Distilled" not in page.split("<footer>")[0]
 
 

@@ -13,7 +13,15 @@ from limbeck import preset
 from limbeck.config import Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.images import to_uint8
-from limbeck.latents import ModeCentres, draw_w, embed_w, seeds_to_z, truncate
+from limbeck.latents import (
+    Labels,
+    ModeCentres,
+    classes_of,
+    draw_w,
+    embed_w,
+    seeds_to_z,
+    truncate,
+)
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 from limbeck.sampling import parse_seeds, sample, write_samples
@@ -147,14 +155,16 @@ def test_classes_follow_the_seed_or_the_labels() -> None:
     net = NET.model_copy(update={"num_classes": 3})
     networks = Networks.create(net, 0).eval()
 
-    def draw(seeds: list[int], labels: list[int] | None) -> Tensor:
+    def draw(seeds: list[int], labels: Labels) -> Tensor:
         drawn = sample(networks, seeds, truncation="none", labels=labels)
         return torch.stack([one.image for one in drawn])
 
-    assert torch.equal(draw([3, 4, 5], None), draw([3, 4, 5], [0, 1, 2]))
-    assert not torch.equal(draw([3, 4, 5], None), draw([3, 4, 5], [1, 1, 2]))
-    for labels in ([0], [0, 1, 3]):
-        with pytest.raises(UsageError, match="one label from 0 to 2 per seed"):
+    natural = classes_of([3, 4, 5], net)
+    assert natural is not None
+    assert torch.equal(draw([3, 4, 5], "natural"), draw([3, 4, 5], natural))
+    assert not torch.equal(draw([3, 4, 5], [0, 1, 2]), draw([3, 4, 5], [1, 1, 2]))
+    for labels, told in (([0], "1 labels for 3 seeds"), ([0, 1, 3], "no class 3")):
+        with pytest.raises(UsageError, match=told):
             draw([3, 4, 5], labels)
 
 

@@ -185,7 +185,6 @@ def test_nan_is_seen_and_rolled_back(
         ({"train.augment": "ada"}, "use diff or none"),
         ({"train.loss": "relativistic"}, "has the hinge loss"),
         ({"train.freeze_d": 2}, "frozen already"),
-        ({"net.num_classes": 3}, "without classes"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(changes: dict[str, object], words: str) -> None:

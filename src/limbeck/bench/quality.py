@@ -32,12 +32,11 @@ from limbeck.evaluation import present_features
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.images import grid, resize_area, save_png
-from limbeck.kit.rng import derive_seed
+from limbeck.kit.rng import generator
 from limbeck.latents import paint_seeds
 from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
-from limbeck.training import feed_of, measure_speed, train
-from limbeck.training.state import snapshots
+from limbeck.training import feed_of, measure_speed, snapshots, train
 
 FORMAT_VERSION = 1
 CONTESTANTS = ("preset", "stylegan2", "textbook")
@@ -185,9 +184,8 @@ def _textbook(photos: Dataset, config: Config, folder: Path, seconds: float) -> 
     """The textbook's loop: four phases by their turn, averages, a snapshot now and then."""
     device, train_ = pick_device(config.device), config.train
     keep_memory()
-    torch.manual_seed(derive_seed(config.seed, "textbook"))
     feed = feed_of(photos.at(config.net.size).to(device), None, config, device)
-    book = Textbook(config, device)
+    book = Textbook(config, device, generator(config.seed, "textbook", device=device))
     told: list[dict[str, float]] = []
     spent, images, step = 0.0, 0, 0
     with logs.working(f"textbook, seed {config.seed}", round(seconds), "s") as task:

@@ -66,7 +66,9 @@ def mapping(G: Generator, z: Tensor) -> Tensor:
     return x
 
 
-def synthesis(G: Generator, ws: Tensor, noise: bool = True) -> Tensor:
+def synthesis(
+    G: Generator, ws: Tensor, noise: bool = True, rng: torch.Generator | None = None
+) -> Tensor:
     """ws [N, num_ws, w_dim] -> pictures [N, 3, S, S] (skip), with fresh noise or none."""
 
     def style(layer: Any, w: Tensor) -> Tensor:
@@ -75,7 +77,7 @@ def synthesis(G: Generator, ws: Tensor, noise: bool = True) -> Tensor:
     def conv(x: Tensor, layer: Any, w: Tensor, up: int) -> Tensor:
         y = modulated(x, layer.weight, style(layer, w), layer.resample_filter, up, True)
         if noise:
-            pattern = torch.randn(len(y), 1, *y.shape[2:], device=y.device)
+            pattern = torch.randn(len(y), 1, *y.shape[2:], device=y.device, generator=rng)
             y = y + pattern * layer.noise_strength
         return F.leaky_relu(y + layer.bias[None, :, None, None], 0.2) * SQRT2
 
@@ -142,9 +144,13 @@ class Textbook:
     Args:
         config: shapes and settings (skip, resnet, no classes).
         device: where it runs.
+        rng: source of latents and noise on that device; None = torch's own.
     """
 
-    def __init__(self, config: Config, device: torch.device) -> None:
+    def __init__(
+        self, config: Config, device: torch.device, rng: torch.Generator | None = None
+    ) -> None:
+        self._rng = rng
         plain = {"net.d_architecture": "resnet"}  # StyleGAN2's, whatever limbeck trains against
         if config.net.d_architecture == "projected":
             config = config.replace(**plain, **{"train.augment": "none"})
@@ -163,16 +169,18 @@ class Textbook:
 
     def _pictures(self, count: int) -> tuple[Tensor, Tensor]:
         G, train = self.nets.G, self.config.train
-        first = mapping(G, torch.randn(count, G.z_dim, device=self.device))
+        first = mapping(G, torch.randn(count, G.z_dim, device=self.device, generator=self._rng))
         ws = first[:, None].repeat(1, G.num_ws, 1)
         if train.style_mixing > 0:
-            second = mapping(G, torch.randn(count, G.z_dim, device=self.device))
-            if float(torch.rand(())) < train.style_mixing:
-                cut = int(torch.randint(1, G.num_ws, ()))
+            second = mapping(
+                G, torch.randn(count, G.z_dim, device=self.device, generator=self._rng)
+            )
+            if float(torch.rand((), generator=self._rng, device=self.device)) < train.style_mixing:
+                cut = int(torch.randint(1, G.num_ws, (), generator=self._rng, device=self.device))
                 ws[:, cut:] = second[:, None]
         with torch.no_grad():
             G.mapping.w_avg.lerp_(first.mean(0), 1 - train.w_avg_beta)
-        return synthesis(G, ws, noise=train.noise == "random"), ws
+        return synthesis(G, ws, train.noise == "random", self._rng), ws
 
     def _step(self, name: str, loss: Tensor) -> None:
         for other in ("G", "D"):
@@ -196,7 +204,8 @@ class Textbook:
         self._only("G")
         train = self.config.train
         fake, ws = self._pictures(max(len(real) // train.pl_batch_shrink, 1))
-        noise = torch.randn_like(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
+        noise = torch.randn(fake.shape, device=self.device, generator=self._rng)
+        noise = noise / math.sqrt(fake.shape[2] * fake.shape[3])
         (g,) = torch.autograd.grad((fake * noise).sum(), ws, create_graph=True)
         lengths = g.square().sum(2).mean(1).sqrt()
         penalty = (lengths - self.pl_mean).square().mean()

@@ -22,6 +22,7 @@ from limbeck.training.graphs import graphs_wanted
 from limbeck.training.world import World
 
 COPIES = 16.0  # of the sum of all feature maps of G, kept for backward in the largest phase
+TRUNK = 320.0  # numbers that backward keeps of a projected discriminator, a pixel its trunk sees
 _PER_PARAMETER = 4 + 4 + 4 + 8  # value, gradient, ready copy, two moments; averages apart
 _SPARE = 0.9  # of what is free
 
@@ -48,11 +49,13 @@ def needs(config: Config, device: torch.device) -> Needs:
     width = 2 if compute_dtype(config.train.precision, device) == torch.bfloat16 else 4
     sides = [2**i for i in range(2, config.net.size.bit_length())]
     maps = sum(config.net.channels(side) * side * side for side in sides)
+    seen = TRUNK * config.net.d_feature_side**2
+    trunk = seen if config.net.d_architecture == "projected" else 0.0
     networks_on_disk = 4 * (live + means)
     keep = config.train.keep_snapshots + 2  # the best, and one being written
     return Needs(
         fixed=live * _PER_PARAMETER + means * 4 + (700 << 20 if device.type == "cuda" else 0),
-        per_photo=int(COPIES * maps * width) * (2 if graphs_wanted(device)[0] else 1),
+        per_photo=int((COPIES * maps + trunk) * width) * (2 if graphs_wanted(device)[0] else 1),
         disk=keep * (2 * networks_on_disk + 8 * live),
     )
 
