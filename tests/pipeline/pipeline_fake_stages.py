@@ -55,7 +55,6 @@ def fake_train(
     *,
     kimg: float,
     took: float,
-    begin: Path | None = None,
 ) -> None:
     """Snapshots and checkpoints as a training leaves them, pruned; resumes."""
     claim(out, "train")
@@ -104,7 +103,7 @@ def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
         def save_pretrained(self, out: Path) -> None:
             _write(out, "model", ["config.json", "generator.safetensors"], self.content, took)
 
-    def train(dataset: Any, config: Config, out: Path, *, kimg: float) -> None:
+    def train(dataset: Any, config: Config, out: Path, *, kimg: float, begin: object) -> None:
         fake_train(dataset, config, out, kimg=kimg, took=took)
 
     def score(_: object, __: object, out: Path, settings: Config) -> None:
