@@ -33,7 +33,7 @@ def demo(
 ) -> Outcome:
     """Draw a crawl with planted outliers, run everything on it, and measure against the truth.
 
-    Under ten minutes on two CPU cores. The labels are known to the measuring alone.
+    About twenty minutes on two CPU cores. The labels are known to the measuring alone.
     """
     changes: dict[str, object] = {"train.kimg": kimg, "train.snapshot_kimg": 10.0}
     config = build_config("tiny", seed=seed, device=device, pairs=settings, changes=changes)
