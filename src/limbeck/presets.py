@@ -82,28 +82,25 @@ def small(size: int = 64) -> Config:
 
 def base(size: int = 128) -> Config:
     """128 px for hours of a GPU. Settings of `small`, wider; no training this long was measured."""
-    return Config(
-        preset="base",
-        data=DataConfig(size=size),
-        net=_heads(size, max(size, 128), channel_base=64 * size, channel_max=512, z_dim=256,
-                   w_dim=256),
-        train=_projected(5000, batch=32, ema_kimg=20.0, tick_kimg=20.0, snapshot_kimg=250.0),
-        kept_from="raw",
-        modes=ModesConfig(samples=60_000, clusters=64),
-    )  # fmt: skip
+    return _wide("base", size, kimg=5000, snapshot_kimg=250)
 
 
 def large(size: int = 256) -> Config:
     """256 px for a night of a GPU. Settings of `small`, wider; none this long was measured."""
+    return _wide("large", size, kimg=10_000, snapshot_kimg=500)
+
+
+def _wide(name: str, size: int, kimg: float, snapshot_kimg: float) -> Config:
     return Config(
-        preset="large",
+        preset=name,
         data=DataConfig(size=size),
-        net=_heads(size, max(size, 224), channel_base=64 * size, channel_max=512, z_dim=256,
-                   w_dim=256),
-        train=_projected(10_000, batch=32, ema_kimg=20.0, tick_kimg=20.0, snapshot_kimg=500.0),
+        net=_heads(size, size, channel_base=64 * size, channel_max=512, z_dim=256, w_dim=256),
+        train=_projected(
+            kimg, batch=32, ema_kimg=20.0, tick_kimg=20.0, snapshot_kimg=snapshot_kimg
+        ),
         kept_from="raw",
         modes=ModesConfig(samples=60_000, clusters=64),
-    )  # fmt: skip
+    )
 
 
 def suggested(device: str, seconds: float | None = None) -> tuple[str, str]:
