@@ -318,9 +318,10 @@ def quality(asked: Asked) -> Outcome:
 def quality_table(found: Row) -> Table:
     """The last snapshot of every contestant: mean and deviation over seeds."""
     figures = ("kid", "fid", "precision", "recall", "coverage")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for name in ("features", "contestant", "seconds", "kimg", *figures):
-        table.add_column(name, justify="left" if name in ("features", "contestant") else "right")
+        side = "left" if name in ("features", "contestant") else "right"
+        table.add_column(name, justify=side, no_wrap=True)
     groups: dict[tuple[str, str], dict[int, Row]] = {}
     for row in found["rows"]:
         groups.setdefault((row["features"], row["contestant"]), {})[row["seed"]] = row  # the last
