@@ -57,6 +57,9 @@ def draw_curves(path: Path, found: Mapping[str, Any]) -> None:
             axes.set_xscale("log")
             if key in ("kid", "fid"):
                 axes.set_yscale("log")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.xaxis.set_minor_formatter(lambda *_: "")
             axes.set_title(f"{words}, {features}", fontsize=10)
             axes.set_xlabel("seconds of training")
     handles, labels = grid[0][0].get_legend_handles_labels()

@@ -320,8 +320,8 @@ def quality_table(found: Row) -> Table:
     figures = ("kid", "fid", "precision", "recall", "coverage")
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for name in ("features", "contestant", "seconds", "kimg", *figures):
-        side = "left" if name in ("features", "contestant") else "right"
-        table.add_column(name, justify=side, no_wrap=True)
+        words = name in ("features", "contestant")
+        table.add_column(name, justify="left" if words else "right", no_wrap=True)
     groups: dict[tuple[str, str], dict[int, Row]] = {}
     for row in found["rows"]:
         groups.setdefault((row["features"], row["contestant"]), {})[row["seed"]] = row  # the last
