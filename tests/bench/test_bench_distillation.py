@@ -13,7 +13,7 @@ from limbeck.bench.distillation import VARIANTS, random_ids
 from limbeck.bench.drawings import evenly
 from limbeck.bench.paired import Figure, differences, figures_of, over_seeds
 from limbeck.cli import app
-from limbeck.cli.studying import _TRAININGS
+from limbeck.cli.studying import TRAININGS
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
@@ -132,7 +132,7 @@ def test_what_cannot_be_is_refused(dataset: Dataset, smoke: Any, tmp_path: Path)
 
 
 def test_the_verb(smoke: Any, tmp_path: Path) -> None:
-    assert _TRAININGS["distillation"] == VARIANTS
+    assert TRAININGS["distillation"] == VARIANTS
     base = ["bench", "distillation", str(smoke.run / "data"), "--labels", str(smoke.truth)]
     full = [*base, "--out", str(tmp_path / "study"), "--preset", "smoke", "--kimg", "0.064"]
     dry = CliRunner().invoke(app, [*full, "--dry-run"])

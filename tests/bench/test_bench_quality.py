@@ -11,7 +11,7 @@ from limbeck.bench import bench_quality
 from limbeck.bench.curves import crossing, curve, reached
 from limbeck.bench.quality import CONTESTANTS, SNAPSHOTS, contestant, points
 from limbeck.cli import app
-from limbeck.cli.studying import _TRAININGS
+from limbeck.cli.studying import TRAININGS
 from limbeck.errors import UsageError
 from limbeck.presets import preset
 
@@ -66,7 +66,7 @@ def test_contestants_draw_with_the_same_shapes() -> None:
 def study(smoke: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("quality") / "study"
     dataset = open_dataset(smoke.run / "data")
-    given: dict[str, Any] = {"seconds": 0.5, "features": ("lpips-alex",), "pictures": 16}
+    given: dict[str, Any] = {"seconds": 2.0, "features": ("lpips-alex",), "pictures": 16}
     first = bench_quality(dataset, preset("smoke"), out, only=("textbook",), **given)
     assert {row["contestant"] for row in first["rows"]} == {"textbook"}
     assert first["reached"] == []
@@ -77,7 +77,7 @@ def study(smoke: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_study_goes_on_and_draws(study: Path, smoke: Any) -> None:
     stamps = {path: path.stat().st_mtime_ns for path in study.rglob("nets-*/*.safetensors")}
     found = bench_quality(
-        open_dataset(smoke.run / "data"), preset("smoke"), study, seconds=0.5,
+        open_dataset(smoke.run / "data"), preset("smoke"), study, seconds=2.0,
         features=("lpips-alex",), pictures=16, only=(),
     )  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
@@ -98,13 +98,16 @@ def test_every_snapshot_stays_and_has_its_seconds(study: Path) -> None:
 
 def test_the_verb(study: Path, smoke: Any) -> None:
     words = ["bench", "quality", str(smoke.run / "data"), "--out", str(study), "--preset", "smoke"]
-    words += ["--seconds", "1", "--seeds", "1", "--pictures", "16", "--only", "none"]
+    words += ["--seconds", "2", "--seeds", "1", "--pictures", "16", "--only", "none"]
     made = CliRunner().invoke(app, words)
     assert made.exit_code == 0, made.output
     assert "stylegan2" in made.output
     wrong = CliRunner().invoke(app, [*words[:-1], "cube"])
     assert wrong.exit_code == 2
     assert "choose among preset, stylegan2, textbook" in wrong.output
-    assert _TRAININGS["quality"] == CONTESTANTS
+    assert TRAININGS["quality"] == CONTESTANTS
+    changed = CliRunner().invoke(app, [word if word != "2" else "3" for word in words])
+    assert changed.exit_code == 3, changed.output
+    assert "for other seconds" in " ".join(changed.output.split())
     with pytest.raises(UsageError, match="no contestant"):
         bench_quality(open_dataset(smoke.run / "data"), preset("smoke"), study, only=("cube",))

@@ -1,6 +1,7 @@
 """Classes: drawn as often as in training unless somebody asks; each with its own typical w."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -105,6 +106,6 @@ def test_counts_and_names_must_fit_the_classes() -> None:
             NetConfig.model_validate(NET.model_dump() | wrong)
 
 
-def test_networks_on_disk_know_their_classes(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_networks_on_disk_know_their_classes(tmp_path: Path) -> None:
     Networks.create(NET, 0).save(tmp_path / "nets")
     assert load_networks(tmp_path / "nets").config.class_photos == (600, 300, 100)

@@ -48,14 +48,7 @@ def _write(folder: Path, stage: str, names: list[str], content: str, took: float
                summary={})  # fmt: skip
 
 
-def fake_train(
-    dataset: Any,
-    config: Config,
-    out: Path,
-    *,
-    kimg: float,
-    took: float,
-) -> None:
+def fake_train(dataset: Any, config: Config, out: Path, *, kimg: float, took: float) -> None:
     """Snapshots and checkpoints as a training leaves them, pruned; resumes."""
     claim(out, "train")
     with hold(out) if logs.rank() == 0 else nullcontext():

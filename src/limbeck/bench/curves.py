@@ -30,6 +30,7 @@ def draw_curves(path: Path, found: Mapping[str, Any]) -> None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     names = found["features"]
     figure = Figure(figsize=(_WIDE * len(_FIGURES), _HIGH * len(names) + 0.8), layout="constrained")
@@ -58,16 +59,17 @@ def draw_curves(path: Path, found: Mapping[str, Any]) -> None:
             if key in ("kid", "fid"):
                 axes.set_yscale("log")
             for axis in (axes.xaxis, axes.yaxis):
+                if axis.get_scale() == "log":
+                    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                    axis.set_minor_formatter(lambda *_: "")
                 axis.set_major_formatter(lambda value, _: f"{value:g}")
-            axes.xaxis.set_minor_formatter(lambda *_: "")
             axes.set_title(f"{words}, {features}", fontsize=10)
             axes.set_xlabel("seconds of training")
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=max(len(labels), 1))
-    facts = found["machine"]
     figure.suptitle(
         f"{found['size']} px, {found['trained_on']} photos, {found['pictures']} pictures against "
-        f"photos held out; {facts['cpu']}, {facts['threads']} threads",
+        f"photos held out; {found['machine']['cpu']}",
         fontsize=10,
     )
     with fsio.atomic_file(path) as temporary:
@@ -105,7 +107,7 @@ def curve(
 ) -> list[tuple[float, float]]:
     """(seconds, figure) of a contestant, its seeds averaged snapshot by snapshot.
 
-    KID is averaged as a logarithm, like its axis; what is not positive counts as 1e-4.
+    KID and FID are averaged as logarithms, like their axes; what is not positive counts as 1e-4.
     """
     seeds: dict[int, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -119,6 +121,7 @@ def _means(
     each: Sequence[Sequence[Mapping[str, Any]]], figure: str
 ) -> Iterator[tuple[float, float]]:
     logarithm = figure in ("kid", "fid")
+    # A seed with fewer snapshots than another ends the mean where it ends.
     for found in zip(*each, strict=False):
         seconds = sum(float(row["seconds"]) for row in found) / len(found)
         values = [float(row[figure]) for row in found]

@@ -36,7 +36,7 @@ from limbeck.kit.rng import generator
 from limbeck.latents import paint_seeds
 from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
-from limbeck.training import feed_of, measure_speed, snapshots, train
+from limbeck.training import feed_of, measure_speed, snapshots, train, train_slice
 
 FORMAT_VERSION = 1
 CONTESTANTS = ("preset", "stylegan2", "textbook")
@@ -79,11 +79,11 @@ def bench_quality(
 
     Returns:
         What OUT/quality.json holds: `rows` (contestant, seed, features, seconds, images, figures),
-        `reached` (seconds to the reference's last KID), `trained`.
+        `reached` (seconds to the reference's last KID), `configs` of the contestants, and counts.
 
     Raises:
         UsageError: unknown contestants or features.
-        DataError: too few photos.
+        DataError: too few photos, or a training of other photos, settings or seconds in the folder.
         Interrupted: a signal came while training; what is done is saved.
     """
     if unknown := sorted(set(only) - set(CONTESTANTS)):
@@ -108,6 +108,7 @@ def bench_quality(
     for seed, name in pairs:
         folder = out / f"seed-{seed}" / name
         asked = contestant(name, config).replace(seed=seed)
+        _same(folder, photos, asked, seconds)
         if name in only:
             _train(name, photos, asked, folder, seconds)
         for point in points(folder):
@@ -159,18 +160,47 @@ def contestant(name: str, config: Config) -> Config:
     return public.replace(seed=config.seed, device=config.device)
 
 
+def _plan(folder: Path) -> Path:
+    """Beside a training: its length and what it was trained with."""
+    return folder.with_name(f"{folder.name}-plan.json")
+
+
+def _asked(photos: Dataset, config: Config, seconds: float) -> str:
+    return fsio.digest_json([photos.digest, train_slice(config, config.train.kimg), seconds])
+
+
+def _same(folder: Path, photos: Dataset, config: Config, seconds: float) -> None:
+    """Refuse to measure what was trained for another study.
+
+    Raises:
+        DataError: other photos, settings or seconds.
+    """
+    plan = _plan(folder)
+    if plan.exists() and fsio.read_object(plan).get("asked") != _asked(photos, config, seconds):
+        raise DataError(
+            f"{folder} was trained on other photos, with other settings or for other seconds",
+            "give another --out, or the command it was begun with",
+        )
+
+
 def _train(name: str, photos: Dataset, config: Config, folder: Path, seconds: float) -> None:
     """Train a contestant for so many seconds; what is there already is kept."""
     if (folder / "done.json").exists() or (folder / "textbook.json").exists():
         return
     logs.say(f"training {name}, seed {config.seed}, {seconds:g} s")
+    plan = _plan(folder)
+    if not plan.exists():  # the length belongs to the settings, so a resumed study keeps it
+        about: dict[str, Any] = {
+            "asked": _asked(photos, config, seconds),
+            "machine": machine(pick_device(config.device)),
+        }
+        if name != "textbook":
+            rate = measure_speed(photos, config)
+            about |= {"kimg": max(round(rate * seconds / 1000, 1), 0.1), "rate": rate}
+        fsio.write_json(plan, about)
     if name == "textbook":
         _textbook(photos, config, folder, seconds)
         return
-    plan = folder.with_name(f"{folder.name}-plan.json")
-    if not plan.exists():  # the length belongs to the settings, so a resumed study keeps it
-        rate = measure_speed(photos, config)
-        fsio.write_json(plan, {"kimg": max(round(rate * seconds / 1000, 1), 0.1), "rate": rate})
     kimg = float(fsio.read_json(plan)["kimg"])
     changes = {
         "train.kimg": kimg, "train.snapshot_kimg": kimg / SNAPSHOTS,

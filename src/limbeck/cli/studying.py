@@ -20,7 +20,7 @@ from limbeck.errors import UsageError
 if TYPE_CHECKING:
     from limbeck.evaluation import Judge
 
-_TRAININGS = {
+TRAININGS = {
     "distillation": ("raw", "kept", "random", "oracle"),
     "quality": ("preset", "stylegan2", "textbook"),
 }  # what --only chooses among
@@ -66,7 +66,7 @@ def complete(subject: str, asked: Asked) -> None:
             f"bench truncation measures one generator a call, {len(asked.networks)} were given",
             "call it once for each, with the same --out",
         )
-    known = _TRAININGS.get(subject, ())
+    known = TRAININGS.get(subject, ())
     if unknown := sorted(set(asked.only or ()) - set(known)):
         raise UsageError(
             f"--only {', '.join(unknown)}: bench {subject} has no such training",
@@ -160,7 +160,7 @@ def distillation(asked: Asked) -> Outcome:
     found = bench_distillation(
         open_dataset(asked.data), _judge(asked), asked.config, asked.out, seeds=asked.seeds,
         features=asked.features, pictures=asked.pictures,
-        only=_TRAININGS["distillation"] if asked.only is None else asked.only,
+        only=TRAININGS["distillation"] if asked.only is None else asked.only,
     )  # fmt: skip
     _print(distillation_tables(found))
     lines = []
@@ -301,7 +301,7 @@ def quality(asked: Asked) -> Outcome:
     found = bench_quality(
         open_dataset(asked.data), asked.config, asked.out, seconds=asked.seconds,
         seeds=asked.seeds, features=asked.features, pictures=asked.pictures,
-        only=_TRAININGS["quality"] if asked.only is None else asked.only,
+        only=TRAININGS["quality"] if asked.only is None else asked.only,
     )  # fmt: skip
     _print([quality_table(found)])
     lines = [

@@ -205,7 +205,10 @@ def paint_seeds(
     pull = _pull(networks, psi, truncation, modes, embedder, mode_index)
     classes = classes_of(chosen, networks.config, labels)
     step = 1 if noise == "random" else check_batch(batch)
-    typical = typical_w(networks.G_ema.mapping, networks.config, classes)
+    mapping = networks.G_ema.mapping
+    typical = mapping.w_avg
+    if truncation == "global":
+        typical = typical_w(mapping, networks.config, classes)
     return _seeds_painted(networks, chosen, classes, typical, pull, step, noise, as_float)
 
 
