@@ -3,6 +3,7 @@
 Contestants train on the same photos for the same seconds on this machine, one after the other, and
 their snapshots are measured against photos that none of them has seen. The figure that counts is
 time to quality: the seconds until a contestant's KID is what the reference has reached in the end.
+On a CPU they are processor seconds per thread, so that what else runs on the machine takes no part.
 
 * `preset`: the configuration asked for.
 * `stylegan2`: the same generator against limbeck's StyleGAN2 discriminator, with the settings that
@@ -13,7 +14,7 @@ time to quality: the seconds until a contestant's KID is what the reference has 
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -195,7 +196,7 @@ def _train(name: str, photos: Dataset, config: Config, folder: Path, seconds: fl
             "machine": machine(pick_device(config.device)),
         }
         if name != "textbook":
-            rate = measure_speed(photos, config)
+            rate = measure_speed(photos, config, clock=_clock(pick_device(config.device)))
             about |= {"kimg": max(round(rate * seconds / 1000, 1), 0.1), "rate": rate}
         fsio.write_json(plan, about)
     if name == "textbook":
@@ -210,9 +211,17 @@ def _train(name: str, photos: Dataset, config: Config, folder: Path, seconds: fl
     train(photos, config.replace(**changes), folder)
 
 
+def _clock(device: torch.device) -> Callable[[], float]:
+    """Seconds of a thread's work on a CPU, wall seconds elsewhere."""
+    if device.type != "cpu":
+        return time.perf_counter
+    return lambda: time.process_time() / torch.get_num_threads()
+
+
 def _textbook(photos: Dataset, config: Config, folder: Path, seconds: float) -> None:
     """The textbook's loop: four phases by their turn, averages, a snapshot now and then."""
     device, train_ = pick_device(config.device), config.train
+    clock = _clock(device)
     keep_memory()
     feed = feed_of(photos.at(config.net.size).to(device), None, config, device)
     book = Textbook(config, device, generator(config.seed, "textbook", device=device))
@@ -220,7 +229,7 @@ def _textbook(photos: Dataset, config: Config, folder: Path, seconds: float) -> 
     spent, images, step = 0.0, 0, 0
     with logs.working(f"textbook, seed {config.seed}", round(seconds), "s") as task:
         while spent < seconds:
-            began = time.perf_counter()
+            began = clock()
             real, _ = feed(images, 0, 1)
             book.g_main(real)
             if train_.pl_weight > 0 and step % train_.pl_every == 0:
@@ -232,7 +241,7 @@ def _textbook(photos: Dataset, config: Config, folder: Path, seconds: float) -> 
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             images, step = images + train_.batch, step + 1
-            spent += time.perf_counter() - began
+            spent += clock() - began
             task.at(min(round(spent), round(seconds)))
             if spent >= seconds * (len(told) + 1) / SNAPSHOTS:
                 book.nets.save(folder / f"nets-{images:09d}", names=["G_ema"])
@@ -250,8 +259,10 @@ def points(folder: Path) -> list[Point]:
         ]
     if not (folder / "done.json").exists():
         return []
-    told = fsio.read_jsonl(folder / "stats.jsonl", ("images", "seconds"))
-    seconds = {int(row["images"]): float(row["seconds"]) for row in told}
+    about = fsio.read_object(_plan(folder))["machine"]
+    key, share = ("cpu_seconds", about["threads"]) if about["device"] == "cpu" else ("seconds", 1)
+    told = fsio.read_jsonl(folder / "stats.jsonl", ("images", key))
+    seconds = {int(row["images"]): float(row[key]) / share for row in told}
     return [
         Point(seconds[images], images, path)
         for images, path in snapshots(folder, "nets")

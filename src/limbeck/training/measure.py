@@ -1,6 +1,7 @@
 """A short measurement that turns a time budget into kimg, once."""
 
 import time
+from collections.abc import Callable
 
 from limbeck import logs
 from limbeck.config import Config
@@ -14,11 +15,16 @@ from limbeck.training.state import TrainState
 from limbeck.training.world import World
 
 
-def measure_speed(dataset: Dataset, config: Config, seconds: float = 20.0) -> float:
+def measure_speed(
+    dataset: Dataset,
+    config: Config,
+    seconds: float = 20.0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Images per second of training, all phases on, by running throw-away networks.
 
     Whole cycles of 16 iterations are timed (every lazy phase once or more) after a warm-up of
-    one iteration, for at least one cycle and about `seconds`.
+    one iteration, for at least one cycle and about `seconds` of `clock`.
     """
     device = pick_device(config.device)
     config = config.replace(**{"train.encoder_start_kimg": 0.0})
@@ -30,10 +36,10 @@ def measure_speed(dataset: Dataset, config: Config, seconds: float = 20.0) -> fl
     engine = Engine(config, state, phase_table(config, judges), feed)
     state.images = config.train.batch
     engine.iterate()
-    began, images, cycles = time.perf_counter(), state.images, 0
+    began, images, cycles = clock(), state.images, 0
     with logs.working("measuring how fast training is on this machine"):
-        while cycles == 0 or time.perf_counter() - began < seconds:
+        while cycles == 0 or clock() - began < seconds:
             for _ in range(16):
                 engine.iterate()  # ends with a check of its numbers, so the device has caught up
             cycles += 1
-    return (state.images - images) / (time.perf_counter() - began)
+    return (state.images - images) / (clock() - began)

@@ -29,8 +29,9 @@ def encoder_ratio(terms: Mapping[str, float]) -> float | None:
 class Stats:
     """Means of named terms between ticks, speed, and where they are shown.
 
-    Rows carry `images, kimg, seconds (of training, all sessions), images_per_second, augment_p,
-    pl_mean` and the mean of every term since the last tick.
+    Rows carry `images, kimg, seconds (of training, all sessions), cpu_seconds (what this
+    process used of all cores meanwhile), images_per_second, augment_p, pl_mean` and the mean
+    of every term since the last tick.
     """
 
     def __init__(self, out: Path, images: int, target: int) -> None:
@@ -41,12 +42,14 @@ class Stats:
         if self.path.exists():  # a killed session may have told of images that were not saved
             fsio.write_text(self.path, "".join(fsio.json_line(row) for row in rows))
         self.before = float(rows[-1]["seconds"]) if rows else 0.0
+        self._cpu_before = float(rows[-1].get("cpu_seconds", self.before)) if rows else 0.0
         self.last: dict[str, float] = {}
         self.rate = float(rows[-1]["images_per_second"]) if rows else 0.0
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._tick_images = images
         self._started = self._tick_time = time.perf_counter()
+        self._cpu_started = time.process_time()
         self._outside = self._slow = 0
         self._best_rate = 0.0
         self._told = False
@@ -93,6 +96,7 @@ class Stats:
             "images": state.images,
             "kimg": state.images / 1000,
             "seconds": round(self.total_seconds, 3),
+            "cpu_seconds": round(self._cpu_before + time.process_time() - self._cpu_started, 3),
             "images_per_second": round(self.rate, 2),
             "augment_p": round(state.augment_p, 6),
             "pl_mean": round(float(state.pl_mean), 6),
