@@ -54,26 +54,6 @@ def test_a_collapsed_encoder_is_named_once(
     assert capsys.readouterr().err.count("reconstructions may all look alike") == 1
 
 
-@pytest.mark.parametrize(("threads", "warnings"), [(2, 1), (1, 0)])
-def test_a_busy_neighbour_is_named_once(
-    tmp_path: Path,
-    state: TrainState,
-    threads: int,
-    warnings: int,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-):
-    now = [0.0]
-    monkeypatch.setattr("limbeck.training.stats.time.perf_counter", lambda: now[0])
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    stats = Stats(tmp_path, 0, 1000)
-    for seconds in [1, 1, 5, 1, 1, 5, 5, 5, 5, 1, 5, 5]:  # one slow tick is a snapshot, two are not
-        now[0] += seconds
-        state.images += 8
-        stats.tick(state)
-    assert capsys.readouterr().err.count("OMP_NUM_THREADS=1") == warnings
-
-
 def test_the_display_follows_every_step_and_never_overshoots(tmp_path: Path):
     stats = Stats(tmp_path, 0, 20)
     with stats.display():

@@ -28,6 +28,7 @@ from limbeck.training.quality import Quality
 from limbeck.training.room import check_disk, fit
 from limbeck.training.state import TrainState, compared, snapshots
 from limbeck.training.stats import Stats
+from limbeck.training.threads import Threads
 from limbeck.training.transfer import transfer
 from limbeck.training.world import World, join, local_device
 
@@ -306,12 +307,13 @@ def train(
             check_disk(config, out, device)
             config = fit(_as_before(config, out), device, world)
             state = resume_or_create(out, config, device, dataset.digest, begin)
+        threads = stack.enter_context(Threads.of(device, world.size))
         while True:
             judges.begin(state.networks, view)
             engine = Engine(config, state, phases, feed, world)
             session = Session(out, config, view, state.images, target) if world.main else None
             try:
-                _steps(engine, session or Bystander(), stop, target, out)
+                _steps(engine, session or Bystander(), threads, stop, target, out)
                 break
             except NotFinite as error:
                 state = roll_back(out, config, device, state, error, begin)
@@ -322,13 +324,20 @@ def train(
 
 
 def _steps(
-    engine: Engine, session: Bystander, stop: threading.Event, target: int, out: Path
+    engine: Engine,
+    session: Bystander,
+    threads: Threads,
+    stop: threading.Event,
+    target: int,
+    out: Path,
 ) -> None:
     """Steps until `target` photos were shown, or until some process is asked to stop."""
     state = engine.state
     with session.display():
         while state.images < target:
-            session.after_step(state, engine.iterate())
+            with threads.timed():
+                terms = engine.iterate()
+            session.after_step(state, terms)
             if engine.world.any(stop.is_set(), state.device):
                 logs.say("asked to stop: saving first")
                 session.save(state)

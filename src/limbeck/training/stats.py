@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from limbeck import fsio, logs
@@ -15,7 +14,6 @@ from limbeck.training.state import TrainState
 
 _ENCODER_RANGE = (0.3, 3.0)
 _PATIENCE = 10
-_SLOW = 0.4  # of the best rate, twice running
 _WARM_UP = "the first steps take longest"
 
 
@@ -50,9 +48,7 @@ class Stats:
         self._tick_images = images
         self._started = self._tick_time = time.perf_counter()
         self._cpu_started = time.process_time()
-        self._outside = self._slow = 0
-        self._best_rate = 0.0
-        self._told = False
+        self._outside = 0
         self._task: logs.Task | None = None
         self._images, self._note = images, ""
 
@@ -91,7 +87,6 @@ class Stats:
         if ratio is not None:
             self.last["E/std_ratio"] = round(ratio, 6)
             self._watch(ratio)
-        self._watch_rate(state.device)
         row: dict[str, Any] = {
             "images": state.images,
             "kimg": state.images / 1000,
@@ -119,19 +114,6 @@ class Stats:
                 f"{ratio:.2f} times as wide as the generator's; {low} to {high} is sound), so "
                 "reconstructions may all look alike. Train longer; if that does not help, start "
                 "again with another --set train.encoder_lr_ratio"
-            )
-
-    def _watch_rate(self, device: torch.device) -> None:
-        """Say once what slows a CPU's training down most: somebody else on one of its cores."""
-        self._best_rate = max(self._best_rate, self.rate)
-        self._slow = self._slow + 1 if self.rate < _SLOW * self._best_rate else 0
-        threads = torch.get_num_threads()
-        if self._slow == 2 and device.type == "cpu" and threads > 1 and not self._told:
-            self._told = True
-            logs.warn(
-                f"training fell from {self._best_rate:.0f} to {self.rate:.0f} images/s: {threads} "
-                "threads wait for one another while another program keeps a core busy. Stop "
-                f"that one, or stop this and go on with OMP_NUM_THREADS={threads - 1}"
             )
 
     def _losses(self) -> str:
