@@ -6,22 +6,53 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from limbeck import pipeline
+from limbeck.cli import app
 from limbeck.demo import draw_crawl
+from limbeck.ingestion import ingest
 from limbeck.nets import load_networks
+from limbeck.presets import preset
 from limbeck.rundir import read_done
 
+Straight = Callable[[str], tuple[Path, float]]
+SETTINGS = {
+    "resnet": [],
+    "projected": [
+        "net.d_architecture=projected", "net.d_feature_side=32", "net.d_head_width=8",
+        "net.d_pixels=true", "train.augment=diff",
+    ],
+}  # fmt: skip
 
-def _command(photos: Path, out: Path) -> list[str]:
+
+def _args(verb: str, photos: Path, out: Path, kind: str) -> list[str]:
+    settings = ["train.snapshot_kimg=0.016", "train.quality_images=8", *SETTINGS[kind]]
     return [
-        sys.executable, "-m", "limbeck", "run", str(photos), "--out", str(out), "--preset", "smoke",
-        "--kimg", "0.064", "--set", "train.snapshot_kimg=0.016",
+        verb, str(photos), "--out", str(out), "--preset", "smoke", "--kimg", "0.064",
+        *(word for setting in settings for word in ("--set", setting)),
     ]  # fmt: skip
+
+
+def _command(args: list[str]) -> list[str]:
+    return [sys.executable, "-m", "limbeck", *args]
+
+
+def _start(args: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        _command(args), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -32,49 +63,75 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def straight(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    out = tmp_path_factory.mktemp("straight") / "run"
-    began = time.perf_counter()
-    subprocess.run(_command(photos, out), check=True, capture_output=True)
-    return out, time.perf_counter() - began
+def straight(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Straight:
+    """The run that nobody kills, and its seconds; made once a kind."""
+
+    @cache
+    def made(kind: str) -> tuple[Path, float]:
+        out = tmp_path_factory.mktemp("straight") / "run"
+        began = time.perf_counter()
+        subprocess.run(_command(_args("run", photos, out, kind)), check=True, capture_output=True)
+        return out, time.perf_counter() - began
+
+    return made
 
 
-def _weights(out: Path, stage: str) -> dict[str, torch.Tensor]:
-    done = read_done(out / stage)
+def _weights(stage: Path) -> dict[str, torch.Tensor]:
+    done = read_done(stage)
     assert done is not None
-    return load_networks(out / stage / str(done.summary["networks"])).state_dict()
+    return load_networks(stage / str(done.summary["networks"])).state_dict()
 
 
-def _kill_and_repair(photos: Path, out: Path, straight: tuple[Path, float], seed: int) -> None:
-    whole, seconds = straight
-    delay = random.Random(seed).uniform(0.25, 0.95) * seconds
-    process = subprocess.Popen(
-        _command(photos, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
+def _same(whole: Path, again: Path) -> None:
+    wanted, found = _weights(whole), _weights(again)
+    assert wanted.keys() == found.keys()
+    assert not [key for key in wanted if not torch.equal(wanted[key], found[key])], again
+
+
+def _kill_and_repair(photos: Path, out: Path, straight: Straight, kind: str, seed: int) -> None:
+    whole, seconds = straight(kind)
+    args = _args("run", photos, out, kind)
+    process = _start(args)
     try:
-        process.wait(timeout=delay)
+        process.wait(timeout=random.Random(seed).uniform(0.25, 0.95) * seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    again = subprocess.run(_command(photos, out), capture_output=True, text=True)
+        _kill(process)
+    again = subprocess.run(_command(args), capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert {s.state for s in pipeline.status(out)} == {"done"}
     assert not list(out.rglob(".tmp-*"))
     for stage in ("raw", "kept"):
-        wanted, found = _weights(whole, stage), _weights(out, stage)
-        assert all(torch.equal(wanted[key], found[key]) for key in wanted), (stage, delay)
+        _same(whole / stage, out / stage)
 
 
-def test_killed_once_it_ends_in_the_same_run(
-    photos: Path, straight: tuple[Path, float], tmp_path: Path
-):
-    _kill_and_repair(photos, tmp_path / "run", straight, seed=0)
+def test_killed_once_it_ends_in_the_same_run(photos: Path, straight: Straight, tmp_path: Path):
+    _kill_and_repair(photos, tmp_path / "run", straight, "resnet", seed=0)
+
+
+def test_heads_killed_once_end_in_the_same_networks(photos: Path, tmp_path: Path):
+    data, whole, out = (tmp_path / name for name in ("data", "whole", "killed"))
+    ingest(photos, data, preset("smoke").data)
+    process = _start(_args("train", data, out, "projected"))
+    while process.poll() is None and not list(out.glob("state-*")):
+        time.sleep(0.02)
+    time.sleep(random.Random(0).uniform(0, 0.3))
+    _kill(process)
+    assert list(out.glob("state-*"))
+    assert not (out / "done.json").exists()
+    for folder in (whole, out):
+        result = CliRunner().invoke(app, _args("train", data, folder, "projected"))
+        assert result.exit_code == 0, result.output
+        assert ("resuming" in result.output) == (folder == out)
+    _same(whole, out)
+    kept = _weights(out)
+    assert kept["D.mixing.calibrated"].item() == 1
+    assert {"D.mixing.scale0", "D.heads.0.last.u", "D.heads.4.last.v"} <= kept.keys()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 21))
+@pytest.mark.parametrize("kind", SETTINGS)
 def test_killed_at_many_moments(
-    photos: Path, straight: tuple[Path, float], tmp_path: Path, seed: int
+    photos: Path, straight: Straight, tmp_path: Path, kind: str, seed: int
 ):
-    _kill_and_repair(photos, tmp_path / "run", straight, seed)
+    _kill_and_repair(photos, tmp_path / "run", straight, kind, seed)
