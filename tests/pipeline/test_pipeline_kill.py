@@ -104,11 +104,13 @@ def _kill_and_repair(photos: Path, out: Path, straight: Straight, kind: str, see
         _same(whole / stage, out / stage)
 
 
-def test_killed_once_it_ends_in_the_same_run(photos: Path, straight: Straight, tmp_path: Path):
+def test_killed_once_it_ends_in_the_same_run(
+    photos: Path, straight: Straight, tmp_path: Path
+) -> None:
     _kill_and_repair(photos, tmp_path / "run", straight, "resnet", seed=0)
 
 
-def test_heads_killed_once_end_in_the_same_networks(photos: Path, tmp_path: Path):
+def test_heads_killed_once_end_in_the_same_networks(photos: Path, tmp_path: Path) -> None:
     data, whole, out = (tmp_path / name for name in ("data", "whole", "killed"))
     ingest(photos, data, preset("smoke").data)
     process = _start(_args("train", data, out, "projected"))
@@ -133,5 +135,5 @@ def test_heads_killed_once_end_in_the_same_networks(photos: Path, tmp_path: Path
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_killed_at_many_moments(
     photos: Path, straight: Straight, tmp_path: Path, kind: str, seed: int
-):
+) -> None:
     _kill_and_repair(photos, tmp_path / "run", straight, kind, seed)
