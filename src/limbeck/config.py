@@ -141,6 +141,9 @@ class TrainConfig(_Section):
     decay: float = Field(
         0.0, ge=0, le=1, description="share of the training, its last, over which steps fall to 0"
     )
+    grow: float = Field(
+        0.0, ge=0, le=0.95, description="share of the training, its first, at half the size"
+    )
     d_lr_ratio: float = Field(1.0, gt=0, le=10, description="D's step relative to G's")
     encoder_lr_ratio: float = Field(0.25, gt=0, le=1, description="E's step relative to G's")
     mirror: bool = True

@@ -19,6 +19,7 @@ from limbeck.records import Done
 FORMAT_VERSION = 1
 RUN, BEGUN, DONE = "run.json", "begun.json", "done.json"
 OVERRIDES = "overrides.csv"  # in keep/: a person's
+HALF = "half"  # in raw/ and kept/: the training at half the size that came before
 _Summary = TypeVar("_Summary", bound=BaseModel)
 STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "report")
 

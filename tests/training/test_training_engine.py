@@ -16,8 +16,9 @@ from limbeck.nets import Flat, Layer, Networks, load_networks
 from limbeck.presets import preset
 from limbeck.training import Engine, Judges, TrainState, conditional, phase_table, train
 from limbeck.training import engine as engine_module
+from limbeck.training.classes import class_labels
 from limbeck.training.engine import NotFinite, shares_of
-from limbeck.training.loop import class_labels, feed_of
+from limbeck.training.loop import feed_of
 from limbeck.training.phases import Phase, Step
 from limbeck.training.room import check_disk, fit, needs
 from limbeck.training.transfer import transfer

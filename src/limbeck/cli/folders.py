@@ -1,7 +1,7 @@
 """What a folder that limbeck made is, what it holds, and what to do with it next."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError
 from limbeck.logs import duration
 from limbeck.records import Done
-from limbeck.rundir import RunDir, read_done
+from limbeck.rundir import HALF, RunDir, read_done
 
 Facts = Mapping[str, Any]
 
@@ -68,7 +68,7 @@ def training_in(folder: Path) -> Training | None:
     states = _numbered(folder, "state", "state.json")
     rows = fsio.read_jsonl(folder / "stats.jsonl", ("images", "images_per_second"))
     if done is None and not (nets or states or rows):
-        return None
+        return _grown(folder)
     last, quality = (
         rows[-1] if rows else {},
         fsio.read_jsonl(folder / "snapshots.jsonl", ("images", "kid")),
@@ -82,6 +82,16 @@ def training_in(folder: Path) -> Training | None:
         rate=float(last["images_per_second"]) if "images_per_second" in last else None,
         done=done is not None,
     )  # fmt: skip
+
+
+def _grown(folder: Path) -> Training | None:
+    """A training that is still at half its size, told by the pictures of that one."""
+    first = training_in(folder / HALF) if (folder / HALF).is_dir() else None
+    return (
+        None
+        if first is None
+        else replace(first, folder=folder, target=_target(folder, None), done=False)
+    )
 
 
 def _numbered(folder: Path, kind: str, file: str) -> list[tuple[int, Path]]:

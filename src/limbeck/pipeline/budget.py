@@ -9,7 +9,7 @@ from limbeck.data import Dataset
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
 from limbeck.nets import Networks
-from limbeck.training import measure_speed
+from limbeck.training import half, measure_speed
 
 
 def _least_kimg(config: Config) -> float:
@@ -32,19 +32,24 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     ranks = logs.ranks()
     mine = {"train.batch": max(config.train.batch // ranks, 2), "train.microbatch": None}
     alone = config if ranks == 1 else config.replace(**mine)
-    rate = ranks * measure_speed(dataset, alone, seconds=min(20.0, seconds * 0.05))
+    trial = min(20.0, seconds * 0.05)
+    rate = again = ranks * measure_speed(dataset, alone, seconds=trial)
+    if config.kept_from == "raw" and half(alone) is not None:  # the second one has no small size
+        whole = alone.replace(**{"train.grow": 0.0})
+        again = ranks * measure_speed(dataset, whole, seconds=trial)
     probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
     fixed = 30 + 2 * config.modes.samples * 1e-3 + config.modes.map_samples * 4e-3
     other = per_photo * len(dataset) * 1.1 + fixed
     spent = time.perf_counter() - began
-    kimg = (seconds - spent - other) * 0.95 * rate / 2000
+    both = 1000 / rate + 1000 / again  # seconds of a kimg of each
+    kimg = (seconds - spent - other) * 0.95 / both
     least = _least_kimg(config)
     if kimg < least:
         raise UsageError(
             f"the time budget is too short: about {other:.0f} s go to scoring, modes and report, "
             f"and training runs at {rate:.0f} images/s",
-            f"give at least {logs.duration(60 + spent + other + 2200 * least / rate)} "
+            f"give at least {logs.duration(60 + spent + other + 1.1 * least * both)} "
             "after ingestion, or a smaller preset",
         )
     kimg = round(kimg, 3)

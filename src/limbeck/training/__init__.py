@@ -1,11 +1,12 @@
 """Joint training of generator, discriminator and encoder (METHOD section 3)."""
 
 from limbeck.training.board import require_tensorboard as require_tensorboard
+from limbeck.training.classes import conditional as conditional
 from limbeck.training.engine import Engine as Engine
 from limbeck.training.engine import Feed as Feed
 from limbeck.training.graphs import WARM as WARM
 from limbeck.training.graphs import graphs_wanted as graphs_wanted
-from limbeck.training.loop import conditional as conditional
+from limbeck.training.growing import half as half
 from limbeck.training.loop import feed_of as feed_of
 from limbeck.training.loop import train as train
 from limbeck.training.loop import train_slice as train_slice
@@ -25,6 +26,7 @@ __all__ = [
     "conditional",
     "feed_of",
     "graphs_wanted",
+    "half",
     "measure_speed",
     "phase_table",
     "require_tensorboard",

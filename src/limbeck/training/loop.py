@@ -21,8 +21,10 @@ from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws, generator
 from limbeck.records import TrainSummary
 from limbeck.training.board import Board, require_tensorboard
+from limbeck.training.classes import class_labels
 from limbeck.training.engine import Engine, Feed, NotFinite, shares_of
 from limbeck.training.grids import write_grids
+from limbeck.training.growing import half
 from limbeck.training.phases import Judges, Terms, phase_table
 from limbeck.training.quality import Quality
 from limbeck.training.room import check_disk, fit
@@ -84,12 +86,17 @@ def _as_before(config: Config, out: Path) -> Config:
 
 
 def resume_or_create(
-    out: Path, config: Config, device: torch.device, dataset: str, begin: Path | None = None
+    out: Path,
+    config: Config,
+    device: torch.device,
+    dataset: str,
+    begin: Path | None = None,
+    images: int = 0,
 ) -> TrainState:
     """The newest sound checkpoint in `out`, or a fresh state where there is none yet.
 
-    A fresh one begins with the networks in `begin`, where that is given. Damaged ones are named,
-    and moved aside by rank 0 as `bad-state-*`.
+    A fresh one begins with the networks in `begin`, where that is given, at `images`. Damaged
+    checkpoints are named, and moved aside by rank 0 as `bad-state-*`.
 
     Raises:
         DataError: there are checkpoints, and none of them can be read.
@@ -112,6 +119,7 @@ def resume_or_create(
             "move the folder away to begin anew, or use the limbeck that wrote it",
         )
     state = TrainState.create(config, device, dataset)
+    state.images = images
     if begin is not None:
         told = transfer(state.networks, begin)
         state.flat.refresh(list(state.optimizers))
@@ -226,6 +234,7 @@ def roll_back(
     state: TrainState,
     error: NotFinite,
     begin: Path | None = None,
+    images: int = 0,
 ) -> TrainState:
     """The last checkpoint, to go on with other randomness.
 
@@ -237,7 +246,7 @@ def roll_back(
             f"{error}, after {MOST_ROLLBACKS} roll-backs",
             "start another --out with a lower train.lr or a higher train.gamma; snapshots stay",
         )
-    again = resume_or_create(out, config, device, state.dataset, begin)
+    again = resume_or_create(out, config, device, state.dataset, begin, images)
     again.rollbacks = state.rollbacks + 1
     logs.warn(
         f"{error}: back to {again.images / 1000:g} kimg, with other random numbers "
@@ -300,13 +309,17 @@ def train(
             fsio.sweep(out)
             if not (out / rundir.BEGUN).exists():
                 fsio.write_json(out / rundir.BEGUN, {"stage": "train"})
+        shown = 0
+        first = half(config)
+        if first is not None and begin is None and not snapshots(out, "state"):
+            begin, shown = _grown(dataset, first, out)
         world = stack.enter_context(join(device, config.train.timeout))
         stop = stack.enter_context(stop_flag())
         world.wait(device)
         with logs.working("preparing the networks"):
             check_disk(config, out, device)
             config = fit(_as_before(config, out), device, world)
-            state = resume_or_create(out, config, device, dataset.digest, begin)
+            state = resume_or_create(out, config, device, dataset.digest, begin, shown)
         threads = stack.enter_context(Threads.of(device, world.size))
         while True:
             judges.begin(state.networks, view)
@@ -316,11 +329,27 @@ def train(
                 _steps(engine, session or Bystander(), threads, stop, target, out)
                 break
             except NotFinite as error:
-                state = roll_back(out, config, device, state, error, begin)
+                state = roll_back(out, config, device, state, error, begin, shown)
         if session is not None:
             session.finish(state, dataset, began)
         world.wait(device)
     return rundir.read_summary(out, TrainSummary)
+
+
+def _grown(dataset: Dataset, first: Config, out: Path) -> tuple[Path, int]:
+    """Networks of half the size and the photos they have seen, trained in OUT/half where not there.
+
+    The statistics go on from theirs.
+    """
+    folder = out / rundir.HALF
+    inputs, slice_ = {"dataset": dataset.digest}, train_slice(first, first.train.kimg)
+    if not rundir.is_current(folder, inputs, slice_):
+        logs.say(f"the first {first.train.kimg:g} kimg at {first.net.size} px")
+        train(dataset, first, folder)
+    told = rundir.read_summary(folder, TrainSummary)
+    if logs.rank() == 0 and not (out / "stats.jsonl").exists():
+        fsio.write_text(out / "stats.jsonl", (folder / "stats.jsonl").read_text("utf-8"))
+    return folder / (told.newest or told.networks), told.images
 
 
 def _steps(
@@ -355,47 +384,3 @@ def train_slice(config: Config, kimg: float) -> dict[str, object]:
         "train": compared(config.train) | {"kimg": kimg},
         "seed": config.seed,
     }
-
-
-def conditional(dataset: Dataset, config: Config) -> Config:
-    """The configuration with the networks' classes taken from the dataset.
-
-    Raises:
-        DataError: it has no classes.
-    """
-    if dataset.num_classes == 0:
-        raise DataError(
-            f"{dataset.root} has no classes",
-            "ingest again with --class-from folder (a sub-folder a class) or --class-from FILE",
-        )
-    counts = [0] * dataset.num_classes
-    for info in dataset.infos:
-        if info.label is not None:
-            counts[info.label] += 1
-    return config.replace(
-        **{
-            "net.num_classes": dataset.num_classes,
-            "net.class_photos": tuple(counts),
-            "net.class_names": tuple(dataset.class_names),
-        }
-    )
-
-
-def class_labels(dataset: Dataset, config: Config) -> Tensor | None:
-    """int64 [N] of the dataset's classes, or None for unconditional networks.
-
-    Raises:
-        DataError: a photo without a class, or more classes than the networks know.
-    """
-    if config.net.num_classes == 0:
-        return None
-    found = [info.label for info in dataset.infos]
-    missing = sum(label is None for label in found)
-    top = max((label for label in found if label is not None), default=-1)
-    if missing or top >= config.net.num_classes:
-        raise DataError(
-            f"{dataset.root}: {missing} photos without a class, largest class {top}, "
-            f"networks have {config.net.num_classes}",
-            "ingest with --class-from folder or FILE, or train without --cond",
-        )
-    return torch.tensor(found, dtype=torch.int64)

@@ -7,8 +7,10 @@ from limbeck import logs
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.kit.device import pick_device
+from limbeck.training.classes import class_labels
 from limbeck.training.engine import Engine
-from limbeck.training.loop import class_labels, feed_of
+from limbeck.training.growing import half
+from limbeck.training.loop import feed_of
 from limbeck.training.phases import Judges, phase_table
 from limbeck.training.room import fit
 from limbeck.training.state import TrainState
@@ -23,9 +25,16 @@ def measure_speed(
 ) -> float:
     """Images per second of training, all phases on, by running throw-away networks.
 
+    A training that grows is measured at each of its sizes, and the mean over its photos returned.
+
     Whole cycles of 16 iterations are timed (every lazy phase once or more) after a warm-up of
     one iteration, for at least one cycle and about `seconds` of `clock`.
     """
+    if (first := half(config)) is not None:
+        grow = config.train.grow
+        alone = config.replace(**{"train.grow": 0.0})
+        before = measure_speed(dataset, first, seconds / 2, clock)
+        return 1 / (grow / before + (1 - grow) / measure_speed(dataset, alone, seconds / 2, clock))
     device = pick_device(config.device)
     config = config.replace(**{"train.encoder_start_kimg": 0.0})
     judges = Judges.of(config, device)

@@ -39,7 +39,7 @@ FREE = {
 # Settings that finished trainings may not know yet: at their defaults they change nothing.
 LATER = {
     "d_features", "d_feature_side", "d_head_width", "d_separable", "d_pixels", "mapping_lr",
-    "rgb_scale", "decay", "d_lr_ratio", "class_photos", "class_names",
+    "rgb_scale", "decay", "grow", "d_lr_ratio", "class_photos", "class_names",
 }  # fmt: skip
 
 
