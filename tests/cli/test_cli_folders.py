@@ -56,6 +56,15 @@ def test_a_training_without_a_snapshot_says_so(stopped: Path) -> None:
         networks_folder(stopped)
 
 
+def test_a_training_at_half_its_size_says_how_far_it_is(stopped: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "grows"
+    shutil.copytree(stopped, whole / "half")
+    training = training_in(whole)
+    assert training is not None
+    assert (training.folder, training.images, training.done) == (whole, 256, False)
+    assert training.snapshots[-1] == whole / "half" / "nets-000000256"
+
+
 def test_a_run_that_was_stopped_in_its_first_training_names_the_run(
     smoke: Any, tmp_path: Path
 ) -> None:

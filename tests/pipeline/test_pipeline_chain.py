@@ -6,6 +6,7 @@ import pytest
 
 from limbeck import fsio, pipeline
 from limbeck.config import Config
+from limbeck.data import Dataset, open_dataset
 from limbeck.demo import draw_crawl
 from limbeck.errors import DataError, UsageError, WeightsError
 from limbeck.pipeline import budget
@@ -175,6 +176,24 @@ def test_a_budget_becomes_kimg_once(photos: Path, tmp_path: Path, monkeypatch: p
     pipeline.run(photos, out, _config(), time_budget=110.0)
     assert _made(out) == before
     assert RunDir(out).config() == config
+
+
+def test_a_budget_knows_that_a_second_training_from_the_first_has_no_small_size(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def speed(_: Dataset, config: Config, **__: float) -> float:
+        return 4.0 if config.train.grow else 2.0
+
+    monkeypatch.setattr(budget, "measure_speed", speed)
+    monkeypatch.setattr(budget, "seconds_per_photo", lambda *_: 0.0)
+    monkeypatch.setattr(budget.time, "perf_counter", lambda: 0.0)
+    grows = _config(**{"data.size": 64, "net.size": 64, "train.grow": 0.5})
+    dataset = open_dataset(finished / "data")
+    kimg = {
+        begin: budget.spend(grows.replace(kept_from=begin), dataset, 1e4)[0].train.kimg
+        for begin in ("scratch", "raw")
+    }
+    assert kimg["raw"] / kimg["scratch"] == pytest.approx((2 / 4) / (1 / 4 + 1 / 2), rel=1e-3)
 
 
 def test_a_budget_that_cannot_be_kept_says_what_would(photos: Path, tmp_path: Path):
