@@ -8,6 +8,7 @@ import torch
 
 from limbeck.bench import bench_infer, bench_ops, bench_train, textbook, training
 from limbeck.bench.rival import STEPS, capacity
+from limbeck.cli.benching import _parts
 from limbeck.errors import UsageError
 from limbeck.kit.rng import generator
 from limbeck.nets import Networks
@@ -116,6 +117,25 @@ def test_a_projected_discriminator_is_timed_as_one_row_beside_stylegan2():
         }
     )
     found = bench_train(config, repeats=1)
-    assert found["contestants"]["fp32"]["share"].keys() == {"GD", "average"}
-    assert found["contestants"]["textbook"]["share"]["D"] > 0
-    assert found["ratio_fp32"]["wall"] > 0
+    ours, book = found["contestants"]["fp32"], found["contestants"]["textbook"]
+    assert ours["share"].keys() == {"GD", "average"}
+    assert "E-real, every 4" in {row["part"] for row in found["step"]["parts"]}
+    assert book["share"].keys() == {"G", "G-path", "D", "D-R1", "average"}  # what it publishes
+    assert (ours["batch"], book["batch"]) == (4, 32)
+    assert "tflops" not in book
+    each = [row["seconds"]["wall"] / row["batch"] for row in (book, ours)]
+    assert found["ratio_fp32"]["wall"] == pytest.approx(each[0] / each[1])
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_table_of_parts_fits_a_terminal():
+    rows = [("generator", 0.0213, 0.0151, 0.6), ("E-fake, every 4", 0.0142, None, 0.4)]
+    parts = [dict(zip(("part", "seconds", "backward", "share"), row, strict=True)) for row in rows]
+    step = {"precision": "float32", "seconds": 0.0355, "parts": parts}
+    assert _parts(step, 8) == [
+        "a step of 8 photos, float32: 35.5 ms",
+        "                                    ms  backward   share",
+        "  generator                      21.30     15.10   60.0%",
+        "  E-fake, every 4                14.20             40.0%",
+    ]
+    assert _parts(None, None) == []

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from limbeck.bench.quality import contestant
 from limbeck.bench.rival import STEPS, rival
+from limbeck.bench.shares import step_shares
 from limbeck.bench.textbook import Textbook
 from limbeck.bench.timing import Work, ceilings, compare
 from limbeck.config import Config
@@ -22,10 +24,14 @@ from limbeck.training import WARM, Engine, Judges, TrainState, phase_table
 def bench_train(
     config: Config, *, repeats: int = 5, against: bool = True, against_rival: bool = False
 ) -> dict[str, Any]:
-    """Seconds of one full iteration (G, path length / 4, D, R1 / 16, average), by phase.
+    """Seconds of one full iteration (each phase by how often it is due; average), by phase.
+
+    Against a projected discriminator the textbook is StyleGAN2 of the same widths with the public
+    settings (`limbeck.bench.quality`), batches, R1 and path lengths included: ratios are of seconds
+    an image, and `step` says what the parts of limbeck's step take (`limbeck.bench.shares`).
 
     Args:
-        config: shapes, batch, device; the encoder is left out on both sides.
+        config: shapes, batch, device; the encoder is left out on both sides, but not of `step`.
         repeats: turns of each contestant; medians are reported.
         against: also time the textbook.
         against_rival: also time stylegan2-pytorch from PyPI at the same width (CUDA).
@@ -33,33 +39,32 @@ def bench_train(
     Returns:
         Plain values: contestants with seconds by phase, `ratio_fp32` and `ratio_bf16` (wall and
         CPU seconds of the textbook over limbeck's), utilisation of the measured ceiling; with the
-        rival also `rival`, `ratio_rival_fp32` and `ratio_rival_bf16`.
+        rival also `rival`, `ratio_rival_fp32` and `ratio_rival_bf16`; maybe `step`.
 
     Raises:
         UsageError: the rival cannot run here.
     """
     device = pick_device(config.device)
     keep_memory()
-    config = config.replace(**{"train.encoder": False})
-    real = (
-        torch.rand(config.train.batch, 3, config.net.size, config.net.size, device=device) * 2 - 1
-    )
+    asked, config = config, config.replace(**{"train.encoder": False})
+    projected = config.net.d_architecture == "projected"
+    book = contestant("textbook", config) if projected else config
+    real = _photos(config, device)
     kinds = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
     contestants: dict[str, dict[str, Work]] = {}
     if against:
-        contestants["textbook"] = _textbook(config, device, real)
+        contestants["textbook"] = _textbook(book, device, _photos(book, device))
     if against_rival:
         contestants["rival"] = {"steps": rival(config, device, real)}
     for kind in kinds:
         contestants[kind] = _limbeck(config.replace(**{"train.precision": kind}), device, real)
     weights = _weights(config)
     memory: dict[str, float] = {}
-    flops = {name: _flops(work) for name, work in contestants["fp32"].items() if name in weights}
+    whole = sum(_flops(work) * weights[name] for name, work in contestants["fp32"].items())
     seconds = compare(contestants, device, repeats, warm=WARM + 1 if device.type == "cuda" else 1)
     if device.type == "cuda":  # before `ceilings`, which takes memory of its own
         memory["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
     rival_steps = seconds.pop("rival", {}).get("steps")
-    whole = sum(flops[name] * weights[name] for name in flops)
     result: dict[str, Any] = {
         "bench": "train",
         "size": config.net.size,
@@ -73,34 +78,53 @@ def bench_train(
         **memory,
     }
     for name, pieces in seconds.items():
-        total = {
-            unit: sum(pieces[p][unit]["median"] * weights[p] for p in pieces)
-            for unit in ("wall", "cpu")
-        }
-        row: dict[str, Any] = {
-            "seconds": total,
-            "images_per_second": config.train.batch / total["wall"],
-            "seconds_per_kimg": 1000 * total["wall"] / config.train.batch,
-            "tflops": whole / total["wall"] / 1e12,
-            "share": {
-                p: round(pieces[p]["wall"]["median"] * weights[p] / total["wall"], 3)
-                for p in pieces
-            },
-            "phases": pieces,
-        }
+        theirs = book if name == "textbook" else config
+        row = _row(pieces, theirs)
+        if not (projected and name == "textbook"):  # another computation
+            row["tflops"] = whole / row["seconds"]["wall"] / 1e12
         if name in kinds:
             dtype = torch.bfloat16 if name == "bf16" else torch.float32
             row["ceiling"] = ceilings(device, dtype)
             row["utilisation"] = row["tflops"] / row["ceiling"]["conv_tflops"]
         result["contestants"][name] = row
     if against:
-        base = result["contestants"]["textbook"]["seconds"]
+        base = result["contestants"]["textbook"]
         for kind in kinds:
-            ours = result["contestants"][kind]["seconds"]
-            result[f"ratio_{kind}"] = {unit: base[unit] / ours[unit] for unit in base}
+            ours = result["contestants"][kind]
+            more = ours["batch"] / base["batch"]
+            result[f"ratio_{kind}"] = {
+                unit: more * base["seconds"][unit] / ours["seconds"][unit]
+                for unit in base["seconds"]
+            }
+    if projected:
+        result["step"] = step_shares(asked, real, repeats)
     if rival_steps is not None:
         result |= _rival_row(rival_steps, config, result["contestants"])
     return result
+
+
+def _photos(config: Config, device: torch.device) -> Tensor:
+    shape = config.train.batch, 3, config.net.size, config.net.size
+    return torch.rand(shape, device=device) * 2 - 1
+
+
+def _row(pieces: dict[str, Any], config: Config) -> dict[str, Any]:
+    """An iteration out of its phases."""
+    weights, batch = _weights(config), config.train.batch
+    total = {
+        unit: sum(pieces[p][unit]["median"] * weights[p] for p in pieces)
+        for unit in ("wall", "cpu")
+    }
+    return {
+        "batch": batch,
+        "seconds": total,
+        "images_per_second": batch / total["wall"],
+        "seconds_per_kimg": 1000 * total["wall"] / batch,
+        "share": {
+            p: round(pieces[p]["wall"]["median"] * weights[p] / total["wall"], 3) for p in pieces
+        },
+        "phases": pieces,
+    }
 
 
 def _rival_row(

@@ -243,6 +243,22 @@ _WORK: dict[Subject, Callable[[_Asked], Outcome]] = {
 }
 
 
+def _parts(step: dict[str, Any] | None, batch: int | None) -> list[str]:
+    """A table of what a step's parts take; none where a step has phases."""
+    if step is None:
+        return []
+    lines = [
+        f"a step of {batch} photos, {step['precision']}: {1000 * step['seconds']:.1f} ms",
+        f"  {'':26} {'ms':>9} {'backward':>9} {'share':>7}",
+    ]
+    for row in step["parts"]:
+        back = "" if row["backward"] is None else f"{1000 * row['backward']:.2f}"
+        lines.append(
+            f"  {row['part']:26} {1000 * row['seconds']:9.2f} {back:>9} {row['share']:7.1%}"
+        )
+    return lines
+
+
 def _lines(found: dict[str, Any]) -> list[str]:
     facts = found["machine"]
     lines = [
@@ -253,8 +269,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         use = f", {row['utilisation']:.0%} of the conv ceiling" if "utilisation" in row else ""
         lines.append(
             f"{name:9} {row['seconds_per_kimg']:8.2f} s/kimg {row['images_per_second']:8.1f} "
-            f"images/s{use} ({share})"
+            f"images/s, batches of {row['batch']}{use} ({share})"
         )
+    lines += _parts(found.get("step"), found.get("batch"))
     if "rival" in found:
         row = found["rival"]
         lines.append(
