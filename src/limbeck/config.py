@@ -192,7 +192,7 @@ class ScoreConfig(_Section):
 
     mirror: bool = Field(True, description="mean over a photo and its mirror image")
     plus: bool = Field(
-        False, description="also EfficientNet-Lite0 (fetched) and the column recommended+"
+        False, description="also EfficientNet-Lite0's features and the column recommended+"
     )
     blur: float = Field(2.0, gt=0, description="sigma of the blurred copy, pixels at 64 px")
     batch: int = Field(64, ge=1)

@@ -57,7 +57,7 @@ ClassFrom = Annotated[
 Plus = Annotated[
     bool,
     typer.Option(
-        "--plus", help="Also EfficientNet-Lite0 (limbeck weights get it): the score recommended+."
+        "--plus", help="Also EfficientNet-Lite0's features: the score recommended+."
     ),
 ]
 Tensorboard = Annotated[

@@ -81,7 +81,7 @@ def score(
 
     Raises:
         DataError: an empty dataset, or a score that is not finite.
-        WeightsError: LPIPS-AlexNet is missing, or with `plus` EfficientNet-Lite0.
+        WeightsError: LPIPS-AlexNet, or with `plus` EfficientNet-Lite0, is damaged.
     """
     started = time.perf_counter()
     if not len(dataset):

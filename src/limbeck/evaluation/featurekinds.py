@@ -22,7 +22,7 @@ _KINDS = (
         resize="bilinear up to 64 px, larger ones untouched",
     ),
     FeatureKind(
-        name="efficientnet-lite0", weights="efficientnet-lite0",
+        name="efficientnet-lite0", weights="efficientnet-lite0-trunk",
         resize="bilinear with antialiasing to 224 px",
     ),
     FeatureKind(

@@ -97,8 +97,8 @@ def _trunk(name: str) -> nn.Module:
         net = inception.Inception()
         fill(net, read_weights("inception-fid"))
     else:
-        net = efficientnet.EfficientNetLite0()
-        fill(net, read_weights("efficientnet-lite0"))
+        net = efficientnet.EfficientNetLite0(classes=0)
+        fill(net, read_weights("efficientnet-lite0-trunk"))
     return net
 
 

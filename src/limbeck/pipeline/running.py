@@ -22,7 +22,6 @@ from limbeck.config import RECOMMENDED_PLUS, Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.device import machine, pick_device
-from limbeck.percept import path_of
 from limbeck.pipeline.budget import spend
 from limbeck.pipeline.request import (
     Group,
@@ -288,7 +287,6 @@ def _foresee(request: Request, out: Path) -> None:
         UsageError: photos and `out` in one another; networks to begin with that are none or lie
             in `out`; a keep rule on a score that is not made.
         DataError: `out`, or a stage's folder in it, holds what limbeck did not make.
-        WeightsError: EfficientNet-Lite0 is asked for and not on this machine.
     """
     if not request.photos.exists():
         raise DataError(
@@ -309,9 +307,7 @@ def _foresee(request: Request, out: Path) -> None:
             )
     if config.train.tensorboard:
         require_tensorboard()
-    if config.score.plus:
-        path_of("efficientnet-lite0")
-    elif config.keep.column == RECOMMENDED_PLUS:
+    if not config.score.plus and config.keep.column == RECOMMENDED_PLUS:
         raise UsageError(
             f"keep.column {RECOMMENDED_PLUS!r} is made with --plus (score.plus=true)",
             "add it, or cut on another column",
