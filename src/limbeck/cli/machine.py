@@ -160,6 +160,7 @@ def weights(
                     f"{row.name:20} ",
                     _presence(row.present),
                     f" {row.megabytes:6.1f} MB  {row.what} ({row.licence})",
+                    f"; {row.cure}" if row.by_hand and not row.present else "",
                 )
                 for row in chosen
             ],
@@ -172,8 +173,11 @@ def weights(
     if action == "get":
         from limbeck.percept import get_weights
 
-        got = {row.name: str(get_weights(row.name)) for row in chosen}
-        return Outcome({"weights": got}, [f"{name}: {path}" for name, path in got.items()])
+        # what a person must bring is no failure of "get all"
+        wanted = [row for row in chosen if names or row.present or not row.by_hand]
+        got = {row.name: str(get_weights(row.name)) for row in wanted}
+        left = [f"{row.name}: absent; {row.cure}" for row in chosen if row not in wanted]
+        return Outcome({"weights": got}, [*(f"{n}: {path}" for n, path in got.items()), *left])
     from limbeck.percept import verify_weights
 
     checked = [row.name for row in chosen if row.present or names]

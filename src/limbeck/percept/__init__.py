@@ -1,5 +1,11 @@
-"""Pretrained eyes: LPIPS, trunks, features of an image stream, and the weights they need."""
+"""Pretrained eyes: LPIPS, trunks, features, judges of what is shown, and the weights they need."""
 
+from limbeck.percept.classifier import CLASSIFIER as CLASSIFIER
+from limbeck.percept.classifier import Classifier as Classifier
+from limbeck.percept.detector import COCO as COCO
+from limbeck.percept.detector import DETECTOR as DETECTOR
+from limbeck.percept.detector import Box as Box
+from limbeck.percept.detector import Detector as Detector
 from limbeck.percept.efficientnet import EfficientNetLite0 as EfficientNetLite0
 from limbeck.percept.features import FeatureExtractor as FeatureExtractor
 from limbeck.percept.features import Features as Features
@@ -19,9 +25,15 @@ from limbeck.percept.weights import path_of as path_of
 from limbeck.percept.weights import verify_weights as verify_weights
 
 __all__ = [
+    "CLASSIFIER",
+    "COCO",
+    "DETECTOR",
     "LPIPS",
     "VGG16",
     "AlexNet",
+    "Box",
+    "Classifier",
+    "Detector",
     "EfficientNetLite0",
     "FeatureExtractor",
     "FeatureMaps",

