@@ -1,5 +1,6 @@
 """Quality over seconds: where curves cross, on hand-made numbers; a small study that goes on."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,25 @@ def test_every_snapshot_stays_and_has_its_seconds(study: Path) -> None:
         assert 2 <= len(found) <= SNAPSHOTS + 1
         assert [one.seconds for one in found] == sorted(one.seconds for one in found)
         assert all(one.seconds > 0 for one in found)
+
+
+def test_a_training_that_grew_has_the_points_of_its_smaller_size(
+    study: Path, tmp_path: Path
+) -> None:
+    done = study / "seed-0" / "preset"
+    grown = tmp_path / "grown"
+    shutil.copytree(done, grown / "half")
+    shutil.copytree(done, grown, dirs_exist_ok=True)
+    shutil.copy(done.with_name("preset-plan.json"), tmp_path / "grown-plan.json")
+    first, *_, last = [path for path in grown.iterdir() if path.name.startswith("nets-")]
+    assert first != last
+    for path in grown.glob("nets-*"):
+        if path != max(grown.glob("nets-*")):
+            shutil.rmtree(path)
+    shutil.rmtree(max((grown / "half").glob("nets-*")))
+    found = points(grown)
+    assert [point.images for point in found] == [point.images for point in points(done)]
+    assert [point.folder.parent.name for point in found][-2:] == ["half", "grown"]
 
 
 def test_the_verb(study: Path, smoke: Any) -> None:

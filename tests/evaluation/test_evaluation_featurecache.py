@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.data import Dataset, open_dataset, write_dataset
@@ -185,10 +186,19 @@ def test_a_key_tells_generators_seeds_and_truncations_apart() -> None:
         Drawn(one, 8, first=8),
         Drawn(one, 8, psi=0.5, truncation="global"),
         Drawn(one, 8, psi=0.7, truncation="global"),
+        Drawn(one, 8, size=32),
     ]
     keys = [tuple(sorted(d.key.items())) for d in drawn]
     assert len(set(keys)) == len(keys)
     assert Drawn(one, 8).key == drawn[0].key
+
+
+def test_smaller_pictures_are_enlarged() -> None:
+    networks = Networks.create(preset("smoke").net, seed=0).eval()
+    small, large = (torch.cat(list(Drawn(networks, 5, size=size))) for size in (8, 32))
+    assert (small.shape[-1], large.shape[-1], large.dtype) == (16, 32, torch.uint8)
+    back = F.avg_pool2d(large.float(), 2)
+    assert (back - small.float()).abs().mean() < 0.05 * small.float().std()
 
 
 def test_pictures_are_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:

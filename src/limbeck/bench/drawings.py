@@ -53,7 +53,7 @@ def evenly(ids: Sequence[str], count: int) -> tuple[str, ...]:
 
 
 class Ruler:
-    """Measures generators of one size against photos.
+    """Measures generators against photos of one size.
 
     Args:
         dataset: the photos.
@@ -61,6 +61,7 @@ class Ruler:
         pictures: drawn of each generator, in each way.
         device: where trunks run.
         draws: ways of drawing.
+        size: of photos and pictures, smaller ones are enlarged; None = the generator's.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Ruler:
         pictures: int,
         device: torch.device,
         draws: Sequence[Draw] = DRAWS,
+        size: int | None = None,
     ) -> None:
+        self._size = size
         self._dataset, self._pictures, self._device = dataset, pictures, device
         self._draws = tuple(draws)
         self._names = tuple(features)
@@ -92,7 +95,7 @@ class Ruler:
         chosen = {name: fsio.digest_json(list(ids)) for name, ids in photos.items()}
         key = fsio.digest_json(
             [FORMAT_VERSION, digest, self._dataset.digest, chosen, self._names, self._pictures,
-             [vars(draw) for draw in self._draws]]
+             [vars(draw) for draw in self._draws], self._size]
         )  # fmt: skip
         if path.exists() and (found := fsio.read_json(path)).get("key") == key:
             rows: list[dict[str, Any]] = found["rows"]
@@ -108,8 +111,10 @@ class Ruler:
         return rows
 
     def _rows(self, networks: Networks, draw: Draw, photos: PhotoSets) -> list[dict[str, Any]]:
-        drawn = Drawn(networks, self._pictures, psi=draw.psi, truncation=draw.truncation)
-        size = networks.config.size
+        drawn = Drawn(
+            networks, self._pictures, psi=draw.psi, truncation=draw.truncation, size=self._size
+        )
+        size = drawn.size
         rows: list[dict[str, Any]] = []
         for name in self._names:
             fake = picture_features(drawn, self._trunk(name), drawn.key)

@@ -37,6 +37,7 @@ from limbeck.kit.rng import generator
 from limbeck.latents import paint_seeds
 from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
+from limbeck.rundir import HALF
 from limbeck.training import feed_of, measure_speed, snapshots, train, train_slice
 
 FORMAT_VERSION = 1
@@ -101,7 +102,7 @@ def bench_quality(
         )
     photos = dataset.select(set(dataset.ids) - set(held))
     device = pick_device(config.device)
-    ruler = Ruler(dataset, names, pictures, device, _DRAW)
+    ruler = Ruler(dataset, names, pictures, device, _DRAW, config.net.size)
     judged = {"held out": evenly(held, pictures)}
     Path(out).mkdir(parents=True, exist_ok=True)
     pairs = itertools.product(range(config.seed, config.seed + seeds), CONTESTANTS)
@@ -197,7 +198,8 @@ def _train(name: str, photos: Dataset, config: Config, folder: Path, seconds: fl
             "machine": machine(pick_device(config.device)),
         }
         if name != "textbook":
-            rate = measure_speed(photos, config, clock=_clock(pick_device(config.device)))
+            clock = _clock(pick_device(config.device))
+            rate = measure_speed(photos, config, min(20.0, seconds / 10), clock)
             about |= {"kimg": max(round(rate * seconds / 1000, 1), 0.1), "rate": rate}
         fsio.write_json(plan, about)
     if name == "textbook":
@@ -251,24 +253,31 @@ def _textbook(photos: Dataset, config: Config, folder: Path, seconds: float) -> 
 
 
 def points(folder: Path) -> list[Point]:
-    """The snapshots of a finished contestant, oldest first; none where it is not finished."""
+    """The snapshots of a finished contestant, oldest first; none where it is not finished.
+
+    One that grew (`train.grow`) has those of its smaller sizes first.
+    """
+    if not (folder / "done.json").exists() and not (folder / "textbook.json").exists():
+        return []
     book = folder / "textbook.json"
     if book.exists():
         return [
             Point(row["seconds"], row["images"], folder / f"nets-{row['images']:09d}")
             for row in fsio.read_json(book)
         ]
-    if not (folder / "done.json").exists():
-        return []
     about = fsio.read_object(_plan(folder))["machine"]
     key, share = ("cpu_seconds", about["threads"]) if about["device"] == "cpu" else ("seconds", 1)
     told = fsio.read_jsonl(folder / "stats.jsonl", ("images", key))
     seconds = {int(row["images"]): float(row[key]) / share for row in told}
-    return [
-        Point(seconds[images], images, path)
-        for images, path in snapshots(folder, "nets")
-        if images in seconds
-    ]
+    found, where = [], folder
+    while where.is_dir():
+        found += [
+            Point(seconds[images], images, path)
+            for images, path in snapshots(where, "nets")
+            if images in seconds
+        ]
+        where = where / HALF
+    return sorted(found, key=lambda point: point.images)
 
 
 def open_generator(folder: Path, device: torch.device) -> Networks:

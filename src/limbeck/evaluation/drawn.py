@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.config import Truncation
+from limbeck.kit.images import to_float, to_uint8
 from limbeck.latents import (
     HoldsGenerator,
     ModeCentres,
@@ -32,6 +34,7 @@ class Drawn:
         count: how many.
         first: the first seed.
         psi, truncation, modes: as in `limbeck.sample`.
+        size: pixels a side that smaller pictures are enlarged to (bicubic); None = as drawn.
     """
 
     def __init__(
@@ -43,9 +46,11 @@ class Drawn:
         truncation: Truncation = "none",
         modes: ModeCentres | None = None,
         first: int = 0,
+        size: int | None = None,
     ) -> None:
         self.networks, self.psi, self.truncation, self.modes = networks, psi, truncation, modes
         self.seeds = range(first, first + count)
+        self.size = max(networks.config.size, size or 0)
         self._held: list[Tensor] | None = None
 
     def __len__(self) -> int:
@@ -62,14 +67,14 @@ class Drawn:
             "psi": repr(self.psi),
             "truncation": self.truncation,
             "modes": self.modes.digest() if self.modes is not None else "",
-            "size": str(self.networks.config.size),
+            "size": str(self.size),
         }
 
     def __iter__(self) -> Iterator[Tensor]:
         if self._held is not None:
             yield from self._held
             return
-        size = self.networks.config.size
+        size = self.size
         fits = len(self) * 3 * size * size <= _HELD_BYTES
         held: list[Tensor] = []
         for pictures in self._painted(_WIDE_BATCH if size >= _WIDE else _BATCH):
@@ -96,4 +101,10 @@ class Drawn:
         )  # fmt: skip
         images = (sample.image for sample in samples)
         while chunk := list(islice(images, batch)):
-            yield torch.stack(chunk)
+            yield self._enlarged(torch.stack(chunk))
+
+    def _enlarged(self, pictures: Tensor) -> Tensor:
+        if pictures.shape[-1] == self.size:
+            return pictures
+        sides = (self.size, self.size)
+        return to_uint8(F.interpolate(to_float(pictures), sides, mode="bicubic"))
