@@ -240,27 +240,45 @@ def evaluate(
             "--pictures", min=1, help="To draw from each generator; default: 2000, or fewer photos."
         ),
     ] = None,
+    recognise: Annotated[
+        bool | None,
+        typer.Option(
+            "--recognise/--no-recognise",
+            help="Ask two judges whether pictures show the object; default: from 256 pictures on.",
+        ),
+    ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option("--detector", help="File of the weights yolox-nano; default: the cache's."),
+    ] = None,
+    shown: Annotated[
+        str | None,
+        typer.Option("--shown", help="What photos show, by COCO; default: what most of them do."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Outcome:
-    """Measure a run: FID, KID, precision, recall, diversity, copies; AUROC where labels are."""
+    """Measure a run: FID, KID, recall, what pictures show, copies; AUROC where labels are."""
     run_dir = run_folder(path)
     if labels is not None:
         existing(labels, "file of labels")
+    if detector is not None:
+        existing(detector, "file of the detector's weights")
     names = [name.strip() for name in features.split(",")] if features else None
     if dry_run:
         return Outcome(
             {"dry_run": True, "verb": "evaluate", "run": path, "labels": labels,
-             "features": names, "pictures": pictures},
+             "features": names, "pictures": pictures, "recognise": recognise},
             [f"would evaluate {path}"],
         )  # fmt: skip
     from limbeck.evaluation import evaluate as run_evaluate
 
     rows = run_evaluate(
-        run_dir.root, labels=labels, features=names, pictures=pictures, seed=seed, device=device
-    )
+        run_dir.root, labels=labels, features=names, pictures=pictures, seed=seed, device=device,
+        recognise=recognise, detector=detector, shown=shown,
+    )  # fmt: skip
     for table in measured(rows):
         logs.console().print(table)
     return Outcome(
@@ -274,6 +292,8 @@ _HEADS = {
     "set_distance": ("trained", "against", "drawn", "FID", "KID", "prec.", "rec.", "dens.", "cov."),
     "diversity": ("LPIPS between pictures of", "drawn", "all", "one mode", "two modes"),
     "memorising": ("trained", "drawn", "nearer than photos", "z", "nearer than 1 % of photos"),
+    "recognised": ("trained", "drawn", "pictures", "photos", "shuffled", "kinds", "of photos"),
+    "detected": ("trained", "drawn", "pictures", "photos", "shuffled"),
 }  # fmt: skip
 
 
@@ -285,7 +305,9 @@ def measured(rows: Sequence[Mapping[str, Any]]) -> list[Table]:
         if metric not in _HEADS:
             continue
         title = {"set_distance": "features {features}, photos : pictures = {real} : {fake}",
-                 "memorising": "copies of training photos (chance: 0.5, z 0, 1 %)"}  # fmt: skip
+                 "memorising": "copies of training photos (chance: 0.5, z 0, 1 %)",
+                 "recognised": "share recognised as one of the photos' {classes} classes ({judge})",
+                 "detected": "share in which the object is found: {shown} ({judge})"}  # fmt: skip
         name = title.get(metric, "diversity").format(**row)
         if name not in tables:
             tables[name] = Table(*_HEADS[metric], box=None, header_style="dim", title=name,
@@ -305,6 +327,10 @@ def _cells(metric: str, row: Mapping[str, Any]) -> list[str]:
         return [who, row["photos"], drawn, f"{row['fid']:.4g}", f"{row['kid']:.3g}", *figures]
     if metric == "diversity":
         return [who, drawn, *(number(name) for name in ("overall", "within", "between"))]
+    if metric in ("recognised", "detected"):
+        cells = [who, drawn, *(f"{row[name]:.1%}" for name in ("value", "ceiling", "floor"))]
+        kinds = ("kinds", "photo_kinds") if metric == "recognised" else ()
+        return [*cells, *(f"{row[name]:.1f}" for name in kinds)]
     return [who, drawn, number("closer"), f"{row['z']:+.1f}", f"{row['nearer_1']:.1%}"]
 
 

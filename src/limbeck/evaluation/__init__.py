@@ -32,6 +32,10 @@ from limbeck.evaluation.outliers import keep_cost as keep_cost
 from limbeck.evaluation.outliers import outlier_auroc as outlier_auroc
 from limbeck.evaluation.ranking import auroc as auroc
 from limbeck.evaluation.ranking import average_precision as average_precision
+from limbeck.evaluation.recognising import Judges as Judges
+from limbeck.evaluation.recognising import Recogniser as Recogniser
+from limbeck.evaluation.recognising import present_judges as present_judges
+from limbeck.evaluation.recognising import recognise as recognise
 from limbeck.evaluation.recovery import ModeRecovery as ModeRecovery
 from limbeck.evaluation.recovery import mode_recovery as mode_recovery
 
@@ -40,6 +44,7 @@ __all__ = [
     "Drawn",
     "FeatureKind",
     "Judge",
+    "Judges",
     "KeepCost",
     "Lookalike",
     "Memorising",
@@ -47,6 +52,7 @@ __all__ = [
     "OutlierRow",
     "OutlierTable",
     "Overlap",
+    "Recogniser",
     "ScoreColumns",
     "SetDistance",
     "auroc",
@@ -69,5 +75,7 @@ __all__ = [
     "outlier_rows",
     "picture_features",
     "present_features",
+    "present_judges",
+    "recognise",
     "untrained_control",
 ]

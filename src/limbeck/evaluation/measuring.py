@@ -17,9 +17,10 @@ from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation.diversity import lpips_diversity
 from limbeck.evaluation.featurekinds import present_features
-from limbeck.evaluation.generators import Asked, Row, generator_rows
+from limbeck.evaluation.generators import Asked, Row, _draws, generator_rows
 from limbeck.evaluation.nearest import nearest_modes
 from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
+from limbeck.evaluation.recognising import Judges, Recogniser, check_shown, present_judges
 from limbeck.evaluation.recovery import mode_recovery
 from limbeck.evaluation.scorefile import ScoreFile, read_kept
 from limbeck.kit.allocator import keep_memory
@@ -32,6 +33,9 @@ from limbeck.truth import Truth, TruthRow, read_truth
 _DIVERSE = 256
 _PICTURES = 2000
 _HEAVY = 256  # pictures, below which 2,048 features tell nothing
+_JUDGED = 1000  # pictures of a generator that are asked what they show, and photos of each half
+_FEWEST_JUDGED = 12  # photos, below which nothing says what pictures should show
+_SHARPEST = 288  # px at which photos say what belongs to the domain
 
 
 def evaluate(
@@ -42,6 +46,9 @@ def evaluate(
     pictures: int | None = None,
     seed: int = 0,
     device: str | None = None,
+    recognise: bool | None = False,
+    detector: Path | None = None,
+    shown: str | None = None,
 ) -> list[Row]:
     """Measure what stands in a run; rows are appended to run/metrics/metrics.jsonl.
 
@@ -59,6 +66,10 @@ def evaluate(
         pictures: to draw from each generator; None = 2,000, or as many as there are photos.
         seed: of the pictures drawn and of KID's subsets; the run's own is in each row as `seed`.
         device: None = the run's own.
+        recognise: also ask two judges what the pictures show (see `Recogniser`), as far as their
+            weights are here (minutes on a CPU); None = from 256 pictures on.
+        detector: file of the detector's weights; None = limbeck's cache.
+        shown: what photos show, by its name in COCO; None = what the detector finds in most.
 
     Returns:
         The rows: each has `metric`, `value`, counts, `seed`, `date`, `preset`, version, `machine`,
@@ -66,8 +77,10 @@ def evaluate(
 
     Raises:
         DataError: no run, no dataset in it, unusable labels, or nothing to measure.
-        UsageError: unknown features, or no pictures asked for.
+        UsageError: unknown features or object, no pictures asked for, or no file `detector`.
+        WeightsError: `detector` holds other bytes than the pinned ones.
     """
+    check_shown(shown)
     run_dir = RunDir(Path(run))
     config = run_dir.config()
     dataset = open_dataset(run_dir.data)
@@ -79,6 +92,11 @@ def evaluate(
         keep_memory()
     names = ("lpips-alex",) if features is None and wanted < _HEAVY else features
     asked = Asked(tuple(present_features(names)), wanted, seed, where)
+    judges = Judges()
+    if recognise or (recognise is None and wanted >= _HEAVY):
+        judges = present_judges(where, detector)
+    elif recognise is None:
+        logs.say(f"what pictures show is not asked: {wanted} pictures, {_HEAVY} are the least")
     rows: list[Row] = []
     clean: list[str] = []
     if labels is not None:
@@ -87,6 +105,8 @@ def evaluate(
         joined = truth.join(dataset.infos)
         clean = [photo for photo, row in joined.items() if row.is_outlier is False]
     rows += generator_rows(run_dir, dataset, config, asked, clean)
+    if judges != Judges():
+        rows += _recognised(run_dir, dataset, config, asked, judges, shown)
     with logs.working("measuring how varied the samples are"):
         rows += _diversity(run_dir.root / "samples", dataset, config.net.size)
     if not rows:
@@ -98,6 +118,31 @@ def evaluate(
     rows = [{**row, **about} for row in rows]
     for row in rows:
         fsio.append_jsonl(run_dir.root / "metrics" / "metrics.jsonl", row)
+    return rows
+
+
+def _recognised(
+    run_dir: RunDir,
+    dataset: Dataset,
+    config: Config,
+    asked: Asked,
+    judges: Judges,
+    shown: str | None,
+) -> list[Row]:
+    """What each generator's pictures show, against all photos of the run; see `Recogniser`."""
+    draws = [draw for name in ("raw", "kept") for draw in _draws(run_dir, config, asked, name)]
+    if not draws or len(dataset) < _FEWEST_JUDGED:
+        return []
+    size = draws[0].pictures.networks.config.size
+    count = min(2 * _JUDGED, len(dataset))
+    chosen = np.linspace(0, len(dataset) - 1, num=count).round().astype(np.int64)
+    photos = dataset.at(max(size, min(dataset.size, _SHARPEST)), resident=False)[chosen]
+    judge = Recogniser(photos, size, judges, shown=shown, seed=asked.seed)
+    rows: list[Row] = []
+    for draw in draws:
+        pictures = torch.cat(list(draw.pictures.first(_JUDGED)))
+        for metric, figures in judge(pictures).items():
+            rows.append({"metric": metric, **draw.about(), **figures})
     return rows
 
 
