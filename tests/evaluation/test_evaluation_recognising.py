@@ -15,7 +15,14 @@ from conftest import Smoke
 from limbeck.cli import app
 from limbeck.cli.whole import measured
 from limbeck.errors import DataError, UsageError, WeightsError
-from limbeck.evaluation import Judges, Recogniser, evaluate, measuring, present_judges, recognise
+from limbeck.evaluation import (
+    PictureJudges,
+    Recogniser,
+    evaluate,
+    measuring,
+    present_judges,
+    recognise,
+)
 from limbeck.evaluation.recognising import (
     domain_classes,
     effective_kinds,
@@ -105,7 +112,7 @@ def test_figures_stand_between_held_out_photos_and_shuffled_ones() -> None:
     held_out = [100, 100, 120, 120, 120, 60, 60, 60, 60, 7]
     photos = flat([value for pair in zip(defining, held_out, strict=True) for value in pair], 16)
     eye = Reads()
-    made = recognise(flat([100, 100, 120, 60, 7], 8), photos, Judges(eye, eye))
+    made = recognise(flat([100, 100, 120, 60, 7], 8), photos, PictureJudges(eye, eye))
     shown, found = made["recognised"], made["detected"]
     # the domain: 100 and 120, nine tenths of the defining half
     assert (shown["classes"], shown["value"], shown["ceiling"]) == (2, 0.6, 0.5)
@@ -121,7 +128,7 @@ def test_figures_stand_between_held_out_photos_and_shuffled_ones() -> None:
         assert figures["judge"] == "reads"
     # the defining half is seen as sharp as it is, all else at the pictures' size
     assert eye.sides == [16, 8, 8, 16, 8, 8, 8, 8]
-    cats = recognise(flat([60, 60, 7, 100], 8), photos, Judges(None, eye), shown="cat")
+    cats = recognise(flat([60, 60, 7, 100], 8), photos, PictureJudges(None, eye), shown="cat")
     assert list(cats) == ["detected"]
     assert (cats["detected"]["value"], cats["detected"]["ceiling"]) == (0.5, 0.4)
 
@@ -129,7 +136,7 @@ def test_figures_stand_between_held_out_photos_and_shuffled_ones() -> None:
 def test_a_picture_that_no_photo_looks_like_is_not_recognised() -> None:
     random = torch.Generator().manual_seed(0)
     photos = torch.randint(100, 102, (40, 3, 8, 8), generator=random, dtype=torch.uint8)
-    made = recognise(flat([3] * 9, 8), photos, Judges(Reads(), Reads()))
+    made = recognise(flat([3] * 9, 8), photos, PictureJudges(Reads(), Reads()))
     assert (made["recognised"]["value"], made["recognised"]["kinds"]) == (0, pytest.approx(1))
     assert made["detected"]["value"] == 0
     assert made["recognised"]["ceiling"] == made["detected"]["ceiling"] == 1
@@ -137,12 +144,12 @@ def test_a_picture_that_no_photo_looks_like_is_not_recognised() -> None:
 
 def test_where_the_detector_finds_nothing_there_is_no_figure() -> None:
     eye = Reads()
-    assert recognise(flat([3], 8), flat([7] * 6, 8), Judges(None, eye)) == {}
-    assert recognise(flat([3], 8), flat([7] * 6, 8), Judges()) == {}
+    assert recognise(flat([3], 8), flat([7] * 6, 8), PictureJudges(None, eye)) == {}
+    assert recognise(flat([3], 8), flat([7] * 6, 8), PictureJudges()) == {}
 
 
 def test_nonsense_is_refused() -> None:
-    eye, good = Judges(Reads(), Reads()), flat([7] * 4, 8)
+    eye, good = PictureJudges(Reads(), Reads()), flat([7] * 4, 8)
     for bad in (good.float(), good[0], good[:0], good[:, :, :4]):
         with pytest.raises(UsageError, match="give at least one uint8 square"):
             recognise(bad, good, eye)
@@ -164,7 +171,7 @@ def test_judges_that_are_absent_are_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path))
-    assert present_judges() == Judges()
+    assert present_judges() == PictureJudges()
     said = " ".join(capfd.readouterr().err.split())
     assert "not asked which class pictures show" in said
     assert "limbeck weights get efficientnet-lite2" in said
@@ -192,7 +199,7 @@ def test_evaluate_asks_every_generator_when_told_to(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        measuring, "present_judges", lambda device, detector: Judges(Reads(), Reads())
+        measuring, "present_judges", lambda device, detector: PictureJudges(Reads(), Reads())
     )
     rows = evaluate(run, pictures=24, device="cpu", recognise=True, shown="dog")
     for metric in ("recognised", "detected"):

@@ -32,7 +32,7 @@ from limbeck.evaluation.outliers import keep_cost as keep_cost
 from limbeck.evaluation.outliers import outlier_auroc as outlier_auroc
 from limbeck.evaluation.ranking import auroc as auroc
 from limbeck.evaluation.ranking import average_precision as average_precision
-from limbeck.evaluation.recognising import Judges as Judges
+from limbeck.evaluation.recognising import PictureJudges as PictureJudges
 from limbeck.evaluation.recognising import Recogniser as Recogniser
 from limbeck.evaluation.recognising import present_judges as present_judges
 from limbeck.evaluation.recognising import recognise as recognise
@@ -44,7 +44,6 @@ __all__ = [
     "Drawn",
     "FeatureKind",
     "Judge",
-    "Judges",
     "KeepCost",
     "Lookalike",
     "Memorising",
@@ -52,6 +51,7 @@ __all__ = [
     "OutlierRow",
     "OutlierTable",
     "Overlap",
+    "PictureJudges",
     "Recogniser",
     "ScoreColumns",
     "SetDistance",

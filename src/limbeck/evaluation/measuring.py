@@ -20,7 +20,7 @@ from limbeck.evaluation.featurekinds import present_features
 from limbeck.evaluation.generators import Asked, Row, _draws, generator_rows
 from limbeck.evaluation.nearest import nearest_modes
 from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
-from limbeck.evaluation.recognising import Judges, Recogniser, check_shown, present_judges
+from limbeck.evaluation.recognising import PictureJudges, Recogniser, check_shown, present_judges
 from limbeck.evaluation.recovery import mode_recovery
 from limbeck.evaluation.scorefile import ScoreFile, read_kept
 from limbeck.kit.allocator import keep_memory
@@ -92,7 +92,7 @@ def evaluate(
         keep_memory()
     names = ("lpips-alex",) if features is None and wanted < _HEAVY else features
     asked = Asked(tuple(present_features(names)), wanted, seed, where)
-    judges = Judges()
+    judges = PictureJudges()
     if recognise or (recognise is None and wanted >= _HEAVY):
         judges = present_judges(where, detector)
     elif recognise is None:
@@ -105,7 +105,7 @@ def evaluate(
         joined = truth.join(dataset.infos)
         clean = [photo for photo, row in joined.items() if row.is_outlier is False]
     rows += generator_rows(run_dir, dataset, config, asked, clean)
-    if judges != Judges():
+    if judges != PictureJudges():
         rows += _recognised(run_dir, dataset, config, asked, judges, shown)
     with logs.working("measuring how varied the samples are"):
         rows += _diversity(run_dir.root / "samples", dataset, config.net.size)
@@ -126,7 +126,7 @@ def _recognised(
     dataset: Dataset,
     config: Config,
     asked: Asked,
-    judges: Judges,
+    judges: PictureJudges,
     shown: str | None,
 ) -> list[Row]:
     """What each generator's pictures show, against all photos of the run; see `Recogniser`."""

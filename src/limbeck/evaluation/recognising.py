@@ -52,14 +52,16 @@ class Detects(Protocol):
 
 
 @dataclass(frozen=True)
-class Judges:
+class PictureJudges:
     """Those of the two judges that this machine has."""
 
     classifier: Classifies | None = None
     detector: Detects | None = None
 
 
-def present_judges(device: str | torch.device = "cpu", detector: Path | None = None) -> Judges:
+def present_judges(
+    device: str | torch.device = "cpu", detector: Path | None = None
+) -> PictureJudges:
     """The judges whose weights (and, for the detector, onnxruntime) are here.
 
     One line is said about each that is not, with what to do; nothing is ever fetched.
@@ -84,13 +86,13 @@ def present_judges(device: str | torch.device = "cpu", detector: Path | None = N
         if detector is not None:
             raise
         logs.warn(f"no objects are looked for in pictures: {error.what}; {error.do}")
-    return Judges(classifier, found)
+    return PictureJudges(classifier, found)
 
 
 def recognise(
     generated: Tensor,
     photos: Tensor,
-    judges: Judges | None = None,
+    judges: PictureJudges | None = None,
     *,
     shown: str | None = None,
     least_score: float = LEAST_SCORE,
@@ -141,7 +143,7 @@ class Recogniser:
         self,
         photos: Tensor,
         size: int,
-        judges: Judges,
+        judges: PictureJudges,
         *,
         shown: str | None = None,
         least_score: float = LEAST_SCORE,
