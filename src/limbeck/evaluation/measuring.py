@@ -134,7 +134,7 @@ def _recognised(
     if not draws or len(dataset) < _FEWEST_JUDGED:
         return []
     size = draws[0].pictures.networks.config.size
-    count = min(2 * _JUDGED, len(dataset))
+    count = min(2 * min(_JUDGED, max(asked.pictures, _HEAVY)), len(dataset))
     chosen = np.linspace(0, len(dataset) - 1, num=count).round().astype(np.int64)
     photos = dataset.at(max(size, min(dataset.size, _SHARPEST)), resident=False)[chosen]
     judge = Recogniser(photos, size, judges, shown=shown, seed=asked.seed)
