@@ -276,7 +276,10 @@ class Config(_Section):
     net: NetConfig = NetConfig()
     train: TrainConfig = TrainConfig()
     kept_kimg: float | None = Field(
-        None, gt=0, description="second training; None = like the first"
+        None,
+        gt=0,
+        description="second training; None = like the first, or a third of it where it goes on "
+        "from the first one's networks",
     )
     kept_from: Literal["scratch", "raw"] = Field(
         "scratch",
@@ -320,6 +323,12 @@ class Config(_Section):
             wrong = f"train.freeze_d {train.freeze_d}: its trunk is frozen already; leave it out"
         if wrong:
             raise ValueError(f"net.d_architecture 'projected' does not go with {wrong}")
+
+    def second_kimg(self) -> float:
+        """Length of the second training."""
+        if self.kept_kimg is not None:
+            return self.kept_kimg
+        return self.train.kimg / (3 if self.kept_from == "raw" else 1)
 
     def gamma(self) -> float:
         """R1 weight: given, or 0.0002 size^2 / batch (METHOD 3); 0 for a projected D."""

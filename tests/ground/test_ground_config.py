@@ -102,3 +102,10 @@ def test_setting_names_are_exactly_what_replace_takes() -> None:
             assert isinstance(node, dict)
             node = node[part]
         assert config.replace(**{name: node}) == config
+
+
+def test_a_second_training_from_the_first_is_shorter() -> None:
+    config = preset("smoke").replace(**{"train.kimg": 3.0})
+    assert config.second_kimg() == 3
+    assert config.replace(kept_from="raw").second_kimg() == 1
+    assert config.replace(kept_from="raw", kept_kimg=2.0).second_kimg() == 2

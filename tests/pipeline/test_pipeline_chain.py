@@ -187,7 +187,7 @@ def test_a_budget_knows_that_a_second_training_from_the_first_has_no_small_size(
     monkeypatch.setattr(budget, "measure_speed", speed)
     monkeypatch.setattr(budget, "seconds_per_photo", lambda *_: 0.0)
     monkeypatch.setattr(budget.time, "perf_counter", lambda: 0.0)
-    grows = _config(**{"data.size": 64, "net.size": 64, "train.grow": 0.5})
+    grows = _config(**{"data.size": 64, "net.size": 64, "train.grow": 0.5, "kept_kimg": 0.032})
     dataset = open_dataset(finished / "data")
     kimg = {
         begin: budget.spend(grows.replace(kept_from=begin), dataset, 1e4)[0].train.kimg

@@ -104,7 +104,7 @@ def _settings(about: ModelConfig) -> str:
     config = about.settings
     if config is None:
         return "Not stated by whoever made this folder."
-    kimg = config.kept_kimg or config.train.kimg
+    kimg = config.second_kimg() + (config.train.kimg if config.kept_from == "raw" else 0)
     lines = [
         f"preset `{config.preset}`, seed {config.seed}, {kimg:g} thousand pictures shown, "
         f"batch {config.train.batch}, R1 weight {config.gamma():.4g}, augmentation "

@@ -20,7 +20,7 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     """Turn the seconds that are left into kimg of both trainings.
 
     A short measurement gives the training speed; scoring, modes and report are estimated from
-    the sizes of their work; the rest is shared equally between the two trainings.
+    the sizes of their work; the rest is shared between the two trainings as `config` shares kimg.
 
     Returns:
         The configuration with `train.kimg` and `kept_kimg` set, and what was measured.
@@ -42,9 +42,10 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     fixed = 30 + 2 * config.modes.samples * 1e-3 + config.modes.map_samples * 4e-3
     other = per_photo * len(dataset) * 1.1 + fixed
     spent = time.perf_counter() - began
-    both = 1000 / rate + 1000 / again  # seconds of a kimg of each
+    share = config.second_kimg() / config.train.kimg
+    both = 1000 / rate + share * 1000 / again  # seconds of a kimg of the first, with its second
     kimg = (seconds - spent - other) * 0.95 / both
-    least = _least_kimg(config)
+    least = _least_kimg(config) / min(share, 1)
     if kimg < least:
         raise UsageError(
             f"the time budget is too short: about {other:.0f} s go to scoring, modes and report, "
@@ -52,10 +53,10 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
             f"give at least {logs.duration(60 + spent + other + 1.1 * least * both)} "
             "after ingestion, or a smaller preset",
         )
-    kimg = round(kimg, 3)
+    kimg, second = round(kimg, 3), round(share * kimg, 3)
     logs.say(
         f"time budget: at {rate:.0f} images/s there is time for {kimg:g} kimg on all photos "
-        f"and {kimg:g} kimg on those that are kept"
+        f"and {second:g} kimg on those that are kept"
     )
     measured = {"images_per_second": round(rate, 2), "score_seconds_per_photo": per_photo}
-    return config.replace(**{"train.kimg": kimg, "kept_kimg": kimg}), measured
+    return config.replace(**{"train.kimg": kimg, "kept_kimg": second}), measured

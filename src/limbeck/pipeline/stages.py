@@ -334,7 +334,7 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
         for warning in prospects(len(dataset), config.train.kimg, transfer=transfer):
             logs.warn(warning)
     raw = chain.train("raw", dataset, config.train.kimg)
-    kept_kimg = config.kept_kimg or config.train.kimg
+    kept_kimg = config.second_kimg()
     chain.foresee(len(dataset), kept_kimg)
     scores = chain.scores(dataset, raw)
     chosen = read_keep(chain.keep(scores))
