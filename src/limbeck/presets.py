@@ -115,8 +115,8 @@ def suggested(device: str, seconds: float | None = None) -> tuple[str, str]:
     """
     hours = None if seconds is None else seconds / 3600
     if device == "cpu":
-        if hours is not None and hours >= 6:
-            return "small", "64 px, for there is no GPU but six hours or more"
+        if hours is not None and hours >= 2:
+            return "small", "64 px, for there is no GPU but two hours or more"
         return "tiny", "32 px, for there is no GPU"
     if hours is None or hours < 3:
         return "small", "64 px, minutes on a GPU"

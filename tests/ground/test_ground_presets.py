@@ -38,7 +38,7 @@ def test_paper256_is_the_published_recipe() -> None:
 
 @pytest.mark.parametrize(
     ("device", "hours", "name"),
-    [("cpu", None, "tiny"), ("cpu", 1, "tiny"), ("cpu", 8, "small"), ("cuda", None, "small"),
+    [("cpu", None, "tiny"), ("cpu", 1, "tiny"), ("cpu", 2, "small"), ("cuda", None, "small"),
      ("cuda", 0.2, "small"), ("cuda", 4, "base"), ("cuda", 12, "large")],
 )  # fmt: skip
 def test_who_names_no_preset_gets_one_for_machine_and_time(

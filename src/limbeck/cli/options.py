@@ -56,9 +56,7 @@ ClassFrom = Annotated[
 ]
 Plus = Annotated[
     bool,
-    typer.Option(
-        "--plus", help="Also EfficientNet-Lite0's features: the score recommended+."
-    ),
+    typer.Option("--plus", help="Also EfficientNet-Lite0's features: the score recommended+."),
 ]
 Tensorboard = Annotated[
     bool,
