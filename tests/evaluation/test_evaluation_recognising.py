@@ -64,6 +64,8 @@ def test_the_object_is_the_class_found_in_most_pictures_not_most_often() -> None
     assert most_found([crowd, [box("dog")], [box("dog"), box("cat")]]) == "dog"
     assert most_found([[box("dog")], [box("cat")]]) == "cat"  # of equals the first of COCO
     assert most_found([[], []]) is None
+    assert most_found([[box("dog")], *[[]] * 9]) == "dog"
+    assert most_found([[box("dog")], *[[]] * 10]) is None  # in fewer than a tenth
 
 
 def test_shuffled_tiles_are_the_same_tiles_in_an_order_of_each_picture() -> None:

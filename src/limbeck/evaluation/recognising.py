@@ -24,6 +24,7 @@ from limbeck.percept import COCO, Box, Classifier, Detector
 
 COVERED = 0.9  # of the photos' answers, by the classes of the domain
 LEAST_SCORE = 0.3
+_COMMON = 0.1  # of the photos, below which nothing found in them is what they show
 _TILES = 4  # a side, shuffled for the floor
 _FEWEST = 2  # photos in each half
 _BATCH = 50
@@ -136,7 +137,8 @@ class Recogniser:
     * `recognised`: the domain's classes are the smallest set that covers 90 % of the classifier's
       answers for the defining half. Needs no names: for dogs it comes out as their breeds.
     * `detected`: the domain's object is the class that the detector finds in most pictures of the
-      defining half, unless it is named.
+      defining half, unless it is named. Found in fewer than a tenth, it is no sign of the domain
+      (the detector knows 80 classes), and there is no figure.
     """
 
     def __init__(
@@ -278,12 +280,17 @@ def effective_kinds(classes: Tensor) -> float:
 
 
 def most_found(found: Sequence[Sequence[Box]]) -> str | None:
-    """Class found in the most pictures (of equals the first of `COCO`); None where none is."""
+    """Class found in the most pictures (of equals the first of `COCO`); None under a tenth."""
     counts = Counter(name for boxes in found for name in {box.name for box in boxes})
-    if not counts:
-        logs.warn("the detector finds no object in photos: none is looked for in pictures")
+    best = min(counts, key=lambda name: (-counts[name], COCO.index(name)), default=None)
+    if best is None or counts[best] < _COMMON * len(found):
+        most = f"the commonest, {best}, in {counts[best]}" if best else "none at all"
+        logs.warn(
+            f"the detector finds no object in a tenth of {len(found)} photos ({most}): none is "
+            "looked for in pictures"
+        )
         return None
-    return min(counts, key=lambda name: (-counts[name], COCO.index(name)))
+    return best
 
 
 def shuffle_tiles(pictures: Tensor, seed: int = 0) -> Tensor:
