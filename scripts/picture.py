@@ -56,7 +56,7 @@ def main(folder: Path, out: Path) -> None:
         page.paste(sheet, (x, BAND))
         x += sheet.width + GAP
     out.parent.mkdir(parents=True, exist_ok=True)
-    page.quantize(256).save(out, optimize=True)
+    page.save(out, optimize=True)
 
 
 if __name__ == "__main__":

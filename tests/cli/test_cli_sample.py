@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from limbeck import logs
 from limbeck.cli import app
 
-MODEL = Path(__file__).parents[2] / "models" / "dogs-32"
+MODEL = Path(__file__).parents[2] / "models" / "dogs-64"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from limbeck import fsio, preset, rundir
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.kit.images import save_png
 from limbeck.model import Pipeline
+from limbeck.model.folder import without_folders
 from limbeck.nets import Networks
 
 CONFIG = preset("smoke")
@@ -99,7 +100,7 @@ def test_files_say_what_they_are(run: Path, tmp_path: Path) -> None:
 
 def test_nothing_there_and_other_folders(run: Path, tmp_path: Path) -> None:
     refused(tmp_path / "absent", "no such folder", "check the name")
-    refused("somebody/dogs-32", "no such folder", "downloads nothing")
+    refused("somebody/dogs-64", "no such folder", "downloads nothing")
     refused("a\0b", "no such folder")
     refused("x" * 5000, "cannot be opened")
     (tmp_path / "photos").mkdir()
@@ -127,3 +128,12 @@ def test_whatever_lies_there_the_error_is_limbecks(folder: Path, tmp_path: Path)
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps([values]))
     refused(folder, "format is not")
+
+
+def test_folders_of_the_maker_s_machine_stay_there() -> None:
+    config = preset("smoke").replace(
+        **{"train.init_from": "/home/me/nets-1", "data.class_from": "/home/me/breeds.csv"}
+    )
+    told = without_folders(config)
+    assert (told.train.init_from, told.data.class_from) == ("nets-1", "breeds.csv")
+    assert without_folders(preset("smoke")) == preset("smoke")

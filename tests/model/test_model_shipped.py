@@ -1,4 +1,4 @@
-"""The model folder that lies in the repository (models/dogs-32)."""
+"""The model folder that lies in the repository (models/dogs-64)."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from PIL import Image
 from limbeck import Pipeline
 from limbeck.kit.images import grid
 
-FOLDER = Path(__file__).parents[2] / "models" / "dogs-32"
+FOLDER = Path(__file__).parents[2] / "models" / "dogs-64"
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +21,12 @@ def test_it_is_small_and_says_what_it_was_made_of(shipped: Pipeline) -> None:
     assert sum(file.stat().st_size for file in FOLDER.iterdir()) <= 12e6
     assert {file.suffix for file in FOLDER.iterdir()} <= {".safetensors", ".json", ".md", ".png"}
     assert shipped.settings is not None
-    assert (shipped.settings.preset, shipped.config.size) == ("small", 32)
+    assert (shipped.settings.preset, shipped.config.size) == ("small", 64)
     assert shipped.E_ema is not None
     assert shipped.modes is not None
     assert len(shipped.modes) == 64
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for words in ("Imagewoof", "non-commercial research", "photos: 9452"):
+    for words in ("Imagewoof", "non-commercial research", "photos: 11120"):
         assert words in card
 
 

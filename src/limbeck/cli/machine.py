@@ -124,7 +124,9 @@ def known_weights() -> list[Weights]:
 def _advice(device: str, bf16: bool, free: int) -> list[str]:
     advice = []
     if device.startswith("cpu"):
-        advice.append("no GPU: presets tiny (half an hour or more) and small (two hours or more) are for this")
+        advice.append(
+            "no GPU: presets tiny (half an hour or more) and small (two hours or more) are for this"
+        )
     if sys.platform.startswith("linux") and not bf16 and device.startswith("cpu"):
         advice.append("this CPU has no fast bf16: training takes about twice as long as with it")
     if free < 2 * _GIB:

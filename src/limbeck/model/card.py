@@ -104,11 +104,12 @@ def _settings(about: ModelConfig) -> str:
     config = about.settings
     if config is None:
         return "Not stated by whoever made this folder."
-    kimg = config.second_kimg() + (config.train.kimg if config.kept_from == "raw" else 0)
+    train, begun = config.train, ", which goes on from the first" * (config.kept_from == "raw")
     lines = [
-        f"preset `{config.preset}`, seed {config.seed}, {kimg:g} thousand pictures shown, "
-        f"batch {config.train.batch}, R1 weight {config.gamma():.4g}, augmentation "
-        f"`{config.train.augment}`, encoder learns from `{config.train.reconstruct}` pictures.",
+        f"preset `{config.preset}`, seed {config.seed}, {train.kimg:g} thousand pictures shown in "
+        f"the first training and {config.second_kimg():g} in the second{begun}, batch "
+        f"{train.batch}, R1 weight {config.gamma():.4g}, augmentation `{train.augment}`, encoder "
+        f"learns from `{train.reconstruct}` pictures.",
         "All settings are in `config.json`.",
     ]
     return "\n".join(lines)

@@ -36,6 +36,16 @@ class ModelFile(Record):
     bytes: int = Field(ge=1)
 
 
+def without_folders(config: Config) -> Config:
+    """What may be shared of a run's settings: of files on its machine only their names."""
+    changes: dict[str, str] = {}
+    if config.train.init_from is not None:
+        changes["train.init_from"] = Path(config.train.init_from).name
+    if config.data.class_from not in ("none", "folder"):
+        changes["data.class_from"] = Path(config.data.class_from).name
+    return config.replace(**changes)
+
+
 class ModelConfig(Record):
     """config.json of a model folder."""
 

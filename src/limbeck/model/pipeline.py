@@ -39,6 +39,7 @@ from limbeck.model.folder import (
     ModelFile,
     Precision,
     describe,
+    without_folders,
     write_module,
 )
 from limbeck.model.opening import Averages, model_folder, open_model
@@ -303,7 +304,8 @@ class Pipeline:
         save_png(grid(pictures, 8), folder / "samples.png")
         about = ModelConfig(
             net=self.config, dtype=dtype, licence=self.licence, data=self.data,
-            settings=self.settings, files=files,
+            settings=None if self.settings is None else without_folders(self.settings),
+            files=files,
         )  # fmt: skip
         fsio.write_text(folder / "README.md", write_card(about, len(self.modes or ())))
         fsio.write_json(folder / "config.json", about.model_dump(mode="json"))
