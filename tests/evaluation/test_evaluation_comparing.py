@@ -61,7 +61,7 @@ def test_features_whose_weights_are_absent_are_skipped(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path))
-    assert present_features() == ["lpips-alex"]
+    assert present_features() == ["lpips-alex", "efficientnet-lite0"]
     assert present_features(["inception", "lpips-alex", "lpips-alex"]) == ["lpips-alex"]
     with pytest.raises(UsageError, match="no features 'vgg'"):
         present_features(["vgg"])
