@@ -67,9 +67,10 @@ def tiny(size: int = 32) -> Config:
 
 
 def small(size: int = 64) -> Config:
-    """64 px: dogs that one recognises after 105 kimg, 80 minutes of one AVX2 core.
+    """64 px: dogs that one recognises after 105 kimg, 100 minutes of one AVX2 core.
 
-    `tiny`'s widths; the first 0.6 of the photos are shown at 32 px (docs/log.md, 2026-11-27).
+    `tiny`'s widths; the first 0.6 of the photos are shown at 32 px (docs/log.md, 2026-11-27: the
+    two sizes trained one after the other; 150 kimg in one go were not measured).
     """
     return Config(
         preset="small",

@@ -196,6 +196,26 @@ def test_a_budget_knows_that_a_second_training_from_the_first_has_no_small_size(
     assert kimg["raw"] / kimg["scratch"] == pytest.approx((2 / 4) / (1 / 4 + 1 / 2), rel=1e-3)
 
 
+def test_a_training_at_half_its_size_is_work_that_is_asked_for_and_comes_back(
+    copy: Path, photos: Path
+):
+    raw = copy / "raw"
+    for name in ("kept", "modes", "samples", "model", "report", "scores", "keep"):
+        shutil.rmtree(copy / name)
+    (raw / "half").mkdir()
+    for path in list(raw.iterdir()):
+        if path.name not in ("half", "begun.json"):
+            path.rename(raw / "half" / path.name)
+    (raw / "half" / "done.json").unlink()
+    with pytest.raises(UsageError, match="makes raw stale"):
+        pipeline.run(photos, copy, _config(seed=5))
+    assert sorted((raw / "half").glob("state-*/state.json"))
+    assert dict(pipeline.plan(photos, copy, _config()))["raw"] == "to resume"
+    pipeline.run(photos, copy, _config(seed=5), yes=True)
+    assert sorted((copy / "superseded" / "raw-1" / "half").glob("state-*/state.json"))
+    assert dict(pipeline.plan(photos, copy, _config()))["raw"] == "to resume"
+
+
 def test_a_budget_that_cannot_be_kept_says_what_would(photos: Path, tmp_path: Path):
     with pytest.raises(UsageError, match="give at least"):
         pipeline.run(photos, tmp_path / "run", _config(), time_budget=5.0)

@@ -61,7 +61,7 @@ def test_it_gives_way_to_a_neighbour_and_comes_back(
         assert machine.run(threads, 1000, beside_one) < 1.15 * beside_one(1)  # what trials cost
         machine.run(threads, 1200, alone)
         assert machine.threads == 2
-    assert capsys.readouterr().err.count("1 of 2 threads while another program") == 1
+    assert capsys.readouterr().err.count("1 of 2 threads: 2.8 times as fast") == 1
 
 
 def test_a_busy_machine_is_seen_at_the_start(monkeypatch: pytest.MonkeyPatch):

@@ -16,7 +16,7 @@ from typing import Any
 from limbeck import fsio, logs
 from limbeck.errors import DataError, LimbeckError, UsageError, advice
 from limbeck.records import Done
-from limbeck.rundir import BEGUN, DONE, OVERRIDES, RUN, STAGES, read_done
+from limbeck.rundir import BEGUN, DONE, HALF, OVERRIDES, RUN, STAGES, read_done
 
 SUPERSEDED = "superseded"
 CHEAP = 60.0  # seconds; what took longer to make is never removed
@@ -130,7 +130,7 @@ def kind_of(folder: Path) -> str | None:
             continue
         if isinstance(kind, str):
             return kind
-    return "train" if any(Path(folder).glob("state-*/state.json")) else None
+    return "train" if has_checkpoints(folder) else None
 
 
 @contextmanager
@@ -333,7 +333,7 @@ def find_aside(folder: Path, wanted: object) -> Path | None:
     for source in sorted(shelf.glob(f"{folder.name}-*"), key=_age, reverse=True):
         listed = _listed(source)
         whole = all(_unchanged(source, name, listed) for name in listed)
-        resumable = not listed and any(source.glob("state-*/state.json"))
+        resumable = not listed and has_checkpoints(source)
         if _begun_for(source, wanted) and (resumable or (listed and whole)):
             return source
     return None
@@ -375,4 +375,11 @@ def erase_snapshot(folder: Path) -> None:
 
 def holds_work(folder: Path) -> bool:
     """Whether a stage's folder holds a finished stage, or a training's checkpoints."""
-    return (folder / DONE).exists() or any(Path(folder).glob("state-*/state.json"))
+    return (folder / DONE).exists() or has_checkpoints(folder)
+
+
+def has_checkpoints(folder: Path) -> bool:
+    """Whether a training left any, at its own size or at a half of it that came before."""
+    if any(Path(folder).glob("state-*/state.json")):
+        return True
+    return (folder / HALF).is_dir() and has_checkpoints(folder / HALF)

@@ -82,7 +82,7 @@ def generator_rows(
     sets = {"raw": tuple(dataset.ids)}
     if kept_file.exists():
         sets["kept"] = _there(dataset, read_kept(kept_file)[1])
-    draws = [draw for name in sets for draw in _draws(run_dir, config, asked, name)]
+    draws = [draw for name in sets for draw in draws_of(run_dir, config, asked, name)]
     count = min(asked.pictures, *(len(ids) for ids in sets.values()))
     if not draws or count < FEWEST:
         if draws:
@@ -100,7 +100,7 @@ def generator_rows(
     return rows + _diversities(draws, dataset, photos, asked.device)
 
 
-def _draws(run_dir: RunDir, config: Config, asked: Asked, name: str) -> list[_Draw]:
+def draws_of(run_dir: RunDir, config: Config, asked: Asked, name: str) -> list[_Draw]:
     """A training's generator drawn in two ways; none where the training is not finished."""
     done = read_done(run_dir.root / name)
     if done is None or "networks" not in done.summary:

@@ -17,7 +17,7 @@ from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation.diversity import lpips_diversity
 from limbeck.evaluation.featurekinds import present_features
-from limbeck.evaluation.generators import Asked, Row, _draws, generator_rows
+from limbeck.evaluation.generators import Asked, Row, draws_of, generator_rows
 from limbeck.evaluation.nearest import nearest_modes
 from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
 from limbeck.evaluation.recognising import PictureJudges, Recogniser, check_shown, present_judges
@@ -130,7 +130,7 @@ def _recognised(
     shown: str | None,
 ) -> list[Row]:
     """What each generator's pictures show, against all photos of the run; see `Recogniser`."""
-    draws = [draw for name in ("raw", "kept") for draw in _draws(run_dir, config, asked, name)]
+    draws = [draw for name in ("raw", "kept") for draw in draws_of(run_dir, config, asked, name)]
     if not draws or len(dataset) < _FEWEST_JUDGED:
         return []
     size = draws[0].pictures.networks.config.size

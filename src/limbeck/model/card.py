@@ -44,7 +44,7 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 
 ## Limits
 * The pictures look like the photos it was trained on, with their bias of place, time and
-  photographer. What the filter dropped as untypical is missing from them, rare kinds first.
+  photographer. What a filter dropped as untypical is missing from them, rare kinds first.
 * It may repeat training photos more closely than one would like; unless Data says so, nobody has
   measured that.
 * `invert` gives the nearest picture that the generator can make, not the photo; do not use it to

@@ -31,7 +31,7 @@ from limbeck.pipeline.request import (
     stored_request,
 )
 from limbeck.pipeline.stages import AGAIN, BACK, CHECK, TO_DO, TOGETHER, Chain, Halt, wait_for, walk
-from limbeck.rundir import STAGES, RunDir, read_done
+from limbeck.rundir import HALF, STAGES, RunDir, read_done
 from limbeck.training import require_tensorboard, snapshot_of
 
 ABOUT = {
@@ -171,8 +171,11 @@ def _superseded(request: Request, out: Path) -> tuple[list[str], float]:
 
 def _seconds(folder: Path) -> float:
     """Of a finished stage, or of training so far."""
-    rows = fsio.read_jsonl(folder / "stats.jsonl", ("seconds",))
-    return seconds_of(folder) or (float(rows[-1]["seconds"]) if rows else 0.0)
+    if spent := seconds_of(folder):
+        return spent
+    if rows := fsio.read_jsonl(folder / "stats.jsonl", ("seconds",)):
+        return float(rows[-1]["seconds"])
+    return _seconds(folder / HALF) if (folder / HALF).is_dir() else 0.0
 
 
 def run(

@@ -30,10 +30,13 @@ class Threads:
 
     Args:
         fixed: leave the number alone, and only say so when a neighbour slows training down.
+        quiet: do not say it: threads are not what a step waits for.
         clock: seconds.
     """
 
-    def __init__(self, fixed: bool, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, fixed: bool, clock: Callable[[], float] = time.perf_counter, quiet: bool = False
+    ) -> None:
         self.most = self.now = torch.get_num_threads()
         self._fixed, self._clock = fixed or self.most == 1, clock
         self._began = self._tried_at = clock()
@@ -42,13 +45,13 @@ class Threads:
         self._best: dict[int, float] = {}  # number of threads -> fastest block so far
         self._trial: list[int] = []  # numbers still to be tried
         self._found: dict[int, float] = {}  # this trial's blocks
-        self._told = False
+        self._told = quiet
 
     @classmethod
     def of(cls, device: torch.device, processes: int) -> "Threads":
         """For a training: free on a CPU where one process trains and the user fixed no number."""
-        free = device.type == "cpu" and processes == 1 and "OMP_NUM_THREADS" not in os.environ
-        return cls(fixed=not free)
+        mine = device.type == "cpu" and processes == 1
+        return cls(fixed=not mine or "OMP_NUM_THREADS" in os.environ, quiet=not mine)
 
     def __enter__(self) -> "Threads":
         return self
@@ -108,8 +111,9 @@ class Threads:
         if best < before and not self._told:
             self._told = True
             logs.say(
-                f"training with {best} of {self.most} threads while another program keeps the "
-                f"processor busy: {self._found[before] / self._found[best]:.1f} times as fast now"
+                f"training with {best} of {self.most} threads: "
+                f"{self._found[before] / self._found[best]:.1f} times as fast now, as where "
+                "another program keeps a core busy"
             )
 
     def _set(self, number: int) -> None:
