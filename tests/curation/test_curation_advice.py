@@ -1,9 +1,10 @@
 import pytest
 
-from limbeck.config import KeepConfig
+from limbeck.config import Config, KeepConfig
 from limbeck.curation import prospects
 from limbeck.curation.advice import choose_column, cut_warnings, mode_warnings
 from limbeck.curation.rules import Cut
+from limbeck.presets import preset
 
 NAMES = ("recommended", "without_generator", "lpips", "feature_ppca")
 
@@ -28,23 +29,32 @@ def test_what_a_person_asks_for_is_taken_with_a_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("photos", "kimg", "transfer", "words"),
+    ("photos", "name", "kimg", "words"),
     [
-        (5000, 300, False, []),
-        (5000, None, False, []),
-        (1000, 200, False, []),
-        (999, None, False, ["999 photos are few"]),
-        (5000, 12, False, ["a training of 12 kimg is short"]),
-        (5000, 12, True, []),
-        (1, 0.5, False, ["1 photos are few", "a training of 0.5 kimg is short"]),
+        (5000, "auto", 300, []),
+        (1000, "auto", 200, []),
+        (5000, "tiny", 60, []),
+        (5000, "small", 150, []),
+        (999, "tiny", 20, ["999 photos are few"]),
+        (5000, "auto", 60, ["a training of 60 kimg is short"]),
+        (5000, "tiny", 12, ["a training of 12 kimg is short"]),
+        (1, "tiny", 0.5, ["1 photos are few", "a training of 0.5 kimg is short"]),
     ],
 )
-def test_prospects(photos: int, kimg: float | None, transfer: bool, words: list[str]) -> None:
-    found = prospects(photos, kimg, transfer=transfer)
+def test_prospects(photos: int, name: str, kimg: float, words: list[str]) -> None:
+    config = preset(name).replace(**{"train.kimg": kimg})
+    found = prospects(photos, config)
     assert len(found) == len(words)
     for warning, word in zip(found, words, strict=True):
         assert word in warning
         assert "--init-from" in warning
+    short_of_nothing = [prospects(photos, None), prospects(photos, begun(config))]
+    assert all(told == [w for w in found if "photos are few" in w] for told in short_of_nothing)
+
+
+def begun(config: Config) -> Config:
+    """One that begins from trained networks."""
+    return config.replace(**{"train.init_from": "nets"})
 
 
 def test_warnings_of_a_cut_name_the_limit_that_decided() -> None:

@@ -30,7 +30,7 @@ def row(kimg: float, kid: float, spread: float = 0.8) -> dict[str, Any]:
         (trained(260, row(260, 0.34)), Level.FAIR),
         (trained(260, row(260, 0.34, 0.2)), Level.POOR),
         (trained(260, row(240, 0.34), row(10, 9.0)), Level.FAIR),
-        (trained(20), Level.POOR),
+        (trained(19), Level.POOR),
         (trained(2000), Level.UNKNOWN),
         (trained(2000, {"images": 2_000_000, "kid": None}), Level.UNKNOWN),
         (trained(2000, row(2000, float("nan"))), Level.UNKNOWN),

@@ -8,12 +8,15 @@ from limbeck.config import (
     RECOMMENDED,
     RECOMMENDED_PLUS,
     WITHOUT_GENERATOR,
+    Config,
     KeepConfig,
 )
 from limbeck.curation.rules import GUTTED, Cut
 
 TOLD_APART_ENOUGH = 0.75
-FEW_PHOTOS, SHORT_KIMG = 1000, 200
+FEW_PHOTOS = 1000
+SHORT_KIMG = {"projected": 20, "resnet": 200, "orig": 200}
+"""Thousands of photos, by `net.d_architecture`, below which nobody should expect pictures."""
 _RECONSTRUCTIONS = frozenset(
     {RECOMMENDED, RECOMMENDED_PLUS, "rank_fusion", "lpips", "lpips_mid", "lpips_blur_ratio", "l2",
      "w_distance"}
@@ -25,13 +28,12 @@ _LOOK = (
 )
 
 
-def prospects(photos: int, kimg: float | None = None, *, transfer: bool = False) -> list[str]:
+def prospects(photos: int, config: Config | None = None) -> list[str]:
     """Where results cannot be good, told from what is known before anything is trained.
 
     Args:
         photos: accepted ones.
-        kimg: length of a training in thousands of images shown; None = nothing to say of it.
-        transfer: it begins with trained networks (`train.init_from`).
+        config: of the training; None = nothing to say of it.
     """
     found = []
     if photos < FEW_PHOTOS:
@@ -40,9 +42,12 @@ def prospects(photos: int, kimg: float | None = None, *, transfer: bool = False)
             "or draws little variety, and the filter cannot know well what is ordinary; give more "
             "photos, or begin with a generator of something alike (--init-from)"
         )
-    if kimg is not None and kimg < SHORT_KIMG and not transfer:
+    if config is None or config.train.init_from:
+        return found
+    kimg, short = config.train.kimg, SHORT_KIMG[config.net.d_architecture]
+    if kimg < short:
         found.append(
-            f"a training of {kimg:g} kimg is short: under about {SHORT_KIMG} kimg pictures show "
+            f"a training of {kimg:g} kimg is short: under about {short} kimg pictures show "
             "colours and grounds, not yet the thing itself; the filter works, but train longer "
             "(--kimg, --time-budget) for pictures, or begin with a generator of something alike "
             "(--init-from)"

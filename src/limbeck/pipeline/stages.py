@@ -330,8 +330,7 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
         config = conditional(dataset, config)
     chain.config = config
     if chain.progress is not None:
-        transfer = bool(config.train.init_from)
-        for warning in prospects(len(dataset), config.train.kimg, transfer=transfer):
+        for warning in prospects(len(dataset), config):
             logs.warn(warning)
     raw = chain.train("raw", dataset, config.train.kimg)
     kept_kimg = config.second_kimg()

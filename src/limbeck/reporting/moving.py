@@ -69,35 +69,39 @@ def train_longer(run: Path, found: Artefacts, rate: float | None) -> Command | N
     config, photos = found.config, found.run_json.get("photos")
     if config is None or not isinstance(photos, str):
         return None
-    name, kimg = _longer(config)
+    name, longer = _longer(config)
+    kimg, second = longer.train.kimg, longer.second_kimg()
     line = (
         f"limbeck run {shlex.quote(photos)} --out {shlex.quote(f'{run}-longer')} "
         f"--preset {name} --kimg {kimg:g}"
     )
     if name == config.preset and preset(name).net.size != config.net.size:
         line += f" --size {config.net.size}"
-    took = f", about {duration(2 * 1000 * kimg / rate)} at this run's speed" if rate else ""
+    took = f", about {duration(1000 * (kimg + second) / rate)} at this run's speed" if rate else ""
     return Command(
         "Train longer, in a folder beside this one",
         line,
-        f"{kimg:g} thousand photos shown, twice{took}; this run stays as it is",
+        f"{kimg:g} thousand photos shown, then {round(second, 1):g} thousand of those kept{took}; "
+        "this run stays as it is",
     )
 
 
-def _longer(config: Config) -> tuple[str, float]:
+def _longer(config: Config) -> tuple[str, Config]:
+    name = config.preset if config.preset != _TESTING else "tiny"
     try:
-        name = config.preset if config.preset != _TESTING else "tiny"
-        own = preset(name).train.kimg
+        longer = preset(name)
     except UsageError:
-        name, own = "tiny", preset("tiny").train.kimg
-    return name, own if own > 1.2 * config.train.kimg else 2 * config.train.kimg
+        name, longer = "tiny", preset("tiny")
+    if longer.train.kimg > 1.2 * config.train.kimg:
+        return name, longer
+    return name, longer.replace(**{"train.kimg": 2 * config.train.kimg})
 
 
 def speed(stats: Sequence[Mapping[str, object]]) -> float | None:
-    """Photos a second, the median of a training's ticks."""
-    rates = sorted(
-        float(value)
-        for row in stats
-        if isinstance(value := row.get("images_per_second"), int | float) and value > 0
-    )
-    return rates[len(rates) // 2] if rates else None
+    """Photos a second over a whole training, smaller sizes that came first included."""
+    if not stats:
+        return None
+    images, seconds = (stats[-1].get(key) for key in ("images", "seconds"))
+    if not isinstance(images, int | float) or not isinstance(seconds, int | float) or seconds <= 0:
+        return None
+    return images / seconds

@@ -9,7 +9,7 @@ The criteria, deliberately few:
 * **Variety**, from the same row: below 0.3 of the photos' spread the pictures are all alike.
 * **Precision and coverage** of untruncated pictures, where `evaluate` has run: below 0.1 is
   nothing.
-* **Length**, where none of these is known: below 100 kimg nobody should expect pictures.
+* **Length**, where none of these is known: below 20 kimg nobody should expect pictures.
 """
 
 import math
@@ -24,7 +24,7 @@ from limbeck.reporting.charts import number
 UNLEARNED, ROUGH = 1.0, 0.5  # KID
 ALIKE = 0.3  # spread of the pictures over that of the photos
 NOTHING = 0.1  # precision, coverage
-SHORT = 100.0  # kimg
+SHORT = 20.0  # kimg
 FEW_PHOTOS = 1000
 _BEYOND = 100.0
 
