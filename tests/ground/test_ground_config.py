@@ -106,6 +106,16 @@ def test_setting_names_are_exactly_what_replace_takes() -> None:
 
 def test_a_second_training_from_the_first_is_shorter() -> None:
     config = preset("smoke").replace(**{"train.kimg": 3.0})
-    assert config.second_kimg() == 3
-    assert config.replace(kept_from="raw").second_kimg() == 1
-    assert config.replace(kept_from="raw", kept_kimg=2.0).second_kimg() == 2
+    assert config.second().train.kimg == 3
+    assert config.replace(kept_from="raw").second().train.kimg == 1
+    assert config.replace(kept_from="raw", kept_kimg=2.0).second().train.kimg == 2
+
+
+def test_a_second_training_from_the_first_cools_from_its_start_and_never_grows() -> None:
+    config = preset("small")
+    assert (config.train.grow, config.second().train.grow) == (0.6, 0)
+    falling = config.replace(**{"train.decay": 0.2})
+    assert falling.second().train.decay == 1
+    assert config.replace(**{"train.decay": 0.0}).second().train.decay == 0
+    anew = falling.replace(kept_from="scratch").second()
+    assert (anew.train.decay, anew.train.grow) == (0.2, 0.6)

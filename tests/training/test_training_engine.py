@@ -1,12 +1,14 @@
 """The step itself: flat buffers, shares of a batch, NaN, transfer, and what it reports."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from limbeck import fsio
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
@@ -276,6 +278,24 @@ def test_transfer_tells_what_fits(photos: Dataset, tmp_path: Path):
     assert not listed["missing"]
     with pytest.raises(DataError, match="no networks"):
         transfer(networks, tmp_path)
+
+
+def test_an_average_goes_on_where_networks_begin_from_others(
+    photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    changes = {"train.kimg": 0.016, "train.ema_kimg": 5.0, "train.ema_rampup": 0.05}
+    train(photos, _config(**changes), tmp_path / "first")
+    shutil.copytree(tmp_path / "first" / "nets-000000016", tmp_path / "unnamed")
+    for source, before in (("first", 16), ("unnamed", 100_000)):
+        asked: list[float] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(Flat, "average", lambda _, weight, to=asked: to.append(weight))
+            config = _config(**changes | {"train.init_from": str(tmp_path / source)})
+            train(photos, config, tmp_path / f"from-{source}", kimg=0.016)
+        half_lives = [min(5000, 0.05 * (before + images)) for images in (8, 16)]
+        assert asked == pytest.approx([1 - 0.5 ** (8 / h) for h in half_lives])
+        state = fsio.read_object(tmp_path / f"from-{source}" / "state-000000016" / "state.json")
+        assert state["before"] == before
 
 
 def test_frozen_layers_of_d_stay(photos: Dataset):

@@ -151,7 +151,7 @@ def contestant(name: str, config: Config) -> Config:
             "net.d_architecture": "resnet", "net.rgb_scale": 1.0, "net.mapping_lr": 0.01,
             "net.mbstd_group": 4, "train.augment": "ada", "train.gamma": 0.3, "train.lr": 0.0035,
             "train.d_lr_ratio": 1.0, "train.decay": 0.0, "train.batch": 16, "train.ada_kimg": 100.0,
-            "train.grow": 0.0,
+            "train.grow": 0.0, "train.ema_kimg": 5.0,
         }  # fmt: skip
         return config.replace(**narrow)
     net = config.net

@@ -109,8 +109,8 @@ def _target(folder: Path, state: Path | None) -> int | None:
     run = _run_of(folder)
     if run is not None and folder.name in ("raw", "kept"):
         config = RunDir(run).config()
-        kimg = config.second_kimg() if folder.name == "kept" else config.train.kimg
-        return round(kimg * 1000)
+        train = (config.second() if folder.name == "kept" else config).train
+        return round(train.kimg * 1000)
     if state is None:
         return None
     saved = fsio.read_json(state / "state.json")

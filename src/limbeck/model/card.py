@@ -107,7 +107,7 @@ def _settings(about: ModelConfig) -> str:
     train, begun = config.train, ", which goes on from the first" * (config.kept_from == "raw")
     lines = [
         f"preset `{config.preset}`, seed {config.seed}, {train.kimg:g} thousand pictures shown in "
-        f"the first training and {config.second_kimg():g} in the second{begun}, batch "
+        f"the first training and {config.second().train.kimg:g} in the second{begun}, batch "
         f"{train.batch}, R1 weight {config.gamma():.4g}, augmentation `{train.augment}`, encoder "
         f"learns from `{train.reconstruct}` pictures.",
         "All settings are in `config.json`.",

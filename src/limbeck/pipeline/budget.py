@@ -34,15 +34,14 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     alone = config if ranks == 1 else config.replace(**mine)
     trial = min(20.0, seconds * 0.05)
     rate = again = ranks * measure_speed(dataset, alone, seconds=trial)
-    if config.kept_from == "raw" and half(alone) is not None:  # the second one has no small size
-        whole = alone.replace(**{"train.grow": 0.0})
-        again = ranks * measure_speed(dataset, whole, seconds=trial)
+    if half(alone) is not None and half(alone.second()) is None:
+        again = ranks * measure_speed(dataset, alone.second(), seconds=trial)
     probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
     fixed = 30 + 2 * config.modes.samples * 1e-3 + config.modes.map_samples * 4e-3
     other = per_photo * len(dataset) * 1.1 + fixed
     spent = time.perf_counter() - began
-    share = config.second_kimg() / config.train.kimg
+    share = config.second().train.kimg / config.train.kimg
     both = 1000 / rate + share * 1000 / again  # seconds of a kimg of the first, with its second
     kimg = (seconds - spent - other) * 0.95 / both
     least = _least_kimg(config) / min(share, 1)

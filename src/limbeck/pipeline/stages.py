@@ -204,21 +204,21 @@ class Chain:
             _tell_photos(dataset, folder)
         return dataset
 
-    def train(self, name: str, dataset: Dataset, kimg: float, begin: Path | None = None) -> Path:
+    def train(self, name: str, dataset: Dataset, config: Config, begin: Path | None = None) -> Path:
         """A training stage; returns the folder of its best networks, or its last.
 
         Args:
             name: of the stage.
             dataset: photos.
-            kimg: its length.
+            config: its own, with its length.
             begin: networks to begin with.
         """
         inputs = {"dataset": dataset.digest}
         if begin is not None:
             inputs["begin"] = _networks_digest(begin)
         folder = self.stage(
-            name, inputs, train_slice(self.config, kimg),
-            lambda out: train(dataset, self.config, out, kimg=kimg, begin=begin),
+            name, inputs, train_slice(config, config.train.kimg),
+            lambda out: train(dataset, config, out, begin=begin),
         )  # fmt: skip
         done = read_done(folder)
         assert done is not None, "train() writes done.json before it returns"
@@ -332,19 +332,19 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     if chain.progress is not None:
         for warning in prospects(len(dataset), config):
             logs.warn(warning)
-    raw = chain.train("raw", dataset, config.train.kimg)
-    kept_kimg = config.second_kimg()
-    chain.foresee(len(dataset), kept_kimg)
+    raw = chain.train("raw", dataset, config)
+    second = config.second()
+    chain.foresee(len(dataset), second.train.kimg)
     scores = chain.scores(dataset, raw)
     chosen = read_keep(chain.keep(scores))
     kept_ids = chosen.ids
     begin = raw if config.kept_from == "raw" else None
-    kept = chain.train("kept", dataset.select(kept_ids), kept_kimg, begin)
+    kept = chain.train("kept", dataset.select(kept_ids), second, begin)
     if logs.rank():
         return
     modes = read_modes(chain.modes(kept))
     about: dict[str, float | str] = {
-        "photos": len(dataset), "kept": len(kept_ids), "kimg": kept_kimg,
+        "photos": len(dataset), "kept": len(kept_ids), "kimg": second.train.kimg,
         "column": chosen.summary.column,
     }  # fmt: skip
     chain.outputs(kept, modes.mode_centres, about)

@@ -70,7 +70,7 @@ def train_longer(run: Path, found: Artefacts, rate: float | None) -> Command | N
     if config is None or not isinstance(photos, str):
         return None
     name, longer = _longer(config)
-    kimg, second = longer.train.kimg, longer.second_kimg()
+    kimg, second = longer.train.kimg, longer.second().train.kimg
     line = (
         f"limbeck run {shlex.quote(photos)} --out {shlex.quote(f'{run}-longer')} "
         f"--preset {name} --kimg {kimg:g}"

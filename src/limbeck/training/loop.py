@@ -31,7 +31,7 @@ from limbeck.training.room import check_disk, fit
 from limbeck.training.state import TrainState, compared, snapshots
 from limbeck.training.stats import Stats
 from limbeck.training.threads import Threads
-from limbeck.training.transfer import transfer
+from limbeck.training.transfer import photos_seen, transfer
 from limbeck.training.world import World, join, local_device
 
 MOST_ROLLBACKS = 3
@@ -122,6 +122,7 @@ def resume_or_create(
     state.images = images
     if begin is not None:
         told = transfer(state.networks, begin)
+        state.before = _before(begin, images, config)
         state.flat.refresh(list(state.optimizers))
         logs.say(
             f"begins from {begin}: {len(told.loaded)} tensors are taken over; "
@@ -131,6 +132,19 @@ def resume_or_create(
         if logs.rank() == 0:
             fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
     return state
+
+
+def _before(begin: Path, images: int, config: Config) -> int:
+    """Photos seen before this training's clock began at `images`.
+
+    What is averaged is not what random networks were, so the average keeps its half-life. Begun
+    anew, it would be hardly an average for a while: KID .42 -> 1.07 in 4 kimg (docs/log.md,
+    2026-11-27). Networks of unknown age count as old.
+    """
+    seen = photos_seen(begin)
+    if seen is None:
+        seen = round(1000 * config.train.ema_kimg / (config.train.ema_rampup or 1.0))
+    return max(seen - images, 0)
 
 
 class Bystander:

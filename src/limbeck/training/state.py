@@ -79,6 +79,7 @@ class TrainState:
         flat: the buffers that their parameters live in.
         optimizers: by network; each steps one slice of `flat.value`.
         rollbacks: how often a NaN was rolled back; other randomness after each.
+        before: photos that the networks it began from had seen; 0 where it began from nothing.
     """
 
     networks: Networks
@@ -90,6 +91,7 @@ class TrainState:
     sign_sum: float = 0.0
     sign_count: int = 0
     rollbacks: int = 0
+    before: int = 0
     dataset: str = ""
 
     @property
@@ -145,7 +147,7 @@ class TrainState:
         train = config.train
         half_life = train.ema_kimg * 1000
         if train.ema_rampup is not None:
-            half_life = min(half_life, self.images * train.ema_rampup)
+            half_life = min(half_life, (self.before + self.images) * train.ema_rampup)
         self.flat.average(1 - 0.5 ** (train.batch / max(half_life, 1e-8)))
         nets = self.networks
         nets.G_ema.mapping.w_avg.copy_(nets.G.mapping.w_avg)
@@ -247,6 +249,7 @@ class _Manifest(Record):
     sign_sum: float
     sign_count: int = Field(ge=0, lt=2**53)
     rollbacks: int = Field(ge=0, lt=1000)
+    before: int = Field(0, ge=0, lt=2**53)
     dataset: str
     config: dict[str, Any]
     sha256: dict[str, str]
@@ -255,6 +258,7 @@ class _Manifest(Record):
 
 _NUMBERS: dict[str, type[int] | type[float]] = {
     "images": int, "augment_p": float, "sign_sum": float, "sign_count": int, "rollbacks": int,
+    "before": int,
 }  # fmt: skip
 
 

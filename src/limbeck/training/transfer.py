@@ -1,5 +1,6 @@
 """Beginning from networks that exist (transfer), not to be confused with resuming a run."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def snapshot_of(path: Path) -> Path:
         f"{path} holds no networks to begin from",
         "give a run, a training (OUT/raw), or one of its snapshots (nets-...)",
     )
+
+
+def photos_seen(source: Path) -> int | None:
+    """Photos that the networks meant by `source` had seen, by their folder's name; None = unknown.
+
+    Raises:
+        DataError: no networks lie there.
+    """
+    found = re.fullmatch(r"nets-([0-9]{1,15})", snapshot_of(source).name)
+    return int(found[1]) if found else None
 
 
 @torch.no_grad()
