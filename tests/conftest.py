@@ -8,11 +8,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from finished_run import Smoke
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads are slower
 
@@ -49,17 +49,6 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIMBECK_CACHE", str(folder))
         yield folder
-
-
-@dataclass(frozen=True)
-class Smoke:
-    """A finished `limbeck run` of the preset smoke on a drawn crawl."""
-
-    photos: Path
-    truth: Path
-    run: Path
-    args: list[str]
-    values: dict[str, Any]
 
 
 @pytest.fixture(scope="session")

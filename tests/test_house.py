@@ -27,6 +27,7 @@ FLOORS: list[set[str]] = [
     {"artefacts"},
     {"ops", "kit"},
     {"data", "nets", "percept", "latents", "truth"},
+    {"metrics"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "sampling", "demo",
      "model"},
     {"pipeline", "bench"},

@@ -68,7 +68,7 @@ def tiny(size: int = 32) -> Config:
 
 
 def small(size: int = 64) -> Config:
-    """64 px for two hours of one AVX2 core: `tiny`'s widths, the first 0.6 of the photos at 32 px."""
+    """64 px for two hours of one AVX2 core; the first 0.6 of the photos are shown at 32 px."""
     return Config(
         preset="small",
         data=DataConfig(size=size),
@@ -96,9 +96,7 @@ def _wide(name: str, size: int, kimg: float, snapshot_kimg: float) -> Config:
         preset=name,
         data=DataConfig(size=size),
         net=_heads(size, size, channel_base=64 * size, channel_max=512, z_dim=256, w_dim=256),
-        train=_projected(
-            kimg, batch=32, ema_kimg=8.0, tick_kimg=20.0, snapshot_kimg=snapshot_kimg
-        ),
+        train=_projected(kimg, batch=32, ema_kimg=8.0, tick_kimg=20.0, snapshot_kimg=snapshot_kimg),
         kept_from="raw",
         modes=ModesConfig(samples=60_000, clusters=64),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Smoke
+from finished_run import Smoke
 from limbeck import fsio
 from limbeck.data import open_dataset
 from limbeck.errors import UsageError

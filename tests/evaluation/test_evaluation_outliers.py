@@ -9,15 +9,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from limbeck import fsio
 from limbeck.errors import DataError
-from limbeck.evaluation import (
-    auroc,
-    average_precision,
-    keep_cost,
-    mode_recovery,
-    outlier_auroc,
-    untrained_control,
-)
-from limbeck.evaluation.ranking import bootstrap_auroc
+from limbeck.evaluation import keep_cost, outlier_auroc, untrained_control
+from limbeck.metrics import auroc, average_precision, bootstrap_auroc, mode_recovery
 from limbeck.records import ImageInfo, Status
 from limbeck.truth import Truth, TruthRow
 

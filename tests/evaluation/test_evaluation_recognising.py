@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
-from conftest import Smoke
+from finished_run import Smoke
 from limbeck.cli import app
 from limbeck.cli.whole import measured
 from limbeck.errors import DataError, UsageError, WeightsError

@@ -10,10 +10,11 @@ from limbeck.config import KeepConfig
 from limbeck.curation import Scores, keep
 from limbeck.data import Dataset, open_dataset, write_dataset
 from limbeck.errors import DataError
-from limbeck.evaluation import evaluate, lpips_diversity, nearest_modes
+from limbeck.evaluation import evaluate
 from limbeck.kit.images import resize_area, save_png, to_float
 from limbeck.kit.rng import generator
 from limbeck.latents import ModeCentres
+from limbeck.metrics import lpips_diversity, nearest_modes
 from limbeck.percept import LPIPS
 from limbeck.presets import preset
 from limbeck.records import ImageInfo, Status

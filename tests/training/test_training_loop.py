@@ -163,7 +163,7 @@ def test_what_goes_on_is_the_snapshot_with_the_best_figure(
     photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     figures = iter([2.0, 1.0, 3.0, 4.0])
-    monkeypatch.setattr("limbeck.training.quality.kid", lambda *_: next(figures))
+    monkeypatch.setattr("limbeck.training.quality.kernel_distance_of_all", lambda *_: next(figures))
     summary = train(photos, _config(**{"train.snapshot_kimg": 0.016}), tmp_path)
     assert summary.networks == summary.best == "nets-000000032"
     assert summary.newest == "nets-000000064"

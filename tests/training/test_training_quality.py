@@ -1,21 +1,6 @@
 """Figures of snapshots and the advice drawn from them."""
 
-import pytest
-import torch
-
-from limbeck.kit.rng import generator
-from limbeck.training.quality import advice, kid
-
-
-def test_kid_in_closed_form_and_without_bias():
-    x, y = torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [1.0]])
-    xx, yy = (2 + 1) ** 3, 1
-    xy = (1 + 8 + 1 + 27) / 4
-    assert kid(x, y) == pytest.approx(xx + yy - 2 * xy)
-    draws = [torch.randn(2, 60, 8, generator=generator("kid", i)) for i in range(60)]
-    same = torch.tensor([kid(a, b) for a, b in draws])
-    assert abs(float(same.mean())) < 3 * float(same.std()) / 60**0.5
-    assert kid(draws[0][0], draws[0][1] + 1) > float(same.max())
+from limbeck.training.quality import advice
 
 
 def _rows(kids: list[float], spreads: list[float]) -> list[dict[str, float]]:

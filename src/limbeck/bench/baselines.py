@@ -17,10 +17,11 @@ from limbeck.curation import (
     residual_distance,
 )
 from limbeck.data import Dataset
-from limbeck.evaluation import ScoreColumns, dataset_features
+from limbeck.evaluation import ScoreColumns
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import derive_seed
 from limbeck.latents import SPACE_SIZE
+from limbeck.metrics import dataset_features
 from limbeck.percept import LPIPS, Features
 
 Column = NDArray[np.float64]

@@ -23,9 +23,10 @@ from limbeck.config import Config
 from limbeck.curation import KeepList, keep, keep_inputs, read_keep, score
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation import Judge, KeepCost, present_features
+from limbeck.evaluation import Judge, KeepCost
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.rng import derive_seed
+from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
 from limbeck.training import train, train_slice
 

@@ -12,15 +12,15 @@ from torch import Tensor
 from limbeck import fsio, logs
 from limbeck.config import Truncation
 from limbeck.data import Dataset
-from limbeck.evaluation import (
-    Drawn,
+from limbeck.evaluation import Drawn
+from limbeck.latents import tensors_digest
+from limbeck.metrics import (
     compare_sets,
     dataset_features,
     embedding_diversity,
     lpips_embeddings,
     picture_features,
 )
-from limbeck.latents import tensors_digest
 from limbeck.nets import Networks
 from limbeck.percept import Features
 

@@ -21,8 +21,9 @@ from limbeck.config import ScoreConfig
 from limbeck.curation import Scores, score, score_inputs
 from limbeck.data import Dataset
 from limbeck.errors import UsageError
-from limbeck.evaluation import Judge, OutlierTable, present_features
+from limbeck.evaluation import Judge, OutlierTable
 from limbeck.kit.device import machine
+from limbeck.metrics import present_features
 from limbeck.nets import Networks
 
 FORMAT_VERSION = 1

@@ -29,12 +29,12 @@ from limbeck.bench.textbook import Textbook
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation import present_features
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.images import grid, resize_area, save_png
 from limbeck.kit.rng import generator
 from limbeck.latents import paint_seeds
+from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
 from limbeck.rundir import HALF

@@ -23,15 +23,10 @@ from limbeck.bench.summary import summarise
 from limbeck.config import Space
 from limbeck.data import Dataset
 from limbeck.errors import UsageError
-from limbeck.evaluation import (
-    compare_sets,
-    dataset_features,
-    embedding_diversity,
-    lpips_embeddings,
-)
 from limbeck.kit.device import machine
 from limbeck.kit.rng import derive_seed
 from limbeck.latents import HoldsGenerator, draw_w, tensors_digest
+from limbeck.metrics import compare_sets, dataset_features, embedding_diversity, lpips_embeddings
 from limbeck.modes import paint_latents
 from limbeck.percept import LPIPS, FeatureExtractor, Features, features_of
 

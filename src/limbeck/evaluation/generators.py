@@ -11,13 +11,17 @@ from torch import Tensor
 from limbeck import logs
 from limbeck.config import Config
 from limbeck.data import Dataset
-from limbeck.evaluation.comparing import compare_sets
-from limbeck.evaluation.diversity import embedding_diversity, lpips_embeddings
 from limbeck.evaluation.drawn import Drawn
-from limbeck.evaluation.featurecache import dataset_features, picture_features
-from limbeck.evaluation.memorising import memorised
 from limbeck.evaluation.scorefile import read_kept
 from limbeck.latents import ModeCentres, nearest_embedding
+from limbeck.metrics import (
+    compare_sets,
+    dataset_features,
+    embedding_diversity,
+    lpips_embeddings,
+    memorised,
+    picture_features,
+)
 from limbeck.nets import load_networks
 from limbeck.percept import Features
 from limbeck.rundir import RunDir, read_done

@@ -15,17 +15,14 @@ from limbeck import __version__, fsio, logs
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation.diversity import lpips_diversity
-from limbeck.evaluation.featurekinds import present_features
 from limbeck.evaluation.generators import Asked, Row, draws_of, generator_rows
-from limbeck.evaluation.nearest import nearest_modes
 from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
 from limbeck.evaluation.recognising import PictureJudges, Recogniser, check_shown, present_judges
-from limbeck.evaluation.recovery import mode_recovery
 from limbeck.evaluation.scorefile import ScoreFile, read_kept
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
 from limbeck.latents import ModeCentres
+from limbeck.metrics import lpips_diversity, mode_recovery, nearest_modes, present_features
 from limbeck.records import ImageInfo
 from limbeck.rundir import RunDir
 from limbeck.truth import Truth, TruthRow, read_truth

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from limbeck.errors import DataError
-from limbeck.evaluation.ranking import Column, auroc, average_precision, bootstrap_auroc
+from limbeck.metrics import Column, auroc, average_precision, bootstrap_auroc
 from limbeck.records import ImageInfo, Record
 from limbeck.truth import Truth, TruthRow
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from limbeck.errors import DataError
-from limbeck.evaluation.ranking import Column
 from limbeck.kit.tables import read_table
+from limbeck.metrics import Column
 
 
 class ScoreFile:

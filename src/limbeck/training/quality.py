@@ -17,6 +17,7 @@ from torch import Tensor
 from limbeck import fsio, logs
 from limbeck.config import Config
 from limbeck.data import PixelView
+from limbeck.metrics import kernel_distance_of_all
 from limbeck.percept import Features
 from limbeck.training.grids import draw_samples
 from limbeck.training.state import TrainState
@@ -24,15 +25,6 @@ from limbeck.training.state import TrainState
 ALIKE = 0.3  # of the photos' spread: below it, samples are too much alike (METHOD 3)
 WORSE = 1.5  # times the best figure
 PATIENCE = 3  # snapshots
-
-
-def kid(x: Tensor, y: Tensor) -> float:
-    """Unbiased squared MMD with the kernel (x.y / d + 1)^3 of features [N, d] and [M, d]."""
-    n, m, d = len(x), len(y), x.shape[1]
-    x, y = x.double(), y.double()
-    xx, yy, xy = ((a @ b.t() / d + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
-    within = (xx.sum() - xx.trace()) / (n * (n - 1)) + (yy.sum() - yy.trace()) / (m * (m - 1))
-    return float(within - 2 * xy.mean())
 
 
 class Quality:
@@ -74,7 +66,7 @@ class Quality:
         scale = self._photos.std(0).clamp_min(1e-6)
         row = {
             "images": state.images,
-            "kid": round(kid(self._photos / scale, samples / scale), 6),
+            "kid": round(kernel_distance_of_all(self._photos / scale, samples / scale), 6),
             "spread": round(_spread(samples, scale) / (_spread(self._photos, scale) or 1), 4),
             "pictures": self.count,
         }

@@ -3,7 +3,8 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation import (
+from limbeck.kit.rng import generator
+from limbeck.metrics import (
     compare_sets,
     feature_kind,
     frechet_distance,
@@ -11,7 +12,6 @@ from limbeck.evaluation import (
     manifold_overlap,
     present_features,
 )
-from limbeck.kit.rng import generator
 from limbeck.percept import Features
 
 

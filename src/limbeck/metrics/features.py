@@ -1,4 +1,4 @@
-"""Features computed once: kept in the cache under a name made of all that they depend on.
+"""Features of images: which kinds there are, and a cache named after all that they depend on.
 
 A key names contents, never places: pixels by their sha256, networks and weights by digests. Files
 may be removed at any time; one that is damaged is named and made again.
@@ -14,11 +14,70 @@ from torch import Tensor
 
 from limbeck import fsio, logs
 from limbeck.data import Dataset
-from limbeck.errors import DataError
-from limbeck.evaluation.featurekinds import feature_kind, weights_digest
+from limbeck.errors import DataError, UsageError
 from limbeck.kit.tensors import read_header, read_tensors
 from limbeck.latents import tensors_digest
-from limbeck.percept import FeatureExtractor, cache_folder, features_of
+from limbeck.percept import FeatureExtractor, cache_folder, features_of, list_weights
+from limbeck.records import Record
+
+
+class FeatureKind(Record):
+    """A kind of features: its weights, and how it brings a picture to the trunk's size."""
+
+    name: str
+    weights: str
+    resize: str
+
+
+_KINDS = (
+    FeatureKind(
+        name="lpips-alex", weights="lpips-alex",
+        resize="bilinear up to 64 px, larger ones untouched",
+    ),
+    FeatureKind(
+        name="efficientnet-lite0", weights="efficientnet-lite0-trunk",
+        resize="bilinear with antialiasing to 224 px",
+    ),
+    FeatureKind(
+        name="inception", weights="inception-fid", resize="bilinear as TensorFlow 1 to 299 px",
+    ),
+)  # fmt: skip
+
+
+def feature_kind(name: str) -> FeatureKind | None:
+    """The kind of that name (`lpips-alex`, `efficientnet-lite0`, `inception`), or None."""
+    return next((kind for kind in _KINDS if kind.name == name), None)
+
+
+def weights_digest(kind: FeatureKind) -> str:
+    """Pinned digest of its weights, which `Features` compares whenever it loads them."""
+    return next(row.digest for row in list_weights() if row.name == kind.weights)
+
+
+def present_features(asked: Sequence[str] | None = None) -> list[str]:
+    """Features to measure with: those asked for, else all, without those whose weights are absent.
+
+    One line is said about each that was asked for and is absent; nothing is ever fetched.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    here = {row.name for row in list_weights() if row.present}
+    found: list[str] = []
+    for name in dict.fromkeys(asked if asked is not None else [kind.name for kind in _KINDS]):
+        kind = feature_kind(name)
+        if kind is None:
+            known = ", ".join(kind.name for kind in _KINDS)
+            raise UsageError(f"no features {name!r}", f"choose among {known}")
+        if kind.weights in here:
+            found.append(name)
+        elif asked is not None:
+            logs.warn(
+                f"not measured with {name}: its weights are not on this machine; "
+                f"get them with `limbeck weights get {kind.weights}`"
+            )
+    return found
+
 
 _AGAIN = "they are computed again"
 _FORMAT = 1  # raise it when features of the same key change

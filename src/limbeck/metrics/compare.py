@@ -5,10 +5,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from limbeck.evaluation.distances import frechet_distance, kernel_distance
-from limbeck.evaluation.featurekinds import feature_kind
-from limbeck.evaluation.manifold import manifold_overlap
 from limbeck.kit.rng import derive_seed
+from limbeck.metrics.features import feature_kind
+from limbeck.metrics.fid_kid import frechet_distance, kernel_distance
+from limbeck.metrics.precision_recall import manifold_overlap
 from limbeck.records import Record
 
 _FIGURES = ("fid", "kid", "precision", "recall", "density", "coverage")

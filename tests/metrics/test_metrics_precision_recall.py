@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import DataError
-from limbeck.evaluation import manifold_overlap
-from limbeck.evaluation.neighbours import distance_blocks, nearest, squared_radii
 from limbeck.kit.rng import generator
+from limbeck.metrics import manifold_overlap
+from limbeck.metrics.precision_recall import distance_blocks, nearest, squared_radii
 
 
 def normal(count: int, dim: int, name: str) -> Tensor:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import DataError
-from limbeck.evaluation import distances, frechet_distance, kernel_distance
 from limbeck.kit.rng import generator
+from limbeck.metrics import fid_kid, frechet_distance, kernel_distance, kernel_distance_of_all
 
 
 def gaussian(count: int, spreads: Tensor, axes: Tensor, mean: Tensor, *keys: int | str) -> Tensor:
@@ -68,7 +68,7 @@ def test_fid_of_equal_sets_is_zero_and_of_a_shift_its_square() -> None:
 def test_neither_depends_on_how_it_is_cut_up(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, _ = two_gaussians(300, 16, 16, 0.5)
     whole = frechet_distance(a, b), kernel_distance(a, b, subset_size=40)
-    monkeypatch.setattr(distances, "_CHUNK", 17)
+    monkeypatch.setattr(fid_kid, "_CHUNK", 17)
     assert frechet_distance(a, b) == pytest.approx(whole[0], rel=1e-10)
     assert kernel_distance(a, b, subset_size=40) == pytest.approx(whole[1], rel=1e-10)
 
@@ -96,9 +96,9 @@ def by_hand(x: Tensor, y: Tensor) -> float:
 def test_kid_is_the_mean_over_its_subsets() -> None:
     x = torch.randn(14, 5, dtype=torch.float64, generator=generator("x"))
     y = torch.randn(12, 5, dtype=torch.float64, generator=generator("y")) + 0.3
-    random = np.random.default_rng(distances.derive_seed(4, "kernel_distance"))
-    in_x = distances._choices(random, 9, 6, 14).bool()
-    in_y = distances._choices(random, 9, 6, 12).bool()
+    random = np.random.default_rng(fid_kid.derive_seed(4, "kernel_distance"))
+    in_x = fid_kid._choices(random, 9, 6, 14).bool()
+    in_y = fid_kid._choices(random, 9, 6, 12).bool()
     assert (in_x.sum(1) == 6).all()
     assert (in_y.sum(1) == 6).all()
     values = [by_hand(x[a], y[b]) for a, b in zip(in_x, in_y, strict=True)]
@@ -152,9 +152,9 @@ def test_torchmetrics_gives_the_same_figures() -> None:
     theirs.update(y, real=False)
     assert frechet_distance(x, y) == pytest.approx(float(theirs.compute()), rel=1e-9)
 
-    random = np.random.default_rng(distances.derive_seed(0, "kernel_distance"))
-    in_x = distances._choices(random, 1, 80, 300)[0].bool()
-    in_y = distances._choices(random, 1, 80, 200)[0].bool()
+    random = np.random.default_rng(fid_kid.derive_seed(0, "kernel_distance"))
+    in_x = fid_kid._choices(random, 1, 80, 300)[0].bool()
+    in_y = fid_kid._choices(random, 1, 80, 200)[0].bool()
     expected = float(kid.poly_mmd(x[in_x], y[in_y]))
     found, _ = kernel_distance(x, y, subsets=1, subset_size=80)
     assert found == pytest.approx(expected, rel=1e-9)
@@ -171,3 +171,14 @@ def test_torch_fidelity_gives_the_same_fid() -> None:
     statistics = [theirs.fid_features_to_statistics(one) for one in (x, y)]
     (expected,) = theirs.fid_statistics_to_metric(*statistics, False).values()
     assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-9)
+
+
+def test_kid_in_closed_form_and_without_bias():
+    x, y = torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [1.0]])
+    xx, yy = (2 + 1) ** 3, 1
+    xy = (1 + 8 + 1 + 27) / 4
+    assert kernel_distance_of_all(x, y) == pytest.approx(xx + yy - 2 * xy)
+    draws = [torch.randn(2, 60, 8, generator=generator("kid", i)) for i in range(60)]
+    same = torch.tensor([kernel_distance_of_all(a, b) for a, b in draws])
+    assert abs(float(same.mean())) < 3 * float(same.std()) / 60**0.5
+    assert kernel_distance_of_all(draws[0][0], draws[0][1] + 1) > float(same.max())

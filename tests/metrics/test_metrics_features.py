@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.data import Dataset, open_dataset, write_dataset
-from limbeck.evaluation import Drawn, dataset_features, picture_features
+from limbeck.evaluation import Drawn
 from limbeck.kit.rng import generator
+from limbeck.metrics import dataset_features, picture_features
 from limbeck.nets import Networks
 from limbeck.percept import Features
 from limbeck.presets import preset

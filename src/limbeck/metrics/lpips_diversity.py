@@ -7,9 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from limbeck import logs
+from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area, to_float
-from limbeck.latents import SPACE_SIZE
+from limbeck.latents import SPACE_SIZE, nearest_embedding
 from limbeck.percept import LPIPS
 from limbeck.records import Record
 
@@ -139,3 +141,24 @@ def _mean_and_spread(rows: Tensor, pairs: Tensor) -> tuple[float | None, float |
     without = (total - 2 * rows) / left
     variance = (count - 1) / count * (without - without.mean()).square().sum()
     return float(total / all_pairs), float(variance.sqrt())
+
+
+@torch.no_grad()
+def nearest_modes(dataset: Dataset, embeddings: Tensor, size: int) -> dict[str, int]:
+    """Photo id -> the mode whose centre's picture is nearest by LPIPS-AlexNet at 64 px.
+
+    Args:
+        dataset: photos.
+        embeddings: float [K, D], of the centres' pictures at 64 px (`ModeCentres.embeddings`).
+        size: side in pixels of the networks that drew the centres; photos are read at it, so both
+            are equally sharp.
+    """
+    lpips = LPIPS.load("alex").to(embeddings.device)
+    found: dict[str, int] = {}
+    batches = -(-len(dataset) // _BATCH)
+    for batch in logs.track(
+        dataset.batches(size, _BATCH), "finding the mode of each photo", batches
+    ):
+        nearest = nearest_embedding(embed_pictures(batch.images, lpips), embeddings)
+        found.update(zip(batch.ids, nearest.tolist(), strict=True))
+    return found

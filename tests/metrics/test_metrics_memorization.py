@@ -3,8 +3,8 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import DataError
-from limbeck.evaluation import memorised
 from limbeck.kit.rng import generator
+from limbeck.metrics import memorised
 
 
 def normal(count: int, name: str) -> Tensor:

@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor
 
 from limbeck.errors import DataError
-from limbeck.evaluation.neighbours import CHUNK, nearest
-from limbeck.evaluation.ranking import auroc
+from limbeck.metrics.auroc import auroc
+from limbeck.metrics.precision_recall import CHUNK, nearest
 from limbeck.records import Record
 
 

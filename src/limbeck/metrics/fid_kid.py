@@ -92,6 +92,24 @@ def kernel_distance(
     return float(found.mean()), float(found.std(correction=0))
 
 
+def kernel_distance_of_all(real: Tensor, fake: Tensor) -> float:
+    """KID of all features at once: unbiased squared MMD of [N >= 2, D] and [M >= 2, D].
+
+    arXiv 1801.01401, equation 4, in double precision; it may be negative. One number of one pair of
+    sets, for ranking; `kernel_distance` also says how much it varies.
+    """
+    n, m = len(real), len(fake)
+    x, y = real.double(), fake.double()
+    xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
+    within = (xx.sum() - xx.trace()) / (n * (n - 1)) + (yy.sum() - yy.trace()) / (m * (m - 1))
+    return float(within - 2 * xy.mean())
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    """(x.y / D + 1)^3 of all pairs, [N, M]."""
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
 def _choices(random: np.random.Generator, subsets: int, size: int, count: int) -> Tensor:
     """Double [subsets, count]: 1 where a picture is in a subset."""
     chosen = torch.zeros(subsets, count, dtype=torch.float64)
@@ -107,8 +125,7 @@ def _kernel_sums(x: Tensor, in_x: Tensor, y: Tensor, in_y: Tensor) -> Tensor:
         torch.split(in_x, _CHUNK, 1), torch.split(x, _CHUNK), strict=True
     ):  # fmt: skip
         used = rows.any(0)
-        kernel = (block[used] @ y.T / x.shape[1] + 1) ** 3
-        total += ((rows[:, used] @ kernel) * in_y).sum(1)
+        total += ((rows[:, used] @ _kernel(block[used], y)) * in_y).sum(1)
     return total
 
 

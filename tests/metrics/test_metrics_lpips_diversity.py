@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import DataError
-from limbeck.evaluation import embedding_diversity, lpips_diversity, lpips_embeddings
 from limbeck.kit.images import resize_area, to_float
 from limbeck.kit.rng import generator
+from limbeck.metrics import embedding_diversity, lpips_diversity, lpips_embeddings
 from limbeck.percept import LPIPS
 
 

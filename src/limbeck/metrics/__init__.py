@@ -1,0 +1,57 @@
+"""Figures of sets of images and of scores: pure functions, shared by all that measures."""
+
+from limbeck.metrics.auroc import Column as Column
+from limbeck.metrics.auroc import auroc as auroc
+from limbeck.metrics.auroc import average_precision as average_precision
+from limbeck.metrics.auroc import bootstrap_auroc as bootstrap_auroc
+from limbeck.metrics.compare import SetDistance as SetDistance
+from limbeck.metrics.compare import compare_sets as compare_sets
+from limbeck.metrics.features import FeatureKind as FeatureKind
+from limbeck.metrics.features import dataset_features as dataset_features
+from limbeck.metrics.features import feature_kind as feature_kind
+from limbeck.metrics.features import picture_features as picture_features
+from limbeck.metrics.features import present_features as present_features
+from limbeck.metrics.fid_kid import frechet_distance as frechet_distance
+from limbeck.metrics.fid_kid import kernel_distance as kernel_distance
+from limbeck.metrics.fid_kid import kernel_distance_of_all as kernel_distance_of_all
+from limbeck.metrics.lpips_diversity import Diversity as Diversity
+from limbeck.metrics.lpips_diversity import embedding_diversity as embedding_diversity
+from limbeck.metrics.lpips_diversity import lpips_diversity as lpips_diversity
+from limbeck.metrics.lpips_diversity import lpips_embeddings as lpips_embeddings
+from limbeck.metrics.lpips_diversity import nearest_modes as nearest_modes
+from limbeck.metrics.memorization import Lookalike as Lookalike
+from limbeck.metrics.memorization import Memorising as Memorising
+from limbeck.metrics.memorization import memorised as memorised
+from limbeck.metrics.mode_recovery import ModeRecovery as ModeRecovery
+from limbeck.metrics.mode_recovery import mode_recovery as mode_recovery
+from limbeck.metrics.precision_recall import Overlap as Overlap
+from limbeck.metrics.precision_recall import manifold_overlap as manifold_overlap
+
+__all__ = [
+    "Column",
+    "Diversity",
+    "FeatureKind",
+    "Lookalike",
+    "Memorising",
+    "ModeRecovery",
+    "Overlap",
+    "SetDistance",
+    "auroc",
+    "average_precision",
+    "bootstrap_auroc",
+    "compare_sets",
+    "dataset_features",
+    "embedding_diversity",
+    "feature_kind",
+    "frechet_distance",
+    "kernel_distance",
+    "kernel_distance_of_all",
+    "lpips_diversity",
+    "lpips_embeddings",
+    "manifold_overlap",
+    "memorised",
+    "mode_recovery",
+    "nearest_modes",
+    "picture_features",
+    "present_features",
+]
