@@ -8,8 +8,9 @@ from typing import Literal
 
 import torch
 
-from limbeck import fsio, logs, rundir
-from limbeck.artefacts import fresh
+from limbeck import fsio, logs
+from limbeck.artefacts.folders import fresh
+from limbeck.artefacts.run import finish_stage, is_current
 from limbeck.config import Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.images import grid, resize_area, save_png
@@ -146,7 +147,7 @@ def write_samples(
         "noise": noise, "labels": asked,
     }  # fmt: skip
     files = [*paths, out / "grid.png", out / "samples.json"]
-    if rundir.is_current(out, inputs, settings) and all(file.exists() for file in files):
+    if is_current(out, inputs, settings) and all(file.exists() for file in files):
         return paths
     drawn = sample(
         networks, chosen, psi=psi, truncation=truncation, modes=modes, mode_index=mode_index,
@@ -167,7 +168,7 @@ def write_samples(
         save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), folder / "grid.png")
         told = {"psi": psi, "truncation": truncation, "samples": rows}
         fsio.write_json(folder / "samples.json", told)
-        rundir.finish(
+        finish_stage(
             folder, "samples", inputs=inputs, config=settings, started=started, summary=summary
         )
     return paths

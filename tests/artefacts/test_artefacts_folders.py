@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from limbeck import fsio
-from limbeck.artefacts import (
+from limbeck.artefacts.folders import (
     bring_back,
     claim,
     erase_snapshot,
@@ -16,15 +16,15 @@ from limbeck.artefacts import (
     keep_apart,
     move_aside,
 )
+from limbeck.artefacts.run import finish_stage, read_done
 from limbeck.errors import DataError, LimbeckError, UsageError
-from limbeck.rundir import finish, read_done
 
 
 def _make(out: Path, files: dict[str, str], *, took: float = 0.0, adds: bool = False) -> None:
     with fresh(out, "samples", adds=adds) as folder:
         for name, content in files.items():
             fsio.write_text(folder / name, content)
-        finish(folder, "samples", inputs={}, config=None, started=time.perf_counter() - took,
+        finish_stage(folder, "samples", inputs={}, config=None, started=time.perf_counter() - took,
                summary={})  # fmt: skip
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from limbeck.artefacts import Heartbeat, hold, root_of, writer_of
+from limbeck.artefacts.lock import Heartbeat, hold, root_of, writer_of
 from limbeck.errors import DataError
 
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from limbeck.artefacts import hold
+from limbeck.artefacts.lock import hold
 with hold(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

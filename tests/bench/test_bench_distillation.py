@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from limbeck import open_dataset, preset
+from limbeck.artefacts.labels import read_truth
+from limbeck.artefacts.run import read_done
 from limbeck.bench import bench_distillation
 from limbeck.bench.distillation import VARIANTS, random_ids
 from limbeck.bench.drawings import evenly
@@ -18,8 +20,6 @@ from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import Judge
-from limbeck.rundir import read_done
-from limbeck.truth import read_truth
 
 KIMG = 0.064
 

@@ -11,15 +11,15 @@ import torch
 from typer.testing import CliRunner
 
 from limbeck import load_networks, open_dataset
+from limbeck.artefacts.labels import Truth, TruthRow, read_truth
+from limbeck.artefacts.scores import Scores
 from limbeck.bench import bench_outliers
-from limbeck.bench.baselines import Columns, baseline_columns, neighbour_distance
+from limbeck.bench.baselines import baseline_columns, neighbour_distance
 from limbeck.bench.outliers import best_scores, blind_columns, score_rows
 from limbeck.cli import app
 from limbeck.config import ScoreConfig
-from limbeck.curation import Scores
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import Judge, OutlierRow, OutlierTable
-from limbeck.truth import Truth, TruthRow, read_truth
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_a_judge_measures_and_names_clean_photos(smoke: Any) -> None:
     cost = judge.cost(clean, dataset.infos)
     assert (cost.outliers_removed, cost.in_domain_lost) == (1, 0)
     odd = np.array([float(i not in clean) for i in dataset.ids])
-    found = judge.outliers(Columns(dataset.ids, {"oracle": odd}), dataset.infos)
+    found = judge.outliers(Scores.of(dataset.ids, {"oracle": odd}), dataset.infos)
     assert found.auroc("oracle") == 1
 
 
@@ -109,7 +109,7 @@ def test_baselines_and_score_columns_in_one_table(smoke: Any, tmp_path: Path) ->
         assert rows[name, "trained"]["tables"] == len(nets) == 2
         assert rows[name, "untrained"]["tables"] == 1
     own = baseline_columns(dataset, [], seed=0, device=torch.device("cpu"))
-    alone = judge.outliers(Columns.of(own, ["centroid"]), dataset.infos)
+    alone = judge.outliers(own.only(["centroid"]), dataset.infos)
     assert rows["centroid", "baseline"]["auroc"] == pytest.approx(alone.auroc("centroid"), abs=1e-6)
     assert json.loads((tmp_path / "outliers.json").read_text()) == json.loads(json.dumps(found))
     overall = [row["auroc"] for row in found["rows"]]

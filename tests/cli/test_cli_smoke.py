@@ -9,8 +9,8 @@ from PIL import Image
 from running import limbeck
 
 from limbeck import fsio
+from limbeck.artefacts.run import STAGES, RunDir
 from limbeck.kit.memory import available_memory
-from limbeck.rundir import STAGES, RunDir
 
 
 def finished(run: Path) -> dict[str, str]:

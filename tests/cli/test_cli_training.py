@@ -14,9 +14,9 @@ from running import limbeck
 from typer.testing import CliRunner
 
 import limbeck as package
+from limbeck.artefacts.run import STAGES
 from limbeck.cli import app
 from limbeck.nets import load_networks
-from limbeck.rundir import STAGES
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from limbeck import rundir
+from limbeck.artefacts.keep import read_keep
+from limbeck.artefacts.run import read_done
+from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.config import KeepConfig
-from limbeck.curation import Scores, keep, read_keep, read_scores
+from limbeck.curation import keep
 from limbeck.errors import DataError, UsageError
 from limbeck.records import KeepSummary
 
@@ -230,11 +232,11 @@ def test_files_hold_what_the_record_says(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["keep"] for row in rows] == ["false", "true", "true"]
     assert list(rows[0]) == ["id", "source", "keep", "reason", "score"]
-    done = rundir.read_done(tmp_path)
+    done = read_done(tmp_path)
     assert done is not None
     (tmp_path / "overrides.csv").write_text(f"id,keep,reason\n{scores.ids[0]},1,x\n")
     keep(scores, tmp_path, rule(count=2))
-    changed = rundir.read_done(tmp_path)
+    changed = read_done(tmp_path)
     assert changed is not None
     assert changed.inputs["overrides"] != done.inputs["overrides"]
     with pytest.raises(DataError, match="no finished keep list"):

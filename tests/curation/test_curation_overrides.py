@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from limbeck.artefacts.scores import Scores
 from limbeck.config import KeepConfig
-from limbeck.curation import Scores, keep
+from limbeck.curation import keep
 from limbeck.errors import DataError
 
 SOURCES = (

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limbeck.curation import automatic_share, fisher
+from limbeck.curation import automatic_share
 from limbeck.curation.rules import (
     find_cut,
     keep_lowest,
@@ -12,6 +12,7 @@ from limbeck.curation.rules import (
     quotas,
     share_count,
 )
+from limbeck.metrics import fisher
 
 
 def mixture(odd: float, count: int, seed: int) -> np.ndarray:

@@ -7,17 +7,10 @@ import pytest
 import torch
 
 import limbeck.curation
-from limbeck import rundir
+from limbeck.artefacts.run import read_done
+from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.config import KeepConfig, ModesConfig, NetConfig, ScoreConfig
-from limbeck.curation import (
-    Scores,
-    fisher,
-    fisher_tails,
-    keep,
-    read_scores,
-    score,
-    seconds_per_photo,
-)
+from limbeck.curation import keep, score, seconds_per_photo
 from limbeck.curation.columns import told_apart
 from limbeck.curation.covariates import blur, covariates
 from limbeck.curation.embedding import Pictures, nearest_mean, squared_distances
@@ -33,6 +26,7 @@ from limbeck.data import Dataset, open_dataset, write_dataset
 from limbeck.kit.images import to_float, to_uint8
 from limbeck.kit.rng import generator
 from limbeck.latents import draw_w, truncate
+from limbeck.metrics import fisher, fisher_tails
 from limbeck.modes import find_modes
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
@@ -338,7 +332,7 @@ def test_the_stage_on_disk_and_again(
     assert all(scores.summary.columns.values())
     assert "20 nearest of 40 pictures" in scores.summary.columns["nngen"]
     assert read_scores(tmp_path).table.equals(scores.table)
-    done = rundir.read_done(tmp_path)
+    done = read_done(tmp_path)
     assert done is not None
     assert done.inputs["dataset"] == dataset.digest
     monkeypatch.setattr("limbeck.curation.scoring.compute", None)

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck import fsio
-from limbeck.cli.inputs import read_ids
+from limbeck.artefacts.keep import kept_ids, read_keep
+from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.config import KeepConfig
-from limbeck.curation import Scores, keep, read_keep, read_scores
+from limbeck.curation import keep
 from limbeck.curation.overrides import read_overrides
 from limbeck.errors import DataError
 
@@ -102,7 +103,7 @@ def test_overrides_must_be_a_file(tmp_path: Path) -> None:
 def test_keep_lists_named_on_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "keep.parquet"
     pq.write_table(pa.table({"id": ["a", "b"], "keep": [True, False], "more": [1, 2]}), path)
-    assert read_ids(path) == read_ids(tmp_path) == ["a"]
+    assert kept_ids(path) == kept_ids(tmp_path) == ["a"]
     for table, message in [
         ({"id": ["a"]}, "no column 'keep'"),
         ({"id": ["a"], "keep": ["yes"]}, "column 'keep' is string"),
@@ -110,7 +111,7 @@ def test_keep_lists_named_on_the_command_line(tmp_path: Path) -> None:
     ]:
         pq.write_table(pa.table(table), path)
         with pytest.raises(DataError, match=message):
-            read_ids(path)
+            kept_ids(path)
     path.write_text("id,keep")
     with pytest.raises(DataError, match="no parquet file"):
-        read_ids(path)
+        kept_ids(path)

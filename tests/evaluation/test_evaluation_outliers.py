@@ -8,11 +8,11 @@ from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from limbeck import fsio
+from limbeck.artefacts.labels import Truth, TruthRow
 from limbeck.errors import DataError
 from limbeck.evaluation import keep_cost, outlier_auroc, untrained_control
 from limbeck.metrics import auroc, average_precision, bootstrap_auroc, mode_recovery
 from limbeck.records import ImageInfo, Status
-from limbeck.truth import Truth, TruthRow
 
 
 class Table:

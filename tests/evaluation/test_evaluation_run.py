@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from limbeck import fsio
+from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.scores import Scores
 from limbeck.config import KeepConfig
-from limbeck.curation import Scores, keep
+from limbeck.curation import keep
 from limbeck.data import Dataset, open_dataset, write_dataset
 from limbeck.errors import DataError
 from limbeck.evaluation import evaluate
@@ -18,7 +20,6 @@ from limbeck.metrics import lpips_diversity, nearest_modes
 from limbeck.percept import LPIPS
 from limbeck.presets import preset
 from limbeck.records import ImageInfo, Status
-from limbeck.rundir import RunDir
 
 COUNT = 24
 COLOURS = torch.tensor([[220, 40, 40], [40, 200, 60], [50, 60, 210]])

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from limbeck.artefacts.labels import read_truth
 from limbeck.errors import DataError
 from limbeck.records import ImageInfo, Status
-from limbeck.truth import read_truth
 
 ROWS = [
     {"file": "images/a.webp", "sha256": "AA", "is_outlier": False, "label": "pug", "mode": 3},
@@ -120,7 +120,7 @@ def test_archives_that_unfold_too_far_are_refused(
     bomb = zipped(tmp_path / "a.zip", ROW + b" " * 2**22)
     with pytest.raises(DataError, match=r"a\.zip: labels\.jsonl unfolds to .* the limit is"):
         read_truth(bomb)
-    monkeypatch.setattr("limbeck.truth.BYTES", 1000)
+    monkeypatch.setattr("limbeck.artefacts.labels.BYTES", 1000)
     with pytest.raises(DataError, match="unfolds to 1400 bytes, the limit is 1000"):
         read_truth(zipped(tmp_path / "b.zip", ROW * 100))
     (tmp_path / "c.jsonl").write_bytes(ROW * 100)
@@ -136,7 +136,7 @@ def test_archives_packed_otherwise_are_not_opened(tmp_path: Path) -> None:
 
 
 def test_too_many_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("limbeck.truth.ROWS", 10)
+    monkeypatch.setattr("limbeck.artefacts.labels.ROWS", 10)
     (tmp_path / "a.jsonl").write_bytes(ROW * 11)
     with pytest.raises(DataError, match=r"a\.jsonl has more than 10 labels"):
         read_truth(tmp_path / "a.jsonl")

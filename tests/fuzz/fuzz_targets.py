@@ -12,24 +12,27 @@ import numpy as np
 import torch
 from PIL import Image
 
-from limbeck import fsio, rundir
+from limbeck import fsio
+from limbeck.artefacts.keep import kept_ids, read_keep
+from limbeck.artefacts.labels import read_truth
+from limbeck.artefacts.modes import read_modes
+from limbeck.artefacts.run import RunDir, finish_stage, is_current, read_done
+from limbeck.artefacts.scores import Scores, read_scores
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.cli import inputs
 from limbeck.config import KeepConfig
-from limbeck.curation.keeping import keep, read_keep
+from limbeck.curation.keeping import keep
 from limbeck.curation.overrides import read_overrides
-from limbeck.curation.table import Scores, read_scores
 from limbeck.data import open_dataset, write_dataset
 from limbeck.ingestion.decode import Rejected, square, upright_size
 from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.source import Source
 from limbeck.latents import CentreMap, ModeCentres
 from limbeck.model.folder import ModelConfig, load_module, read_config, verify, write_module
-from limbeck.modes.finding import read_modes
 from limbeck.nets import Generator, Networks, load_networks
 from limbeck.presets import preset
 from limbeck.records import ImageInfo, ModesSummary, Status
-from limbeck.training.state import TrainState, snapshots
-from limbeck.truth import read_truth
+from limbeck.training.state import TrainState
 
 CONFIG = preset("smoke", 8)
 NET = CONFIG.net
@@ -75,25 +78,25 @@ def _put(path: Path, value: Any) -> None:
 
 
 def _make_run(root: Path) -> None:
-    rundir.RunDir(root).write(
+    RunDir(root).write(
         CONFIG, photos="photos", resolved=True,
         requested={"config": CONFIG.model_dump(mode="json"), "time_budget": None},
     )  # fmt: skip
 
 
 def _read_run(root: Path) -> object:
-    run = rundir.RunDir(root)
+    run = RunDir(root)
     return inputs.run_folder(root), run.read(), run.config()
 
 
 def _make_done(root: Path) -> None:
-    rundir.finish(root, "train", inputs={"dataset": "x"}, config={}, started=0.0,
+    finish_stage(root, "train", inputs={"dataset": "x"}, config={}, started=0.0,
                   summary={"networks": "nets-000000008", "best": None, "kimg": 1.0})  # fmt: skip
 
 
 def _read_done(root: Path) -> object:
-    rundir.is_current(root, {}, {})
-    return rundir.read_done(root), inputs.networks_folder(root)
+    is_current(root, {}, {})
+    return read_done(root), inputs.networks_folder(root)
 
 
 def _make_data(root: Path) -> None:
@@ -146,7 +149,7 @@ def _make_keep(root: Path) -> None:
 
 def _read_keep(root: Path) -> object:
     kept = read_keep(root)
-    return kept.ids, kept.dropped, inputs.read_ids(root)
+    return kept.ids, kept.dropped, kept_ids(root)
 
 
 def _make_networks(root: Path) -> None:

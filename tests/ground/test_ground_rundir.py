@@ -4,16 +4,23 @@ from pathlib import Path
 import pytest
 
 from limbeck import fsio
+from limbeck.artefacts.run import (
+    FORMAT_VERSION,
+    STAGES,
+    RunDir,
+    finish_stage,
+    is_current,
+    read_done,
+)
 from limbeck.errors import DataError
 from limbeck.presets import preset
-from limbeck.rundir import FORMAT_VERSION, STAGES, RunDir, finish, is_current, read_done
 
 
 def test_done_is_current_only_for_the_same_inputs_and_settings(tmp_path: Path) -> None:
     folder = tmp_path / "keep"
     assert read_done(folder) is None
     assert not is_current(folder, {"scores": "a"}, {"fraction": 0.6})
-    done = finish(
+    done = finish_stage(
         folder, "keep", inputs={"scores": "a"}, config={"fraction": 0.6},
         started=time.perf_counter() - 2, summary={"kept": 3},
     )  # fmt: skip
@@ -81,7 +88,7 @@ def test_done_names_networks_of_its_own_folder(tmp_path: Path) -> None:
         ({"networks": "nets-000000128", "best": None}, True), ({"networks": "../nets-1"}, False),
         ({"networks": "/etc"}, False), ({"networks": 5}, False), ({"best": "nets-1/.."}, False),
     ]:  # fmt: skip
-        finish(tmp_path, "raw", inputs={}, config={}, started=0.0, summary=summary)
+        finish_stage(tmp_path, "raw", inputs={}, config={}, started=0.0, summary=summary)
         if good:
             assert read_done(tmp_path) is not None
             continue

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from limbeck import rundir
+from limbeck.artefacts.run import is_current
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.errors import DataError, UsageError
@@ -100,7 +100,7 @@ def test_ids_boxes_and_the_finished_stage(tmp_path: Path) -> None:
     assert summary.size == data.size == 40
     assert not info.upscaled
     inputs = {"source": source_digest(root)}
-    assert rundir.is_current(tmp_path / "d", inputs, CONFIG.model_dump())
+    assert is_current(tmp_path / "d", inputs, CONFIG.model_dump())
     _photo(root / "new.jpg", 77)
     assert source_digest(root) != inputs["source"]
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from model_small import small_pipeline
 
-from limbeck import fsio, preset, rundir
+from limbeck import fsio, preset
+from limbeck.artefacts.run import RunDir, finish_stage
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.kit.images import save_png
 from limbeck.model import Pipeline
@@ -41,13 +42,13 @@ def run(saved: Path, tmp_path: Path) -> Path:
     """A finished run as far as its folders go."""
     root = tmp_path / "run"
     shutil.copytree(saved, root / "model")
-    rundir.RunDir(root).write(CONFIG)
+    RunDir(root).write(CONFIG)
     (root / "kept").mkdir()
     (root / "kept" / "stats.jsonl").touch()
     Networks.create(CONFIG.net, 0).save(root / "kept" / "nets-000000064")
     fsio.write_json(root / "data" / "index.json", {"format_version": 1})
     for stage in ("kept", "data", "scores"):
-        rundir.finish(root / stage, stage, inputs={}, config={}, started=0.0, summary={})
+        finish_stage(root / stage, stage, inputs={}, config={}, started=0.0, summary={})
     return root
 
 

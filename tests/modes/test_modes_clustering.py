@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from limbeck.artefacts.modes import count_modes
 from limbeck.modes.clustering import cluster, perceptual_points
-from limbeck.modes.finding import count_modes
 
 SIZES = (90, 60, 30, 12)
 

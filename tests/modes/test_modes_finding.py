@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 
 from limbeck import preset
+from limbeck.artefacts.modes import read_modes
+from limbeck.artefacts.run import read_done
 from limbeck.config import ModesConfig, Space
 from limbeck.errors import DataError, UsageError
 from limbeck.latents import draw_w, embed_w
-from limbeck.modes import assign, find_modes, read_modes
+from limbeck.modes import assign, find_modes
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS
-from limbeck.rundir import read_done
 
 NET = preset("smoke").net
 CONFIG = ModesConfig(samples=48, clusters=3, exemplars=2, pca=8)

@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 from limbeck import fsio, logs, pipeline
-from limbeck.artefacts import claim, erase_snapshot, fresh, hold
+from limbeck.artefacts.folders import claim, erase_snapshot, fresh
+from limbeck.artefacts.lock import hold
+from limbeck.artefacts.run import BEGUN, finish_stage, read_done
 from limbeck.config import Config
 from limbeck.errors import LimbeckError
 from limbeck.pipeline import stages
 from limbeck.presets import preset
-from limbeck.rundir import BEGUN, finish, read_done
 from limbeck.training import train_slice
 
 STEPS = 3  # snapshots of a fake training
@@ -44,7 +45,7 @@ def _write(folder: Path, stage: str, names: list[str], content: str, took: float
     with fresh(folder, stage) as building:
         for name in names:
             fsio.write_text(building / name, content)
-        finish(building, stage, inputs={}, config=None, started=time.perf_counter() - took,
+        finish_stage(building, stage, inputs={}, config=None, started=time.perf_counter() - took,
                summary={})  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def fake_train(dataset: Any, config: Config, out: Path, *, kimg: float, took: fl
                 for old in sorted(out.glob(f"{kind}-*"))[:-2]:
                     erase_snapshot(old)
         if read_done(out) is None:
-            finish(out, "train", inputs={}, config=None, started=time.perf_counter() - took,
+            finish_stage(out, "train", inputs={}, config=None, started=time.perf_counter() - took,
                    summary={"networks": f"nets-{STEPS:09d}"})  # fmt: skip
 
 

@@ -10,8 +10,8 @@ import pytest
 from pipeline_fake_stages import draw_photos, install_fakes
 from typer.testing import CliRunner
 
+from limbeck.artefacts.run import STAGES
 from limbeck.cli import app
-from limbeck.rundir import STAGES
 
 
 @pytest.fixture

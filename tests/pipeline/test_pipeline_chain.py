@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from limbeck import fsio, pipeline
+from limbeck.artefacts.run import STAGES, RunDir
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.demo import draw_crawl
 from limbeck.errors import DataError, UsageError
 from limbeck.pipeline import budget
 from limbeck.presets import preset
-from limbeck.rundir import STAGES, RunDir
 
 
 def _config(**changes: object) -> Config:

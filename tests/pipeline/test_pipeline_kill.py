@@ -15,12 +15,12 @@ import torch
 from typer.testing import CliRunner
 
 from limbeck import pipeline
+from limbeck.artefacts.run import read_done
 from limbeck.cli import app
 from limbeck.demo import draw_crawl
 from limbeck.ingestion import ingest
 from limbeck.nets import load_networks
 from limbeck.presets import preset
-from limbeck.rundir import read_done
 
 Straight = Callable[[str], tuple[Path, float]]
 SETTINGS = {

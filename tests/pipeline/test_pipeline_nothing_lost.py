@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipeline_fake_stages import config, draw_photos, install_fakes, run_here, run_in_child
 
 from limbeck import pipeline
-from limbeck.rundir import STAGES
+from limbeck.artefacts.run import STAGES
 
 FOREIGN = (  # where people put things
     "data/tax.xlsx", "data/images-00007.npy", "data/index.json.bak", "raw/notes.txt",

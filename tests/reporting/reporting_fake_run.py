@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from limbeck import fsio, rundir
+from limbeck import fsio
+from limbeck.artefacts.keep import KeepList
+from limbeck.artefacts.run import RunDir, finish_stage
 from limbeck.config import Config
 from limbeck.curation.formulas import recommended_formula
 from limbeck.data import open_dataset, write_dataset
@@ -18,7 +20,7 @@ from limbeck.latents import ModeCentres
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 from limbeck.presets import preset
-from limbeck.records import ImageInfo, Reason, Status
+from limbeck.records import ImageInfo, KeepSummary, Reason, Status
 
 HOSTILE = "<script>alert('x')</script>&\"quoted\".jpg"
 NAMES = {
@@ -95,7 +97,7 @@ def write_data(run: Path, config: Config) -> None:
 
 
 def finish(run: Path, stage: str, summary: dict[str, object]) -> None:
-    rundir.finish(
+    finish_stage(
         run / stage, stage, inputs={}, config={}, started=time.perf_counter() - 3, summary=summary
     )
 
@@ -144,6 +146,23 @@ def write_scores(run: Path, config: Config) -> None:
     )
     write_modes(run / "scores" / "raw-modes", config, 1)
     finish(run, "scores", {"images": COUNT})
+
+
+def keep_list(
+    kept: dict[str, bool],
+    reasons: dict[str, str] | None = None,
+    summary: KeepSummary | None = None,
+    *,
+    column: str = "recommended",
+) -> KeepList:
+    """A keep list of these photos, as `read_keep` would give it."""
+    words = [(reasons or {}).get(photo, "") for photo in kept]
+    about = KeepSummary(
+        listed=len(kept), kept=sum(kept.values()), dropped=len(kept) - sum(kept.values()),
+        overridden=0, column=column, rule="auto", threshold=1.0,
+    )  # fmt: skip
+    rows = {"id": list(kept), "keep": list(kept.values()), "reason": words}
+    return KeepList(pa.table(rows), summary or about)
 
 
 def write_keep(run: Path) -> None:
@@ -251,7 +270,7 @@ def make_run(run: Path, *, upto: str = "modes") -> Path:
     """A run whose stages up to and with `upto` are finished."""
     config = settings()
     run.mkdir(parents=True)
-    rundir.RunDir(run).write(config, photos="walk", machine={"cpu": "a <cpu>", "cores": 2})
+    RunDir(run).write(config, photos="walk", machine={"cpu": "a <cpu>", "cores": 2})
     wanted = STAGES[: STAGES.index(upto) + 1] if upto else ()
     if "data" in wanted:
         write_data(run, config)

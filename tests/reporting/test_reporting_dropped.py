@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reporting_fake_run import make_run
+from reporting_fake_run import keep_list, make_run
 
+from limbeck.artefacts.contents import KeepList, Scores, read_artefacts
 from limbeck.data import Dataset
 from limbeck.reporting import dropped
-from limbeck.reporting.artefacts import KeepTable, ScoreTable, read_artefacts
 from limbeck.reporting.dropped import Dropped, list_dropped
 from limbeck.reporting.gallery import Gallery
 from limbeck.reporting.moving import moving
@@ -16,7 +16,7 @@ from limbeck.reporting.reasons import Grounds
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ScoreTable, KeepTable, Dataset]:
+def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scores, KeepList, Dataset]:
     found = read_artefacts(make_run(tmp_path_factory.mktemp("list") / "balls", upto="keep"))
     assert found.scores is not None
     assert found.keep is not None
@@ -24,16 +24,17 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ScoreTable, KeepTab
     return found.scores, found.keep, found.dataset
 
 
-def listed(scores: ScoreTable, keep: KeepTable, dataset: Dataset | None) -> Dropped:
+def listed(scores: Scores, keep: KeepList, dataset: Dataset | None) -> Dropped:
     return list_dropped(scores, keep, Grounds(scores, "recommended"), dataset)
 
 
-def overruled(keep: KeepTable, **words: bool) -> KeepTable:
+def overruled(keep: KeepList, **words: bool) -> KeepList:
     said = dict.fromkeys(words, "person: mine")
-    return KeepTable({**keep.kept, **words}, {**keep.reasons, **said}, keep.summary)
+    kept, reasons = {**keep.kept, **words}, {**keep.reasons, **said}
+    return keep_list(kept, reasons, keep.summary)
 
 
-def test_a_persons_word_is_told_apart(parts: tuple[ScoreTable, KeepTable, Dataset]) -> None:
+def test_a_persons_word_is_told_apart(parts: tuple[Scores, KeepList, Dataset]) -> None:
     scores, keep, dataset = parts
     out = next(photo for photo, kept in keep.kept.items() if not kept)
     kept = next(photo for photo, kept in keep.kept.items() if kept)
@@ -48,7 +49,7 @@ def test_a_persons_word_is_told_apart(parts: tuple[ScoreTable, KeepTable, Datase
 
 
 def test_an_overruled_photo_is_not_at_the_threshold(
-    parts: tuple[ScoreTable, KeepTable, Dataset],
+    parts: tuple[Scores, KeepList, Dataset],
 ) -> None:
     scores, keep, dataset = parts
     out = next(photo for photo, kept in keep.kept.items() if not kept)
@@ -60,7 +61,7 @@ def test_an_overruled_photo_is_not_at_the_threshold(
 
 
 def test_large_lists_lose_pictures_first_and_names_last(
-    parts: tuple[ScoreTable, KeepTable, Dataset], monkeypatch: pytest.MonkeyPatch
+    parts: tuple[Scores, KeepList, Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dropped, "THUMBNAILS", 5)
     monkeypatch.setattr(dropped, "ROWS", 9)
@@ -72,7 +73,7 @@ def test_large_lists_lose_pictures_first_and_names_last(
 
 
 def test_photos_that_are_gone_keep_their_line(
-    parts: tuple[ScoreTable, KeepTable, Dataset],
+    parts: tuple[Scores, KeepList, Dataset],
 ) -> None:
     scores, keep, _ = parts
     result = listed(scores, keep, None)
@@ -91,14 +92,14 @@ def test_photos_that_are_gone_keep_their_line(
     ],
 )
 def test_commands_move_the_share_by_about_a_twentieth(kept: int, lines: tuple[str, ...]) -> None:
-    keep = KeepTable({str(i): i < kept for i in range(1000)}, {}, {})
+    keep = keep_list({str(i): i < kept for i in range(1000)})
     found = moving(Path("my runs/dogs"), keep)
     assert tuple(c.line.split("' ")[1] for c in found.commands) == lines
     assert all(c.line.startswith("limbeck run 'my runs/dogs' ") for c in found.commands)
     assert found.overrides == "'my runs/dogs/keep/overrides.csv'"
 
 
-def test_ranks_do_not_need_pictures(parts: tuple[ScoreTable, KeepTable, Dataset]) -> None:
+def test_ranks_do_not_need_pictures(parts: tuple[Scores, KeepList, Dataset]) -> None:
     scores, _, dataset = parts
     gallery = Gallery(dataset, 16, scores, None, None, {}, None)
     strips = gallery.strips()

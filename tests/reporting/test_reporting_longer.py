@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from limbeck.artefacts.contents import Artefacts
 from limbeck.presets import preset
-from limbeck.reporting.artefacts import Artefacts
 from limbeck.reporting.moving import speed, train_longer
 
 

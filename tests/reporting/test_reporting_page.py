@@ -22,10 +22,10 @@ from reporting_fake_run import (
 )
 
 from limbeck import fsio
+from limbeck.artefacts.run import read_done
 from limbeck.errors import DataError
 from limbeck.reporting import report
 from limbeck.reporting.measured import measured_tables
-from limbeck.rundir import read_done
 
 SECTIONS = (
     "story", "intake", "filter", "strips", "dropped", "samples", "modes", "training",

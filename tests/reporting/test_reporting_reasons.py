@@ -3,25 +3,30 @@
 import numpy as np
 import pytest
 
+from limbeck.artefacts.contents import Scores
 from limbeck.curation.formulas import FORMULAS, FUSED, FUSED_PLUS, recommended_formula
-from limbeck.curation.fusion import fisher_tails, tail_share
-from limbeck.reporting.artefacts import ScoreTable
+from limbeck.metrics.fusion import fisher_tails, tail_share
 from limbeck.reporting.reasons import GROUNDS, Grounds, far_out, ground, parts_of, percent
 
 
-def table(count: int = 400, names: tuple[str, ...] = FUSED) -> ScoreTable:
+def table(
+    count: int = 400, names: tuple[str, ...] = FUSED, odd: tuple[tuple[str, int, float], ...] = ()
+) -> Scores:
+    """Scores whose rows `odd` are so many times higher in one column."""
     random = np.random.default_rng(1)
     columns = {name: 10.0**k * random.lognormal(0, 0.3, count) for k, name in enumerate(names)}
-    columns["recommended"] = fisher_tails(list(columns.values()))
+    fused = fisher_tails(list(columns.values()))
+    for name, row, times in odd:
+        columns[name][row] *= times
+    columns["recommended"] = fused
     columns["x_mode"] = np.zeros(count)
-    formulas = {"recommended": recommended_formula(columns, names)}
-    return ScoreTable(tuple(f"{i:016x}" for i in range(count)), columns, formulas)
+    formulas = dict.fromkeys(columns, "") | {"recommended": recommended_formula(columns, names)}
+    return Scores.of(tuple(f"{i:016x}" for i in range(count)), columns, formulas)
 
 
 @pytest.mark.parametrize("name", FUSED)
 def test_the_planted_part_is_named(name: str) -> None:
-    scores = table()
-    scores.columns[name][7] *= 5
+    scores = table(odd=((name, 7, 5.0),))
     why = Grounds(scores, "recommended").of(7)
     assert why.column == name
     assert why.words == GROUNDS[name].words
@@ -29,9 +34,7 @@ def test_the_planted_part_is_named(name: str) -> None:
 
 
 def test_two_parts_are_both_named_the_farther_first() -> None:
-    scores = table()
-    scores.columns["seam"][3] *= 9
-    scores.columns["centroid"][3] *= 4
+    scores = table(odd=(("seam", 3, 9.0), ("centroid", 3, 4.0)))
     why = Grounds(scores, "recommended").of(3)
     assert why.words == "straight seam"
     assert GROUNDS["centroid"].words in why.also
@@ -41,10 +44,10 @@ def test_the_order_is_that_of_the_fusions_own_terms() -> None:
     """Within the reach of the tails, the largest distance is the largest -log p."""
     scores = table()
     names = list(FUSED)
-    terms = np.stack([-np.log(tail_share(scores.columns[n])) for n in names])
+    terms = np.stack([-np.log(tail_share(scores.column(n))) for n in names])
     floor = -np.log(0.5 / terms.shape[1])
     reached = (terms < floor - 1e-9).all(0)
-    distance = np.stack([far_out(scores.columns[n]) for n in names])
+    distance = np.stack([far_out(scores.column(n)) for n in names])
     assert reached.sum() > 300
     assert (terms.argmax(0) == distance.argmax(0))[reached].all()
 
@@ -52,9 +55,9 @@ def test_the_order_is_that_of_the_fusions_own_terms() -> None:
 def test_parts_are_read_from_the_formula() -> None:
     assert parts_of(table(), "recommended") == FUSED
     assert parts_of(table(), "centroid") == ("centroid",)
-    bare = ScoreTable(("a",), {n: np.zeros(1) for n in ("recommended", "seam")}, {})
+    bare = Scores.of(("a",), {n: np.zeros(1) for n in ("recommended", "seam")})
     assert parts_of(bare, "recommended") == ("seam",)
-    alone = ScoreTable(("a",), {"recommended": np.zeros(1)}, {})
+    alone = Scores.of(("a",), {"recommended": np.zeros(1)})
     assert parts_of(alone, "recommended") == ("recommended",)
     assert Grounds(alone, "recommended").of(0).words == "odd by recommended"
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reporting_fake_run import keep_list
 
-from limbeck.reporting.artefacts import Artefacts, KeepTable, ScoreTable, Training
+from limbeck.artefacts.contents import Artefacts, Training
+from limbeck.artefacts.scores import Scores
 from limbeck.reporting.quality import assess
 from limbeck.reporting.verdict import Level, judge
 
@@ -78,10 +80,10 @@ class _Photos:
         return self.count
 
 
-def run_of(photos: int, raw: Training, kept: Training) -> Artefacts:
+def run_of(photos: int, raw: Training, kept: Training, column: str = "recommended") -> Artefacts:
     names = ("lpips_mid", "seam", "recommended")
-    scores = ScoreTable(("a",), {n: np.zeros(1) for n in names}, {})
-    keep = KeepTable({"a": True}, {"a": ""}, {"column": "recommended"})
+    scores = Scores.of(("a",), {n: np.zeros(1) for n in names})
+    keep = keep_list({"a": True}, column=column)
     found = Artefacts(Path("r"), {}, None, scores=scores, keep=keep, raw=raw, kept=kept)
     found.dataset = _Photos(photos)  # type: ignore[assignment]
     return found
@@ -107,10 +109,8 @@ def test_what_a_poor_generator_means_depends_on_the_score() -> None:
     bad = (trained(10, row(10, 30.0), name="raw"), trained(10, row(10, 30.0)))
     mixed = assess(Path("r"), run_of(5000, *bad))
     assert "1 compare photos with photos and hold already; lpips_mid asks" in mixed.means[0]
-    found = run_of(5000, *bad)
-    assert found.keep is not None
-    found.keep.summary["column"] = "seam"
-    assert "asks no generator" in assess(Path("r"), found).means[0]
-    found.keep.summary["column"] = "lpips_mid"
-    assert "means little" in assess(Path("r"), found).means[0]
+    blind = assess(Path("r"), run_of(5000, *bad, column="seam"))
+    assert "asks no generator" in blind.means[0]
+    asking = assess(Path("r"), run_of(5000, *bad, column="lpips_mid"))
+    assert "means little" in asking.means[0]
     assert "colours and layouts" in mixed.means[1]

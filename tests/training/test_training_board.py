@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from limbeck import logs, rundir
+from limbeck import logs
+from limbeck.artefacts.run import read_done
 from limbeck.cli import app
 from limbeck.cli.options import build_config
 from limbeck.config import Config
@@ -117,7 +118,7 @@ def test_it_changes_no_result_and_makes_nothing_stale(
         load_networks(tmp_path / name / "nets-000000064").state_dict() for name in ("plain", "told")
     )
     assert all(torch.equal(a[key], b[key]) for key in a)
-    slices = [rundir.read_done(tmp_path / name) for name in ("plain", "told")]
+    slices = [read_done(tmp_path / name) for name in ("plain", "told")]
     assert slices[0] is not None
     assert slices[1] is not None
     assert slices[0].config_digest == slices[1].config_digest

@@ -16,6 +16,7 @@ import torch
 from training_ranks import finish, start
 
 import limbeck
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError
@@ -24,7 +25,7 @@ from limbeck.presets import preset
 from limbeck.training import state as state_module
 from limbeck.training import train
 from limbeck.training.loop import resume_or_create
-from limbeck.training.state import TrainState, snapshots
+from limbeck.training.state import TrainState
 
 CPU = torch.device("cpu")
 FEW_MANY = [pytest.param(3, id="few"), pytest.param(20, id="many", marks=pytest.mark.slow)]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from limbeck import fsio
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import Interrupted
@@ -17,7 +18,6 @@ from limbeck.nets import load_networks
 from limbeck.presets import preset
 from limbeck.training import measure_speed, train
 from limbeck.training.growing import half
-from limbeck.training.state import snapshots
 
 SHAPES = {
     "data.size": 64, "net.size": 64, "net.channel_base": 256, "net.channel_max": 8,

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from limbeck import fsio
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.config import Config, DataConfig, NetConfig, TrainConfig
 from limbeck.data import Dataset
 from limbeck.errors import Interrupted, TrainingError
@@ -18,7 +19,7 @@ from limbeck.presets import preset
 from limbeck.training import measure_speed, train
 from limbeck.training.loop import resume_or_create, train_slice
 from limbeck.training.phases import Judges, phase_table
-from limbeck.training.state import LATER, TrainState, _same_settings, snapshots
+from limbeck.training.state import LATER, TrainState, _same_settings
 
 
 def _config(**changes: object) -> Config:

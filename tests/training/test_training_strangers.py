@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from limbeck import fsio
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.errors import DataError, LimbeckError
 from limbeck.presets import preset
 from limbeck.training import TrainState
-from limbeck.training.state import snapshots
 
 CONFIG, CPU = preset("smoke", 8), torch.device("cpu")
 

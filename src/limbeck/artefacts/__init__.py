@@ -1,38 +1,11 @@
-"""The folders that limbeck writes: whose they are, who is writing, what becomes of what is there.
+"""What lies in a run's folder: every file of it is read and written here, each by one function.
 
-Nothing of a person's is ever removed, and no work of more than a minute: see `folders`.
+Imports name the file (`limbeck.artefacts.run`), for some of them need PyTorch and some do not.
+
+* `folders`, `lock`: whose a folder is, who is writing, what becomes of what is there. Nothing of a
+  person's is ever removed, and no work of more than a minute.
+* `run`: run.json, and which stages are done.
+* `snapshots`: networks and states of a training.
+* `scores`, `keep`, `modes`, `labels`: one kind of file each.
+* `contents`: all of it at once, for the report.
 """
-
-from limbeck.artefacts.folders import (
-    SUPERSEDED,
-    bring_back,
-    check_place,
-    claim,
-    erase_snapshot,
-    find_aside,
-    fresh,
-    holds_work,
-    keep_apart,
-    move_aside,
-    seconds_of,
-)
-from limbeck.artefacts.lock import Heartbeat, Writer, hold, root_of, writer_of
-
-__all__ = [
-    "SUPERSEDED",
-    "Heartbeat",
-    "Writer",
-    "bring_back",
-    "check_place",
-    "claim",
-    "erase_snapshot",
-    "find_aside",
-    "fresh",
-    "hold",
-    "holds_work",
-    "keep_apart",
-    "move_aside",
-    "root_of",
-    "seconds_of",
-    "writer_of",
-]

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio, logs
+from limbeck.artefacts.run import BEGUN, DONE, HALF, OVERRIDES, RUN, STAGES, read_done
 from limbeck.errors import DataError, LimbeckError, UsageError, advice
 from limbeck.records import Done
-from limbeck.rundir import BEGUN, DONE, HALF, OVERRIDES, RUN, STAGES, read_done
 
 SUPERSEDED = "superseded"
 CHEAP = 60.0  # seconds; what took longer to make is never removed

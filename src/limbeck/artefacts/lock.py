@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from limbeck import fsio, logs
+from limbeck.artefacts.run import RUN, STAGES
 from limbeck.errors import DataError, LimbeckError
-from limbeck.rundir import RUN, STAGES
 
 LOCK, WRITER = ".limbeck.lock", ".limbeck-writer.json"
 BEAT = 5.0  # seconds between signs of life

@@ -1,14 +1,13 @@
 """Scores that need no generator: what a filter reaches without any training (METHOD 6)."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck import logs
+from limbeck.artefacts.scores import Scores
 from limbeck.curation import (
     GAUSS_COMPONENTS,
     PPCA_COMPONENTS,
@@ -17,14 +16,12 @@ from limbeck.curation import (
     residual_distance,
 )
 from limbeck.data import Dataset
-from limbeck.evaluation import ScoreColumns
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.tables import Column
 from limbeck.latents import SPACE_SIZE
 from limbeck.metrics import dataset_features
 from limbeck.percept import LPIPS, Features
-
-Column = NDArray[np.float64]
 
 NEIGHBOURS = 10
 FEATURE_SIZE = 128  # pixels at which pretrained features see a photo, or the dataset's size
@@ -33,31 +30,9 @@ _BATCH = 64
 _ROWS = 512  # of distances at once
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Named columns float64 [N] of photos, as `ScoreColumns`; higher means odder."""
-
-    ids: tuple[str, ...]
-    arrays: Mapping[str, Column]
-
-    @classmethod
-    def of(cls, scores: ScoreColumns, names: Sequence[str]) -> "Columns":
-        """Some columns of a table."""
-        return cls(scores.ids, {name: scores.column(name) for name in names})
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Column names."""
-        return tuple(self.arrays)
-
-    def column(self, name: str) -> Column:
-        """One column; KeyError for an unknown name."""
-        return self.arrays[name]
-
-
 def baseline_columns(
     dataset: Dataset, features: Sequence[str], *, seed: int, device: torch.device
-) -> Columns:
+) -> Scores:
     """Every baseline of a dataset, in row order.
 
     * `random`: a random order, the floor.
@@ -86,7 +61,7 @@ def baseline_columns(
         made[f"gauss:{short}"] = gaussian_distance(values, fitted)
         made[f"ppca:{short}"] = residual_distance(values, fitted.first(PPCA_COMPONENTS))
         made[f"knn{NEIGHBOURS}:{short}"] = neighbour_distance(seen)
-    return Columns(dataset.ids, made)
+    return Scores.of(dataset.ids, made)
 
 
 def neighbour_distance(features: Tensor, neighbours: int = NEIGHBOURS) -> Column:

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from limbeck import __version__, fsio, logs, rundir
+from limbeck import __version__, fsio, logs
+from limbeck.artefacts.keep import KeepList, read_keep
+from limbeck.artefacts.run import OVERRIDES, is_current, read_done
 from limbeck.bench.dots import draw_dots
 from limbeck.bench.drawings import Ruler, evenly
 from limbeck.bench.paired import Figure, differences, figures_of, over_seeds
 from limbeck.config import Config
-from limbeck.curation import KeepList, keep, keep_inputs, read_keep, score
+from limbeck.curation import keep, keep_inputs, score
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import Judge, KeepCost
@@ -162,7 +164,7 @@ class Study:
         photos = self.photos(seed, variant)
         kimg = round(self._config.train.kimg * 1000) / 1000
         wanted = train_slice(self.config(seed), kimg)
-        if photos is None or not rundir.is_current(folder, {"dataset": photos.digest}, wanted):
+        if photos is None or not is_current(folder, {"dataset": photos.digest}, wanted):
             raise DataError(
                 f"{folder} was trained on other photos or with other settings",
                 "give another --out, the command it was begun with, or move the folder away",
@@ -176,7 +178,7 @@ class Study:
     def networks(self, seed: int, variant: str) -> Networks:
         """Those of a finished training, ready to draw."""
         folder = self.folder(seed, variant)
-        done = rundir.read_done(folder)
+        done = read_done(folder)
         assert done is not None, "asked of finished trainings only"
         networks = load_networks(folder / str(done.summary["networks"]))
         return networks.to(pick_device(self._config.device)).eval().prepare()
@@ -194,7 +196,7 @@ class Study:
         networks = self.networks(seed, "raw")
         scores = score(self.dataset, networks, self.folder(seed, "scores"), config.score, seed=seed)
         settings = config.keep.model_dump(mode="json")
-        current = rundir.is_current(where, keep_inputs(scores, where / rundir.OVERRIDES), settings)
+        current = is_current(where, keep_inputs(scores, where / OVERRIDES), settings)
         self._kept[seed] = read_keep(where) if current else keep(scores, where, config.keep)
         return self._kept[seed]
 

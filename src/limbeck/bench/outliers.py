@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from limbeck import __version__, fsio, logs
-from limbeck.bench.baselines import Columns, baseline_columns
+from limbeck.artefacts.scores import MODE, Scores
+from limbeck.bench.baselines import baseline_columns
 from limbeck.bench.heat import draw_heat
 from limbeck.config import ScoreConfig
-from limbeck.curation import Scores, score, score_inputs
+from limbeck.curation import score, score_inputs
 from limbeck.data import Dataset
 from limbeck.errors import UsageError
 from limbeck.evaluation import Judge, OutlierTable
@@ -30,7 +31,6 @@ FORMAT_VERSION = 1
 BASELINE, TRAINED, UNTRAINED = "baseline", "trained", "untrained"
 FEATURES = ("lpips-alex", "efficientnet-lite0")
 ALL = "all"
-_MODE = "x_mode"  # a number of a mode, no score
 
 Row = dict[str, Any]
 
@@ -81,7 +81,7 @@ def bench_outliers(
     with logs.stages(_stage_names(len(networks))) as walk:
         walk.begin(_STAGES[0])
         own = baseline_columns(dataset, present_features(features), seed=seed, device=where)
-        truth.outliers(Columns.of(own, ["random"]), dataset.infos)  # wrong labels are told early
+        truth.outliers(own.only(["random"]), dataset.infos)  # wrong labels are told early
         walk.end()
         tables = _tables(walk, dataset, networks, out, config, seed, where)
         walk.begin(_STAGES[2])
@@ -95,8 +95,9 @@ def bench_outliers(
             rows += score_rows(TRAINED, judged)
             untrained = truth.outliers(_without(control, free), dataset.infos, seed=seed)
             rows += score_rows(UNTRAINED, [untrained])
-            shared = Columns.of(control, free)
-            baselines = Columns(dataset.ids, {**own.arrays, **shared.arrays})
+            shared = control.only(free)
+            both = {name: table.column(name) for table in (own, shared) for name in table.names}
+            baselines = Scores.of(dataset.ids, both)
         plain = truth.outliers(baselines, dataset.infos, seed=seed)
         walk.end()
     rows = sorted([*rows, *score_rows(BASELINE, [plain])], key=lambda row: -row["auroc"])
@@ -201,12 +202,12 @@ def value_of(row: Row, kind: str) -> float:
 
 
 def blind_columns(tables: Sequence[Scores]) -> list[str]:
-    """Columns that are the same in all tables: they do not look at the networks."""
+    """Scores that are the same in all tables: they do not look at the networks."""
     first, *others = tables
     return [
         name
         for name in first.names
-        if name != _MODE
+        if name != MODE
         and all(
             name in other.names
             and np.allclose(first.column(name), other.column(name), rtol=1e-6, atol=0)
@@ -215,8 +216,8 @@ def blind_columns(tables: Sequence[Scores]) -> list[str]:
     ]
 
 
-def _without(scores: Scores, names: Sequence[str]) -> Columns:
-    return Columns.of(scores, [name for name in scores.names if name not in (*names, _MODE)])
+def _without(scores: Scores, names: Sequence[str]) -> Scores:
+    return scores.only([name for name in scores.names if name not in (*names, MODE)])
 
 
 def _scores(

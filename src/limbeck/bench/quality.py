@@ -23,6 +23,8 @@ from typing import Any
 import torch
 
 from limbeck import __version__, fsio, logs
+from limbeck.artefacts.run import HALF
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.bench.curves import draw_curves, reached
 from limbeck.bench.drawings import Draw, Ruler, evenly
 from limbeck.bench.textbook import Textbook
@@ -37,8 +39,7 @@ from limbeck.latents import paint_seeds
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
-from limbeck.rundir import HALF
-from limbeck.training import feed_of, measure_speed, snapshots, train, train_slice
+from limbeck.training import feed_of, measure_speed, train, train_slice
 
 FORMAT_VERSION = 1
 CONTESTANTS = ("preset", "stylegan2", "textbook")

@@ -8,7 +8,8 @@ from pathlib import Path
 import typer
 
 from limbeck import logs, pipeline
-from limbeck.artefacts import SUPERSEDED
+from limbeck.artefacts.folders import SUPERSEDED
+from limbeck.artefacts.run import RUN, RunDir
 from limbeck.cli.options import build_config, change_config
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError, UsageError
@@ -16,7 +17,6 @@ from limbeck.kit.device import pick_device
 from limbeck.logs import duration
 from limbeck.pipeline import Request
 from limbeck.presets import suggested
-from limbeck.rundir import RUN, RunDir
 
 
 def begun_run(photos: Path, out: Path | None) -> tuple[Path, Request | None]:

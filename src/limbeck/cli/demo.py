@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from limbeck import logs
+from limbeck.artefacts.run import read_summary
 from limbeck.cli.options import Device, DryRun, Json, Kimg, Out, Seed, Set, Yes, build_config
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.config import Config
 from limbeck.records import IngestSummary
-from limbeck.rundir import read_summary
 
 _PICTURES = 1000  # to draw from each generator when measuring
 
@@ -114,12 +114,12 @@ def _walk(out: Path, count: int, config: Config, yes: bool) -> dict[str, Any]:
 
 def _control(out: Path, config: Config, truth: Path) -> Rows:
     """The plain score and the recommended one with networks that never saw a photo."""
+    from limbeck.artefacts.labels import read_truth
     from limbeck.curation import score
     from limbeck.data import open_dataset
     from limbeck.evaluation import untrained_control
     from limbeck.kit.device import pick_device
     from limbeck.nets import Networks
-    from limbeck.truth import read_truth
 
     dataset = open_dataset(out / "run" / "data")
     networks = Networks.create(config.net, config.seed).to(pick_device(config.device))

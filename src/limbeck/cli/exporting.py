@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from limbeck import logs
+from limbeck.artefacts.run import RunDir
 from limbeck.cli.inputs import (
     centres_file,
     enclosing_run,
@@ -22,7 +23,6 @@ from limbeck.cli.outcome import Outcome, verb
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, UsageError
 from limbeck.fsio import read_json
-from limbeck.rundir import RunDir
 
 
 @verb

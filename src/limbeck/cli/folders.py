@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from limbeck import fsio, logs
+from limbeck.artefacts.run import HALF, RunDir, read_done
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError
 from limbeck.logs import duration
 from limbeck.records import Done
-from limbeck.rundir import HALF, RunDir, read_done
 
 Facts = Mapping[str, Any]
 

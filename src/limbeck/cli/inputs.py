@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import logs
+from limbeck.artefacts.run import RunDir, read_done
 from limbeck.cli.folders import training_in, unfinished
 from limbeck.errors import DataError, UsageError
-from limbeck.rundir import RunDir, read_done
 
 if TYPE_CHECKING:
     from limbeck.latents import ModeCentres
@@ -102,23 +102,6 @@ def open_networks(path: Path, device: str) -> Networks:
     from limbeck.nets import load_networks
 
     return load_networks(networks_folder(path)).to(pick_device(device)).eval().prepare()
-
-
-def read_ids(path: Path) -> list[str]:
-    """Ids of kept photos from keep.parquet (or the folder that holds it).
-
-    Raises:
-        DataError: the file is missing, damaged, or has no `id` and `keep` columns.
-    """
-    import pyarrow as pa
-
-    from limbeck.kit.tables import read_table
-
-    file = existing(path / "keep.parquet" if path.is_dir() else path, "keep list")
-    wanted = {"id": pa.string(), "keep": pa.bool_()}
-    table = read_table(file, wanted, "give a file made by `limbeck keep`")
-    rows = zip(table["id"].to_pylist(), table["keep"].to_pylist(), strict=True)
-    return [str(key) for key, kept in rows if kept]
 
 
 def run_folder(path: Path) -> RunDir:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from limbeck import logs
-from limbeck.cli.inputs import existing, networks_folder, open_networks, read_ids
+from limbeck.artefacts.keep import kept_ids
+from limbeck.cli.inputs import existing, networks_folder, open_networks
 from limbeck.cli.options import (
     ClassFrom,
     Device,
@@ -116,7 +117,7 @@ def train(
         preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
     )
     existing(data, "dataset")
-    kept = read_ids(ids) if ids else None
+    kept = kept_ids(ids) if ids else None
     if dry_run:
         return _would(
             "train",
@@ -229,8 +230,8 @@ def keep(
     existing(scores, "folder of scores")
     if dry_run:
         return _would("keep", {"scores": scores, "out": out, "rule": config.keep.model_dump()})
+    from limbeck.artefacts.scores import read_scores
     from limbeck.curation import keep as run_keep
-    from limbeck.curation import read_scores
 
     table = read_scores(scores)
     kept = run_keep(table, out, config.keep, modes=table.modes())

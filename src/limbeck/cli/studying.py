@@ -79,8 +79,8 @@ def complete(subject: str, asked: Asked) -> None:
 
 
 def _judge(asked: Asked) -> "Judge":
+    from limbeck.artefacts.labels import read_truth
     from limbeck.evaluation import Judge
-    from limbeck.truth import read_truth
 
     assert asked.labels is not None, "see complete"
     return Judge(read_truth(asked.labels))

@@ -167,7 +167,8 @@ def status(
     Of another folder that limbeck made: what it is, what it holds, and what to do next.
     """
     from limbeck import pipeline
-    from limbeck.artefacts import SUPERSEDED, writer_of
+    from limbeck.artefacts.folders import SUPERSEDED
+    from limbeck.artefacts.lock import writer_of
 
     known = describe(path)
     if known is not None:

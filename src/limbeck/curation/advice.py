@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from limbeck.artefacts.keep import GUTTED
 from limbeck.config import (
     AUTO_COLUMN,
     RECOMMENDED,
@@ -11,7 +12,7 @@ from limbeck.config import (
     Config,
     KeepConfig,
 )
-from limbeck.curation.rules import GUTTED, Cut
+from limbeck.curation.rules import Cut
 
 TOLD_APART_ENOUGH = 0.75
 FEW_PHOTOS = 1000

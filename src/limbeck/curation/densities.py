@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limbeck.curation.fusion import Column
+from limbeck.kit.tables import Column
 
 GAUSS_COMPONENTS = 128
 PPCA_COMPONENTS = 64

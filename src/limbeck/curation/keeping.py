@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from limbeck import fsio, logs, rundir
-from limbeck.artefacts import fresh
+from limbeck import fsio, logs
+from limbeck.artefacts.folders import fresh
+from limbeck.artefacts.keep import KeepList
+from limbeck.artefacts.run import finish_stage
+from limbeck.artefacts.scores import Scores
 from limbeck.config import KeepConfig
 from limbeck.curation.advice import choose_column, cut_warnings, mode_warnings
-from limbeck.curation.fusion import Column
 from limbeck.curation.overrides import FILE as OVERRIDES
 from limbeck.curation.overrides import Override, Overrides, read_overrides
 from limbeck.curation.rules import (
@@ -26,45 +27,13 @@ from limbeck.curation.rules import (
     kept_shares,
     share_count,
 )
-from limbeck.curation.table import Scores
 from limbeck.errors import DataError, UsageError
-from limbeck.kit.tables import read_table
+from limbeck.kit.tables import Column
 from limbeck.records import KeepSummary
 
 _PARQUET = "keep.parquet"
 
 Flags = NDArray[np.bool_]
-
-
-class KeepList:
-    """Which photos go on.
-
-    Attributes:
-        table: pyarrow table (id, source, keep, reason, score), one row a scored photo, in dataset
-            order; `source` is the photo's name, empty where the scores hold none; `reason` is empty
-            for what the rule keeps.
-        summary: counts, rule, threshold, kept share per mode, warnings.
-    """
-
-    def __init__(self, table: pa.Table, summary: KeepSummary) -> None:
-        self.table = table
-        self.summary = summary
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Kept photos, in dataset order."""
-        return self._where(True)
-
-    @property
-    def dropped(self) -> tuple[str, ...]:
-        """Dropped photos, in dataset order."""
-        return self._where(False)
-
-    def _where(self, keep: bool) -> tuple[str, ...]:
-        pairs = zip(
-            self.table.column("id").to_pylist(), self.table.column("keep").to_pylist(), strict=True
-        )
-        return tuple(photo for photo, flag in pairs if flag is keep)
 
 
 def keep(
@@ -104,7 +73,7 @@ def keep(
     summary = result.summary
     with fresh(out, "keep") as folder:
         _write(result, folder)
-        rundir.finish(
+        finish_stage(
             folder, "keep", inputs=keep_inputs(scores, file, modes),
             config=config.model_dump(mode="json"), started=started,
             summary=summary.model_dump(mode="json"),
@@ -125,36 +94,6 @@ def keep_inputs(
         "overrides": fsio.sha256_file(overrides)[:16] if overrides.exists() else "",
         "modes": "" if modes is None else fsio.digest_json(sorted(modes.items())),
     }
-
-
-def read_keep(folder: Path) -> KeepList:
-    """Read what `keep` wrote.
-
-    Raises:
-        DataError: the folder holds no finished, readable keep list.
-    """
-    folder = Path(folder)
-    done = rundir.read_done(folder)
-    if done is None or not (folder / _PARQUET).exists():
-        raise DataError(f"{folder} holds no finished keep list", "run `limbeck keep`")
-    again, path = "run `limbeck keep` again", folder / _PARQUET
-    summary = fsio.as_record(done.summary, KeepSummary, f"{folder / 'done.json'}: summary", again)
-    table = read_table(path, _FIELDS, again)
-    kept = pc.sum(table["keep"]).as_py() or 0
-    if (len(table), kept) != (summary.listed, summary.kept):
-        raise DataError(
-            f"{path} keeps {kept} of {len(table)} photos, done.json says {summary.kept} of "
-            f"{summary.listed}",
-            again,
-        )
-    if pc.count_distinct(table["id"]).as_py() < len(table):
-        raise DataError(f"{path} names a photo twice", again)
-    if not np.isfinite(table["score"].to_numpy()).all():
-        raise DataError(f"{path} holds a score that is not finite", again)
-    return KeepList(table, summary)
-
-
-_FIELDS = {"id": pa.string(), "keep": pa.bool_(), "reason": pa.string(), "score": pa.float64()}
 
 
 def _choose(

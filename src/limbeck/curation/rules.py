@@ -6,9 +6,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from limbeck.curation.fusion import Column, log_scores, ordinary
+from limbeck.artefacts.keep import GUTTED
+from limbeck.kit.tables import Column
+from limbeck.metrics import log_scores, ordinary
 
-GUTTED = 0.5
 """A mode is gutted where its kept share is below this part of the kept share of all photos."""
 
 

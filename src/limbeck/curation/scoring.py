@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limbeck import logs, rundir
-from limbeck.artefacts import fresh
+from limbeck import logs
+from limbeck.artefacts.folders import fresh
+from limbeck.artefacts.run import finish_stage, is_current
+from limbeck.artefacts.scores import MODE, Scores, read_scores
 from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, ScoreConfig
 from limbeck.curation.columns import TOLD_APART, PhotoBatch, Scorer
 from limbeck.curation.critic import PHOTOS as CRITIC_PHOTOS
@@ -31,14 +33,14 @@ from limbeck.curation.formulas import (
     formulas_digest,
     recommended_formula,
 )
-from limbeck.curation.fusion import Column, fisher, fisher_tails
 from limbeck.curation.seams import strongest_seam
-from limbeck.curation.table import MODE, Scores, read_scores
 from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.images import to_float
+from limbeck.kit.tables import Column
 from limbeck.latents import SPACE_SIZE, tensors_digest
+from limbeck.metrics import fisher, fisher_tails
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, Features, at_least
 
@@ -101,7 +103,7 @@ def score(
             sources=[info.source for info in dataset.infos], told_apart=told,
         )  # fmt: skip
         scores.save(folder)
-        rundir.finish(
+        finish_stage(
             folder, "scores", inputs=inputs, config=settings, started=started,
             summary=scores.summary.model_dump(mode="json"),
         )  # fmt: skip
@@ -117,7 +119,7 @@ def scores_are_current(
     seed: int,
 ) -> bool:
     """Whether `out` holds what `score` would make."""
-    return rundir.is_current(out, score_inputs(dataset, networks, centres), _settings(config, seed))
+    return is_current(out, score_inputs(dataset, networks, centres), _settings(config, seed))
 
 
 def _settings(config: ScoreConfig, seed: int) -> dict[str, object]:

@@ -8,7 +8,6 @@ from limbeck.evaluation.measuring import untrained_control as untrained_control
 from limbeck.evaluation.outliers import KeepCost as KeepCost
 from limbeck.evaluation.outliers import OutlierRow as OutlierRow
 from limbeck.evaluation.outliers import OutlierTable as OutlierTable
-from limbeck.evaluation.outliers import ScoreColumns as ScoreColumns
 from limbeck.evaluation.outliers import keep_cost as keep_cost
 from limbeck.evaluation.outliers import outlier_auroc as outlier_auroc
 from limbeck.evaluation.recognising import PictureJudges as PictureJudges
@@ -24,7 +23,6 @@ __all__ = [
     "OutlierTable",
     "PictureJudges",
     "Recogniser",
-    "ScoreColumns",
     "evaluate",
     "keep_cost",
     "outlier_auroc",

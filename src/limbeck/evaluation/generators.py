@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from limbeck import logs
+from limbeck.artefacts.keep import read_keep
+from limbeck.artefacts.run import RunDir, read_done
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.evaluation.drawn import Drawn
-from limbeck.evaluation.scorefile import read_kept
 from limbeck.latents import ModeCentres, nearest_embedding
 from limbeck.metrics import (
     compare_sets,
@@ -24,7 +25,6 @@ from limbeck.metrics import (
 )
 from limbeck.nets import load_networks
 from limbeck.percept import Features
-from limbeck.rundir import RunDir, read_done
 
 FEWEST = 12  # pictures, below which nothing is compared
 _COPIES = "lpips-alex"  # features of the memorising check
@@ -82,10 +82,9 @@ def generator_rows(
         asked: see `Asked`.
         clean: ids of photos that labels call in-domain.
     """
-    kept_file = run_dir.keep / "keep.parquet"
     sets = {"raw": tuple(dataset.ids)}
-    if kept_file.exists():
-        sets["kept"] = _there(dataset, read_kept(kept_file)[1])
+    if (run_dir.keep / "keep.parquet").exists():
+        sets["kept"] = _there(dataset, read_keep(run_dir.keep).ids)
     draws = [draw for name in sets for draw in draws_of(run_dir, config, asked, name)]
     count = min(asked.pictures, *(len(ids) for ids in sets.values()))
     if not draws or count < FEWEST:

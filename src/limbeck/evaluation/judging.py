@@ -2,15 +2,15 @@
 
 from collections.abc import Collection, Sequence
 
+from limbeck.artefacts.labels import Truth
+from limbeck.artefacts.scores import Scores
 from limbeck.evaluation.outliers import (
     KeepCost,
     OutlierTable,
-    ScoreColumns,
     keep_cost,
     outlier_auroc,
 )
 from limbeck.records import ImageInfo
-from limbeck.truth import Truth
 
 
 class Judge:
@@ -20,7 +20,7 @@ class Judge:
         self._truth = truth
 
     def outliers(
-        self, scores: ScoreColumns, infos: Sequence[ImageInfo], *, seed: int = 0
+        self, scores: Scores, infos: Sequence[ImageInfo], *, seed: int = 0
     ) -> OutlierTable:
         """See `outlier_auroc`."""
         return outlier_auroc(scores, infos, self._truth, seed=seed)

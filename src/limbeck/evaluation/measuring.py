@@ -12,20 +12,21 @@ from PIL import Image
 from torch import Tensor
 
 from limbeck import __version__, fsio, logs
+from limbeck.artefacts.keep import read_keep
+from limbeck.artefacts.labels import Truth, TruthRow, read_truth
+from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation.generators import Asked, Row, draws_of, generator_rows
-from limbeck.evaluation.outliers import OutlierTable, ScoreColumns, keep_cost, outlier_auroc
+from limbeck.evaluation.outliers import OutlierTable, keep_cost, outlier_auroc
 from limbeck.evaluation.recognising import PictureJudges, Recogniser, check_shown, present_judges
-from limbeck.evaluation.scorefile import ScoreFile, read_kept
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
 from limbeck.latents import ModeCentres
 from limbeck.metrics import lpips_diversity, mode_recovery, nearest_modes, present_features
 from limbeck.records import ImageInfo
-from limbeck.rundir import RunDir
-from limbeck.truth import Truth, TruthRow, read_truth
 
 _DIVERSE = 256
 _PICTURES = 2000
@@ -159,20 +160,19 @@ def _about(config: Config, dataset: Dataset, device: torch.device) -> Row:
 
 def _labelled(run_dir: RunDir, dataset: Dataset, truth: Truth, size: int, seed: int) -> list[Row]:
     rows: list[Row] = []
-    table = run_dir.scores / "scores.parquet"
-    if table.exists():
-        scores = ScoreFile(table)
+    if (run_dir.scores / "scores.parquet").exists():
+        scores = read_scores(run_dir.scores)
         with logs.working("comparing scores with the labels"):
             rows += outlier_rows(outlier_auroc(scores, dataset.infos, truth, seed=seed))
     if (run_dir.keep / "keep.parquet").exists():
-        listed, kept = read_kept(run_dir.keep / "keep.parquet")
-        cost = keep_cost(listed, kept, dataset.infos, truth)
+        chosen = read_keep(run_dir.keep)
+        cost = keep_cost(tuple(chosen.kept), chosen.ids, dataset.infos, truth)
         rows.append(
             {
                 "metric": "keep",
                 "value": cost.outliers_removed,
-                "listed": len(listed),
-                "kept": len(kept),
+                "listed": len(chosen.kept),
+                "kept": len(chosen.ids),
                 **cost.model_dump(mode="json"),
             }
         )
@@ -205,7 +205,7 @@ def outlier_rows(table: OutlierTable, *, control: bool = False) -> list[Row]:
 
 
 def untrained_control(
-    run: Path, scores: ScoreColumns, infos: Sequence[ImageInfo], truth: Truth, *, seed: int = 0
+    run: Path, scores: Scores, infos: Sequence[ImageInfo], truth: Truth, *, seed: int = 0
 ) -> list[Row]:
     """What the same columns reach with networks that never saw a photo; appended to metrics.jsonl.
 

@@ -1,37 +1,20 @@
 """Do the scores find the outliers, and what does a keep list cost? Measured against labels."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 from pydantic import Field
 
+from limbeck.artefacts.labels import Truth, TruthRow
+from limbeck.artefacts.scores import Scores
 from limbeck.errors import DataError
-from limbeck.metrics import Column, auroc, average_precision, bootstrap_auroc
+from limbeck.kit.tables import Column
+from limbeck.metrics import auroc, average_precision, bootstrap_auroc
 from limbeck.records import ImageInfo, Record
-from limbeck.truth import Truth, TruthRow
 
 ALL = "all"
 _ROUNDS = 100
 _NO_SCORES = frozenset({"x_mode"})
-
-
-class ScoreColumns(Protocol):
-    """What is needed of a table of scores: `limbeck.curation.Scores` fits, and `ScoreFile`."""
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Photos in row order."""
-        ...
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Column names."""
-        ...
-
-    def column(self, name: str) -> Column:
-        """float64 [N]; higher means odder."""
-        ...
 
 
 class OutlierRow(Record):
@@ -81,7 +64,7 @@ class OutlierTable(Record):
 
 
 def outlier_auroc(
-    scores: ScoreColumns,
+    scores: Scores,
     infos: Sequence[ImageInfo],
     truth: Truth,
     *,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from limbeck import fsio
+from limbeck.artefacts.labels import Truth, read_truth
 from limbeck.config import DataConfig
 from limbeck.errors import DataError
 from limbeck.ingestion.source import Entry
 from limbeck.records import ImageInfo, Status
-from limbeck.truth import Truth, read_truth
 
 
 def read_classes(config: DataConfig) -> Truth | None:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from limbeck import logs, rundir
-from limbeck.artefacts import fresh, keep_apart
+from limbeck import logs
+from limbeck.artefacts.folders import fresh, keep_apart
+from limbeck.artefacts.run import finish_stage
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset, write_dataset
 from limbeck.errors import DataError
@@ -97,7 +98,7 @@ def ingest(
             }
         )
         _check(summary, sieve.rows, source, out)
-        rundir.finish(
+        finish_stage(
             folder,
             "data",
             inputs={"source": listing, **side_inputs(config, opt_out)},

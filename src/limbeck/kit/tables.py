@@ -3,13 +3,17 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from limbeck import fsio
 from limbeck.errors import DataError
 from limbeck.kit.pages import pages, parts
+
+Column = NDArray[np.float64]  # one number a row
 
 # A million photos make an images.parquet of about 120 MB that unfolds to 300 MB; scores unfold to
 # about their size. What unfolds further than `RATIO` to 1, beyond a first 64 MB, is made to harm.

@@ -1,6 +1,5 @@
 """Figures of sets of images and of scores: pure functions, shared by all that measures."""
 
-from limbeck.metrics.auroc import Column as Column
 from limbeck.metrics.auroc import auroc as auroc
 from limbeck.metrics.auroc import average_precision as average_precision
 from limbeck.metrics.auroc import bootstrap_auroc as bootstrap_auroc
@@ -14,6 +13,10 @@ from limbeck.metrics.features import present_features as present_features
 from limbeck.metrics.fid_kid import frechet_distance as frechet_distance
 from limbeck.metrics.fid_kid import kernel_distance as kernel_distance
 from limbeck.metrics.fid_kid import kernel_distance_of_all as kernel_distance_of_all
+from limbeck.metrics.fusion import fisher as fisher
+from limbeck.metrics.fusion import fisher_tails as fisher_tails
+from limbeck.metrics.fusion import log_scores as log_scores
+from limbeck.metrics.fusion import ordinary as ordinary
 from limbeck.metrics.lpips_diversity import Diversity as Diversity
 from limbeck.metrics.lpips_diversity import embedding_diversity as embedding_diversity
 from limbeck.metrics.lpips_diversity import lpips_diversity as lpips_diversity
@@ -28,7 +31,6 @@ from limbeck.metrics.precision_recall import Overlap as Overlap
 from limbeck.metrics.precision_recall import manifold_overlap as manifold_overlap
 
 __all__ = [
-    "Column",
     "Diversity",
     "FeatureKind",
     "Lookalike",
@@ -43,15 +45,19 @@ __all__ = [
     "dataset_features",
     "embedding_diversity",
     "feature_kind",
+    "fisher",
+    "fisher_tails",
     "frechet_distance",
     "kernel_distance",
     "kernel_distance_of_all",
+    "log_scores",
     "lpips_diversity",
     "lpips_embeddings",
     "manifold_overlap",
     "memorised",
     "mode_recovery",
     "nearest_modes",
+    "ordinary",
     "picture_features",
     "present_features",
 ]

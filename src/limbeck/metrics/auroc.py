@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.tables import Column
 
-Column = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from limbeck import fsio
+from limbeck.artefacts.run import read_done
 from limbeck.config import NetConfig
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.latents import ModeCentres
@@ -23,7 +24,6 @@ from limbeck.model.folder import (
     verify,
 )
 from limbeck.nets import Encoder, Generator, prepare
-from limbeck.rundir import read_done
 
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib")
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from limbeck import fsio, logs, rundir
-from limbeck.artefacts import fresh
+from limbeck import fsio, logs
+from limbeck.artefacts.folders import fresh
+from limbeck.artefacts.run import finish_stage
 from limbeck.config import Config, Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
@@ -309,7 +310,7 @@ class Pipeline:
         )  # fmt: skip
         fsio.write_text(folder / "README.md", write_card(about, len(self.modes or ())))
         fsio.write_json(folder / "config.json", about.model_dump(mode="json"))
-        rundir.finish(
+        finish_stage(
             folder, "model",
             inputs={"generator": tensors_digest(self.G_ema.state_dict())},
             config={"dtype": dtype, "licence": self.licence},

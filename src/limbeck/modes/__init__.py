@@ -7,15 +7,12 @@ from limbeck.modes.choosing import choose_count as choose_count
 from limbeck.modes.clustering import Points as Points
 from limbeck.modes.clustering import cluster as cluster
 from limbeck.modes.clustering import perceptual_points as perceptual_points
-from limbeck.modes.finding import Modes as Modes
 from limbeck.modes.finding import assign as assign
 from limbeck.modes.finding import centres_of as centres_of
 from limbeck.modes.finding import find_modes as find_modes
 from limbeck.modes.finding import modes_are_current as modes_are_current
-from limbeck.modes.finding import read_modes as read_modes
 
 __all__ = [
-    "Modes",
     "Points",
     "assign",
     "centres_of",
@@ -27,5 +24,4 @@ __all__ = [
     "modes_are_current",
     "paint_latents",
     "perceptual_points",
-    "read_modes",
 ]

@@ -1,18 +1,19 @@
 """The stage `modes`: latents of a generator -> clusters, centres, exemplars, atlas."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from limbeck import fsio, logs, rundir
-from limbeck.artefacts import fresh
+from limbeck import fsio, logs
+from limbeck.artefacts.folders import fresh
+from limbeck.artefacts.modes import MODES_FORMAT, Modes, count_modes, read_modes
+from limbeck.artefacts.run import finish_stage, is_current
 from limbeck.config import ModesConfig
-from limbeck.errors import DataError, UsageError
+from limbeck.errors import UsageError
 from limbeck.kit.rng import derive_seed
 from limbeck.latents import (
     Embeds,
@@ -30,33 +31,9 @@ from limbeck.modes.chooser import learn_map, lpips_to_centres
 from limbeck.modes.choosing import choose_count
 from limbeck.modes.clustering import Clusters, cluster, perceptual_points
 from limbeck.percept import LPIPS
-from limbeck.records import ClusterChoice, MapQuality, ModesSummary, Record
+from limbeck.records import ClusterChoice, MapQuality, ModesSummary
 
-FORMAT_VERSION = 2
 _CHUNK = 64
-
-
-@dataclass(frozen=True)
-class Modes:
-    """What `find_modes` found; see `ModeCentres` and `ModesSummary`."""
-
-    mode_centres: ModeCentres
-    summary: ModesSummary
-
-    @property
-    def centres(self) -> Tensor:
-        """float32 [K, w_dim], the mean w of each cluster's members, the largest first."""
-        return self.mode_centres.centres
-
-    @property
-    def embeddings(self) -> Tensor:
-        """float32 [K, D], LPIPS-AlexNet of the centres' pictures at 64 px."""
-        return self.mode_centres.embeddings
-
-    @property
-    def sizes(self) -> Tensor:
-        """int64 [K], members of each cluster."""
-        return self.mode_centres.sizes
 
 
 def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
@@ -80,11 +57,6 @@ def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
         f"points of shape {tuple(points.shape)} are neither latents [N, "
         f"{centres.centres.shape[1]}] nor embeddings [N, {centres.embeddings.shape[1]}]"
     )
-
-
-def count_modes(sizes: Tensor) -> int:
-    """Clusters holding at least a quarter of the mean share (DESIGN, 'Settled')."""
-    return int((sizes * 4 * len(sizes) >= sizes.sum()).sum())
 
 
 @torch.no_grad()
@@ -145,7 +117,7 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
         _write(folder, found, summary, settings)
         with logs.working("drawing the atlas"):
             _draw(folder, painter, w, clusters, found, config.exemplars)
-        rundir.finish(
+        finish_stage(
             folder, "modes", inputs=inputs, config=settings, started=started,
             summary=summary.model_dump(),
         )  # fmt: skip
@@ -155,7 +127,7 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
 
 def modes_are_current(networks: HoldsGenerator, out: Path, config: ModesConfig, seed: int) -> bool:
     """Whether `out` holds what `find_modes` would find."""
-    current = rundir.is_current(out, _inputs(networks), _settings(config, seed))
+    current = is_current(out, _inputs(networks), _settings(config, seed))
     return current and (out / "modes.safetensors").exists()
 
 
@@ -236,7 +208,7 @@ def _write(
     fsio.write_json(
         out / "modes.json",
         {
-            "format_version": FORMAT_VERSION,
+            "format_version": MODES_FORMAT,
             "summary": summary.model_dump(mode="json"),
             "settings": settings,
             "centres": found.digest(),
@@ -246,44 +218,3 @@ def _write(
             ],
         },
     )
-
-
-def read_modes(folder: Path) -> Modes:
-    """What `find_modes` wrote.
-
-    Raises:
-        DataError: missing, damaged, of another format, or the two files are not of one run.
-    """
-    path = Path(folder) / "modes.json"
-    values = fsio.read_object(path)
-    version = values.get("format_version")
-    if version not in (1, FORMAT_VERSION):  # 1: before maps
-        raise DataError(
-            f"{path}: format {fsio.plain(repr(version))}, this limbeck reads 1 to {FORMAT_VERSION}",
-            "use the limbeck version that made it",
-        )
-    about = fsio.as_record(values, _About, str(path), "run `limbeck modes` again")
-    centres = ModeCentres.load(Path(folder) / "modes.safetensors")
-    if about.centres != centres.digest() or about.summary.sizes != centres.sizes.tolist():
-        raise DataError(
-            f"{folder}: modes.json and modes.safetensors are not of the same run",
-            "run `limbeck modes` again",
-        )
-    return Modes(centres, about.summary)
-
-
-class _Row(Record):
-    mode: int
-    size: int
-    share: float
-    picture: str
-
-
-class _About(Record):
-    """modes.json."""
-
-    format_version: int
-    summary: ModesSummary
-    settings: dict[str, Any]
-    centres: str
-    modes: list[_Row]

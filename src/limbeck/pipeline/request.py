@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import logs
+from limbeck.artefacts.run import RunDir
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, LimbeckError, UsageError
-from limbeck.rundir import RunDir
 
 _BUDGETED = ("train.kimg", "kept_kimg")  # what a time budget settles
 

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from limbeck import fsio, logs
-from limbeck.artefacts import (
+from limbeck.artefacts.folders import (
     SUPERSEDED,
-    Heartbeat,
     check_place,
     claim,
-    hold,
     holds_work,
     keep_apart,
     seconds_of,
 )
+from limbeck.artefacts.lock import Heartbeat, hold
+from limbeck.artefacts.run import HALF, STAGES, RunDir, read_done
+from limbeck.artefacts.snapshots import snapshot_of
 from limbeck.config import RECOMMENDED_PLUS, Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
@@ -31,8 +32,7 @@ from limbeck.pipeline.request import (
     stored_request,
 )
 from limbeck.pipeline.stages import AGAIN, BACK, CHECK, TO_DO, TOGETHER, Chain, Halt, wait_for, walk
-from limbeck.rundir import HALF, STAGES, RunDir, read_done
-from limbeck.training import require_tensorboard, snapshot_of
+from limbeck.training import require_tensorboard
 
 ABOUT = {
     "data": "reading, cropping and cleaning the photos",

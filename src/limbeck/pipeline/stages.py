@@ -13,37 +13,34 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio, logs
-from limbeck.artefacts import (
-    Heartbeat,
-    bring_back,
-    find_aside,
-    fresh,
-    holds_work,
-    move_aside,
+from limbeck.artefacts.folders import bring_back, find_aside, fresh, holds_work, move_aside
+from limbeck.artefacts.keep import read_keep
+from limbeck.artefacts.lock import Heartbeat
+from limbeck.artefacts.modes import read_modes
+from limbeck.artefacts.run import (
+    BEGUN,
+    DONE,
+    OVERRIDES,
+    STAGES,
+    RunDir,
+    finish_stage,
+    read_done,
+    read_summary,
 )
+from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.config import Config, ModesConfig
-from limbeck.curation import (
-    Scores,
-    formulas_digest,
-    keep,
-    prospects,
-    read_keep,
-    read_scores,
-    score,
-    scores_are_current,
-)
+from limbeck.curation import formulas_digest, keep, prospects, score, scores_are_current
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
 from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
-from limbeck.modes import find_modes, modes_are_current, read_modes
+from limbeck.modes import find_modes, modes_are_current
 from limbeck.nets import Networks, load_networks
 from limbeck.pipeline.request import Request
 from limbeck.records import IngestSummary
 from limbeck.reporting import report
-from limbeck.rundir import BEGUN, DONE, OVERRIDES, STAGES, RunDir, finish, read_done, read_summary
 from limbeck.sampling import write_samples
 from limbeck.training import conditional, train, train_slice
 
@@ -139,7 +136,7 @@ class Chain:
                 fsio.write_json(building / BEGUN, wanted)
                 work(building)
                 if not (building / DONE).exists():
-                    finish(building, name, inputs=inputs, config=settings, started=started,
+                    finish_stage(building, name, inputs=inputs, config=settings, started=started,
                            summary={})  # fmt: skip
         self.progress.end()
         return folder

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from limbeck.artefacts.keep import GUTTED, KeepList
+from limbeck.artefacts.modes import count_modes
+from limbeck.artefacts.scores import MODE, Scores
 from limbeck.latents import ModeCentres
-from limbeck.reporting.artefacts import KeepTable, ScoreTable
 from limbeck.reporting.drawing import Artist
 from limbeck.reporting.pictures import SMALL, Picture, from_file, single
 
-GUTTED = 0.5
 _MOST = 96
 
 
@@ -63,12 +64,10 @@ def distilled_atlas(folder: Path, modes: ModeCentres, artist: Artist | None) -> 
         examples = from_file(path, alt, at_most=512, crisp=crisp) if path.exists() else None
         cards.append(ModeCard(k, centres.get(k), examples, 100 * shares[k], None, None, False))
     used = sum(share > 0 for share in shares)
-    return Atlas(tuple(cards), used - len(cards), count_found(shares), len(shares))
+    return Atlas(tuple(cards), used - len(cards), count_modes(modes.sizes), len(shares))
 
 
-def raw_atlas(
-    modes: ModeCentres, artist: Artist | None, scores: ScoreTable, keep: KeepTable
-) -> Atlas:
+def raw_atlas(modes: ModeCentres, artist: Artist | None, scores: Scores, keep: KeepList) -> Atlas:
     """Modes of the first generator with the photos nearest to each and the share of them kept.
 
     Modes that no photo is nearest to are left out.
@@ -76,9 +75,9 @@ def raw_atlas(
     Raises:
         ValueError: scores.parquet has no `x_mode` column.
     """
-    if "x_mode" not in scores.columns:
+    if MODE not in scores.names:
         raise ValueError("scores.parquet has no x_mode column (photo -> mode)")
-    mode_of = scores.columns["x_mode"].astype(np.int64)
+    mode_of = scores.column(MODE).astype(np.int64)
     kept = np.array([keep.kept.get(photo, False) for photo in scores.ids], dtype=bool)
     order, shares = _order(modes)
     order = [k for k in order if (mode_of == k).any()]
@@ -96,9 +95,4 @@ def raw_atlas(
             )
         )  # fmt: skip
     used = sum(bool((mode_of == k).any()) for k in range(len(shares)))
-    return Atlas(tuple(cards), used - len(cards), count_found(shares), len(shares))
-
-
-def count_found(shares: list[float]) -> int:
-    """Clusters holding at least a quarter of the mean share (DESIGN, 'Settled')."""
-    return sum(s >= 0.25 / len(shares) for s in shares)
+    return Atlas(tuple(cards), used - len(cards), count_modes(modes.sizes), len(shares))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck.reporting.artefacts import FloatArray
+from limbeck.kit.tables import Column
 
 _REACH = 6.0
 
@@ -95,9 +95,9 @@ def _axis(low: float, high: float, count: int) -> tuple[Tick, ...]:
 
 def histogram(
     title: str,
-    values: FloatArray,
+    values: Column,
     *,
-    groups: Sequence[tuple[str, FloatArray]] = (),
+    groups: Sequence[tuple[str, Column]] = (),
     threshold: float | None = None,
     bins: int = 48,
     ticks: int = 6,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from limbeck.artefacts.keep import KeepList
+from limbeck.artefacts.scores import MODE, Scores
 from limbeck.data import Dataset
-from limbeck.reporting.artefacts import KeepTable, ScoreTable
 from limbeck.reporting.charts import figure
 from limbeck.reporting.filtering import keep_column
 from limbeck.reporting.gallery import by_person
@@ -64,13 +65,13 @@ class Dropped:
 
 
 def list_dropped(
-    scores: ScoreTable, keep: KeepTable, grounds: Grounds, dataset: Dataset | None
+    scores: Scores, keep: KeepList, grounds: Grounds, dataset: Dataset | None
 ) -> Dropped:
     """All dropped photos, and those that a person kept against the rule.
 
     The first `THUMBNAILS` have a picture, the next up to `ROWS` names only.
     """
-    values = scores.columns[keep_column(scores, keep)]
+    values = scores.column(keep_column(scores, keep))
     chosen = [
         int(row)
         for row in np.argsort(values, kind="stable")
@@ -81,7 +82,7 @@ def list_dropped(
     ids = [scores.ids[row] for row in shown]
     names = {} if dataset is None else dict(zip(dataset.ids, dataset.infos, strict=True))
     thumbs = _thumbnails(dataset, ids[:THUMBNAILS])
-    modes = scores.columns.get("x_mode")
+    modes = scores.column(MODE) if MODE in scores.names else None
     rows = []
     for order, (row, photo) in enumerate(zip(shown, ids, strict=True)):
         info = names.get(photo)
@@ -97,7 +98,7 @@ def list_dropped(
 
 
 def _row(
-    why: Why, keep: KeepTable, photo: str, source: str, thumb: Picture | None, score: str,
+    why: Why, keep: KeepList, photo: str, source: str, thumb: Picture | None, score: str,
     mode: int | None, order: int,
 ) -> Row:  # fmt: skip
     kept = keep.kept[photo]
@@ -111,9 +112,7 @@ def _row(
     return Row(thumb, source, photo, score, kept, decision, PERSON, "", also, mode, order)
 
 
-def _count(
-    grounds: Grounds, scores: ScoreTable, keep: KeepTable, gone: list[str]
-) -> tuple[Reason, ...]:
+def _count(grounds: Grounds, scores: Scores, keep: KeepList, gone: list[str]) -> tuple[Reason, ...]:
     """Reasons with their counts, which add up to all dropped photos; the most frequent first."""
     columns = Counter(
         "" if by_person(keep, photo) else grounds.of(scores.row_of[photo]).column for photo in gone

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from limbeck.artefacts.contents import Artefacts
+from limbeck.artefacts.keep import KeepList
+from limbeck.artefacts.labels import TruthRow
 from limbeck.logs import duration
-from limbeck.reporting.artefacts import Artefacts, KeepTable
 from limbeck.reporting.charts import number
-from limbeck.truth import TruthRow
 
 _ELSEWHERE = {"config", "argv", "requested", "resolved", "format_version", "photos"}
 
@@ -117,7 +118,7 @@ def command_line(found: Artefacts) -> str:
     return " ".join(f"'{p}'" if " " in p else p for p in parts)
 
 
-def label_counts(keep: KeepTable, labels: Mapping[str, TruthRow]) -> Table:
+def label_counts(keep: KeepList, labels: Mapping[str, TruthRow]) -> Table:
     """How many labelled photos of each kind the filter dropped: counting, nothing fitted."""
     by_kind: dict[str, list[bool]] = defaultdict(list)
     for photo, label in labels.items():

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck.reporting.artefacts import KeepTable, ScoreTable
+from limbeck.artefacts.keep import KeepList
+from limbeck.artefacts.labels import TruthRow
+from limbeck.artefacts.scores import Scores
 from limbeck.reporting.charts import Chart, histogram, number
-from limbeck.truth import TruthRow
 
 
 @dataclass(frozen=True)
@@ -33,36 +34,33 @@ class Filtering:
     columns: tuple[SmallHistogram, ...]
 
 
-def keep_column(scores: ScoreTable, keep: KeepTable | None) -> str:
+def keep_column(scores: Scores, keep: KeepList | None) -> str:
     """The column that the keep rule reads, else `recommended`, else the first one."""
-    named = str(keep.summary.get("column", "")) if keep else ""
+    named = keep.summary.column if keep else ""
     for name in (named, "recommended", *score_names(scores)):
-        if name in scores.columns:
+        if name in scores.names:
             return name
     raise ValueError("scores.parquet has no score column")
 
 
-def score_names(scores: ScoreTable) -> list[str]:
+def score_names(scores: Scores) -> list[str]:
     """Columns that are scores: covariates (`x_...`) left out."""
-    return [name for name in scores.columns if not name.startswith("x_")]
+    return [name for name in scores.names if not name.startswith("x_")]
 
 
-def threshold_of(keep: KeepTable | None) -> float | None:
+def threshold_of(keep: KeepList | None) -> float | None:
     """The largest kept score, when a keep rule has run."""
-    value = keep.summary.get("threshold") if keep else None
-    return float(value) if isinstance(value, int | float) else None
+    return keep.summary.threshold if keep else None
 
 
-def show_filter(
-    scores: ScoreTable, keep: KeepTable | None, labels: Mapping[str, TruthRow]
-) -> Filtering:
+def show_filter(scores: Scores, keep: KeepList | None, labels: Mapping[str, TruthRow]) -> Filtering:
     """Histograms; with labels the bars are split into ordinary photos and outliers."""
     column, threshold = keep_column(scores, keep), threshold_of(keep)
     known = np.array([i in labels for i in scores.ids], dtype=bool)
     odd = np.array([i in labels and labels[i].is_outlier for i in scores.ids], dtype=bool)
 
     def chart(name: str, *, bins: int, ticks: int, limit: float | None) -> Chart:
-        values = scores.columns[name]
+        values = scores.column(name)
         groups = [("bar", values[~odd]), ("bar odd", values[odd])] if known.any() else []
         if not groups and limit is not None:
             groups = [("bar", values[values <= limit]), ("bar out", values[values > limit])]
@@ -71,18 +69,18 @@ def show_filter(
     small = tuple(
         SmallHistogram(
             chart(name, bins=28, ticks=3, limit=threshold if name == column else None),
-            scores.formulas.get(name, ""),
+            scores.summary.columns.get(name, ""),
             name == column,
         )
         for name in sorted(score_names(scores), key=lambda n: n != column)
     )
-    summary = keep.summary if keep else {}
+    summary = keep.summary if keep else None
     return Filtering(
         column=column,
-        rule=str(summary.get("rule", "")),
+        rule=summary.rule if summary else "",
         threshold="" if threshold is None else number(threshold),
-        overridden=int(summary.get("overridden", 0) or 0),
-        warnings=tuple(str(w) for w in summary.get("warnings", [])),
+        overridden=summary.overridden if summary else 0,
+        warnings=tuple(summary.warnings) if summary else (),
         chart=chart(column, bins=56, ticks=6, limit=threshold),
         split=bool(known.any()),
         columns=small,

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from limbeck.artefacts.keep import KeepList
+from limbeck.artefacts.labels import TruthRow
+from limbeck.artefacts.scores import Scores
 from limbeck.data import Dataset
 from limbeck.kit.rng import derive_seed
-from limbeck.reporting.artefacts import KeepTable, ScoreTable
 from limbeck.reporting.charts import figure
 from limbeck.reporting.filtering import keep_column
 from limbeck.reporting.pictures import Picture, single
 from limbeck.reporting.reasons import Grounds
-from limbeck.truth import TruthRow
 
 EDGE = 50
 ODDEST = 24
@@ -58,7 +59,7 @@ class Strips:
     ends: tuple[Strip, ...]
 
 
-def by_person(keep: KeepTable, photo: str) -> bool:
+def by_person(keep: KeepList, photo: str) -> bool:
     """Whether a person decided about this photo (overrides.csv)."""
     return keep.reasons.get(photo, "").startswith("person")
 
@@ -76,8 +77,8 @@ class Gallery:
 
     dataset: Dataset
     size: int
-    scores: ScoreTable | None
-    keep: KeepTable | None
+    scores: Scores | None
+    keep: KeepList | None
     grounds: Grounds | None
     labels: Mapping[str, TruthRow]
     reconstruct: Reconstruct | None
@@ -151,7 +152,7 @@ class Gallery:
         if self.scores is None:
             raise ValueError("the photos have no scores")
         there = set(self.dataset.ids)
-        values = self.scores.columns[keep_column(self.scores, self.keep)]
+        values = self.scores.column(keep_column(self.scores, self.keep))
         order = np.argsort(values, kind="stable")
         return [self.scores.ids[row] for row in order if self.scores.ids[row] in there]
 
@@ -184,7 +185,7 @@ class Gallery:
         if self.scores is None or photo not in self.scores.row_of:
             return "", ""
         row, column = self.scores.row_of[photo], keep_column(self.scores, self.keep)
-        score = figure(float(self.scores.columns[column][row]))
+        score = figure(float(self.scores.column(column)[row]))
         if self.keep is None or self.keep.kept.get(photo) is not False:
             return score, ""
         if by_person(self.keep, photo):

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from limbeck.artefacts.keep import KeepList
 from limbeck.records import ImageInfo, Status
-from limbeck.reporting.artefacts import KeepTable
 
 TABLE_ROWS = 200
 
@@ -60,7 +60,7 @@ def _words(reason: str) -> str:
     return REASONS.get(reason, reason.replace("_", " ") or "no reason given")
 
 
-def take_in(files: list[ImageInfo], keep: KeepTable | None) -> Intake:
+def take_in(files: list[ImageInfo], keep: KeepList | None) -> Intake:
     """Account for every listed file: kept, dropped, or turned away by reason."""
     listed = len(files)
     accepted = [f for f in files if f.status is Status.ACCEPTED]

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from limbeck.artefacts.contents import Artefacts
+from limbeck.artefacts.keep import KeepList
 from limbeck.config import Config
 from limbeck.errors import UsageError
 from limbeck.logs import duration
 from limbeck.presets import preset
-from limbeck.reporting.artefacts import Artefacts, KeepTable
 
 _STEP = 0.05
 _TESTING = "smoke"
@@ -34,7 +35,7 @@ class Moving:
     overrides: str
 
 
-def moving(run: Path, keep: KeepTable) -> Moving:
+def moving(run: Path, keep: KeepList) -> Moving:
     """Commands for a larger and a smaller kept share than today's, in steps of a twentieth."""
     total = len(keep.kept)
     kept = sum(keep.kept.values())

@@ -11,13 +11,15 @@ from typing import TypeVar
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from limbeck import __version__, fsio, rundir
-from limbeck.artefacts import fresh
+from limbeck import __version__, fsio
+from limbeck.artefacts.contents import Artefacts, Training, read_artefacts
+from limbeck.artefacts.folders import fresh
+from limbeck.artefacts.labels import TruthRow, read_truth
+from limbeck.artefacts.run import finish_stage
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
 from limbeck.records import Status
 from limbeck.reporting import facts
-from limbeck.reporting.artefacts import Artefacts, Training, read_artefacts
 from limbeck.reporting.atlas import Atlas, distilled_atlas, raw_atlas
 from limbeck.reporting.charts import Chart
 from limbeck.reporting.drawing import Artist
@@ -32,7 +34,6 @@ from limbeck.reporting.quality import Quality, assess
 from limbeck.reporting.reasons import Grounds
 from limbeck.reporting.samples import Samples, show_samples
 from limbeck.reporting.trainings import show_trainings
-from limbeck.truth import TruthRow, read_truth
 
 T = TypeVar("T")
 
@@ -238,7 +239,7 @@ def report(run: Path, *, labels: Path | None = None, out: Path | None = None) ->
         digests["labels"] = fsio.sha256_file(Path(labels))
     with fresh(out, "report") as folder:
         fsio.write_text(folder / "index.html", html)
-        rundir.finish(
+        finish_stage(
             folder, "report", inputs=digests, config=None, started=began,
             summary={"bytes": len(html.encode()), "missing": sorted(found.missing)},
         )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from limbeck.reporting.artefacts import Artefacts
+from limbeck.artefacts.contents import Artefacts
 from limbeck.reporting.filtering import keep_column
 from limbeck.reporting.moving import Command, speed, train_longer
 from limbeck.reporting.reasons import parts_of

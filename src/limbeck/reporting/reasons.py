@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata
 
-from limbeck.reporting.artefacts import FloatArray, ScoreTable
+from limbeck.artefacts.scores import Scores
+from limbeck.kit.tables import Column
+from limbeck.metrics import log_scores, ordinary
 
 FAR = 0.95
 """A further column is named where a photo is odder in it than this share of all photos."""
 
-_LOW, _MIDDLE = 0.1, 0.4
 _PARTS = re.compile(r"over s in \(([^)]*)\)")
 _FUSIONS = ("recommended", "recommended+", "rank_fusion")
 
@@ -73,20 +74,20 @@ class Why:
     also: tuple[str, ...]
 
 
-def parts_of(scores: ScoreTable, column: str) -> tuple[str, ...]:
+def parts_of(scores: Scores, column: str) -> tuple[str, ...]:
     """The columns that `column` is made of: itself, if it is no fusion.
 
     Read from the formula beside the scores; a fusion without one is taken to fuse all columns that
     this page has words for.
     """
     for name in (column, "recommended"):
-        found = _PARTS.search(scores.formulas.get(name, ""))
+        found = _PARTS.search(scores.summary.columns.get(name, ""))
         if found and column in _FUSIONS:
             parts = tuple(p.strip() for p in found.group(1).split(","))
-            return tuple(p for p in parts if p in scores.columns) or (column,)
+            return tuple(p for p in parts if p in scores.names) or (column,)
     if column not in _FUSIONS:
         return (column,)
-    return tuple(name for name in GROUNDS if name in scores.columns) or (column,)
+    return tuple(name for name in GROUNDS if name in scores.names) or (column,)
 
 
 def ground(column: str) -> Ground:
@@ -103,11 +104,11 @@ class Grounds:
     counting, the one that lies farthest out in its own spread.
     """
 
-    def __init__(self, scores: ScoreTable, column: str) -> None:
+    def __init__(self, scores: Scores, column: str) -> None:
         self.parts = parts_of(scores, column)
-        table = [scores.columns[name] for name in self.parts]
-        self.out: FloatArray = np.stack([far_out(values) for values in table])
-        self.below: FloatArray = np.stack([_share_below(values) for values in table])
+        table = [scores.column(name) for name in self.parts]
+        self.out: Column = np.stack([far_out(values) for values in table])
+        self.below: Column = np.stack([_share_below(values) for values in table])
 
     def of(self, row: int) -> Why:
         """What counts most against the photo in `row` of the score table."""
@@ -129,23 +130,18 @@ def percent(share: float) -> str:
     return f"{value:.0f} %" if value < 99 else f"{np.floor(value * 10) / 10:.1f} %"
 
 
-def far_out(values: FloatArray) -> FloatArray:
+def far_out(values: Column) -> Column:
     """[N] -> how many spreads of the ordinary photos each lies above their middle, on a log scale.
 
     Orders photos and columns as `-log p` of the fusion does, without its floor at half a photo.
     """
     if not len(values):
         return values
-    u = values
-    if values.min() >= 0:
-        u = np.log(np.maximum(values, max(1e-3 * float(np.median(values)), 1e-12)))
-    low, middle = np.quantile(u, [_LOW, _MIDDLE])
-    spread = float(middle - low) / float(norm.ppf(_MIDDLE) - norm.ppf(_LOW))
-    if spread <= 0:
-        return np.zeros(len(u))
-    return np.asarray((u - (float(low) - spread * float(norm.ppf(_LOW)))) / spread)
+    u = log_scores(values) if values.min() >= 0 else values
+    mean, spread = ordinary(u)
+    return (u - mean) / spread if spread > 0 else np.zeros(len(u))
 
 
-def _share_below(values: FloatArray) -> NDArray[np.float64]:
+def _share_below(values: Column) -> NDArray[np.float64]:
     """[N] -> the share of the other photos that are less odd."""
     return np.asarray((rankdata(values, method="min") - 1) / max(len(values) - 1, 1))

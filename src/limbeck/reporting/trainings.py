@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from limbeck.reporting.artefacts import Training
+from limbeck.artefacts.contents import Training
 from limbeck.reporting.charts import Chart, curves
 
 Rows = list[dict[str, Any]]

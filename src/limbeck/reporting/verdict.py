@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from limbeck.reporting.artefacts import Training
+from limbeck.artefacts.contents import Training
 from limbeck.reporting.charts import number
 
 UNLEARNED, ROUGH = 1.0, 0.5  # KID

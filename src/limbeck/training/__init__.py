@@ -14,8 +14,6 @@ from limbeck.training.measure import measure_speed as measure_speed
 from limbeck.training.phases import Judges as Judges
 from limbeck.training.phases import phase_table as phase_table
 from limbeck.training.state import TrainState as TrainState
-from limbeck.training.state import snapshots as snapshots
-from limbeck.training.transfer import snapshot_of as snapshot_of
 
 __all__ = [
     "WARM",
@@ -30,8 +28,6 @@ __all__ = [
     "measure_speed",
     "phase_table",
     "require_tensorboard",
-    "snapshot_of",
-    "snapshots",
     "train",
     "train_slice",
 ]

@@ -10,8 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from limbeck import fsio, logs, rundir
-from limbeck.artefacts import claim, erase_snapshot, hold
+from limbeck import fsio, logs
+from limbeck.artefacts.folders import claim, erase_snapshot
+from limbeck.artefacts.lock import hold
+from limbeck.artefacts.run import BEGUN, HALF, finish_stage, is_current, read_summary
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
 from limbeck.errors import DataError, Interrupted, LimbeckError, TrainingError
@@ -28,7 +31,7 @@ from limbeck.training.growing import half
 from limbeck.training.phases import Judges, Terms, phase_table
 from limbeck.training.quality import Quality
 from limbeck.training.room import check_disk, fit
-from limbeck.training.state import TrainState, compared, snapshots
+from limbeck.training.state import TrainState, compared
 from limbeck.training.stats import Stats
 from limbeck.training.threads import Threads
 from limbeck.training.transfer import photos_seen, transfer
@@ -234,7 +237,7 @@ class Session(Bystander):
             rollbacks=state.rollbacks,
             last=stats.last,
         )
-        rundir.finish(
+        finish_stage(
             self.out, "train", inputs={"dataset": dataset.digest},
             config=train_slice(self.config, self.target / 1000), started=began,
             summary=summary.model_dump(),
@@ -321,8 +324,8 @@ def train(
         if main:
             stack.enter_context(hold(out))
             fsio.sweep(out)
-            if not (out / rundir.BEGUN).exists():
-                fsio.write_json(out / rundir.BEGUN, {"stage": "train"})
+            if not (out / BEGUN).exists():
+                fsio.write_json(out / BEGUN, {"stage": "train"})
         shown = 0
         first = half(config)
         if first is not None and begin is None and not snapshots(out, "state"):
@@ -347,7 +350,7 @@ def train(
         if session is not None:
             session.finish(state, dataset, began)
         world.wait(device)
-    return rundir.read_summary(out, TrainSummary)
+    return read_summary(out, TrainSummary)
 
 
 def _grown(dataset: Dataset, first: Config, out: Path) -> tuple[Path, int]:
@@ -355,12 +358,12 @@ def _grown(dataset: Dataset, first: Config, out: Path) -> tuple[Path, int]:
 
     The statistics go on from theirs.
     """
-    folder = out / rundir.HALF
+    folder = out / HALF
     inputs, slice_ = {"dataset": dataset.digest}, train_slice(first, first.train.kimg)
-    if not rundir.is_current(folder, inputs, slice_):
+    if not is_current(folder, inputs, slice_):
         logs.say(f"the first {first.train.kimg:g} kimg at {first.net.size} px")
         train(dataset, first, folder)
-    told = rundir.read_summary(folder, TrainSummary)
+    told = read_summary(folder, TrainSummary)
     if logs.rank() == 0 and not (out / "stats.jsonl").exists():
         fsio.write_text(out / "stats.jsonl", (folder / "stats.jsonl").read_text("utf-8"))
     return folder / (told.newest or told.networks), told.images

@@ -4,7 +4,6 @@ All randomness is a function of (seed, images seen), so the state is the network
 the Adam moments and a few numbers; N + M images straight equals N, kill, M to the bit.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -310,13 +309,3 @@ def _same_settings(folder: Path, saved: dict[str, Any], config: Config) -> None:
             f"{folder} was trained with other settings: {fsio.plain('; '.join(differing))}",
             "use the same settings to resume, or another --out for a new run",
         )
-
-
-def snapshots(out: Path, kind: str) -> list[tuple[int, Path]]:
-    """(images, folder) of `nets-*` or `state-*` in `out`, oldest first."""
-    found = [
-        (int(match[1]), folder)
-        for folder in out.glob(f"{kind}-*")
-        if (match := re.fullmatch(rf"{kind}-([0-9]{{1,15}})", folder.name)) and folder.is_dir()
-    ]
-    return sorted(found)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from limbeck.artefacts.snapshots import snapshot_of
 from limbeck.errors import DataError
 from limbeck.nets import Networks, load_networks
-from limbeck.rundir import read_done
 
 
 @dataclass(frozen=True)
@@ -19,29 +19,6 @@ class Transfer:
     missing: tuple[str, ...]
     other_shape: tuple[str, ...]
     unused: tuple[str, ...]
-
-
-def snapshot_of(path: Path) -> Path:
-    """The folder of networks meant by a snapshot, a training's folder, or a run.
-
-    Raises:
-        DataError: no networks lie there.
-    """
-    if (path / "generator.safetensors").exists():
-        raise DataError(
-            f"{path} is a model folder: it holds averages only, nothing to train on from",
-            "give the run it came from, or one of its snapshots (nets-...)",
-        )
-    for folder in (path, path / "kept", path / "raw"):
-        if (folder / "config.json").exists() and any(folder.glob("*.safetensors")):
-            return folder
-        done = read_done(folder)
-        if done is not None and "networks" in done.summary:
-            return folder / str(done.summary["networks"])
-    raise DataError(
-        f"{path} holds no networks to begin from",
-        "give a run, a training (OUT/raw), or one of its snapshots (nets-...)",
-    )
 
 
 def photos_seen(source: Path) -> int | None:

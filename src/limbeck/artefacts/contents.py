@@ -3,48 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
 from limbeck import fsio
+from limbeck.artefacts.keep import KeepList, read_keep
+from limbeck.artefacts.run import RunDir, read_done
+from limbeck.artefacts.scores import Scores, read_scores
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, LimbeckError
-from limbeck.kit.tables import read_table
 from limbeck.records import Done, ImageInfo
-from limbeck.rundir import RunDir, read_done
-
-FloatArray = NDArray[np.float64]
 
 _STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "metrics")
-
-
-@dataclass(frozen=True)
-class ScoreTable:
-    """scores.parquet: ids [N], score columns f64 [N] (higher is odder), formulas by column."""
-
-    ids: tuple[str, ...]
-    columns: dict[str, FloatArray]
-    formulas: dict[str, str]
-
-    @cached_property
-    def row_of(self) -> dict[str, int]:
-        """id -> row."""
-        return {photo: row for row, photo in enumerate(self.ids)}
-
-
-@dataclass(frozen=True)
-class KeepTable:
-    """keep.parquet: what became of each scored photo, and the rule's summary."""
-
-    kept: dict[str, bool]
-    reasons: dict[str, str]
-    summary: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,8 +40,8 @@ class Artefacts:
     config: Config | None
     dataset: Dataset | None = None
     files: list[ImageInfo] = field(default_factory=list)
-    scores: ScoreTable | None = None
-    keep: KeepTable | None = None
+    scores: Scores | None = None
+    keep: KeepList | None = None
     raw: Training | None = None
     kept: Training | None = None
     metrics: list[dict[str, Any]] = field(default_factory=list)
@@ -87,10 +59,6 @@ class Artefacts:
             self.missing[name] = f"{type(error).__name__}: {error}"
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
 def _data_root(root: Path, run_json: dict[str, Any]) -> Path:
     """run/data, or the dataset that run.json's `data` points at.
 
@@ -105,52 +73,11 @@ def _data_root(root: Path, run_json: dict[str, Any]) -> Path:
     raise DataError(f"no dataset yet: {root / 'data'} holds no index.json")
 
 
-def _scores(folder: Path) -> ScoreTable:
-    numbers, named = (pa.float64(), pa.int64()), {"source": pa.string()}
-    path, again = folder / "scores.parquet", "run `limbeck score` again"
-    table = read_table(path, {"id": pa.string()}, again, others=numbers, optional=named)
-    formulas: dict[str, str] = {}
-    if (folder / "scores.json").exists():
-        formulas = _formulas(fsio.read_json(folder / "scores.json"))
-    numeric = {
-        name: np.asarray(table.column(name).to_numpy(), dtype=np.float64)
-        for name in table.column_names
-        if name not in ("id", "source")
-    }
-    return ScoreTable(tuple(table.column("id").to_pylist()), numeric, formulas)
-
-
-def _formulas(value: object) -> dict[str, str]:
-    """Column -> formula, from `{"columns": {...}}` or from the mapping itself."""
-    if isinstance(value, dict):
-        inner = value.get("columns", value)
-        if isinstance(inner, dict):
-            return {str(k): v for k, v in inner.items() if isinstance(v, str)}
-    return {}
-
-
-def _keep(folder: Path) -> KeepTable:
-    wanted = {"id": pa.string(), "keep": pa.bool_(), "reason": pa.string()}
-    rows = read_table(folder / "keep.parquet", wanted, "run `limbeck keep` again").to_pylist()
-    done = read_done(folder)
-    return KeepTable(
-        {row["id"]: bool(row["keep"]) for row in rows},
-        {row["id"]: row["reason"] for row in rows},
-        dict(done.summary) if done else {},
-    )
-
-
-def snapshots(folder: Path) -> list[Path]:
-    """Folders `nets-<images>`, oldest first."""
-    found = [p for p in folder.glob("nets-*") if p.is_dir() and p.name[5:].isdigit()]
-    return sorted(found, key=lambda p: int(p.name[5:]))
-
-
 def _training(folder: Path) -> Training:
     if not (folder / "stats.jsonl").exists():
         raise DataError(f"no training yet: {folder / 'stats.jsonl'} does not exist")
     done = read_done(folder)
-    nets = snapshots(folder)
+    nets = [path for _, path in snapshots(folder, "nets")]
     named = folder / str(done.summary.get("networks", "")) if done else folder
     networks = named if named != folder and named.is_dir() else (nets[-1] if nets else None)
     images = int(networks.name[5:]) if networks and networks.name[5:].isdigit() else 0
@@ -174,9 +101,9 @@ def read_artefacts(run: Path) -> Artefacts:
     with found.part("raw"):
         found.raw = _training(found.root / "raw")
     with found.part("scores"):
-        found.scores = _scores(found.root / "scores")
+        found.scores = read_scores(found.root / "scores")
     with found.part("keep"):
-        found.keep = _keep(found.root / "keep")
+        found.keep = read_keep(found.root / "keep")
     with found.part("kept"):
         found.kept = _training(found.root / "kept")
     with found.part("metrics"):

@@ -24,7 +24,7 @@ _Summary = TypeVar("_Summary", bound=BaseModel)
 STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "report")
 
 
-def finish(
+def finish_stage(
     folder: Path,
     stage: str,
     *,

@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from limbeck import fsio
-from limbeck.curation.fusion import Column
 from limbeck.errors import DataError, UsageError
-from limbeck.kit.tables import read_table
+from limbeck.kit.tables import Column, read_table
 from limbeck.records import ScoreSummary
 
 MODE = "x_mode"
@@ -43,17 +42,18 @@ class Scores:
         cls,
         ids: tuple[str, ...],
         columns: Mapping[str, Column | NDArray[np.int64]],
-        formulas: Mapping[str, str],
+        formulas: Mapping[str, str] | None = None,
         seconds: float = 0.0,
         *,
         sources: Sequence[str] | None = None,
         told_apart: float | None = None,
     ) -> "Scores":
-        """Build from arrays [N] each; `sources` are the photos' names.
+        """Build from arrays [N] each; `sources` are the photos' names; no formulas = all empty.
 
         Raises:
             DataError: a column has another length, no formula, or a value that is not finite.
         """
+        formulas = dict.fromkeys(columns, "") if formulas is None else formulas
         for name, values in columns.items():
             if len(values) != len(ids) or name not in formulas:
                 raise DataError(f"score column {name!r} has no formula or not {len(ids)} rows")
@@ -90,6 +90,11 @@ class Scores:
         """Names of the score columns, without `id` and `source`."""
         return tuple(name for name in self.table.column_names if name not in ("id", SOURCE))
 
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """id -> row."""
+        return {photo: row for row, photo in enumerate(self.ids)}
+
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
@@ -102,6 +107,15 @@ class Scores:
         if name not in self.names:
             raise UsageError(f"no score column {name!r}", f"choose one of {', '.join(self.names)}")
         return np.asarray(self.table.column(name).to_numpy(), dtype=np.float64)
+
+    def only(self, names: Sequence[str]) -> "Scores":
+        """The same photos with some of the columns, without their names.
+
+        Raises:
+            UsageError: as `column`.
+        """
+        formulas = {name: self.summary.columns[name] for name in names}
+        return Scores.of(self.ids, {name: self.column(name) for name in names}, formulas)
 
     def modes(self) -> dict[str, int] | None:
         """id -> nearest mode (`x_mode`), or None when no centres were given to `score`."""

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-Column = NDArray[np.float64]
+from limbeck.kit.tables import Column
 
 _LOW, _MIDDLE = 0.1, 0.4
 _ROUNDING = 1e-5  # of log scores: what float32 makes of photos that are all alike

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import spearmanr
 
-from limbeck.curation import automatic_share, fisher, fisher_tails
+from limbeck.curation import automatic_share
 from limbeck.curation.densities import (
     fit_components,
     gaussian_distance,
@@ -15,7 +15,8 @@ from limbeck.curation.densities import (
     residual_distance,
     trimmed_distance,
 )
-from limbeck.curation.fusion import ordinary, rank_share, tail_share
+from limbeck.metrics import fisher, fisher_tails
+from limbeck.metrics.fusion import ordinary, rank_share, tail_share
 
 
 def test_ranks_of_a_known_list_with_ties() -> None:
