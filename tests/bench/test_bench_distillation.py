@@ -12,7 +12,6 @@ from limbeck.artefacts.labels import read_truth
 from limbeck.artefacts.run import read_done
 from limbeck.bench import bench_distillation
 from limbeck.bench.distillation import VARIANTS, random_ids
-from limbeck.bench.drawings import evenly
 from limbeck.bench.paired import Figure, differences, figures_of, over_seeds
 from limbeck.cli import app
 from limbeck.cli.studying import TRAININGS
@@ -20,6 +19,7 @@ from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import Judge
+from limbeck.kit.selection import evenly
 
 KIMG = 0.064
 

@@ -13,7 +13,7 @@ from limbeck.config import KeepConfig, ModesConfig, NetConfig, ScoreConfig
 from limbeck.curation import keep, score, seconds_per_photo
 from limbeck.curation.columns import told_apart
 from limbeck.curation.covariates import blur, covariates
-from limbeck.curation.embedding import Pictures, nearest_mean, squared_distances
+from limbeck.curation.embedding import Pictures, nearest_mean
 from limbeck.curation.formulas import (
     FORMULAS,
     FUSED,
@@ -23,6 +23,7 @@ from limbeck.curation.formulas import (
 )
 from limbeck.curation.scoring import compute
 from limbeck.data import Dataset, open_dataset, write_dataset
+from limbeck.kit.distances import squared_distances
 from limbeck.kit.images import to_float, to_uint8
 from limbeck.kit.rng import generator
 from limbeck.latents import draw_w, truncate

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from limbeck import preset
-from limbeck.latents import draw_w, embed_w, squared_distances
+from limbeck.kit.distances import squared_distances
+from limbeck.latents import draw_w, embed_w
 from limbeck.modes import learn_map, lpips_to_centres
 from limbeck.modes.chooser import SOFTNESS, soft_labels
 from limbeck.nets import Networks

@@ -10,7 +10,7 @@ from limbeck import fsio
 from limbeck.artefacts.keep import KeepList, read_keep
 from limbeck.artefacts.run import RunDir, read_done
 from limbeck.artefacts.scores import Scores, read_scores
-from limbeck.artefacts.snapshots import snapshots
+from limbeck.artefacts.snapshots import networks_of, snapshots
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, LimbeckError
@@ -78,8 +78,8 @@ def _training(folder: Path) -> Training:
         raise DataError(f"no training yet: {folder / 'stats.jsonl'} does not exist")
     done = read_done(folder)
     nets = [path for _, path in snapshots(folder, "nets")]
-    named = folder / str(done.summary.get("networks", "")) if done else folder
-    networks = named if named != folder and named.is_dir() else (nets[-1] if nets else None)
+    named = networks_of(folder)
+    networks = named if named and named.is_dir() else (nets[-1] if nets else None)
     images = int(networks.name[5:]) if networks and networks.name[5:].isdigit() else 0
     stats, figures = (fsio.read_jsonl(folder / f"{n}.jsonl") for n in ("stats", "snapshots"))
     return Training(folder.name, stats, figures, networks, images, done)

@@ -17,8 +17,28 @@ def snapshots(out: Path, kind: str) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
+def networks_of(training: Path) -> Path | None:
+    """The networks that go on from a training: its best or last; None where it is not finished.
+
+    Raises:
+        DataError: done.json cannot be read.
+    """
+    done = read_done(training)
+    if done is None or "networks" not in done.summary:
+        return None
+    return training / str(done.summary["networks"])
+
+
+def find_networks(path: Path) -> Path | None:
+    """The snapshot meant by a snapshot, a training, or a run (its kept, else its raw networks)."""
+    if (path / "config.json").exists():
+        return path
+    found = (networks_of(folder) for folder in (path, path / "kept", path / "raw"))
+    return next((folder for folder in found if folder is not None), None)
+
+
 def snapshot_of(path: Path) -> Path:
-    """The folder of networks meant by a snapshot, a training's folder, or a run.
+    """What `find_networks` finds, to train on from.
 
     Raises:
         DataError: no networks lie there.
@@ -28,13 +48,10 @@ def snapshot_of(path: Path) -> Path:
             f"{path} is a model folder: it holds averages only, nothing to train on from",
             "give the run it came from, or one of its snapshots (nets-...)",
         )
-    for folder in (path, path / "kept", path / "raw"):
-        if (folder / "config.json").exists() and any(folder.glob("*.safetensors")):
-            return folder
-        done = read_done(folder)
-        if done is not None and "networks" in done.summary:
-            return folder / str(done.summary["networks"])
-    raise DataError(
-        f"{path} holds no networks to begin from",
-        "give a run, a training (OUT/raw), or one of its snapshots (nets-...)",
-    )
+    found = find_networks(path)
+    if found is None:
+        raise DataError(
+            f"{path} holds no networks to begin from",
+            "give a run, a training (OUT/raw), or one of its snapshots (nets-...)",
+        )
+    return found

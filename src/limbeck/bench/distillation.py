@@ -17,9 +17,10 @@ import numpy as np
 
 from limbeck import __version__, fsio, logs
 from limbeck.artefacts.keep import KeepList, read_keep
-from limbeck.artefacts.run import OVERRIDES, is_current, read_done
+from limbeck.artefacts.run import OVERRIDES, is_current
+from limbeck.artefacts.snapshots import networks_of
 from limbeck.bench.dots import draw_dots
-from limbeck.bench.drawings import Ruler, evenly
+from limbeck.bench.drawings import Ruler
 from limbeck.bench.paired import Figure, differences, figures_of, over_seeds
 from limbeck.config import Config
 from limbeck.curation import keep, keep_inputs, score
@@ -28,6 +29,7 @@ from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import Judge, KeepCost
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.selection import evenly
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
 from limbeck.training import train, train_slice
@@ -178,9 +180,9 @@ class Study:
     def networks(self, seed: int, variant: str) -> Networks:
         """Those of a finished training, ready to draw."""
         folder = self.folder(seed, variant)
-        done = read_done(folder)
-        assert done is not None, "asked of finished trainings only"
-        networks = load_networks(folder / str(done.summary["networks"]))
+        found = networks_of(folder)
+        assert found is not None, "asked of finished trainings only"
+        networks = load_networks(found)
         return networks.to(pick_device(self._config.device)).eval().prepare()
 
     def keep(self, seed: int) -> KeepList | None:

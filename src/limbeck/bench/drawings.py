@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from limbeck import fsio, logs
 from limbeck.config import Truncation
 from limbeck.data import Dataset
 from limbeck.evaluation import Drawn
+from limbeck.kit.selection import evenly
 from limbeck.latents import tensors_digest
 from limbeck.metrics import (
     compare_sets,
@@ -42,14 +42,6 @@ class Draw:
 
 
 DRAWS = (Draw("psi 1", "none", 1.0), Draw("psi 0.7 global", "global", 0.7))
-
-
-def evenly(ids: Sequence[str], count: int) -> tuple[str, ...]:
-    """At most `count` of them, evenly chosen, in their order."""
-    if len(ids) <= count:
-        return tuple(ids)
-    rows = np.linspace(0, len(ids) - 1, num=count).round().astype(np.int64)
-    return tuple(ids[row] for row in rows)
 
 
 class Ruler:

@@ -26,7 +26,7 @@ from limbeck import __version__, fsio, logs
 from limbeck.artefacts.run import HALF
 from limbeck.artefacts.snapshots import snapshots
 from limbeck.bench.curves import draw_curves, reached
-from limbeck.bench.drawings import Draw, Ruler, evenly
+from limbeck.bench.drawings import Draw, Ruler
 from limbeck.bench.textbook import Textbook
 from limbeck.config import Config
 from limbeck.data import Dataset
@@ -35,6 +35,7 @@ from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.images import grid, resize_area, save_png
 from limbeck.kit.rng import generator
+from limbeck.kit.selection import evenly
 from limbeck.latents import paint_seeds
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks

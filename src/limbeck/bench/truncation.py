@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +24,7 @@ from limbeck.data import Dataset
 from limbeck.errors import UsageError
 from limbeck.kit.device import machine
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.selection import evenly
 from limbeck.latents import HoldsGenerator, draw_w, tensors_digest
 from limbeck.metrics import compare_sets, dataset_features, embedding_diversity, lpips_embeddings
 from limbeck.modes import paint_latents
@@ -143,8 +143,7 @@ class _Study:
     def real(self) -> list[Tensor]:
         """Features of the photos, one tensor float32 [N, D] a set of features."""
         size = self.networks.config.size
-        rows = np.linspace(0, len(self._dataset) - 1, num=self.photos).round().astype(np.int64)
-        ids = [self._dataset.ids[row] for row in rows]
+        ids = evenly(self._dataset.ids, self.photos)
         return [dataset_features(self._dataset, e, size=size, ids=ids) for e in self.extractors]
 
     def key(self, cell: Cell, centres: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from limbeck import fsio, logs
 from limbeck.artefacts.run import HALF, RunDir, read_done
+from limbeck.artefacts.snapshots import snapshots
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError
 from limbeck.logs import duration
@@ -64,8 +65,8 @@ def training_in(folder: Path) -> Training | None:
     done = read_done(folder)
     if done is not None and done.stage != "train":
         return None
-    nets = tuple(path for _, path in _numbered(folder, "nets", "config.json"))
-    states = _numbered(folder, "state", "state.json")
+    nets = tuple(p for _, p in snapshots(folder, "nets") if (p / "config.json").is_file())
+    states = [(n, p) for n, p in snapshots(folder, "state") if (p / "state.json").is_file()]
     rows = fsio.read_jsonl(folder / "stats.jsonl", ("images", "images_per_second"))
     if done is None and not (nets or states or rows):
         return _grown(folder)
@@ -92,16 +93,6 @@ def _grown(folder: Path) -> Training | None:
         if first is None
         else replace(first, folder=folder, target=_target(folder, None), done=False)
     )
-
-
-def _numbered(folder: Path, kind: str, file: str) -> list[tuple[int, Path]]:
-    """(images, folder) of whole `nets-*` or `state-*`, oldest first."""
-    found = [
-        (int(path.name.removeprefix(f"{kind}-")), path)
-        for path in folder.glob(f"{kind}-*")
-        if path.name.removeprefix(f"{kind}-").isdecimal() and (path / file).is_file()
-    ]
-    return sorted(found)
 
 
 def _target(folder: Path, state: Path | None) -> int | None:

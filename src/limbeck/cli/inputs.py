@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import logs
-from limbeck.artefacts.run import RunDir, read_done
+from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.snapshots import find_networks
 from limbeck.cli.folders import training_in, unfinished
 from limbeck.errors import DataError, UsageError
 
@@ -44,14 +45,10 @@ def networks_folder(path: Path) -> Path:
         DataError: no finished training lies there; of an unfinished one it says how to go on.
     """
     existing(path, "folder of networks")
-    if (path / "config.json").exists():
-        return path
-    folders = (path, path / "kept", path / "raw")
-    for folder in folders:
-        done = read_done(folder)
-        if done is not None and "networks" in done.summary:
-            return folder / str(done.summary["networks"])
-    for training in map(training_in, folders):
+    found = find_networks(path)
+    if found is not None:
+        return found
+    for training in map(training_in, (path, path / "kept", path / "raw")):
         if training is not None:
             raise unfinished(training)
     raise DataError(

@@ -8,7 +8,8 @@ from torch import Tensor
 from limbeck.config import ScoreConfig
 from limbeck.curation.covariates import blur, covariates
 from limbeck.curation.critic import Critic, has_critic
-from limbeck.curation.embedding import PICTURES, Pictures, embed_many, squared_distances
+from limbeck.curation.embedding import PICTURES, Pictures, embed_many
+from limbeck.kit.distances import squared_distances
 from limbeck.kit.images import to_float
 from limbeck.latents import SPACE_SIZE
 from limbeck.nets import Networks

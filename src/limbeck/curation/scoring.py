@@ -38,6 +38,7 @@ from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.images import to_float
+from limbeck.kit.selection import even_rows
 from limbeck.kit.tables import Column
 from limbeck.latents import SPACE_SIZE, tensors_digest
 from limbeck.metrics import fisher, fisher_tails
@@ -197,8 +198,8 @@ def compute(
 
 def _some(dataset: Dataset, networks: Networks) -> Tensor:
     """Photos from all over the dataset, uint8 [N, 3, S, S] as the networks see them."""
-    rows = np.linspace(0, len(dataset) - 1, min(CRITIC_PHOTOS, len(dataset))).round()
-    return dataset.at(networks.config.size, resident=False)[rows.astype(np.int64)]
+    rows = even_rows(len(dataset), CRITIC_PHOTOS)
+    return dataset.at(networks.config.size, resident=False)[rows]
 
 
 def _device(networks: Networks) -> torch.device:

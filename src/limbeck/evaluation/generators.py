@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from limbeck import logs
 from limbeck.artefacts.keep import read_keep
-from limbeck.artefacts.run import RunDir, read_done
+from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.snapshots import networks_of
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.evaluation.drawn import Drawn
+from limbeck.kit.selection import evenly
 from limbeck.latents import ModeCentres, nearest_embedding
 from limbeck.metrics import (
     compare_sets,
@@ -94,9 +95,9 @@ def generator_rows(
                 f"{FEWEST} are the least"
             )
         return []
-    photos = {name: _even(ids, count) for name, ids in sets.items()}
+    photos = {name: evenly(ids, count) for name, ids in sets.items()}
     if len(clean := _there(dataset, clean)) >= FEWEST:
-        photos["clean"] = _even(clean, count)
+        photos["clean"] = evenly(clean, count)
     rows: list[Row] = []
     for name in asked.features:
         rows += _distances(Features(name, asked.device), draws, dataset, photos, sets, asked.seed)
@@ -105,10 +106,9 @@ def generator_rows(
 
 def draws_of(run_dir: RunDir, config: Config, asked: Asked, name: str) -> list[_Draw]:
     """A training's generator drawn in two ways; none where the training is not finished."""
-    done = read_done(run_dir.root / name)
-    if done is None or "networks" not in done.summary:
+    folder = networks_of(run_dir.root / name)
+    if folder is None:
         return []
-    folder = run_dir.root / name / str(done.summary["networks"])
     networks = load_networks(folder, names=["G_ema"]).to(asked.device).eval().prepare()
     file = (run_dir.modes if name == "kept" else run_dir.scores / "raw-modes") / "modes.safetensors"
     centres = ModeCentres.load(file) if file.exists() else None
@@ -134,7 +134,7 @@ def _distances(
     seed: int,
 ) -> list[Row]:
     """Rows of one kind of features; those of `_COPIES` look for copies as well."""
-    searched = {name: _even(ids, _TRAINED) for name, ids in trained.items()}
+    searched = {name: evenly(ids, _TRAINED) for name, ids in trained.items()}
     wanted = {photo for ids in photos.values() for photo in ids}
     if extractor.name == _COPIES:
         wanted |= {photo for ids in searched.values() for photo in ids}
@@ -208,20 +208,12 @@ def _diversities(
             rows.append(row(embeddings, draw.about()))
     size = draws[0].pictures.networks.config.size
     for name, ids in photos.items():
-        chosen = dataset.select(_even(ids, _DIVERSE))
+        chosen = dataset.select(evenly(ids, _DIVERSE))
         batches = (batch.images for batch in chosen.batches(size, 64))
         about: Row = {"photos": name, "column": f"{name} photos"}
         with logs.working(f"measuring how varied {name} photos are"):
             rows.append(row(lpips_embeddings(batches, device), about))
     return rows
-
-
-def _even(ids: Sequence[str], count: int) -> tuple[str, ...]:
-    """At most `count` of them, evenly chosen, in their order."""
-    if len(ids) <= count:
-        return tuple(ids)
-    rows = np.linspace(0, len(ids) - 1, num=count).round().astype(np.int64)
-    return tuple(ids[row] for row in rows)
 
 
 def _there(dataset: Dataset, ids: Sequence[str]) -> tuple[str, ...]:

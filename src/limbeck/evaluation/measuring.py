@@ -24,6 +24,7 @@ from limbeck.evaluation.outliers import OutlierTable, keep_cost, outlier_auroc
 from limbeck.evaluation.recognising import PictureJudges, Recogniser, check_shown, present_judges
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
+from limbeck.kit.selection import even_rows
 from limbeck.latents import ModeCentres
 from limbeck.metrics import lpips_diversity, mode_recovery, nearest_modes, present_features
 from limbeck.records import ImageInfo
@@ -133,7 +134,7 @@ def _recognised(
         return []
     size = draws[0].pictures.networks.config.size
     count = min(2 * min(_JUDGED, max(asked.pictures, _HEAVY)), len(dataset))
-    chosen = np.linspace(0, len(dataset) - 1, num=count).round().astype(np.int64)
+    chosen = even_rows(len(dataset), count)
     photos = dataset.at(max(size, min(dataset.size, _SHARPEST)), resident=False)[chosen]
     judge = Recogniser(photos, size, judges, shown=shown, seed=asked.seed)
     rows: list[Row] = []
@@ -256,8 +257,7 @@ def _diversity(samples: Path, dataset: Dataset, size: int) -> list[Row]:
     if len(files) < 2 or len(dataset) < 2:
         return []
     pictures = torch.stack([_read_png(file) for file in files])
-    rows = np.unique(np.linspace(0, len(dataset) - 1, num=len(files)).astype(np.int64))
-    photos = dataset.at(size, resident=False)[rows]
+    photos = dataset.at(size, resident=False)[even_rows(len(dataset), len(files))]
     return [
         {
             "metric": "lpips_diversity",

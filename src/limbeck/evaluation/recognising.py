@@ -20,6 +20,7 @@ from limbeck import logs
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.kit.images import resize_area
 from limbeck.kit.rng import generator
+from limbeck.kit.selection import even_rows
 from limbeck.percept import COCO, Box, Classifier, Detector
 
 COVERED = 0.9  # of the photos' answers, by the classes of the domain
@@ -222,11 +223,14 @@ class Recogniser:
         if self.judges.classifier is not None:
             classes = self.judges.classifier.classes_of(_shown("classes of pictures", batches))
             value, each = _share(classes, self.domain), min(len(classes), self.held_out)
+            kinds = [
+                effective_kinds(some[even_rows(len(some), each)])
+                for some in (classes, self._classes)
+            ]
             made["recognised"] = {
                 "value": value, "spread": _spread(value, len(classes)),
                 "ceiling": self._recognised, "floor": self._floor, "classes": len(self.domain),
-                "kinds": effective_kinds(_even(classes, each)),
-                "photo_kinds": effective_kinds(_even(self._classes, each)), "kinds_of": each,
+                "kinds": kinds[0], "photo_kinds": kinds[1], "kinds_of": each,
                 "judge": self.judges.classifier.name, **counts,
             }  # fmt: skip
         if self.judges.detector is not None and self.shown is not None:
@@ -348,7 +352,3 @@ def _share(classes: Tensor, domain: Tensor) -> float:
 def _spread(share: float, count: int) -> float:
     """Standard error of a share of `count` independent pictures."""
     return math.sqrt(share * (1 - share) / count)
-
-
-def _even(classes: Tensor, count: int) -> Tensor:
-    return classes[torch.linspace(0, len(classes) - 1, count).round().long()]

@@ -2,7 +2,6 @@
 
 from limbeck.latents.centres import CentreMap as CentreMap
 from limbeck.latents.centres import ModeCentres as ModeCentres
-from limbeck.latents.centres import squared_distances as squared_distances
 from limbeck.latents.centres import tensors_digest as tensors_digest
 from limbeck.latents.classes import Labels as Labels
 from limbeck.latents.classes import MapsLatents as MapsLatents
@@ -65,7 +64,6 @@ __all__ = [
     "paint_w",
     "seeds_to_z",
     "soft_target",
-    "squared_distances",
     "target_for",
     "tensors_digest",
     "truncate",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from limbeck import fsio
 from limbeck.errors import DataError
+from limbeck.kit.distances import Points
 from limbeck.kit.tensors import Stored, read_header, read_tensors
 
 SOFTNESS = 0.1
@@ -26,30 +27,6 @@ _MAP = "map."
 CENTRES, W_DIM, EMBEDDING = 8192, 4096, 1_000_000
 """At most so many centres in a file, numbers of a centre and of an embedding. Distances between all
 centres then take 270 MB."""
-
-
-def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """[N, D], [M, D] -> |a_i - b_j|^2 [N, M], >= 0; both are moved by b's mean for accuracy."""
-    return _Prepared.of(b).distances(a)
-
-
-@dataclass(frozen=True, eq=False)
-class _Prepared:
-    """Points [M, D] moved by their mean, and their squared lengths: made once, asked often."""
-
-    middle: Tensor
-    moved: Tensor
-    squares: Tensor
-
-    @classmethod
-    def of(cls, points: Tensor) -> "_Prepared":
-        middle = points.mean(0)
-        moved = points - middle
-        return cls(middle, moved, (moved**2).sum(1))
-
-    def distances(self, a: Tensor) -> Tensor:
-        a = a - self.middle
-        return ((a**2).sum(1, keepdim=True) + self.squares - 2 * (a @ self.moved.T)).clamp_min(0)
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
@@ -186,8 +163,8 @@ class ModeCentres:
         return SOFTNESS * float(distances.min(1).values.median())
 
     @cached_property
-    def _prepared(self) -> _Prepared:
-        return _Prepared.of(self.embeddings)
+    def _points(self) -> Points:
+        return Points.of(self.embeddings)
 
     def distances(self, embeddings: Tensor) -> Tensor:
         """LPIPS embeddings float32 [N, D] -> LPIPS to each centre's picture, float32 [N, K].
@@ -203,7 +180,7 @@ class ModeCentres:
                 f"gives {embeddings.shape[1]}",
                 "run `limbeck modes` again",
             )
-        return self._prepared.distances(embeddings)
+        return self._points.distances(embeddings)
 
     def to(self, device: torch.device | str) -> "ModeCentres":
         """The same centres on another device; themselves where they lie there already."""

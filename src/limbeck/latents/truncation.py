@@ -12,7 +12,8 @@ from torch import Tensor
 
 from limbeck.config import Truncation
 from limbeck.errors import UsageError
-from limbeck.latents.centres import ModeCentres, squared_distances
+from limbeck.kit.distances import squared_distances
+from limbeck.latents.centres import ModeCentres
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.selection import even_rows
 from limbeck.metrics.features import feature_kind
 from limbeck.metrics.fid_kid import frechet_distance, kernel_distance
 from limbeck.metrics.precision_recall import manifold_overlap
@@ -66,7 +67,7 @@ def compare_sets(
     fid = frechet_distance(real, fake)
     kid, kid_spread = kernel_distance(real, fake, subsets=_SUBSETS, seed=seed)
     each = min(len(real), len(fake))
-    overlap = manifold_overlap(_even(real, each), _even(fake, each))
+    overlap = manifold_overlap(*(x[even_rows(len(x), each)] for x in (real, fake)))
     kind = feature_kind(features)
     return SetDistance(
         features=features,
@@ -82,11 +83,6 @@ def compare_sets(
         rounds=spread,
         spread=_spread(real, fake, features, seed, spread) if spread else {},
     )
-
-
-def _even(features: Tensor, count: int) -> Tensor:
-    """`count` rows, evenly chosen."""
-    return features[torch.linspace(0, len(features) - 1, count).round().long()]
 
 
 def _spread(real: Tensor, fake: Tensor, features: str, seed: int, rounds: int) -> dict[str, float]:

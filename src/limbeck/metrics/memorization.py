@@ -7,8 +7,9 @@ from pydantic import Field
 from torch import Tensor
 
 from limbeck.errors import DataError
+from limbeck.kit.distances import CHUNK
 from limbeck.metrics.auroc import auroc
-from limbeck.metrics.precision_recall import CHUNK, nearest
+from limbeck.metrics.precision_recall import nearest
 from limbeck.records import Record
 
 

@@ -7,9 +7,9 @@ from pydantic import Field
 from torch import Tensor
 
 from limbeck.errors import DataError
+from limbeck.kit.distances import CHUNK, Points
 from limbeck.records import Record
 
-CHUNK = 1024  # rows of distances at once
 PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS = 3, 5
 _EDGE = 1 + 1e-5  # a picture on a sphere, to within the rounding of float32, lies inside
 
@@ -81,13 +81,7 @@ def distance_blocks(a: Tensor, b: Tensor, chunk: int = CHUNK) -> Iterator[tuple[
         chunk: rows of a in one block; changes a distance by rounding only.
     """
     middle = b.double().mean(0).to(b.dtype)
-    b = (b - middle).float()
-    lengths = b.square().sum(1)
-    for start in range(0, len(a), chunk):
-        rows = slice(start, min(start + chunk, len(a)))
-        part = (a[rows] - middle).float()
-        product = torch.addmm(lengths.expand(len(part), -1), part, b.T, alpha=-2)
-        yield rows, product.add_(part.square().sum(1, keepdim=True)).clamp_min_(0)
+    return Points.of((b - middle).float()).blocks((a - middle).float(), chunk)
 
 
 def squared_radii(x: Tensor, most: int, chunk: int = CHUNK) -> Tensor:

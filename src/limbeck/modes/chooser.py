@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck import logs
+from limbeck.kit.distances import squared_distances
 from limbeck.kit.rng import generator
-from limbeck.latents import CentreMap, Embeds, Paints, embed_w, nearest_l2, squared_distances
+from limbeck.latents import CentreMap, Embeds, Paints, embed_w, nearest_l2
 from limbeck.records import MapQuality
 
 HIDDEN = (512,)

@@ -8,7 +8,9 @@ It sees latents and pictures of the generator alone, no label.
 """
 
 import numpy as np
+import torch
 
+from limbeck.kit.distances import squared_distances
 from limbeck.modes.clustering import Points, fit_means
 from limbeck.records import ClusterChoice
 
@@ -32,11 +34,9 @@ def explained(points: Points, count: int, seed: int) -> float:
     fit, held = points[0::2], points[1::2].astype(np.float64)
     means = fit_means(fit, count, seed).astype(np.float64)
     around = fit.mean(0, dtype=np.float64)
-    held, means = held - around, means - around
-    squares = (held**2).sum(1)
-    nearest = squares + ((means**2).sum(1) - 2 * (held @ means.T)).min(1)
-    whole = float(squares.sum())
-    return 1 - float(np.maximum(nearest, 0).sum()) / whole if whole > 0 else 1.0
+    nearest = squared_distances(torch.from_numpy(held), torch.from_numpy(means)).min(1).values
+    whole = float(((held - around) ** 2).sum())
+    return 1 - float(nearest.sum()) / whole if whole > 0 else 1.0
 
 
 def choose_count(points: Points, seed: int) -> ClusterChoice:

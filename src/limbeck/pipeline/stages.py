@@ -28,6 +28,7 @@ from limbeck.artefacts.run import (
     read_summary,
 )
 from limbeck.artefacts.scores import Scores, read_scores
+from limbeck.artefacts.snapshots import networks_of
 from limbeck.config import Config, ModesConfig
 from limbeck.curation import formulas_digest, keep, prospects, score, scores_are_current
 from limbeck.data import Dataset, open_dataset
@@ -217,9 +218,9 @@ class Chain:
             name, inputs, train_slice(config, config.train.kimg),
             lambda out: train(dataset, config, out, begin=begin),
         )  # fmt: skip
-        done = read_done(folder)
-        assert done is not None, "train() writes done.json before it returns"
-        return folder / str(done.summary["networks"])
+        found = networks_of(folder)
+        assert found is not None, "train() writes done.json before it returns"
+        return found
 
     def networks(self, nets_dir: Path) -> Networks:
         """The networks of a snapshot, ready to draw."""

@@ -9,6 +9,7 @@ from limbeck.config import Config
 from limbeck.data import PixelView
 from limbeck.kit.images import grid, resize_area, save_png, to_float, to_uint8
 from limbeck.kit.rng import generator
+from limbeck.kit.selection import even_rows
 from limbeck.latents import draw_classes
 from limbeck.training.state import TrainState
 
@@ -47,8 +48,7 @@ def write_grids(out: Path, state: TrainState, config: Config, view: PixelView) -
     if state.networks.E_ema is None:
         return
     count = min(side * 4, len(view))
-    rows = torch.linspace(0, len(view) - 1, count).round().long().numpy()
-    photos = view[rows]
+    photos = view[even_rows(len(view), count)]
     again = draw_reconstructions(state, photos)
     pairs = []
     for start in range(0, count, side):

@@ -17,6 +17,7 @@ from torch import Tensor
 from limbeck import fsio, logs
 from limbeck.config import Config
 from limbeck.data import PixelView
+from limbeck.kit.selection import even_rows
 from limbeck.metrics import kernel_distance_of_all
 from limbeck.percept import Features
 from limbeck.training.grids import draw_samples
@@ -60,8 +61,8 @@ class Quality:
             return
         features = Features("lpips-alex", state.device)
         if self._photos is None:
-            rows = torch.linspace(0, len(self.view) - 1, self.count).round().long().numpy()
-            self._photos = _embed(features, self.view[rows])
+            shown = self.view[even_rows(len(self.view), self.count)]
+            self._photos = _embed(features, shown)
         samples = _embed(features, draw_samples(state, self.config, self.count))
         scale = self._photos.std(0).clamp_min(1e-6)
         row = {
