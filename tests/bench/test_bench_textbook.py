@@ -1,15 +1,12 @@
 """The baseline is the same mathematics, and the benchmark's figures are consistent."""
 
 import json
-import time
 
 import pytest
 import torch
 
-from limbeck.bench import bench_infer, bench_ops, bench_train, textbook, training
-from limbeck.bench.rival import STEPS, capacity
-from limbeck.cli.benching import _parts
-from limbeck.errors import UsageError
+from limbeck.bench import bench_infer, bench_ops, bench_train, textbook
+from limbeck.cli.bench import _parts
 from limbeck.kit.rng import generator
 from limbeck.nets import Networks
 from limbeck.ops import strided, winograd
@@ -72,28 +69,6 @@ def test_bench_infer_and_ops_report_every_side():
     ops = bench_ops(channels=8, size=8, batch=4, repeats=1, device="cpu")
     assert ops["ratios"].keys() == {"modulated", "modulated up", "fir up"}
     json.dumps([infer, ops], allow_nan=False)
-
-
-def test_the_rival_is_refused_where_it_cannot_run():
-    config = preset("auto", 64)
-    assert capacity(config) == 128  # 256 channels at 64 px, 512 below
-    with pytest.raises(UsageError, match="up to 512 channels"):
-        capacity(preset("smoke"))
-    with pytest.raises(UsageError, match="CUDA alone"):
-        bench_train(config, against=False, against_rival=True, repeats=1)
-
-
-def test_the_rival_s_steps_are_timed_beside_ours(monkeypatch: pytest.MonkeyPatch):
-    calls = []
-    monkeypatch.setattr(training, "rival", lambda *_: lambda: calls.append(1) or time.sleep(0.01))
-    monkeypatch.setattr(training, "version", lambda _: "0")
-    config = preset("smoke").replace(**{"train.batch": 4})
-    found = bench_train(config, repeats=2, against=False, against_rival=True)
-    assert len(calls) == 3  # one turn is not counted
-    seconds = found["rival"]["steps"]["wall"]["median"]
-    assert found["rival"]["seconds_per_kimg"] == pytest.approx(1000 * seconds / (STEPS * 4))
-    ours = found["contestants"]["fp32"]["seconds"]["wall"]
-    assert found["ratio_rival_fp32"]["wall"] == pytest.approx(seconds / STEPS / ours)
 
 
 def test_operations_count_as_direct_convolution(monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from limbeck import fsio, logs
+from limbeck import logs
 from limbeck.cli import app
 from limbeck.data import open_dataset
 
@@ -117,15 +117,6 @@ def test_commands_that_are_offered_name_the_folder(smoke: Any, tmp_path: Path) -
     assert offered(said) == ["limbeck", "train", "DATA", "--ids", str(out), "--out", "KEPT"]
     said = invoke("ingest", smoke.photos, "--out", out / "data", "--preset", "smoke")
     assert offered(said)[:3] == ["limbeck", "train", str(out / "data")]
-
-
-def test_kinds_of_labels_are_no_markup(smoke: Any, tmp_path: Path) -> None:
-    rows = fsio.read_jsonl(smoke.truth)
-    for row in rows:
-        row["outlier_kind"] = row["outlier_kind"] and "a[/b]"
-    labels = tmp_path / "labels.jsonl"
-    labels.write_text("".join(fsio.json_line(row) for row in rows), encoding="utf-8")
-    assert "a[/b]" in invoke("bench", "outliers", smoke.run / "data", "--labels", labels)
 
 
 @pytest.mark.parametrize("verb", ["score", "keep", "modes"])

@@ -75,7 +75,7 @@ def test_bench_prints_ratios_and_one_json_line(smoke: Any) -> None:
 def test_bench_loader_asks_for_a_dataset() -> None:
     result = CliRunner().invoke(app, ["bench", "loader"])
     assert result.exit_code == 2
-    assert "needs a dataset" in result.output
+    assert "DATA" in result.output
 
 
 def test_two_processes_walk_the_whole_chain(crawl: Path, tmp_path: Path) -> None:

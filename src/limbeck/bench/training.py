@@ -1,7 +1,6 @@
 """`limbeck bench train`: one iteration against the textbook's, phase by phase."""
 
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -9,8 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from limbeck.bench.quality import contestant
-from limbeck.bench.rival import STEPS, rival
+from limbeck.bench.contestants import contestant
 from limbeck.bench.shares import step_shares
 from limbeck.bench.textbook import Textbook
 from limbeck.bench.timing import Work, ceilings, compare
@@ -21,28 +19,23 @@ from limbeck.ops import direct_convolutions
 from limbeck.training import WARM, Engine, Judges, TrainState, phase_table
 
 
-def bench_train(
-    config: Config, *, repeats: int = 5, against: bool = True, against_rival: bool = False
-) -> dict[str, Any]:
+def bench_train(config: Config, *, repeats: int = 5, against: bool = True) -> dict[str, Any]:
     """Seconds of one full iteration (each phase by how often it is due; average), by phase.
 
     Against a projected discriminator the textbook is StyleGAN2 of the same widths with the public
-    settings (`limbeck.bench.quality`), batches, R1 and path lengths included: ratios are of seconds
-    an image, and `step` says what the parts of limbeck's step take (`limbeck.bench.shares`).
+    settings (`limbeck.bench.contestants`), batches, R1 and path lengths included: ratios are of
+    seconds an image, and `step` says what the parts of limbeck's step take
+    (`limbeck.bench.shares`).
 
     Args:
         config: shapes, batch, device; the encoder is left out on both sides, but not of `step`.
         repeats: turns of each contestant; medians are reported.
         against: also time the textbook.
-        against_rival: also time stylegan2-pytorch from PyPI at the same width (CUDA).
 
     Returns:
         Plain values: contestants with seconds by phase, `ratio_fp32` and `ratio_bf16` (wall and
-        CPU seconds of the textbook over limbeck's), utilisation of the measured ceiling; with the
-        rival also `rival`, `ratio_rival_fp32` and `ratio_rival_bf16`; maybe `step`.
-
-    Raises:
-        UsageError: the rival cannot run here.
+        CPU seconds of the textbook over limbeck's), utilisation of the measured ceiling; maybe
+        `step`.
     """
     device = pick_device(config.device)
     keep_memory()
@@ -54,8 +47,6 @@ def bench_train(
     contestants: dict[str, dict[str, Work]] = {}
     if against:
         contestants["textbook"] = _textbook(book, device, _photos(book, device))
-    if against_rival:
-        contestants["rival"] = {"steps": rival(config, device, real)}
     for kind in kinds:
         contestants[kind] = _limbeck(config.replace(**{"train.precision": kind}), device, real)
     weights = _weights(config)
@@ -64,7 +55,6 @@ def bench_train(
     seconds = compare(contestants, device, repeats, warm=WARM + 1 if device.type == "cuda" else 1)
     if device.type == "cuda":  # before `ceilings`, which takes memory of its own
         memory["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
-    rival_steps = seconds.pop("rival", {}).get("steps")
     result: dict[str, Any] = {
         "bench": "train",
         "size": config.net.size,
@@ -98,8 +88,6 @@ def bench_train(
             }
     if projected:
         result["step"] = step_shares(asked, real, repeats)
-    if rival_steps is not None:
-        result |= _rival_row(rival_steps, config, result["contestants"])
     return result
 
 
@@ -125,26 +113,6 @@ def _row(pieces: dict[str, Any], config: Config) -> dict[str, Any]:
         },
         "phases": pieces,
     }
-
-
-def _rival_row(
-    steps: dict[str, Any], config: Config, contestants: dict[str, Any]
-) -> dict[str, Any]:
-    """What the rival's seconds for `STEPS` steps say, alone and against limbeck's."""
-    each = {unit: steps[unit]["median"] / STEPS for unit in ("wall", "cpu")}
-    found: dict[str, Any] = {
-        "rival": {
-            "package": "stylegan2-pytorch",
-            "version": version("stylegan2-pytorch"),
-            "images_per_second": config.train.batch / each["wall"],
-            "seconds_per_kimg": 1000 * each["wall"] / config.train.batch,
-            "steps": steps,
-        }
-    }
-    for kind in contestants.keys() & {"fp32", "bf16"}:
-        ours = contestants[kind]["seconds"]
-        found[f"ratio_rival_{kind}"] = {unit: each[unit] / ours[unit] for unit in each}
-    return found
 
 
 def _weights(config: Config) -> dict[str, float]:

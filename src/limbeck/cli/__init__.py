@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__, logs
-from limbeck.cli import benching, demo, exporting, machine, sampling, stages, whole
+from limbeck.cli import demo, exporting, machine, sampling, stages, whole
+from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
 
 _TYPER_INTERRUPTED = 130
@@ -64,7 +65,7 @@ app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos
 )
 app.command(epilog=_EXAMPLE + "evaluate runs/dogs --labels truth.jsonl --json")(whole.evaluate)
 app.command(epilog=_EXAMPLE + "report runs/dogs")(whole.report)
-app.command(epilog=_EXAMPLE + "bench train --size 64 --batch 8 --json")(benching.bench)
+app.add_typer(bench, name="bench")
 app.command(epilog=_EXAMPLE + "doctor")(machine.doctor)
 app.command(epilog=_EXAMPLE + "weights get lpips-vgg16")(machine.weights)
 

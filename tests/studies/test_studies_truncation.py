@@ -9,15 +9,23 @@ import torch
 from typer.testing import CliRunner
 
 from limbeck import ingest, preset
-from limbeck.bench import bench_truncation, figures
-from limbeck.bench.cells import METHODS, Cell, Targets, drawn_modes, plan
-from limbeck.bench.centres import Wanted, study_centres
-from limbeck.cli import app
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import UsageError
 from limbeck.latents import draw_w, embed_w, nearest_embedding
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS
+from studies import plots
+from studies.__main__ import app as studies
+from studies.truncation import study_truncation
+from studies.truncation_cells import (
+    METHODS,
+    Cell,
+    Targets,
+    Wanted,
+    drawn_modes,
+    plan,
+    study_centres,
+)
 
 NET = preset("smoke").net
 SMALL: dict[str, Any] = {
@@ -85,7 +93,7 @@ def test_a_study_goes_on_where_it_stopped(
 ) -> None:
     monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "study"
-    found = bench_truncation(networks, dataset, out, **SMALL)
+    found = study_truncation(networks, dataset, out, **SMALL)
     rows = (out / "cells.jsonl").read_text().splitlines()
     assert len(rows) == 1 + 1 + 5 + 4
     first = json.loads(rows[0])
@@ -103,15 +111,15 @@ def test_a_study_goes_on_where_it_stopped(
     assert len(points) == len(rows)
     torn = "\n".join([*rows[:4], rows[4][:40]])
     (out / "cells.jsonl").write_text(torn)
-    again = bench_truncation(networks, dataset, out, **SMALL)
+    again = study_truncation(networks, dataset, out, **SMALL)
     assert again["features"] == found["features"], "the same pictures, the same figures"
     assert (out / "cells.jsonl").read_text().splitlines()[:4] == rows[:4]
-    monkeypatch.setattr("limbeck.bench.truncation.paint_latents", None)  # would be called
-    bench_truncation(networks, dataset, out, **SMALL)
+    monkeypatch.setattr("studies.truncation.paint_latents", None)  # would be called
+    study_truncation(networks, dataset, out, **SMALL)
     monkeypatch.undo()
     monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path / "cache"))
     other = Networks.create(NET, 1, encoder=False).eval()
-    two = bench_truncation(other, dataset, out, **SMALL)
+    two = study_truncation(other, dataset, out, **SMALL)
     assert len(two["runs"]) == 2, "another generator is another run of the study"
     equal = two["features"]["lpips-alex"]["at_equal_diversity"]["w"]
     assert equal.keys() == set(METHODS[1:])
@@ -119,21 +127,18 @@ def test_a_study_goes_on_where_it_stopped(
 
 def test_what_cannot_be_is_refused(networks: Networks, dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no more clusters than samples"):
-        bench_truncation(networks, dataset, tmp_path, **{**SMALL, "samples": 2})
+        study_truncation(networks, dataset, tmp_path, **{**SMALL, "samples": 2})
     with pytest.raises(UsageError, match="no features"):
-        bench_truncation(networks, dataset, tmp_path, **{**SMALL, "features": ("eyes",)})
+        study_truncation(networks, dataset, tmp_path, **{**SMALL, "features": ("eyes",)})
     assert not list(tmp_path.iterdir())
 
 
 def test_the_verb(networks: Networks, dataset: Dataset, tmp_path: Path) -> None:
     networks.save(tmp_path / "nets")
-    base = ["bench", "truncation", str(dataset.root), "--networks", str(tmp_path / "nets")]
+    base = ["truncation", str(dataset.root), "--networks", str(tmp_path / "nets")]
     full = [*base, "--out", str(tmp_path / "study"), "--pictures", "16", "--quick"]
-    dry = CliRunner().invoke(app, [*full, "--dry-run"])
-    assert dry.exit_code == 0, dry.output
-    assert not (tmp_path / "study").exists()
-    for arguments, said in ((base, "needs --out"), (["bench", "truncation"], "needs DATA")):
-        result = CliRunner().invoke(app, arguments)
+    for arguments, said in ((base, "--out"), (["truncation"], "DATA")):
+        result = CliRunner().invoke(studies, arguments)
         assert result.exit_code == 2
         assert said in result.output
     with pytest.MonkeyPatch.context() as patch:
@@ -149,8 +154,10 @@ def test_the_verb(networks: Networks, dataset: Dataset, tmp_path: Path) -> None:
             costs = {"ratio_to_global": {"multimodal-map": 1.02}, "assignment": 0.0125}
             return {"features": {"lpips-alex": row}, "costs": costs}
 
-        patch.setattr("limbeck.bench.bench_truncation", study)
-        result = CliRunner().invoke(app, [*full, "--features", "lpips-alex, inception", "--json"])
+        patch.setattr("studies.__main__.study_truncation", study)
+        result = CliRunner().invoke(
+            studies, [*full, "--features", "lpips-alex, inception", "--json"]
+        )
     assert result.exit_code == 0, result.output
     assert (seen["features"], seen["count"]) == (("lpips-alex", "inception"), 16)
     assert seen["base_clusters"] == 16
@@ -167,10 +174,10 @@ def test_pictures_of_curves(tmp_path: Path) -> None:
         for psi in (0.3, 0.7, 1.0)
     ]
     lines = {"w": dict.fromkeys(METHODS, points)}
-    figures.draw_curves(tmp_path / "curves.png", lines, title="curves", levels=0.5)
+    plots.draw_curves(tmp_path / "curves.png", lines, title="curves", levels=0.5)
     rows = [
         {**points[0], "space": "w", "method": "multimodal-lpips", "clusters": n} for n in (8, 16)
     ]
-    figures.draw_numbers(tmp_path / "numbers.png", rows, title="numbers")
+    plots.draw_numbers(tmp_path / "numbers.png", rows, title="numbers")
     for name in ("curves", "numbers"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -10,16 +10,21 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from limbeck import load_networks, open_dataset
+from limbeck import fsio, load_networks, open_dataset
 from limbeck.artefacts.labels import Truth, TruthRow, read_truth
 from limbeck.artefacts.scores import Scores
-from limbeck.bench import bench_outliers
-from limbeck.bench.baselines import baseline_columns, neighbour_distance
-from limbeck.bench.outliers import best_scores, blind_columns, score_rows
-from limbeck.cli import app
 from limbeck.config import ScoreConfig
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import Judge, OutlierRow, OutlierTable
+from studies.__main__ import app as studies
+from studies.outliers import (
+    baseline_columns,
+    best_scores,
+    blind_columns,
+    neighbour_distance,
+    score_rows,
+    study_outliers,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +105,7 @@ def test_baselines_and_score_columns_in_one_table(smoke: Any, tmp_path: Path) ->
     nets = [load_networks(p) for p in sorted((smoke.run / "raw").glob("nets-*"))[-2:]]
     judge, config = Judge(read_truth(smoke.truth)), ScoreConfig()
     given: dict[str, Any] = {"config": config, "features": ("lpips-alex",)}
-    found = bench_outliers(dataset, judge, tmp_path, networks=nets, **given)
+    found = study_outliers(dataset, judge, tmp_path, networks=nets, **given)
     rows = {(row["score"], row["group"]): row for row in found["rows"]}
     for name in ("random", "gauss:alex", "ppca:alex", "knn10:alex", "centroid", "x_contrast"):
         assert rows[name, "baseline"]["spread_over"] == "photos"
@@ -121,18 +126,18 @@ def test_baselines_and_score_columns_in_one_table(smoke: Any, tmp_path: Path) ->
     assert len(folders) == 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("limbeck.curation.scoring.compute", None)  # would be called
-        again = bench_outliers(dataset, judge, tmp_path, networks=nets, **given)
+        again = study_outliers(dataset, judge, tmp_path, networks=nets, **given)
     assert again["rows"] == found["rows"]
     other = load_networks(sorted((smoke.run / "raw").glob("nets-*"))[0])
     other.config = other.config.model_copy(update={"z_dim": 8})
     with pytest.raises(UsageError, match="different shapes"):
-        bench_outliers(dataset, judge, tmp_path, networks=[nets[0], other], **given)
+        study_outliers(dataset, judge, tmp_path, networks=[nets[0], other], **given)
 
 
 def test_wrong_labels_are_told_before_any_work(smoke: Any, tmp_path: Path) -> None:
     row = TruthRow(file="nobody.png", sha256="", is_outlier=True, kind="", label="", mode="")
     with pytest.raises(DataError, match="named in the labels"):
-        bench_outliers(
+        study_outliers(
             open_dataset(smoke.run / "data"), Judge(Truth([row])), tmp_path, config=ScoreConfig(),
             features=("lpips-alex",),
         )  # fmt: skip
@@ -140,21 +145,29 @@ def test_wrong_labels_are_told_before_any_work(smoke: Any, tmp_path: Path) -> No
 
 
 def test_the_verb(smoke: Any, tmp_path: Path) -> None:
-    base = ["bench", "outliers", str(smoke.run / "data")]
-    missing = CliRunner().invoke(app, base)
+    base = ["outliers", str(smoke.run / "data")]
+    missing = CliRunner().invoke(studies, base)
     assert missing.exit_code == 2
-    assert "needs --labels" in missing.output
+    assert "--labels" in missing.output
     with_labels = [*base, "--labels", str(smoke.truth), "--device", "cpu", "--json"]
-    dry = CliRunner().invoke(app, [*with_labels, "--dry-run"])
-    assert dry.exit_code == 0, dry.output
-    alone = CliRunner().invoke(app, with_labels)
+    alone = CliRunner().invoke(studies, with_labels)
     assert alone.exit_code == 0, alone.output
     values = json.loads(alone.stdout.splitlines()[-1])
     assert {row["group"] for row in values["rows"]} == {"baseline"}
     assert "--out DIR keeps them" in alone.output
     out = tmp_path / "study"
     whole = [*with_labels, "--networks", str(smoke.run / "raw"), "--out", str(out)]
-    result = CliRunner().invoke(app, whole)
+    result = CliRunner().invoke(studies, whole)
     assert result.exit_code == 0, result.output
     assert (out / "outliers.json").exists()
     assert "recommended untrained" in result.output
+
+
+def test_kinds_of_labels_are_no_markup(smoke: Any, tmp_path: Path) -> None:
+    rows = fsio.read_jsonl(smoke.truth)
+    for row in rows:
+        row["outlier_kind"] = row["outlier_kind"] and "a[/b]"
+    labels = tmp_path / "labels.jsonl"
+    labels.write_text("".join(fsio.json_line(row) for row in rows), encoding="utf-8")
+    words = ["outliers", str(smoke.run / "data"), "--labels", str(labels)]
+    assert "a[/b]" in CliRunner().invoke(studies, words).output

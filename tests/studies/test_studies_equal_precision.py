@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from limbeck.bench.equal import curve, frontier, over_runs, ratio_at_equal
+from studies.equal_precision import curve, frontier, over_runs, ratio_at_equal
 
 PSIS = (0.3, 0.5, 0.7, 1.0)
 

@@ -23,7 +23,7 @@ def draw_curves(path: Path, found: Mapping[str, Any]) -> None:
 
     Args:
         path: PNG.
-        found: what `bench_quality` gives.
+        found: what `study_quality` gives.
 
     Raises:
         ImportError: matplotlib is not installed.

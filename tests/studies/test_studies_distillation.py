@@ -10,16 +10,22 @@ from typer.testing import CliRunner
 from limbeck import open_dataset, preset
 from limbeck.artefacts.labels import read_truth
 from limbeck.artefacts.run import read_done
-from limbeck.bench import bench_distillation
-from limbeck.bench.distillation import VARIANTS, random_ids
-from limbeck.bench.paired import Figure, differences, figures_of, over_seeds
 from limbeck.cli import app
-from limbeck.cli.studying import TRAININGS
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import Judge
 from limbeck.kit.selection import evenly
+from studies.__main__ import app as studies
+from studies.distillation import (
+    VARIANTS,
+    Figure,
+    differences,
+    figures_of,
+    over_seeds,
+    random_ids,
+    study_distillation,
+)
 
 KIMG = 0.064
 
@@ -79,7 +85,7 @@ def config(**changes: Any) -> Config:
 def test_a_study_goes_on_where_it_stopped(dataset: Dataset, smoke: Any, tmp_path: Path) -> None:
     truth, out = Judge(read_truth(smoke.truth)), tmp_path / "study"
     given: dict[str, Any] = {"seeds": 1, "pictures": 24}
-    waiting = bench_distillation(
+    waiting = study_distillation(
         dataset, truth, config(), out, only=("random", "oracle"), **given
     )  # fmt: skip
     assert waiting["left_out"] == ["seed 0 raw", "seed 0 kept", "seed 0 random"]
@@ -90,7 +96,7 @@ def test_a_study_goes_on_where_it_stopped(dataset: Dataset, smoke: Any, tmp_path
     made = CliRunner().invoke(app, [*words, "--preset", "smoke", "--device", "cpu"])
     assert made.exit_code == 0, made.output
     before = (out / "seed-0" / "raw" / "done.json").read_bytes()
-    found = bench_distillation(dataset, truth, config(), out, **given)
+    found = study_distillation(dataset, truth, config(), out, **given)
     assert (out / "seed-0" / "raw" / "done.json").read_bytes() == before
     assert found["left_out"] == []
     counts = found["trained_on"]["0"]
@@ -110,12 +116,12 @@ def test_a_study_goes_on_where_it_stopped(dataset: Dataset, smoke: Any, tmp_path
     assert {row["variant"] for row in found["paired"]} == {"kept", "random", "oracle"}
     assert json.loads((out / "distillation.json").read_text()) == json.loads(json.dumps(found))
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("distillation.train", "distillation.keep", "drawings.compare_sets"):
-            patch.setattr(f"limbeck.bench.{name}", None)  # would be called
-        again = bench_distillation(dataset, truth, config(), out, **given)
+        for name in ("distillation.train", "distillation.keep", "measure.compare_sets"):
+            patch.setattr(f"studies.{name}", None)  # would be called
+        again = study_distillation(dataset, truth, config(), out, **given)
     assert again["rows"] == found["rows"]
     with pytest.raises(DataError, match="other photos or with other settings"):
-        bench_distillation(dataset, truth, config(**{"train.kimg": 2 * KIMG}), out, **given)
+        study_distillation(dataset, truth, config(**{"train.kimg": 2 * KIMG}), out, **given)
     pytest.importorskip("matplotlib")
     assert (out / "distillation-lpips-alex.png").read_bytes().startswith(b"\x89PNG")
 
@@ -123,23 +129,19 @@ def test_a_study_goes_on_where_it_stopped(dataset: Dataset, smoke: Any, tmp_path
 def test_what_cannot_be_is_refused(dataset: Dataset, smoke: Any, tmp_path: Path) -> None:
     truth = Judge(read_truth(smoke.truth))
     with pytest.raises(UsageError, match="no variant"):
-        bench_distillation(dataset, truth, config(), tmp_path, only=("best",))
+        study_distillation(dataset, truth, config(), tmp_path, only=("best",))
     with pytest.raises(UsageError, match="scores without them"):
-        bench_distillation(dataset, truth, config(**{"keep.per_mode": True}), tmp_path)
+        study_distillation(dataset, truth, config(**{"keep.per_mode": True}), tmp_path)
     with pytest.raises(DataError, match="3 photos or pictures"):
-        bench_distillation(dataset, truth, config(), tmp_path, pictures=3)
+        study_distillation(dataset, truth, config(), tmp_path, pictures=3)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_verb(smoke: Any, tmp_path: Path) -> None:
-    assert TRAININGS["distillation"] == VARIANTS
-    base = ["bench", "distillation", str(smoke.run / "data"), "--labels", str(smoke.truth)]
+    base = ["distillation", str(smoke.run / "data"), "--labels", str(smoke.truth)]
     full = [*base, "--out", str(tmp_path / "study"), "--preset", "smoke", "--kimg", "0.064"]
-    dry = CliRunner().invoke(app, [*full, "--dry-run"])
-    assert dry.exit_code == 0, dry.output
-    assert not (tmp_path / "study").exists()
-    for arguments, said in ((base, "needs --out"), ([*full, "--only", "best"], "no such training")):
-        result = CliRunner().invoke(app, arguments)
+    for arguments, said in ((base, "--out"), ([*full, "--only", "best"], "no such training")):
+        result = CliRunner().invoke(studies, arguments)
         assert result.exit_code == 2
         assert said in result.output
     with pytest.MonkeyPatch.context() as patch:
@@ -154,8 +156,8 @@ def test_the_verb(smoke: Any, tmp_path: Path) -> None:
                 "paired": differences(figures), "costs": {"0": {"kept": cost}},
             }  # fmt: skip
 
-        patch.setattr("limbeck.bench.bench_distillation", study)
-        result = CliRunner().invoke(app, [*full, "--seeds", "2", "--only", "none", "--json"])
+        patch.setattr("studies.__main__.study_distillation", study)
+        result = CliRunner().invoke(studies, [*full, "--seeds", "2", "--only", "none", "--json"])
     assert result.exit_code == 0, result.output
     assert (seen["kimg"], seen["seeds"], seen["only"]) == (0.064, 2, ())
     assert "8.00 ± 7.07" in result.output

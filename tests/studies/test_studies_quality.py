@@ -8,13 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from limbeck import open_dataset
-from limbeck.bench import bench_quality
-from limbeck.bench.curves import crossing, curve, reached
-from limbeck.bench.quality import CONTESTANTS, SNAPSHOTS, contestant, points
-from limbeck.cli import app
-from limbeck.cli.studying import TRAININGS
 from limbeck.errors import UsageError
 from limbeck.presets import preset
+from studies.__main__ import app as studies
+from studies.quality import CONTESTANTS, SNAPSHOTS, contestant, points, study_quality
+from studies.time_to_quality import crossing, curve, reached
 
 
 def _row(name: str, seed: int, seconds: float, kid: float, **more: float) -> dict[str, Any]:
@@ -68,16 +66,16 @@ def study(smoke: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("quality") / "study"
     dataset = open_dataset(smoke.run / "data")
     given: dict[str, Any] = {"seconds": 2.0, "features": ("lpips-alex",), "pictures": 16}
-    first = bench_quality(dataset, preset("smoke"), out, only=("textbook",), **given)
+    first = study_quality(dataset, preset("smoke"), out, only=("textbook",), **given)
     assert {row["contestant"] for row in first["rows"]} == {"textbook"}
     assert first["reached"] == []
-    bench_quality(dataset, preset("smoke"), out, **given)
+    study_quality(dataset, preset("smoke"), out, **given)
     return out
 
 
 def test_a_study_goes_on_and_draws(study: Path, smoke: Any) -> None:
     stamps = {path: path.stat().st_mtime_ns for path in study.rglob("nets-*/*.safetensors")}
-    found = bench_quality(
+    found = study_quality(
         open_dataset(smoke.run / "data"), preset("smoke"), study, seconds=2.0,
         features=("lpips-alex",), pictures=16, only=(),
     )  # fmt: skip
@@ -117,17 +115,16 @@ def test_a_training_that_grew_has_the_points_of_its_smaller_size(
 
 
 def test_the_verb(study: Path, smoke: Any) -> None:
-    words = ["bench", "quality", str(smoke.run / "data"), "--out", str(study), "--preset", "smoke"]
+    words = ["quality", str(smoke.run / "data"), "--out", str(study), "--preset", "smoke"]
     words += ["--seconds", "2", "--seeds", "1", "--pictures", "16", "--only", "none"]
-    made = CliRunner().invoke(app, words)
+    made = CliRunner().invoke(studies, words)
     assert made.exit_code == 0, made.output
     assert "stylegan2" in made.output
-    wrong = CliRunner().invoke(app, [*words[:-1], "cube"])
+    wrong = CliRunner().invoke(studies, [*words[:-1], "cube"])
     assert wrong.exit_code == 2
     assert "choose among preset, stylegan2, textbook" in wrong.output
-    assert TRAININGS["quality"] == CONTESTANTS
-    changed = CliRunner().invoke(app, [word if word != "2" else "3" for word in words])
+    changed = CliRunner().invoke(studies, [word if word != "2" else "3" for word in words])
     assert changed.exit_code == 3, changed.output
     assert "for other seconds" in " ".join(changed.output.split())
     with pytest.raises(UsageError, match="no contestant"):
-        bench_quality(open_dataset(smoke.run / "data"), preset("smoke"), study, only=("cube",))
+        study_quality(open_dataset(smoke.run / "data"), preset("smoke"), study, only=("cube",))

@@ -1,4 +1,4 @@
-"""`limbeck bench outliers`: which score finds which kind of outlier, with and without a generator.
+"""`python -m studies outliers`: which score finds which outlier, with and without a generator.
 
 Labels come in behind a `Judge`: nothing here reads one. Scores are made by `limbeck.curation` and
 kept in `out`, one folder for each set of networks, named by content.
@@ -6,26 +6,39 @@ kept in `out`, one folder for each set of networks, named by content.
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from limbeck import __version__, fsio, logs
 from limbeck.artefacts.scores import MODE, Scores
-from limbeck.bench.baselines import baseline_columns
-from limbeck.bench.heat import draw_heat
 from limbeck.config import ScoreConfig
-from limbeck.curation import score, score_inputs
+from limbeck.curation import (
+    GAUSS_COMPONENTS,
+    PPCA_COMPONENTS,
+    fit_components,
+    gaussian_distance,
+    residual_distance,
+    score,
+    score_inputs,
+)
 from limbeck.data import Dataset
 from limbeck.errors import UsageError
 from limbeck.evaluation import Judge, OutlierTable
 from limbeck.kit.device import machine
-from limbeck.metrics import present_features
+from limbeck.kit.images import to_float
+from limbeck.kit.rng import derive_seed
+from limbeck.kit.tables import Column
+from limbeck.latents import SPACE_SIZE
+from limbeck.metrics import dataset_features, present_features
 from limbeck.nets import Networks
+from limbeck.percept import LPIPS, Features
+from studies.plots import draw_heat
 
 FORMAT_VERSION = 1
 BASELINE, TRAINED, UNTRAINED = "baseline", "trained", "untrained"
@@ -35,7 +48,7 @@ ALL = "all"
 Row = dict[str, Any]
 
 
-def bench_outliers(
+def study_outliers(
     dataset: Dataset,
     truth: Judge,
     out: Path,
@@ -109,10 +122,7 @@ def bench_outliers(
         "date": datetime.now(UTC).isoformat(timespec="seconds"), "limbeck": __version__,
     }  # fmt: skip
     fsio.write_json(out / "outliers.json", found)
-    try:
-        draw_heat(out / "outliers.png", found)
-    except ImportError:
-        logs.warn("no picture: matplotlib is not installed (pip install matplotlib)")
+    draw_heat(out / "outliers.png", found)
     return found
 
 
@@ -120,7 +130,7 @@ _STAGES = ("baselines", "untrained networks", "comparing with the labels")
 
 
 def _stage_names(networks: int) -> list[str]:
-    """What `bench_outliers` does, in order."""
+    """What `study_outliers` does, in order."""
     if not networks:
         return [_STAGES[0], _STAGES[2]]
     return [_STAGES[0], *(f"networks {n} of {networks}" for n in range(1, networks + 1)),
@@ -242,3 +252,77 @@ def _counts(table: OutlierTable) -> dict[str, Any]:
         "photos_without_label": table.photos_without_label,
         "labels_without_photo": table.labels_without_photo,
     }  # fmt: skip
+
+
+NEIGHBOURS = 10
+FEATURE_SIZE = 128  # pixels at which pretrained features see a photo, or the dataset's size
+_SHORT = {"lpips-alex": "alex", "efficientnet-lite0": "lite0", "inception": "inception"}
+_BATCH = 64
+_ROWS = 512  # of distances at once
+
+
+def baseline_columns(
+    dataset: Dataset, features: Sequence[str], *, seed: int, device: torch.device
+) -> Scores:
+    """Every baseline of a dataset, in row order.
+
+    * `random`: a random order, the floor.
+    * `centroid`: LPIPS distance to the mean embedding at 64 px.
+    * `gauss:X`, `ppca:X`, `knn10:X` for each kind of pretrained features, X = `alex` (spatial means
+      of AlexNet's layers), `lite0`, `inception`: instance selection by a Gaussian and by the
+      residual of PPCA, fitted to all photos as DeVries et al. (2020) do, and the distance to the
+      tenth nearest other photo.
+
+    Args:
+        dataset: the photos, at least two.
+        features: names that `limbeck.percept.Features` knows.
+        seed: of `random`.
+        device: where trunks run.
+    """
+    random = np.random.default_rng(derive_seed(seed, "random score"))
+    made = {
+        "random": np.asarray(random.random(len(dataset))),
+        "centroid": _centroid_distance(dataset, device),
+    }
+    size = min(dataset.size, FEATURE_SIZE)
+    for name in features:
+        seen = dataset_features(dataset, Features(name, device), size=size)
+        values, short = seen.numpy(), _SHORT[name]
+        fitted = fit_components(values, GAUSS_COMPONENTS)
+        made[f"gauss:{short}"] = gaussian_distance(values, fitted)
+        made[f"ppca:{short}"] = residual_distance(values, fitted.first(PPCA_COMPONENTS))
+        made[f"knn{NEIGHBOURS}:{short}"] = neighbour_distance(seen)
+    return Scores.of(dataset.ids, made)
+
+
+def neighbour_distance(features: Tensor, neighbours: int = NEIGHBOURS) -> Column:
+    """float [N >= 2, D] -> Euclidean distance to the k-th nearest other row, float64 [N].
+
+    Ramaswamy, Rastogi and Shim 2000; k is at most N - 1.
+    """
+    count = min(neighbours, len(features) - 1)
+    found = []
+    for start in range(0, len(features), _ROWS):
+        distances = torch.cdist(features[start : start + _ROWS], features)
+        own = torch.arange(len(distances))
+        distances[own, own + start] = torch.inf
+        found.append(distances.kthvalue(count, dim=1).values)
+    return np.asarray(torch.cat(found).double().numpy())
+
+
+@torch.no_grad()
+def _centroid_distance(dataset: Dataset, device: torch.device) -> Column:
+    """|phi(x) - mean phi|^2 [N] in LPIPS space at 64 px; two passes, no embedding is kept."""
+    lpips = LPIPS.load("alex").to(device)
+    batches = -(-len(dataset) // _BATCH)
+
+    def embedded(what: str) -> Iterator[Tensor]:
+        for part in logs.track(dataset.batches(SPACE_SIZE, _BATCH), what, batches):
+            yield lpips.embed(to_float(part.images.to(device)))
+
+    sums = torch.stack([part.double().sum(0) for part in embedded("the mean photo")])
+    mean = (sums.sum(0) / len(dataset)).float()
+    parts = [
+        (part - mean).square().sum(1).cpu() for part in embedded("distances to the mean photo")
+    ]
+    return np.asarray(torch.cat(parts).double().numpy())

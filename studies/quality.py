@@ -1,4 +1,4 @@
-"""`limbeck bench quality`: how good pictures are after how many seconds of training.
+"""`python -m studies quality`: how good pictures are after how many seconds of training.
 
 Contestants train on the same photos for the same seconds on this machine, one after the other, and
 their snapshots are measured against photos that none of them has seen. The figure that counts is
@@ -25,9 +25,7 @@ import torch
 from limbeck import __version__, fsio, logs
 from limbeck.artefacts.run import HALF
 from limbeck.artefacts.snapshots import snapshots
-from limbeck.bench.curves import draw_curves, reached
-from limbeck.bench.drawings import Draw, Ruler
-from limbeck.bench.textbook import Textbook
+from limbeck.bench import CONTESTANTS, Textbook, contestant
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
@@ -39,11 +37,11 @@ from limbeck.kit.selection import evenly
 from limbeck.latents import paint_seeds
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
-from limbeck.presets import preset
 from limbeck.training import feed_of, measure_speed, train, train_slice
+from studies.measure import Draw, Ruler
+from studies.time_to_quality import draw_curves, reached
 
 FORMAT_VERSION = 1
-CONTESTANTS = ("preset", "stylegan2", "textbook")
 SNAPSHOTS = 10
 _DRAW = (Draw("psi 1", "none", 1.0),)
 _HELD_OUT = 3  # every so many photos one is held out
@@ -60,7 +58,7 @@ class Point:
     folder: Path
 
 
-def bench_quality(
+def study_quality(
     dataset: Dataset,
     config: Config,
     out: Path,
@@ -137,32 +135,8 @@ def bench_quality(
     }  # fmt: skip
     fsio.write_json(out / "quality.json", found)
     draw_grids(out, config.seed, CONTESTANTS)
-    try:
-        draw_curves(out / "quality.png", found)
-    except ImportError:
-        logs.warn("no picture: matplotlib is not installed (pip install matplotlib)")
+    draw_curves(out / "quality.png", found)
     return found
-
-
-def contestant(name: str, config: Config) -> Config:
-    """The configuration that a contestant trains with."""
-    if name == "preset":
-        return config
-    if name == "stylegan2":
-        narrow = {
-            "net.d_architecture": "resnet", "net.rgb_scale": 1.0, "net.mapping_lr": 0.01,
-            "net.mbstd_group": 4, "train.augment": "ada", "train.gamma": 0.3, "train.lr": 0.0035,
-            "train.d_lr_ratio": 1.0, "train.decay": 0.0, "train.batch": 16, "train.ada_kimg": 100.0,
-            "train.grow": 0.0, "train.ema_kimg": 5.0,
-        }  # fmt: skip
-        return config.replace(**narrow)
-    net = config.net
-    public = preset("auto", net.size).replace(
-        **{"train.augment": "none", "train.encoder": False, "net.mapping_layers": 8,
-           "net.channel_base": net.channel_base, "net.channel_max": net.channel_max,
-           "net.z_dim": net.z_dim, "net.w_dim": net.w_dim, "train.batch": 32}
-    )  # fmt: skip
-    return public.replace(seed=config.seed, device=config.device)
 
 
 def _plan(folder: Path) -> Path:

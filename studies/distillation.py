@@ -1,4 +1,4 @@
-"""`limbeck bench distillation`: what filtering by one's own generator buys, over several seeds.
+"""`python -m studies distillation`: what filtering by one's own generator buys, over several seeds.
 
 For each seed four trainings that see equally many images: `raw` on all photos, `kept` on those that
 the raw one's scores keep, `random` on as many photos drawn at random, and `oracle` on the labelled
@@ -7,11 +7,12 @@ measured against raw, kept and clean photos: filtering trivially helps against t
 (METHOD 6). Labels come in behind a `Judge`.
 """
 
+import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +20,6 @@ from limbeck import __version__, fsio, logs
 from limbeck.artefacts.keep import KeepList, read_keep
 from limbeck.artefacts.run import OVERRIDES, is_current
 from limbeck.artefacts.snapshots import networks_of
-from limbeck.bench.dots import draw_dots
-from limbeck.bench.drawings import Ruler
-from limbeck.bench.paired import Figure, differences, figures_of, over_seeds
 from limbeck.config import Config
 from limbeck.curation import keep, keep_inputs, score
 from limbeck.data import Dataset
@@ -33,6 +31,8 @@ from limbeck.kit.selection import evenly
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
 from limbeck.training import train, train_slice
+from studies.measure import Ruler
+from studies.plots import draw_dots
 
 FORMAT_VERSION = 1
 VARIANTS = ("raw", "kept", "random", "oracle")
@@ -40,7 +40,7 @@ _FILTERED = ("kept", "random")  # need the raw one's scores
 _FEWEST = 12  # photos and pictures
 
 
-def bench_distillation(
+def study_distillation(
     dataset: Dataset,
     truth: Judge,
     config: Config,
@@ -110,10 +110,7 @@ def bench_distillation(
         "photo_diversity": ruler.photo_diversity(photo_sets, config.net.size),
     }  # fmt: skip
     fsio.write_json(out / "distillation.json", found)
-    try:
-        draw_dots(out, found)
-    except ImportError:
-        logs.warn("no picture: matplotlib is not installed (pip install matplotlib)")
+    draw_dots(out, found)
     return found
 
 
@@ -268,3 +265,62 @@ def _train(study: Study, only: Sequence[str]) -> None:
 
 def _title(seed: int, variant: str) -> str:
     return f"training {variant}, seed {seed}"
+
+
+Row = dict[str, Any]
+FIGURES = ("fid", "kid", "precision", "recall", "density", "coverage", "diversity")
+
+
+class Figure(NamedTuple):
+    """One number of one generator: `features` of pictures drawn as `draw` says against `photos`."""
+
+    features: str
+    draw: str
+    photos: str
+    figure: str
+    variant: str
+    seed: int
+    value: float
+
+
+def figures_of(seed: int, variant: str, rows: Iterable[Mapping[str, Any]]) -> list[Figure]:
+    """All figures in the rows of one generator."""
+    return [
+        Figure(row["features"], row["draw"], row["photos"], name, variant, seed, float(row[name]))
+        for row in rows
+        for name in FIGURES
+        if name in row
+    ]
+
+
+def over_seeds(figures: Iterable[Figure]) -> list[Row]:
+    """Mean over seeds; `spread` is the standard deviation, null for one seed."""
+    groups: dict[tuple[str, ...], dict[int, float]] = {}
+    for one in figures:
+        key = (one.features, one.draw, one.photos, one.figure, one.variant)
+        groups.setdefault(key, {})[one.seed] = one.value
+    return [_row(key, values) for key, values in groups.items()]
+
+
+def differences(figures: Sequence[Figure], base: str = "raw") -> list[Row]:
+    """Each variant minus `base` within a seed, then mean and spread over the seeds with both.
+
+    What a seed does to both (the order of photos, the first weights) drops out.
+    """
+    ground = {(*one[:4], one.seed): one.value for one in figures if one.variant == base}
+    paired = [
+        one._replace(value=one.value - ground[*one[:4], one.seed])
+        for one in figures
+        if one.variant != base and (*one[:4], one.seed) in ground
+    ]
+    return [{**row, "minus": base} for row in over_seeds(paired)]
+
+
+def _row(key: tuple[str, ...], values: Mapping[int, float]) -> Row:
+    features, draw, photos, figure, variant = key
+    return {
+        "features": features, "draw": draw, "photos": photos, "figure": figure, "variant": variant,
+        "mean": statistics.fmean(values.values()),
+        "spread": statistics.stdev(values.values()) if len(values) > 1 else None,
+        "seeds": {str(seed): value for seed, value in sorted(values.items())},
+    }  # fmt: skip

@@ -1,0 +1,236 @@
+"""`python -m studies outliers|distillation|truncation|quality`: studies of the method."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+
+from limbeck import logs
+from limbeck.artefacts.labels import read_truth
+from limbeck.bench import CONTESTANTS
+from limbeck.cli.inputs import existing, is_model, networks_folder, open_networks
+from limbeck.cli.options import Device, Json, Preset, Seed, Set, Size, build_config
+from limbeck.cli.outcome import Outcome, verb
+from limbeck.data import open_dataset
+from limbeck.errors import UsageError
+from limbeck.evaluation import Judge
+from limbeck.kit.device import pick_device
+from limbeck.model import Pipeline
+from studies.distillation import VARIANTS, study_distillation
+from studies.outliers import study_outliers
+from studies.quality import study_quality
+from studies.tables import distillation_tables, outlier_tables, quality_table, truncation_lines
+from studies.truncation import study_truncation
+
+app = typer.Typer(
+    help="Studies of limbeck's method; each goes on where the same command stopped.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+)  # fmt: skip
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="A dataset made by limbeck ingest.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the study.")]
+Labels = Annotated[
+    Path,
+    typer.Option("--labels", help=".jsonl, .csv or .zip that says which photos are outliers."),
+]
+Features = Annotated[
+    str,
+    typer.Option("--features", help="lpips-alex, lpips-vgg16, efficientnet-lite0, inception."),
+]
+Pictures = Annotated[
+    int, typer.Option("--pictures", min=16, help="Generated images of each generator or cell.")
+]
+Seeds = Annotated[
+    int, typer.Option("--seeds", min=1, help="Trainings of each kind, from --seed on.")
+]
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--only", help="Train these alone (commands may share --out), or none; default: all."
+    ),
+]
+
+
+@app.command()
+@verb
+def outliers(
+    data: Data,
+    labels: Labels,
+    networks: Annotated[
+        list[Path] | None,
+        typer.Option("--networks", help="A snapshot, a training or a run; one a seed."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the study; none = written nowhere.")
+    ] = None,
+    preset: Preset = "auto",
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> Outcome:
+    """Every score and baseline against labelled outliers."""
+    config = build_config(preset, seed=seed, device=device, pairs=settings)
+    found_networks = [open_networks(existing(path, "networks"), device) for path in networks or ()]
+    with TemporaryDirectory() as temporary:
+        found = study_outliers(
+            open_dataset(existing(data, "dataset")), _judge(labels), out or Path(temporary),
+            networks=found_networks, config=config.score, seed=seed, device=pick_device(device),
+        )  # fmt: skip
+    logs.show(Group(*outlier_tables(found, logs.console().width)))
+    lines = [f"{found['outliers']} outliers, {found['in_domain']} in-domain photos"]
+    if out is None:
+        return Outcome(found, [*lines, "these figures are written nowhere; --out DIR keeps them"])
+    return Outcome(found, [*lines, f"study: {out} (outliers.json, .png)"])
+
+
+@app.command()
+@verb
+def distillation(
+    data: Data,
+    labels: Labels,
+    out: Out,
+    seeds: Seeds = 3,
+    features: Features = "lpips-alex",
+    pictures: Pictures = 2000,
+    only: Only = None,
+    kimg: Annotated[
+        float | None,
+        typer.Option("--kimg", help="Length of each training, thousands of photos shown."),
+    ] = None,
+    preset: Preset = "auto",
+    size: Size = None,
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> Outcome:
+    """Training on raw, kept, random and clean photos, over several seeds."""
+    config = build_config(
+        preset, seed=seed, device=device, size=size, pairs=settings, changes={"train.kimg": kimg}
+    )
+    found = study_distillation(
+        open_dataset(existing(data, "dataset")), _judge(labels), config, out, seeds=seeds,
+        features=_features(features), pictures=pictures, only=_only(only, VARIANTS),
+    )  # fmt: skip
+    logs.show(Group(*distillation_tables(found)))
+    lines = []
+    if found["left_out"]:
+        lines = [
+            f"left out, not trained: {', '.join(found['left_out'])}",
+            "compare differences, which are within seeds, rather than means over other seeds",
+        ]
+    for number, costs in found["costs"].items():
+        for name, cost in costs.items():
+            lines.append(
+                f"seed {number}, {name}: {_share(cost['outliers_removed'])} of the outliers "
+                f"removed, {_share(cost['in_domain_lost'])} of the in-domain photos lost"
+            )
+    return Outcome(found, [*lines, f"study: {out} (distillation.json, .png)"])
+
+
+@app.command()
+@verb
+def truncation(
+    data: Data,
+    networks: Annotated[
+        Path, typer.Option("--networks", help="A model, a snapshot, a training or a run.")
+    ],
+    out: Out,
+    features: Features = "lpips-alex",
+    pictures: Pictures = 2000,
+    quick: Annotated[bool, typer.Option("--quick", help="Few cells, to see that it works.")] = (
+        False
+    ),
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> Outcome:
+    """Every way of truncating one generator against photos."""
+    existing(networks, "model or networks")
+    generator = (
+        Pipeline.from_pretrained(networks, device=device)
+        if is_model(networks)
+        else open_networks(networks_folder(networks), device)
+    )
+    few: dict[str, Any] = {
+        "psis": (0.5, 0.7, 1.0), "clusters": (8, 16), "cluster_psis": (0.7,), "base_clusters": 16,
+        "samples": 2000, "map_samples": 1024,
+    }  # fmt: skip
+    found = study_truncation(
+        generator, open_dataset(existing(data, "dataset")), out, features=_features(features),
+        count=pictures, seed=seed, **(few if quick else {}),
+    )  # fmt: skip
+    return Outcome(found, [*truncation_lines(found), f"study: {out}"])
+
+
+@app.command()
+@verb
+def quality(
+    data: Data,
+    out: Out,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1, help="Of each training on this machine.")
+    ] = 600.0,
+    seeds: Seeds = 3,
+    features: Features = "lpips-alex",
+    pictures: Pictures = 2000,
+    only: Only = None,
+    preset: Preset = "auto",
+    size: Size = None,
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> Outcome:
+    """How good the pictures of each contestant are after how many seconds of training."""
+    config = build_config(preset, seed=seed, device=device, size=size, pairs=settings)
+    found = study_quality(
+        open_dataset(existing(data, "dataset")), config, out, seconds=seconds, seeds=seeds,
+        features=_features(features), pictures=pictures, only=_only(only, CONTESTANTS),
+    )  # fmt: skip
+    logs.show(Group(quality_table(found)))
+    lines = [
+        f"{row['contestant']}: "
+        + (f"not at KID {row['kid']:.4g} ({row['features']}) within its training"
+           if row["seconds"] is None else
+           f"KID {row['kid']:.4g} ({row['features']}) after {row['seconds']:.0f} s, "
+           f"{row['ratio']:.2f} x as fast as stylegan2")
+        for row in found["reached"]
+    ]  # fmt: skip
+    return Outcome(found, [*lines, f"study: {out} (quality.json, quality.png, grids.png)"])
+
+
+def _judge(labels: Path) -> Judge:
+    return Judge(read_truth(existing(labels, "file of labels")))
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _features(text: str) -> tuple[str, ...]:
+    if not (names := _names(text)):
+        raise UsageError("--features names none", "give one or more, with commas between them")
+    return names
+
+
+def _only(text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The trainings that `--only` names; all where it is not given, none for `none`."""
+    chosen = known if text is None else () if text == "none" else _names(text)
+    if unknown := sorted(set(chosen) - set(known)):
+        raise UsageError(
+            f"--only {', '.join(unknown)}: this study has no such training",
+            f"choose among {', '.join(known)}, or none",
+        )
+    return chosen
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,259 @@
+"""The truncation study as pictures: figures over precision, and the effect of N.
+
+matplotlib is needed here alone and imported here alone. Colours are Okabe and Ito's, which people
+with any colour vision tell apart; markers differ too.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from limbeck import fsio
+from studies.measure import DIVERSITY, DRAWS
+
+Rows = Sequence[Mapping[str, Any]]
+METRICS = {"recall": "recall", "coverage": "coverage", "diversity": "LPIPS diversity"}
+_LOOK = {
+    "global": ("#000000", "o", "-"),
+    "multimodal-lpips": ("#D55E00", "s", "-"),
+    "multimodal-l2": ("#0072B2", "^", "-"),
+    "multimodal-soft": ("#009E73", "D", "-"),
+    "multimodal-map": ("#CC79A7", "v", "--"),
+    "index": ("#E69F00", "x", ":"),
+}
+_SPACES = {"w": "clusters in W", "lpips": "clusters in LPIPS space"}
+_WIDE, _HIGH, _DPI = 4.2, 3.6, 150
+
+
+def draw_curves(
+    path: Path, curves: Mapping[str, Mapping[str, Rows]], *, title: str, levels: float | None
+) -> None:
+    """Recall, coverage and LPIPS diversity over precision; a row a space, a line a method.
+
+    Args:
+        path: PNG.
+        curves: space -> method -> points with `psi`, `precision` and the metrics, by psi.
+        title: said on top.
+        levels: precision of the untruncated generator, drawn as a thin line, if known.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    figure, grid = _sheet(len(curves), len(METRICS))
+    for row, (space, methods) in zip(grid, curves.items(), strict=True):
+        for axes, (metric, words) in zip(row, METRICS.items(), strict=True):
+            for method, points in methods.items():
+                colour, marker, line = _LOOK[method]
+                axes.plot(
+                    [p["precision"] for p in points], [p[metric] for p in points], color=colour,
+                    marker=marker, linestyle=line, label=method, markersize=5, linewidth=1.6,
+                )  # fmt: skip
+            if levels is not None:
+                axes.axvline(levels, color="#888888", linewidth=0.8)
+            axes.set(xlabel="precision", ylabel=words, title=_SPACES.get(space, space))
+    _finish(figure, grid, path, title)
+
+
+def draw_numbers(path: Path, rows: Rows, *, title: str) -> None:
+    """Precision and the metrics over the number of clusters; psi by line style.
+
+    Args:
+        path: PNG.
+        rows: `space`, `method`, `clusters`, `psi`, `precision` and the metrics.
+        title: said on top.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    spaces = list(dict.fromkeys(row["space"] for row in rows))
+    psis = sorted({row["psi"] for row in rows}, reverse=True)
+    figure, grid = _sheet(len(spaces), 1 + len(METRICS))
+    for line_of_axes, space in zip(grid, spaces, strict=True):
+        columns = {"precision": "precision", **METRICS}
+        for axes, (metric, words) in zip(line_of_axes, columns.items(), strict=True):
+            for method in dict.fromkeys(row["method"] for row in rows):
+                for psi, line in zip(psis, ("-", "--", ":", "-.") * len(psis), strict=False):
+                    points = sorted(
+                        (r["clusters"], r[metric])
+                        for r in rows
+                        if (r["space"], r["method"], r["psi"]) == (space, method, psi)
+                    )
+                    colour, marker, _ = _LOOK[method]
+                    axes.plot(
+                        [x for x, _ in points], [y for _, y in points], color=colour,
+                        marker=marker, linestyle=line, label=f"{method}, psi {psi:g}",
+                        markersize=5, linewidth=1.6,
+                    )  # fmt: skip
+            axes.set_xscale("log", base=2)
+            numbers = sorted({row["clusters"] for row in rows})
+            axes.set_xticks(numbers, [str(n) for n in numbers])
+            axes.set(xlabel="clusters N", ylabel=words, title=_SPACES.get(space, space))
+    _finish(figure, grid, path, title)
+
+
+def _sheet(rows: int, columns: int) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDE * columns, _HIGH * rows + 0.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _finish(figure: Any, grid: Any, path: Path, title: str) -> None:
+    for axes in grid.flat:
+        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6))
+    figure.suptitle(title)
+    with fsio.atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI)
+
+
+_COLUMNS = {
+    "fid": "FID (lower is better)", "precision": "precision", "recall": "recall",
+    "coverage": "coverage", "diversity": "LPIPS diversity",
+}  # fmt: skip
+_ORDER = ("raw", "random", "kept", "oracle")
+_SETS = {
+    "clean": ("#0072B2", "o", "clean photos"), "kept": ("#E69F00", "^", "kept photos"),
+    "raw": ("#555555", "s", "raw photos"), "": ("#009E73", "D", "pictures alone"),
+}  # fmt: skip
+_ASIDE = {"clean": -0.22, "kept": 0.0, "raw": 0.22, "": 0.0}
+_PANEL_WIDE, _PANEL_HIGH = 3.0, 2.9
+
+
+def draw_dots(out: Path, found: Mapping[str, Any]) -> None:
+    """Write OUT/distillation-FEATURES.png for each set of features.
+
+    Args:
+        out: the study's folder.
+        found: what `study_distillation` gives.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    for features in found["features"]:
+        rows = [row for row in found["rows"] if row["features"] in (features, DIVERSITY)]
+        if rows:
+            _draw_dots(out / f"distillation-{features}.png", features, rows, found)
+
+
+def _draw_dots(path: Path, features: str, rows: Rows, found: Mapping[str, Any]) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    size = (_PANEL_WIDE * len(_COLUMNS), _PANEL_HIGH * len(DRAWS) + 0.8)
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(DRAWS), len(_COLUMNS), squeeze=False)
+    for line, draw in zip(grid, DRAWS, strict=True):
+        for axes, (name, words) in zip(line, _COLUMNS.items(), strict=True):
+            _dots_panel(axes, [r for r in rows if (r["draw"], r["figure"]) == (draw.name, name)])
+            axes.set_title(words, fontsize=10)
+        line[0].set_ylabel(draw.name)
+    marks: dict[str, Any] = {}
+    for axes in (*grid[0], *grid[-1]):
+        handles, labels = axes.get_legend_handles_labels()
+        marks |= dict(zip(labels, handles, strict=True))
+    figure.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=len(marks))
+    seeds = len(found["seeds"])
+    figure.suptitle(
+        f"trained on raw, random, kept, clean photos, {found['kimg']:g} kimg each "
+        f"({features}, {found['pictures']} pictures, {seeds} seed{'s' if seeds > 1 else ''}: "
+        "a dot each, the bar is their mean)"
+    )
+    with fsio.atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI)
+
+
+def _dots_panel(axes: Any, rows: Rows) -> None:
+    """One figure in one way of drawing; a thin line joins the trainings of one seed."""
+    for photos, (colour, marker, words) in _SETS.items():
+        chosen = {row["variant"]: row for row in rows if row["photos"] == photos}
+        there = [(x + _ASIDE[photos], chosen[v]) for x, v in enumerate(_ORDER) if v in chosen]
+        for seed in dict.fromkeys(seed for _, row in there for seed in row["seeds"]):
+            line = [(x, row["seeds"][seed]) for x, row in there if seed in row["seeds"]]
+            axes.plot(*zip(*line, strict=True), color=colour, linewidth=0.5, alpha=0.35)
+        for number, (x, row) in enumerate(there):
+            values = list(row["seeds"].values())
+            axes.plot(
+                [x] * len(values), values, linestyle="", marker=marker, color=colour, alpha=0.75,
+                markersize=4.5, label=None if number else words,
+            )  # fmt: skip
+            axes.hlines(row["mean"], x - 0.1, x + 0.1, color=colour, linewidth=2)
+    axes.set_xticks(range(len(_ORDER)), _ORDER)
+    axes.set_xlim(-0.5, len(_ORDER) - 0.5)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+_COLOURS = "RdBu_r"
+_CHANCE = 0.5
+_CELL, _LINE = 0.62, 0.26  # inches
+
+
+def draw_heat(path: Path, found: Mapping[str, Any]) -> None:
+    """Rows are scores by overall AUROC, columns all outliers and each kind; the best is framed.
+
+    Args:
+        path: PNG.
+        found: what `study_outliers` gives.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, kinds = found["rows"], list(found["kinds"])
+    table = [[row["auroc"], *(row["by_kind"][kind]["auroc"] for kind in kinds)] for row in rows]
+    names = [f"{row['score']}  ({row['group']})" for row in rows]
+    heads = [f"all ({found['outliers']})", *(f"{k} ({found['kinds'][k]})" for k in kinds)]
+    width, height = _CELL * len(heads) + 3.6, _LINE * len(rows) + 2.4
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    image = axes.imshow(table, cmap=_COLOURS, vmin=0, vmax=1, aspect="auto")
+    for y, line in enumerate(table):
+        for x, value in enumerate(line):
+            strong = abs(value - _CHANCE) > 0.32
+            axes.text(
+                x, y, f"{value:.2f}".lstrip("0"), ha="center", va="center", fontsize=8,
+                color="white" if strong else "black",
+            )  # fmt: skip
+    for x, kind in enumerate(["all", *kinds]):
+        _frame(axes, x, _best_row(rows, found["best"][kind]))
+    axes.set_xticks(range(len(heads)), heads, rotation=50, ha="left", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, labelsize=9)
+    axes.axvline(0.5, color="black", linewidth=1.2)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.01)
+    bar.set_label("AUROC (0.5 = chance)")
+    figure.suptitle(_title(found), fontsize=10)
+    with fsio.atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI)
+
+
+def _title(found: Mapping[str, Any]) -> str:
+    count = len(found["networks"])
+    nets = f"mean of {count} trained networks" if count > 1 else f"{count or 'no'} trained network"
+    return (
+        f"AUROC by kind of outlier: {found['photos']} photos, {nets}; framed = best of its column"
+    )
+
+
+def _best_row(rows: list[Any], best: Mapping[str, Any]) -> int:
+    pairs = [(row["score"], row["group"]) for row in rows]
+    return pairs.index((best["score"], best["group"]))
+
+
+def _frame(axes: Any, x: int, y: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    for colour, width in (("black", 3.2), ("#F0E442", 1.6)):  # seen on dark and on light cells
+        corner = (x - 0.47, y - 0.45)
+        axes.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=colour, linewidth=width))
