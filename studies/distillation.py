@@ -3,8 +3,8 @@
 For each seed four trainings that see equally many images: `raw` on all photos, `kept` on those that
 the raw one's scores keep, `random` on as many photos drawn at random, and `oracle` on the labelled
 in-domain photos: what a perfect filter would give, which no method may use. Each is then
-measured against raw, kept and clean photos: filtering trivially helps against the filtered set
-(METHOD 6). Labels come in behind a `Judge`.
+measured against raw, kept and clean photos: filtering trivially helps against the filtered set.
+Labels come in behind a `Judge`.
 """
 
 import statistics

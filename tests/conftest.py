@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from development import DOGS
 from finished_run import Smoke
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads are slower
 
 ON_REQUEST = ("slow", "gpu", "network", "browser", "fuzz")
-DOGS = Path(__file__).parents[2] / "shared" / "data" / "dogs-96-dev.zip"
 SMOKE_PHOTOS = 72
 
 
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         dropped = set(left_out)
         items[:] = [item for item in items if item not in dropped]
-    no_dogs = pytest.mark.skip(reason="the development photos are not beside this checkout")
+    no_dogs = pytest.mark.skip(reason="the development photos are not here (LIMBECK_DOGS)")
     for item in items:
         if item.get_closest_marker("dogs") and not DOGS.exists():
             item.add_marker(no_dogs)

@@ -257,3 +257,18 @@ def test_the_method_page_names_functions_that_exist() -> None:
             found = [n for n in body if getattr(n, "name", None) == part]
             assert found, f"docs/method.md: {file} has no {name}"
             body = getattr(found[0], "body", [])
+
+
+def test_nothing_refers_to_papers_of_ours_that_are_not_here() -> None:
+    words = re.compile(r"\b(METHOD|DESIGN|ENGINE|RELIABILITY|USERS|MOVES)\b|\.\./" + "shared")
+    pages = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")]
+    files = [
+        file for folder in ("src", "studies", "tests") for file in (ROOT / folder).rglob("*.py")
+    ]
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in (*pages, *files)
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if words.search(line) and file != Path(__file__)
+    ]
+    assert not found, "\n".join(found)

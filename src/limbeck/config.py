@@ -1,7 +1,8 @@
 """Every setting of limbeck, typed, frozen and nested. One dial, `size`, derives most of the rest.
 
 The same schema serves the command line, `run.json` and Python. Defaults that come from a paper
-or from METHOD carry their source; presets (`limbeck.presets`) are functions that return one.
+or from docs/method.md carry their source; presets (`limbeck.presets`) are functions that return
+one.
 """
 
 import difflib
@@ -104,7 +105,7 @@ class NetConfig(_Section):
 
 
 class DataConfig(_Section):
-    """How photos become a dataset (DESIGN, 'Settled')."""
+    """How photos become a dataset."""
 
     size: int = Field(64, description="the network's size; the store keeps max(size, 128)")
     min_side: int = Field(0, ge=0, description="reject shorter sides; 0 = half the network's size")
@@ -123,7 +124,7 @@ class DataConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """Joint training of G, D and E (METHOD section 3)."""
+    """Joint training of G, D and E (docs/method.md, 'Joint training')."""
 
     kimg: float = Field(25000, gt=0, description="length in thousands of real images shown")
     batch: int = Field(64, ge=2, description="photos of one step, over all processes")
@@ -188,7 +189,7 @@ class TrainConfig(_Section):
 
 
 class ScoreConfig(_Section):
-    """Outlier scores (METHOD 1, 4, 7)."""
+    """Outlier scores."""
 
     mirror: bool = Field(True, description="mean over a photo and its mirror image")
     plus: bool = Field(
@@ -199,7 +200,7 @@ class ScoreConfig(_Section):
 
 
 class KeepConfig(_Section):
-    """Which photos go on (METHOD 2, step 5). At most one of fraction, threshold, count."""
+    """Which photos go on. At most one of fraction, threshold, count."""
 
     column: str = Field(
         AUTO_COLUMN,
@@ -230,7 +231,7 @@ class KeepConfig(_Section):
 
 
 class ModesConfig(_Section):
-    """Clusters of the generator's latents (METHOD 2, step 7)."""
+    """Clusters of the generator's latents."""
 
     samples: int = Field(60_000, ge=16)
     clusters: int | None = Field(
@@ -338,7 +339,7 @@ class Config(_Section):
         return self.replace(**{"train.kimg": kimg, "train.decay": decay, "train.grow": 0.0})
 
     def gamma(self) -> float:
-        """R1 weight: given, or 0.0002 size^2 / batch (METHOD 3); 0 for a projected D."""
+        """R1 weight: given, or 0.0002 size^2 / batch; 0 for a projected D."""
         if self.net.d_architecture == "projected":
             return 0.0
         if self.train.gamma is not None:

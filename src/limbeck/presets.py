@@ -141,7 +141,7 @@ def auto(size: int = 256) -> Config:
 
 
 def paper256(size: int = 256) -> Config:
-    """The published recipe at 256 px (METHOD 3): batch 64, width 0.5, gamma 1, mapping 8."""
+    """The published recipe at 256 px: batch 64, width 0.5, gamma 1, mapping 8."""
     return Config(
         preset="paper256",
         data=DataConfig(size=size),

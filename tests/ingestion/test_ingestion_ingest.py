@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from development import DOGS
 from limbeck.artefacts.run import is_current
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
@@ -19,7 +20,6 @@ from limbeck.ingestion import ingest, side_inputs, source_digest
 from limbeck.records import ImageInfo, Reason, Status
 
 CONFIG = DataConfig(size=16)
-DOGS = Path(__file__).parents[3] / "shared" / "data" / "dogs-96-dev.zip"
 
 
 def _photo(path: Path, seed: int, size: tuple[int, int] = (60, 40), **options: object) -> Path:
@@ -312,7 +312,7 @@ def test_counts_always_add_up(tmp_path_factory: pytest.TempPathFactory, kinds: l
 @pytest.mark.dogs
 def test_real_dogs(tmp_path: Path) -> None:
     if not DOGS.exists():
-        pytest.skip("the development photos are not beside the checkout (../shared/data)")
+        pytest.skip("the development photos are not here (LIMBECK_DOGS)")
     with zipfile.ZipFile(DOGS) as dogs, zipfile.ZipFile(tmp_path / "some.zip", "w") as some:
         for name in [n for n in dogs.namelist() if n.endswith(".webp")][:300]:
             some.writestr(name, dogs.read(name))

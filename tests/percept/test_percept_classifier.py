@@ -10,11 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from development import DOGS
 from limbeck.errors import UsageError, WeightsError
 from limbeck.percept import Classifier, EfficientNetLite0, list_weights
 from limbeck.percept.classifier import EfficientNetLite2
-
-DOGS = Path(__file__).parents[3] / "shared" / "data" / "dogs-96-dev.zip"
 
 
 @pytest.fixture(scope="module")

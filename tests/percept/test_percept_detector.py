@@ -16,18 +16,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
+from development import DOGS_288, WEIGHTS
 from limbeck.errors import UsageError, WeightsError
 from limbeck.percept import COCO, Box, Detector, list_weights
 from limbeck.percept.detector import decode, letterbox, nms, overlaps
 
-ROOT = Path(__file__).parents[3]
-DOGS = ROOT / "shared" / "data" / "dogs-288-dev.zip"
-SHARED = ROOT / "shared" / "weights" / "yolox_nano_416.onnx"
-
 
 def weights_file() -> Path:
     row = next(row for row in list_weights() if row.name == "yolox-nano")
-    for path in (row.path, SHARED):
+    for path in (row.path, WEIGHTS / "yolox_nano_416.onnx"):
         if path.is_file():
             return path
     pytest.skip(f"the detector's weights are not here: {row.cure}")
@@ -231,7 +228,7 @@ def test_what_is_missing_is_said_with_its_cure(
 
 def dogs(count: int) -> list[Tensor]:
     made = []
-    with zipfile.ZipFile(DOGS) as archive:
+    with zipfile.ZipFile(DOGS_288) as archive:
         rows = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
         for row in [row for row in rows if not row["is_outlier"]][:count]:
             with Image.open(BytesIO(archive.read(f"images/{Path(row['file']).name}"))) as picture:

@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from development import WEIGHTS
 from limbeck.errors import UsageError
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import generator
 from limbeck.percept import LPIPS, at_least, list_weights
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "lpips"
-SHARED_VGG = Path(__file__).parents[3] / "shared" / "weights" / "lpips_vgg16_fp16.safetensors"
+VGG16 = WEIGHTS / "lpips_vgg16_fp16.safetensors"
 
 
 def example(name: str) -> Tensor:
@@ -34,8 +35,8 @@ def alex() -> LPIPS:
 
 
 def vgg() -> LPIPS:
-    if SHARED_VGG.is_file():
-        return LPIPS.load("vgg16", SHARED_VGG)
+    if VGG16.is_file():
+        return LPIPS.load("vgg16", VGG16)
     if any(row.name == "lpips-vgg16" and row.present for row in list_weights()):
         return LPIPS.load("vgg16")
     pytest.skip("LPIPS-VGG16 is not here: limbeck weights get lpips-vgg16")

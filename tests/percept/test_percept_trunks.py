@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from development import DOGS
 from limbeck.errors import DataError, UsageError, WeightsError
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import generator
@@ -30,7 +31,6 @@ from limbeck.percept.layers import fill
 from limbeck.percept.weights import read_weights
 
 HERE = Path(__file__).parent
-DOGS = HERE.parents[2] / "shared" / "data" / "dogs-96-dev.zip"
 
 
 def need(name: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from development import WEIGHTS
 from limbeck.errors import UsageError, WeightsError
 from limbeck.fsio import sha256_file
 from limbeck.percept import get_weights, list_weights, path_of, verify_weights
@@ -27,7 +28,6 @@ from limbeck.percept.weights_fetch import Archive
 
 FETCHED = ("lpips-vgg16", "inception-fid", "efficientnet-lite0", "efficientnet-lite2")
 BY_HAND = "yolox-nano"
-SHARED = Path(__file__).parents[3] / "shared" / "weights"
 MEMBER = "pkg-1/weights/vgg16.ckpt"
 
 
@@ -312,12 +312,12 @@ def test_torchscript_gives_tensors_and_runs_nothing(
 
 
 @pytest.mark.skipif(
-    not (SHARED / "lpips_vgg16_fp16.safetensors").is_file(), reason="needs the fp16 VGG16 file"
+    not (WEIGHTS / "lpips_vgg16_fp16.safetensors").is_file(), reason="needs the fp16 VGG16 file"
 )
 def test_a_file_of_the_right_name_and_other_numbers_is_refused(cache: Path) -> None:
     (cache / "weights").mkdir(parents=True)
     shutil.copyfile(
-        SHARED / "lpips_vgg16_fp16.safetensors", cache / "weights" / "lpips-vgg16.safetensors"
+        WEIGHTS / "lpips_vgg16_fp16.safetensors", cache / "weights" / "lpips-vgg16.safetensors"
     )
     with pytest.raises(WeightsError, match="have digest"):
         read_weights("lpips-vgg16")

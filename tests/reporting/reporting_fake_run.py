@@ -1,4 +1,4 @@
-"""A small finished run, written stage by stage in the formats of DESIGN, without training."""
+"""A small finished run, written stage by stage in the documented formats, without training."""
 
 import hashlib
 import time

@@ -1,4 +1,4 @@
-"""RELIABILITY 3 at a size for every day; `-m slow` takes the counts that issue and notes quote."""
+"""Faults of training at a size for every day; `-m slow` takes the counts that the notes quote."""
 
 import errno
 import json

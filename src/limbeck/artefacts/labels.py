@@ -1,4 +1,4 @@
-"""Labels that people gave, for measuring and showing only (DESIGN, labels never leak)."""
+"""Labels that people gave: for measuring and showing only, never for training or filtering."""
 
 import csv
 import zipfile

@@ -38,7 +38,7 @@ class Modes:
 
 
 def count_modes(sizes: Tensor) -> int:
-    """Clusters holding at least a quarter of the mean share (DESIGN, 'Settled')."""
+    """Clusters holding at least a quarter of the mean share."""
     return int((sizes * 4 * len(sizes) >= sizes.sum()).sum())
 
 

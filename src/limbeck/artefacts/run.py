@@ -118,7 +118,7 @@ class _Run(BaseModel):
 
 
 class RunDir:
-    """Paths of a run (DESIGN, 'On disk') and its run.json."""
+    """Paths of a run (docs/formats.md) and its run.json."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)

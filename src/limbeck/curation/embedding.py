@@ -1,4 +1,4 @@
-"""A crowd of generated pictures in LPIPS space, where a squared distance is LPIPS (METHOD 4)."""
+"""A crowd of generated pictures in LPIPS space, where a squared distance is LPIPS."""
 
 import torch
 from torch import Tensor

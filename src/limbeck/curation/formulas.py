@@ -9,7 +9,7 @@ FUSED_PLUS = (*FUSED, "lite0_gauss", "lite0_ppca")
 FUSED_WITHOUT = FUSED[1:]  # what looks at photos alone
 
 FORMULAS = {
-    "rank_fusion": "like recommended, with -log(1 - R + 0.5 / N), R = rank / N (METHOD 7)",
+    "rank_fusion": "like recommended, with -log(1 - R + 0.5 / N), R = rank / N",
     "lpips": "LPIPS-AlexNet(x, G_ema(E_ema(x))) at the networks' size, at least 64 px; constant "
     "noise; mean over x and its mirror image (the paper's score)",
     "lpips_mid": "the part of lpips that comes from AlexNet's conv2 plus the part from conv3, each "

@@ -1,4 +1,4 @@
-"""From scores to the list of photos that go on (METHOD 2, step 5). Nothing is ever deleted."""
+"""From scores to the list of photos that go on. Nothing is ever deleted."""
 
 import time
 from collections.abc import Mapping

@@ -46,7 +46,7 @@ def find_cut(values: Column, least: float = 0.6, most: float = 0.95) -> Cut:
 
     Args:
         values: [N], higher is odder.
-        least, most: limits of the share (DESIGN: 0.6 and 0.95).
+        least, most: limits of the share (0.6 and 0.95 by default).
     """
     count = len(values)
     if not count or values.min() == values.max():

@@ -1,4 +1,4 @@
-"""Scoring a dataset: two streams of photos, then what needs them all (METHOD 2, step 4)."""
+"""Scoring a dataset: two streams of photos, then what needs them all."""
 
 import time
 from collections.abc import Iterator

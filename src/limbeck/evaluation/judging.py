@@ -14,7 +14,7 @@ from limbeck.records import ImageInfo
 
 
 class Judge:
-    """The truth as a study gets it (DESIGN, labels never leak)."""
+    """The truth as a study gets it: answers, no labels."""
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth

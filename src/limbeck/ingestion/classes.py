@@ -1,4 +1,4 @@
-"""Classes of photos for class-conditional training, only where `class_from` asks (DESIGN)."""
+"""Classes of photos for class-conditional training, only where `class_from` asks."""
 
 from collections.abc import Sequence
 from pathlib import Path

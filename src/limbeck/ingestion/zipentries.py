@@ -108,7 +108,7 @@ def _widened(
 
 
 def refusal(member: Member) -> str:
-    """Why a member is not opened (RELIABILITY 2); empty for an ordinary one."""
+    """Why a member is not opened; empty for an ordinary one."""
     name = member.name.replace("\\", "/") if b"\\" in member.raw else member.name
     if member.refused:
         return member.refused

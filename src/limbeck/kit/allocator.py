@@ -1,4 +1,4 @@
-"""The C library's allocator, told to keep what training gives back (ENGINE, point 12)."""
+"""The C library's allocator, told to keep what training gives back."""
 
 import ctypes
 import sys

@@ -57,7 +57,7 @@ def _cpu_flags() -> frozenset[str]:
 def has_bf16(device: torch.device) -> bool:
     """Whether bf16 convolutions are fast: CUDA >= 8.0, or a CPU with avx512_bf16 or amx_bf16.
 
-    Elsewhere a bf16 convolution on a CPU is about 25 times slower than fp32 (ENGINE, point 5).
+    Elsewhere a bf16 convolution on a CPU is about 25 times slower than fp32.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)

@@ -41,7 +41,7 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class CentreMap:
-    """A learned map w -> centre, which saves the synthesis pass of multimodal-lpips (METHOD 6).
+    """A learned map w -> centre, which saves the synthesis pass of multimodal-lpips.
 
     A small network: standardised w, fully connected layers with ReLU between them, one logit a
     centre. All tensors are float32.
@@ -169,7 +169,8 @@ class ModeCentres:
     def distances(self, embeddings: Tensor) -> Tensor:
         """LPIPS embeddings float32 [N, D] -> LPIPS to each centre's picture, float32 [N, K].
 
-        LPIPS is a squared distance of embeddings, so this is one matrix product (METHOD 4).
+        LPIPS is a squared distance of embeddings, so this is one matrix product
+        (docs/method.md, 'Algebra').
 
         Raises:
             DataError: the centres' embeddings are of another width.

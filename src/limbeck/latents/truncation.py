@@ -1,7 +1,7 @@
 """Truncation as pure functions: w' = t + psi (w - t), and the choice of the target t.
 
-The paper's idea (METHOD 2, step 8): t is not the one global mean but the perceptually nearest
-cluster centre. Variants as named in METHOD 5.
+The paper's idea (arXiv 2202.12211): t is not the one global mean but the perceptually nearest
+cluster centre. Names and variants: docs/method.md, 'Truncation by name'.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Target:
 
 
 def truncate(w: Tensor, psi: float, target: Tensor) -> Tensor:
-    """w' = t + psi (w - t), exactly w at psi 1 and exactly t at psi 0 (METHOD 2, step 8).
+    """w' = t + psi (w - t), exactly w at psi 1 and exactly t at psi 0.
 
     Args:
         w: float [N, w_dim].
@@ -43,7 +43,7 @@ def nearest_l2(w: Tensor, centres: Tensor) -> Tensor:
 def nearest_embedding(embeddings: Tensor, centre_embeddings: Tensor) -> Tensor:
     """LPIPS embeddings [N, D], [K, D] -> int64 [N], the perceptually nearest centre.
 
-    LPIPS is a squared distance of embeddings, so this is one matrix product (METHOD 4).
+    LPIPS is a squared distance of embeddings, so this is one matrix product.
     """
     return squared_distances(embeddings, centre_embeddings).argmin(1)
 

@@ -21,7 +21,7 @@ def fisher(columns: Sequence[Column]) -> Column:
 
     1 - R is the share of photos that are odder in that column, a p-value under "this photo is like
     the others"; R. A. Fisher (1925) adds their logarithms. Only ranks matter, so any increasing
-    change of a column changes nothing, and no weight is there to be tuned (METHOD 7).
+    change of a column changes nothing, and no weight is there to be tuned.
     """
     if not columns:
         raise ValueError("nothing to fuse")

@@ -70,7 +70,7 @@ def lpips_diversity(pictures: Tensor, batch: int = _BATCH) -> float:
 def embedding_diversity(embeddings: Tensor, modes: Tensor | None = None) -> Diversity:
     """Mean squared distance over pairs, without forming a pair.
 
-    LPIPS is a squared distance of embeddings e (METHOD 4), so picture i is from the n of a group,
+    LPIPS is a squared distance of embeddings e, so picture i is from the n of a group,
     in sum, r_i = n |e_i|^2 + sum |e_j|^2 - 2 e_i . sum e_j away: sums over a group give all. A
     mean over pairs is sum(r) / (n (n - 1)); leaving picture i out takes 2 r_i from the sum, which
     gives the jackknife (Efron and Stein 1981) in closed form.

@@ -260,7 +260,7 @@ class Pipeline:
         Returns:
             w float32 [1, w_dim], the picture (uint8 [3, S, S], float32 in [-1, 1] [3, S, S], or
             PIL), tensors on the CPU, and LPIPS-AlexNet between the picture and the square, on at
-            least 64 px (METHOD 2, step 4).
+            least 64 px.
 
         Raises:
             UsageError: the model has no encoder, or the image is of another form.

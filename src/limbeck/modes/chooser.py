@@ -1,4 +1,4 @@
-"""A learned map w -> centre that saves the synthesis pass of multimodal-lpips (METHOD 6).
+"""A learned map w -> centre that saves the synthesis pass of multimodal-lpips.
 
 multimodal-lpips draws G(w), embeds it and looks which centre's picture is nearest. Where w goes is
 a function of w alone, so a small network can learn it from latents that were once looked at.

@@ -37,7 +37,7 @@ class Clusters:
 
 
 def cluster(points: Points, count: int, seed: int) -> Clusters:
-    """k-means with k-means++ starts, the best of 4 (METHOD 2, step 7).
+    """k-means with k-means++ starts, the best of 4.
 
     Fewer clusters than `count` come back when the points are fewer than that after removing
     copies (a generator that collapsed); a warning says so.
@@ -86,7 +86,7 @@ def perceptual_points(
 ) -> tuple[Points, Tensor]:
     """LPIPS embeddings of G(w) at 64 px, reduced by PCA: float32 [N, <= components].
 
-    Squared distances of embeddings are LPIPS (METHOD 4), so k-means here is k-means in LPIPS space.
+    Squared distances of embeddings are LPIPS, so k-means here is k-means in LPIPS space.
     An embedding has some 32,000 numbers, so the axes are fitted on the first 2,048 pictures (w is
     random) and the rest is projected chunk by chunk; all embeddings are never held at once.
 

@@ -78,7 +78,7 @@ def centres_of(painter: Paints, embedder: Embeds, w: Tensor, clusters: Clusters)
 
 @torch.no_grad()
 def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed: int = 0) -> Modes:
-    """Cluster latents of the averaged generator (METHOD 2, step 7).
+    """Cluster latents of the averaged generator.
 
     `config.samples` w are drawn and clustered by k-means in W, or in LPIPS space (embeddings of
     their pictures at 64 px, PCA to `config.pca`). A centre is the mean w of the members in both.

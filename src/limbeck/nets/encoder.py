@@ -1,4 +1,4 @@
-"""The encoder: the discriminator's trunk with a head into W (METHOD 3)."""
+"""The encoder: the discriminator's trunk with a head into W (docs/method.md, 'Joint training')."""
 
 import torch
 from torch import Tensor, nn

@@ -2,7 +2,7 @@
 
 What costs one operation a tensor elsewhere (Adam, averages, clearing and averaging gradients, the
 check for NaN) is one operation here, and low-precision copies are made once a step instead of once
-a use (ENGINE, point 6). The networks keep
+a use. The networks keep
 their names and shapes: their parameters become views. Convolution weights lie channels_last in
 memory, so that copies and gradients need no rearranging.
 """

@@ -1,7 +1,7 @@
 """Layers with equalised learning rate (Karras et al. 2018, section 4.1) in the public layout.
 
 Parameters are stored at unit scale; every gain (fan-in, learning rate, sqrt 2 of the leaky ReLU)
-is folded into weight and bias at run time (METHOD 4). Parameters stay float32; `compute_dtype` of
+is folded into weight and bias at run time. Parameters stay float32; `compute_dtype` of
 the networks decides in which dtype pictures are convolved. Constructors leave parameters empty;
 `initialise` fills them from one explicit generator.
 """
@@ -70,8 +70,8 @@ class Layer(nn.Module, ABC):
     """A module that owns parameters and knows how they begin.
 
     `ready` is the weight as convolutions use it, scaled by `ready_gain` and in their dtype;
-    training keeps it in step with the weight, so that one pass over all weights serves every phase
-    (ENGINE, point 6). Without it the weight is brought there at each use.
+    training keeps it in step with the weight, so that one pass over all weights serves every phase.
+    Without it the weight is brought there at each use.
     """
 
     ready: Tensor | None = None

@@ -73,7 +73,7 @@ class Networks(nn.Module):
         """Convolve in `dtype` (float32 or bfloat16; `limbeck.kit.device.compute_dtype`).
 
         Mapping, styles, minibatch-std, the last layer of D and E and the sum of RGB pictures
-        stay float32, and so do parameters (ENGINE, point 5).
+        stay float32, and so do parameters.
         """
         for module in self.members().values():
             if isinstance(module, Generator):

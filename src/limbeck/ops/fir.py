@@ -2,8 +2,8 @@
 
 `upfirdn` is linear in the picture, and its transpose is again an `upfirdn`: factors swapped, filter
 turned round, paddings recomputed. So one autograd function, which is its own backward with the
-adjoint's plan, gives derivatives of any order, each as one depthwise convolution (ENGINE, point 3).
-Depthwise, because pooling and slice-adds are 4 to 10 times slower on a CPU (ENGINE, point 2).
+adjoint's plan, gives derivatives of any order, each as one depthwise convolution.
+Depthwise, because pooling and slice-adds are 4 to 10 times slower on a CPU.
 """
 
 from collections.abc import Callable

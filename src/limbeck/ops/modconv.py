@@ -1,7 +1,7 @@
 """Convolution whose weight each picture scales: StyleGAN2, section 2.2, equations 1 to 3.
 
 Scaling the weight's input channels by s is scaling the picture's channels by s; the norm that
-demodulates is exact without the per-picture weight [N, O, I, k, k] (METHOD 4). The plain form
+demodulates is exact without the per-picture weight [N, O, I, k, k]. The plain form
 that does build that weight stands beside it and the tests compare the two.
 """
 

@@ -22,7 +22,7 @@ def at_least(x: Tensor, side: int = 64) -> Tensor:
     """Bring float NCHW pictures whose shorter side is below `side` up to it, bilinearly.
 
     Larger ones pass untouched; the aspect is kept. AlexNet's score is always taken on at least
-    64 px (METHOD 3).
+    64 px.
     """
     height, width = x.shape[-2:]
     short = min(height, width)
@@ -33,7 +33,7 @@ def at_least(x: Tensor, side: int = 64) -> Tensor:
 
 
 class LPIPS(nn.Module):
-    """LPIPS(a, b) = |phi(a) - phi(b)|^2 with phi = `embed` (METHOD 4).
+    """LPIPS(a, b) = |phi(a) - phi(b)|^2, phi = `embed` (docs/method.md, 'Algebra').
 
     phi(x) joins, over the five layers l of a trunk, sqrt(v_l / (H_l W_l)) f_l(x): f_l are the
     activations scaled to unit length over channels, v_l >= 0 the learned weights. Pictures are

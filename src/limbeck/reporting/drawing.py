@@ -44,7 +44,7 @@ class Artist:
 
     @torch.no_grad()
     def reconstruct(self, photos: Tensor) -> Tensor:
-        """uint8 [N, 3, S, S] -> uint8 [N, 3, S, S]: G(E(x)), const noise (METHOD 2, step 4)."""
+        """uint8 [N, 3, S, S] -> uint8 [N, 3, S, S]: G(E(x)), const noise."""
         encoder = self.networks.E_ema
         assert encoder is not None, "ask has_encoder first"
         chunks = [
@@ -79,7 +79,7 @@ class Artist:
 
     @torch.no_grad()
     def nearest_centres(self, w: Tensor, modes: ModeCentres) -> Tensor:
-        """f32 [N, w_dim]: the perceptually nearest centre of each w (METHOD 2, step 8)."""
+        """f32 [N, w_dim]: the perceptually nearest centre of each w."""
         lpips = LPIPS.load("alex").to(self.device)
         here = modes.to(self.device)
         nearest = [

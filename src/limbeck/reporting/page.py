@@ -216,7 +216,7 @@ def report(run: Path, *, labels: Path | None = None, out: Path | None = None) ->
     A run that is not finished gives a page that names what is missing.
 
     Args:
-        run: a run folder (DESIGN, 'On disk').
+        run: a run folder.
         labels: a person's labels (.jsonl, .csv, or a zip with manifest.jsonl); only shown and
             counted, they change nothing.
         out: the folder for index.html and done.json; None = `run/report`.

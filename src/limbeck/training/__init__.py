@@ -1,4 +1,4 @@
-"""Joint training of generator, discriminator and encoder (METHOD section 3)."""
+"""Joint training of generator, discriminator and encoder (docs/method.md, 'Joint training')."""
 
 from limbeck.training.board import require_tensorboard as require_tensorboard
 from limbeck.training.classes import conditional as conditional

@@ -1,4 +1,4 @@
-"""CUDA graphs: one recorded launch for all that a phase does to the gradients (ENGINE, point 7).
+"""CUDA graphs: one recorded launch for all that a phase does to the gradients.
 
 Below 512 px a step is thousands of small kernels, and launching them takes longer than running
 them. A phase's losses and backward passes are recorded once and replayed; Adam, averages and the

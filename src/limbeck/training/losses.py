@@ -1,4 +1,4 @@
-"""The objective, term by term: pure functions of tensors (StyleGAN2, arXiv 1912.04958; METHOD 3).
+"""The objective, term by term: pure functions of tensors (StyleGAN2, arXiv 1912.04958).
 
 Logits are float32 [N, 1]; pictures float32 [N, 3, S, S] in [-1, 1]; every loss is a scalar mean.
 """

@@ -1,4 +1,4 @@
-"""Updates as rows of a table: what is trained, how often, by which loss (METHOD 3).
+"""Updates as rows of a table: what is trained, how often, by which loss (docs/method.md).
 
 A phase's loss takes the networks and a `Step`, changes nothing, and returns a scalar, named terms
 and what running means should move towards; stepping, averaging over shares of the batch and
@@ -277,7 +277,7 @@ def _need_encoder(nets: Networks) -> Encoder:
 
 
 def _distance(nets: Networks, judges: "Judges", a: Tensor, b: Tensor) -> Tensor:
-    """a2's perceptual measure: D's own features, or LPIPS-VGG16 (METHOD 3)."""
+    """a2's perceptual measure: D's own features, or LPIPS-VGG16."""
     if judges.lpips is not None:
         return judges.lpips.distance(a, b).mean()
     with torch.no_grad():

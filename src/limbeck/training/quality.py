@@ -23,7 +23,7 @@ from limbeck.percept import Features
 from limbeck.training.grids import draw_samples
 from limbeck.training.state import TrainState
 
-ALIKE = 0.3  # of the photos' spread: below it, samples are too much alike (METHOD 3)
+ALIKE = 0.3  # of the photos' spread: below it, samples are too much alike
 WORSE = 1.5  # times the best figure
 PATIENCE = 3  # snapshots
 

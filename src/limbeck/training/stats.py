@@ -18,7 +18,7 @@ _WARM_UP = "the first steps take longest"
 
 
 def encoder_ratio(terms: Mapping[str, float]) -> float | None:
-    """std(E(x)) / std(M(z)), which should lie in [0.3, 3] (METHOD 3); None without an encoder."""
+    """std(E(x)) / std(M(z)), which should lie in [0.3, 3]; None without an encoder."""
     if "E/w_std" not in terms or "w_std" not in terms:
         return None
     return terms["E/w_std"] / max(terms["w_std"], 1e-9)

@@ -1,4 +1,4 @@
-"""Processes that train together: one rank a device, started by torchrun (DESIGN, 'Libraries').
+"""Processes that train together: one rank a device, started by torchrun.
 
 Every rank computes its share of each batch and the gradients are averaged in one flat buffer, so
 all ranks hold the same networks at all times. Rank 0 alone writes.
