@@ -15,7 +15,7 @@ from limbeck.cli.options import Device, Json, Preset, Seed, Set, Size, build_con
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.data import open_dataset
 from limbeck.errors import UsageError
-from limbeck.evaluation import Judge
+from limbeck.evaluation import HiddenLabels
 from limbeck.kit.device import pick_device
 from limbeck.model import Pipeline
 from studies.distillation import VARIANTS, study_distillation
@@ -202,8 +202,8 @@ def quality(
     return Outcome(found, [*lines, f"study: {out} (quality.json, quality.png, grids.png)"])
 
 
-def _judge(labels: Path) -> Judge:
-    return Judge(read_truth(existing(labels, "file of labels")))
+def _judge(labels: Path) -> HiddenLabels:
+    return HiddenLabels(read_truth(existing(labels, "file of labels")))
 
 
 def _share(value: float | None) -> str:

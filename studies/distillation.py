@@ -4,7 +4,7 @@ For each seed four trainings that see equally many images: `raw` on all photos, 
 the raw one's scores keep, `random` on as many photos drawn at random, and `oracle` on the labelled
 in-domain photos: what a perfect filter would give, which no method may use. Each is then
 measured against raw, kept and clean photos: filtering trivially helps against the filtered set.
-Labels come in behind a `Judge`.
+Labels come in behind a `HiddenLabels`.
 """
 
 import statistics
@@ -24,14 +24,14 @@ from limbeck.config import Config
 from limbeck.curation import keep, keep_inputs, score
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation import Judge, KeepCost
+from limbeck.evaluation import HiddenLabels, KeepCost
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.rng import derive_seed
 from limbeck.kit.selection import evenly
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
 from limbeck.training import train, train_slice
-from studies.measure import Ruler
+from studies.measure import Measurer
 from studies.plots import draw_dots
 
 FORMAT_VERSION = 1
@@ -42,7 +42,7 @@ _FEWEST = 12  # photos and pictures
 
 def study_distillation(
     dataset: Dataset,
-    truth: Judge,
+    truth: HiddenLabels,
     config: Config,
     out: Path,
     *,
@@ -93,7 +93,7 @@ def study_distillation(
             "add labelled photos, raise --pictures, or get weights with `limbeck weights get`",
         )
     _train(study, only)
-    ruler = Ruler(dataset, names, count, pick_device(config.device))
+    ruler = Measurer(dataset, names, count, pick_device(config.device))
     figures: list[Figure] = []
     for seed in study.seeds:
         sets = {"raw": evenly(dataset.ids, count), "clean": evenly(study.clean, count)}
@@ -123,7 +123,7 @@ class Study:
     """
 
     def __init__(
-        self, dataset: Dataset, truth: Judge, config: Config, out: Path, seeds: int
+        self, dataset: Dataset, truth: HiddenLabels, config: Config, out: Path, seeds: int
     ) -> None:
         self.dataset, self._truth, self._config, self._out = dataset, truth, config, out
         self.seeds = range(config.seed, config.seed + seeds)

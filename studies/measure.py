@@ -44,7 +44,7 @@ class Draw:
 DRAWS = (Draw("psi 1", "none", 1.0), Draw("psi 0.7 global", "global", 0.7))
 
 
-class Ruler:
+class Measurer:
     """Measures generators against photos of one size.
 
     Args:

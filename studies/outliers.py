@@ -1,6 +1,6 @@
 """`python -m studies outliers`: which score finds which outlier, with and without a generator.
 
-Labels come in behind a `Judge`: nothing here reads one. Scores are made by `limbeck.curation` and
+Labels come in as `HiddenLabels`: nothing here reads one. Scores are made by `limbeck.curation` and
 kept in `out`, one folder for each set of networks, named by content.
 """
 
@@ -29,7 +29,7 @@ from limbeck.curation import (
 )
 from limbeck.data import Dataset
 from limbeck.errors import UsageError
-from limbeck.evaluation import Judge, OutlierTable
+from limbeck.evaluation import HiddenLabels, OutlierTable
 from limbeck.kit.device import machine
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import derive_seed
@@ -50,7 +50,7 @@ Row = dict[str, Any]
 
 def study_outliers(
     dataset: Dataset,
-    truth: Judge,
+    truth: HiddenLabels,
     out: Path,
     *,
     networks: Sequence[Networks] = (),

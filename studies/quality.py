@@ -38,7 +38,7 @@ from limbeck.latents import paint_seeds
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
 from limbeck.training import feed_of, measure_speed, train, train_slice
-from studies.measure import Draw, Ruler
+from studies.measure import Draw, Measurer
 from studies.time_to_quality import draw_curves, reached
 
 FORMAT_VERSION = 1
@@ -102,7 +102,7 @@ def study_quality(
         )
     photos = dataset.select(set(dataset.ids) - set(held))
     device = pick_device(config.device)
-    ruler = Ruler(dataset, names, pictures, device, _DRAW, config.net.size)
+    ruler = Measurer(dataset, names, pictures, device, _DRAW, config.net.size)
     judged = {"held out": evenly(held, pictures)}
     Path(out).mkdir(parents=True, exist_ok=True)
     pairs = itertools.product(range(config.seed, config.seed + seeds), CONTESTANTS)

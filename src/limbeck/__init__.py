@@ -21,16 +21,17 @@ _HOME = {
     "score": "limbeck.curation",
     "keep": "limbeck.curation",
     "find_modes": "limbeck.modes",
-    "sample": "limbeck.sampling",
+    "sample": "limbeck.model",
     "evaluate": "limbeck.evaluation",
     "report": "limbeck.reporting",
-    "run": "limbeck.pipeline",
+    "run": "limbeck.chain",
     "Pipeline": "limbeck.model",
     "LimbeckError": "limbeck.errors",
 }
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
+    from limbeck.chain import run as run
     from limbeck.config import Config as Config
     from limbeck.curation import keep as keep
     from limbeck.curation import score as score
@@ -39,12 +40,11 @@ if TYPE_CHECKING:
     from limbeck.evaluation import evaluate as evaluate
     from limbeck.ingestion import ingest as ingest
     from limbeck.model import Pipeline as Pipeline
+    from limbeck.model import sample as sample
     from limbeck.modes import find_modes as find_modes
     from limbeck.nets import load_networks as load_networks
-    from limbeck.pipeline import run as run
     from limbeck.presets import preset as preset
     from limbeck.reporting import report as report
-    from limbeck.sampling import sample as sample
     from limbeck.training import train as train
 
 

@@ -13,7 +13,7 @@ from limbeck.nets.mapping import Mapping
 from limbeck.nets.projected import Head, Mixing
 from limbeck.percept import FeatureMaps
 from limbeck.presets import preset
-from limbeck.training import Engine, Judges, TrainState, phase_table, phases
+from limbeck.training import Engine, LossNetworks, TrainState, phase_table, phases
 
 CPU = torch.device("cpu")
 
@@ -147,7 +147,7 @@ def test_looking_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     state = TrainState.create(config, CPU)
     photos = real.contiguous(memory_format=torch.channels_last)
     plain = Engine(
-        config, state, phase_table(config, Judges.of(config, CPU)), lambda *_: (photos, None)
+        config, state, phase_table(config, LossNetworks.of(config, CPU)), lambda *_: (photos, None)
     )
     for _ in range(3):
         for phase in plain.phases:

@@ -140,7 +140,7 @@ def test_every_exception_says_what_and_what_to_do(
 
 
 def test_an_unexpected_error_says_where(smoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("limbeck.cli.stages.build_config", None)
+    monkeypatch.setattr("limbeck.cli.stage_verbs.build_config", None)
     code, lines = failing("keep", smoke.run / "scores", "--out", "x")
     assert code == 1
     assert "(in cli/stages.py, line " in lines[0]

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from limbeck import fsio, logs
 from limbeck.cli import app
-from limbeck.cli.folders import describe, training_in
+from limbeck.cli.describe import describe, training_in
 from limbeck.cli.inputs import networks_folder, run_folder
 from limbeck.errors import DataError, UsageError
 

@@ -12,9 +12,9 @@ from PIL import Image, ImageOps
 
 from limbeck.demo import CrawlTruth, draw_crawl, read_crawl
 from limbeck.demo.crawl import OUTLIER_SHARE, plan
-from limbeck.demo.modes import MODE_NAMES, MODE_SHARES
-from limbeck.demo.outliers import OUTLIER_KINDS
+from limbeck.demo.odd_ones import OUTLIER_KINDS
 from limbeck.demo.picture import encode, picture_of
+from limbeck.demo.scenes import MODE_NAMES, MODE_SHARES
 from limbeck.errors import DataError, UsageError
 
 COUNT = 40

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from finished_run import Smoke
 from limbeck.cli import app
-from limbeck.cli.whole import measured
+from limbeck.cli.run import measured
 from limbeck.errors import DataError, UsageError, WeightsError
 from limbeck.evaluation import (
     PictureJudges,
@@ -23,7 +23,7 @@ from limbeck.evaluation import (
     present_judges,
     recognise,
 )
-from limbeck.evaluation.recognising import (
+from limbeck.evaluation.recognition import (
     domain_classes,
     effective_kinds,
     most_found,

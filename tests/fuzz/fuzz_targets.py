@@ -15,7 +15,7 @@ from PIL import Image
 from limbeck import fsio
 from limbeck.artefacts.keep import kept_ids, read_keep
 from limbeck.artefacts.labels import read_truth
-from limbeck.artefacts.modes import read_modes
+from limbeck.artefacts.mode_files import read_modes
 from limbeck.artefacts.run import RunDir, finish_stage, is_current, read_done
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import snapshots

@@ -10,8 +10,10 @@ from PIL import Image
 
 from limbeck.config import DataConfig
 from limbeck.errors import LimbeckError
-from limbeck.ingestion import ingest, memory, reading
-from limbeck.ingestion.memory import Rejected, sure
+from limbeck.ingestion import files as reading
+from limbeck.ingestion import ingest
+from limbeck.ingestion import out_of_memory as memory
+from limbeck.ingestion.out_of_memory import Rejected, sure
 from limbeck.kit.memory import short_of_memory
 from limbeck.records import Reason
 

@@ -210,6 +210,6 @@ def test_pictures_are_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert once.dtype == torch.uint8
     assert torch.equal(torch.cat(list(held)), once)
     assert torch.equal(torch.cat(list(held.first(66))), once[:66])
-    monkeypatch.setattr("limbeck.evaluation.drawn._HELD_BYTES", 0)
+    monkeypatch.setattr("limbeck.evaluation.generated._HELD_BYTES", 0)
     assert torch.equal(torch.cat(list(Drawn(networks, 70))), once)
     assert torch.equal(torch.cat(list(Drawn(networks, 70).first(3))), once[:3])

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from limbeck.errors import DataError, UsageError
 from limbeck.ingestion.decode import centre_box, square, upright_size
 from limbeck.model import Pipeline
-from limbeck.model.pictures import centre_square
+from limbeck.model.images import centre_square
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_a_picture_beyond_the_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "big.png").write_bytes(FILES["wide"])
-    monkeypatch.setattr("limbeck.model.pictures.MAX_PIXELS", 64 * 16 - 1)
+    monkeypatch.setattr("limbeck.model.images.MAX_PIXELS", 64 * 16 - 1)
     with pytest.raises(DataError, match="64 x 16 pixels, the limit is"):
         centre_square(tmp_path / "big.png", 16)
 

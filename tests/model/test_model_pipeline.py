@@ -18,9 +18,9 @@ from limbeck.fsio import sha256_file
 from limbeck.kit.images import to_pil
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
+from limbeck.model.sampling import sample
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
-from limbeck.sampling import sample
 
 CONFIG = preset("smoke")
 G, E, M = "generator.safetensors", "encoder.safetensors", "modes.safetensors"

@@ -8,7 +8,7 @@ from limbeck import preset
 from limbeck.kit.distances import squared_distances
 from limbeck.latents import draw_w, embed_w
 from limbeck.modes import learn_map, lpips_to_centres
-from limbeck.modes.chooser import SOFTNESS, soft_labels
+from limbeck.modes.learned_map import SOFTNESS, soft_labels
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from limbeck.modes import choose_count
-from limbeck.modes.choosing import explained, smallest
+from limbeck.modes.count import explained, smallest
 
 
 def blobs(count: int, each: int, seed: int, dims: int = 20, width: float = 0.1) -> np.ndarray:

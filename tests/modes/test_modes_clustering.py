@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from limbeck.artefacts.modes import count_modes
+from limbeck.artefacts.mode_files import count_modes
 from limbeck.modes.clustering import cluster, perceptual_points
 
 SIZES = (90, 60, 30, 12)

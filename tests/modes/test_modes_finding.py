@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from limbeck import preset
-from limbeck.artefacts.modes import read_modes
+from limbeck.artefacts.mode_files import read_modes
 from limbeck.artefacts.run import read_done
 from limbeck.config import ModesConfig, Space
 from limbeck.errors import DataError, UsageError

@@ -13,7 +13,7 @@ from limbeck.kit.rng import generator
 from limbeck.nets import Networks, ProjectedDiscriminator, load_networks
 from limbeck.nets.projected import CHANNELS, Mixing, SpectralConv
 from limbeck.percept import EfficientNetLite0, FeatureMaps
-from limbeck.percept.layers import fill
+from limbeck.percept.plain_layers import fill
 from limbeck.percept.weights import read_weights
 
 NET = NetConfig(

@@ -27,7 +27,7 @@ from limbeck.percept import (
 )
 from limbeck.percept.efficientnet import SameConv
 from limbeck.percept.inception import Forked, Mixed
-from limbeck.percept.layers import fill
+from limbeck.percept.plain_layers import fill
 from limbeck.percept.weights import read_weights
 
 HERE = Path(__file__).parent

@@ -16,9 +16,9 @@ from limbeck import fsio, logs, pipeline
 from limbeck.artefacts.folders import claim, erase_snapshot, fresh
 from limbeck.artefacts.lock import hold
 from limbeck.artefacts.run import BEGUN, finish_stage, read_done
+from limbeck.chain import stages
 from limbeck.config import Config
 from limbeck.errors import LimbeckError
-from limbeck.pipeline import stages
 from limbeck.presets import preset
 from limbeck.training import train_slice
 

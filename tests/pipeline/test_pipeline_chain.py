@@ -6,11 +6,11 @@ import pytest
 
 from limbeck import fsio, pipeline
 from limbeck.artefacts.run import STAGES, RunDir
+from limbeck.chain import budget
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.demo import draw_crawl
 from limbeck.errors import DataError, UsageError
-from limbeck.pipeline import budget
 from limbeck.presets import preset
 
 

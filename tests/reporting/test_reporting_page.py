@@ -25,7 +25,7 @@ from limbeck import fsio
 from limbeck.artefacts.run import read_done
 from limbeck.errors import DataError
 from limbeck.reporting import report
-from limbeck.reporting.measured import measured_tables
+from limbeck.reporting.metric_rows import measured_tables
 
 SECTIONS = (
     "story", "intake", "filter", "strips", "dropped", "samples", "modes", "training",

@@ -9,7 +9,7 @@ from reporting_fake_run import keep_list
 
 from limbeck.artefacts.contents import Artefacts, Training
 from limbeck.artefacts.scores import Scores
-from limbeck.reporting.quality import assess
+from limbeck.reporting.assessment import assess
 from limbeck.reporting.verdict import Level, judge
 
 

@@ -22,9 +22,9 @@ from limbeck.latents import (
     seeds_to_z,
     truncate,
 )
+from limbeck.model.sampling import parse_seeds, sample, write_samples
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
-from limbeck.sampling import parse_seeds, sample, write_samples
 
 NET = preset("smoke").net
 

@@ -14,7 +14,7 @@ from limbeck.cli import app
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation import Judge
+from limbeck.evaluation import HiddenLabels
 from limbeck.kit.selection import evenly
 from studies.__main__ import app as studies
 from studies.distillation import (
@@ -83,7 +83,7 @@ def config(**changes: Any) -> Config:
 
 
 def test_a_study_goes_on_where_it_stopped(dataset: Dataset, smoke: Any, tmp_path: Path) -> None:
-    truth, out = Judge(read_truth(smoke.truth)), tmp_path / "study"
+    truth, out = HiddenLabels(read_truth(smoke.truth)), tmp_path / "study"
     given: dict[str, Any] = {"seeds": 1, "pictures": 24}
     waiting = study_distillation(
         dataset, truth, config(), out, only=("random", "oracle"), **given
@@ -127,7 +127,7 @@ def test_a_study_goes_on_where_it_stopped(dataset: Dataset, smoke: Any, tmp_path
 
 
 def test_what_cannot_be_is_refused(dataset: Dataset, smoke: Any, tmp_path: Path) -> None:
-    truth = Judge(read_truth(smoke.truth))
+    truth = HiddenLabels(read_truth(smoke.truth))
     with pytest.raises(UsageError, match="no variant"):
         study_distillation(dataset, truth, config(), tmp_path, only=("best",))
     with pytest.raises(UsageError, match="scores without them"):
@@ -147,7 +147,9 @@ def test_the_verb(smoke: Any, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         seen: dict[str, Any] = {}
 
-        def study(_: Dataset, __: Judge, asked: Config, out: Path, **given: Any) -> dict[str, Any]:
+        def study(
+            _: Dataset, __: HiddenLabels, asked: Config, out: Path, **given: Any
+        ) -> dict[str, Any]:
             seen.update(given, kimg=asked.train.kimg, out=out)
             figures = [fid(v, s, 10.0 * s + len(v)) for v in ("raw", "kept") for s in (0, 1)]
             cost = {"outliers_removed": 0.5, "in_domain_lost": None}

@@ -15,7 +15,7 @@ from limbeck.artefacts.labels import Truth, TruthRow, read_truth
 from limbeck.artefacts.scores import Scores
 from limbeck.config import ScoreConfig
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation import Judge, OutlierRow, OutlierTable
+from limbeck.evaluation import HiddenLabels, OutlierRow, OutlierTable
 from studies.__main__ import app as studies
 from studies.outliers import (
     baseline_columns,
@@ -89,7 +89,7 @@ def test_columns_that_ignore_the_networks_are_told_by_their_values() -> None:
 def test_a_judge_measures_and_names_clean_photos(smoke: Any) -> None:
     dataset = open_dataset(smoke.run / "data")
     truth = read_truth(smoke.truth)
-    judge = Judge(truth)
+    judge = HiddenLabels(truth)
     clean = judge.clean(dataset.infos)
     rows = truth.join(dataset.infos)
     assert clean == tuple(i for i in dataset.ids if i in rows and rows[i].is_outlier is False)
@@ -103,7 +103,7 @@ def test_a_judge_measures_and_names_clean_photos(smoke: Any) -> None:
 def test_baselines_and_score_columns_in_one_table(smoke: Any, tmp_path: Path) -> None:
     dataset = open_dataset(smoke.run / "data")
     nets = [load_networks(p) for p in sorted((smoke.run / "raw").glob("nets-*"))[-2:]]
-    judge, config = Judge(read_truth(smoke.truth)), ScoreConfig()
+    judge, config = HiddenLabels(read_truth(smoke.truth)), ScoreConfig()
     given: dict[str, Any] = {"config": config, "features": ("lpips-alex",)}
     found = study_outliers(dataset, judge, tmp_path, networks=nets, **given)
     rows = {(row["score"], row["group"]): row for row in found["rows"]}
@@ -138,8 +138,8 @@ def test_wrong_labels_are_told_before_any_work(smoke: Any, tmp_path: Path) -> No
     row = TruthRow(file="nobody.png", sha256="", is_outlier=True, kind="", label="", mode="")
     with pytest.raises(DataError, match="named in the labels"):
         study_outliers(
-            open_dataset(smoke.run / "data"), Judge(Truth([row])), tmp_path, config=ScoreConfig(),
-            features=("lpips-alex",),
+            open_dataset(smoke.run / "data"), HiddenLabels(Truth([row])), tmp_path,
+            config=ScoreConfig(), features=("lpips-alex",),
         )  # fmt: skip
     assert not list(tmp_path.iterdir())
 

@@ -16,13 +16,13 @@ from limbeck.kit.device import pick_device
 from limbeck.kit.rng import Draws, generator
 from limbeck.nets import Flat, Layer, Networks, load_networks
 from limbeck.presets import preset
-from limbeck.training import Engine, Judges, TrainState, conditional, phase_table, train
+from limbeck.training import Engine, LossNetworks, TrainState, conditional, phase_table, train
 from limbeck.training import engine as engine_module
-from limbeck.training.classes import class_labels
+from limbeck.training.class_labels import class_labels
 from limbeck.training.engine import NotFinite, shares_of
 from limbeck.training.loop import feed_of
+from limbeck.training.memory import check_disk, fit, needs
 from limbeck.training.phases import Phase, Step
-from limbeck.training.room import check_disk, fit, needs
 from limbeck.training.transfer import transfer
 from limbeck.training.world import World
 
@@ -37,7 +37,7 @@ def _config(**changes: object) -> Config:
 
 def _engine(photos: Dataset, config: Config) -> Engine:
     feed = feed_of(photos.at(config.net.size), class_labels(photos, config), config, CPU)
-    phases = phase_table(config, Judges.of(config, CPU))
+    phases = phase_table(config, LossNetworks.of(config, CPU))
     return Engine(config, TrainState.create(config, CPU), phases, feed)
 
 
@@ -314,14 +314,14 @@ def test_room_makes_passes_that_fit_or_says_why_not(
     config = preset("auto", 256)
     wanted = needs(config, CPU)
     limit = {"free": 10**15}
-    monkeypatch.setattr("limbeck.training.room.free_memory", lambda _: limit["free"])
+    monkeypatch.setattr("limbeck.training.memory.free_memory", lambda _: limit["free"])
     assert fit(config, CPU, World()).train.microbatch == 16
     limit["free"] = int(wanted.memory(8) / 0.85)
     assert fit(config, CPU, World()).train.microbatch == 8
     limit["free"] = wanted.fixed
     with pytest.raises(UsageError, match="GB of memory"):
         fit(config, CPU, World())
-    monkeypatch.setattr("limbeck.training.room.needs", lambda *_: type(wanted)(1, 1, 10**18))
+    monkeypatch.setattr("limbeck.training.memory.needs", lambda *_: type(wanted)(1, 1, 10**18))
     with pytest.raises(DataError, match="disk"):
         check_disk(config, tmp_path, CPU)
 
@@ -330,10 +330,10 @@ def test_room_in_a_container_is_the_containers(monkeypatch: pytest.MonkeyPatch):
     config = preset("auto", 256)
     wanted = needs(config, CPU)
     monkeypatch.setattr(
-        "limbeck.training.room.available_memory", lambda: wanted.memory(4) * 10 // 8
+        "limbeck.training.memory.available_memory", lambda: wanted.memory(4) * 10 // 8
     )
     assert fit(config, CPU, World()).train.microbatch == 4
-    monkeypatch.setattr("limbeck.training.room.available_memory", lambda: None)
+    monkeypatch.setattr("limbeck.training.memory.available_memory", lambda: None)
     assert fit(config, CPU, World()).train.microbatch is None
 
 
@@ -348,7 +348,7 @@ def test_estimated_memory_is_near_what_autograd_keeps(changes: dict[str, object]
     fp32 = {"train.batch": 8, "train.precision": "fp32"}
     config = preset("small").replace(**fp32, **changes)
     state = TrainState.create(config, pick_device("cpu"))
-    table = phase_table(config, Judges.of(config, state.device))
+    table = phase_table(config, LossNetworks.of(config, state.device))
     phases = [p for p in table if p.name in ("G", "G-path", "D", "D-R1", "GD")]
     photos = torch.rand(8, 3, 64, 64) * 2 - 1
     engine = Engine(config, state, phases, lambda *_: (photos, None))

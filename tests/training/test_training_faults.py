@@ -24,7 +24,7 @@ from limbeck.nets import load_networks
 from limbeck.presets import preset
 from limbeck.training import state as state_module
 from limbeck.training import train
-from limbeck.training.loop import resume_or_create
+from limbeck.training.resuming import resume_or_create
 from limbeck.training.state import TrainState
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from limbeck.data import Dataset
 from limbeck.kit.rng import Draws
 from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
-from limbeck.training import Engine, Judges, TrainState, feed_of, phase_table, train
+from limbeck.training import Engine, LossNetworks, TrainState, feed_of, phase_table, train
 from limbeck.training.augment import augment
 from limbeck.training.graphs import WARM
 
@@ -72,7 +72,7 @@ def test_recorded_phases_leave_the_gradients_of_plain_ones(
         monkeypatch.setenv("LIMBECK_FUSED", twin)
         state = TrainState.create(config, device)
         feed = feed_of(view, None, config, device)
-        engines.append(Engine(config, state, phase_table(config, Judges()), feed))
+        engines.append(Engine(config, state, phase_table(config, LossNetworks()), feed))
     recorded, plain = engines
     limit = 1e-3 if precision == "fp32" else 5e-2
     for turn in range(WARM + 3):

@@ -130,6 +130,6 @@ def test_its_speed_is_the_mean_over_its_photos(photos: Dataset, monkeypatch: pyt
         engine.state.images += 8  # type: ignore[attr-defined]
         now[0] += 8 / {32: 30.0, 64: 10.0}[engine.config.net.size]  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("limbeck.training.measure.Engine.iterate", iterate)
+    monkeypatch.setattr("limbeck.training.speed.Engine.iterate", iterate)
     speed = measure_speed(photos, _config(**{"train.grow": 0.75}), clock=lambda: now[0])
     assert speed == pytest.approx(1 / (0.75 / 30 + 0.25 / 10))

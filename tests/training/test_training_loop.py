@@ -17,8 +17,9 @@ from limbeck.errors import Interrupted, TrainingError
 from limbeck.nets import load_networks
 from limbeck.presets import preset
 from limbeck.training import measure_speed, train
-from limbeck.training.loop import resume_or_create, train_slice
-from limbeck.training.phases import Judges, phase_table
+from limbeck.training.phases import LossNetworks, phase_table
+from limbeck.training.resuming import resume_or_create
+from limbeck.training.session import train_slice
 from limbeck.training.state import LATER, TrainState, _same_settings
 
 
@@ -145,13 +146,13 @@ def test_without_encoder(photos: Dataset, tmp_path: Path):
     ],
 )
 def test_reconstruct_chooses_the_encoder_rows(mode: str, rows: set[str]):
-    table = phase_table(_config(**{"train.reconstruct": mode}), Judges())
+    table = phase_table(_config(**{"train.reconstruct": mode}), LossNetworks())
     assert {row.name for row in table if "E" in row.trains} == rows
     assert [row.name for row in table if row.every == 16] == ["D-R1"]
 
 
 def test_fake_reconstruction_leaves_the_generator_alone():
-    table = phase_table(_config(**{"train.reconstruct": "fake"}), Judges())
+    table = phase_table(_config(**{"train.reconstruct": "fake"}), LossNetworks())
     assert [row.trains for row in table if "E" in row.trains] == [("E",)]
 
 
@@ -164,7 +165,9 @@ def test_what_goes_on_is_the_snapshot_with_the_best_figure(
     photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     figures = iter([2.0, 1.0, 3.0, 4.0])
-    monkeypatch.setattr("limbeck.training.quality.kernel_distance_of_all", lambda *_: next(figures))
+    monkeypatch.setattr(
+        "limbeck.training.snapshot_quality.kernel_distance_of_all", lambda *_: next(figures)
+    )
     summary = train(photos, _config(**{"train.snapshot_kimg": 0.016}), tmp_path)
     assert summary.networks == summary.best == "nets-000000032"
     assert summary.newest == "nets-000000064"

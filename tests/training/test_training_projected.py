@@ -14,7 +14,7 @@ from limbeck.errors import Interrupted, UsageError
 from limbeck.kit.rng import Draws
 from limbeck.nets import load_networks
 from limbeck.presets import preset
-from limbeck.training import Engine, Judges, TrainState, phase_table, train
+from limbeck.training import Engine, LossNetworks, TrainState, phase_table, train
 from limbeck.training import loop as loop_module
 from limbeck.training.augment import translate
 from limbeck.training.engine import NotFinite, pace_of
@@ -36,7 +36,7 @@ def _config(**changes: object) -> Config:
 
 def _engine(photos: Dataset, config: Config) -> Engine:
     view = photos.at(config.net.size)
-    judges, state = Judges.of(config, CPU), TrainState.create(config, CPU)
+    judges, state = LossNetworks.of(config, CPU), TrainState.create(config, CPU)
     judges.begin(state.networks, view)
     return Engine(config, state, phase_table(config, judges), feed_of(view, None, config, CPU))
 

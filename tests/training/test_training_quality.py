@@ -1,6 +1,6 @@
 """Figures of snapshots and the advice drawn from them."""
 
-from limbeck.training.quality import advice
+from limbeck.training.snapshot_quality import advice
 
 
 def _rows(kids: list[float], spreads: list[float]) -> list[dict[str, float]]:

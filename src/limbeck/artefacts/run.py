@@ -122,11 +122,10 @@ class RunDir:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
-
-    def __getattr__(self, name: str) -> Path:
-        if name in STAGES:
-            return self.root / name
-        raise AttributeError(name)
+        self.data, self.raw, self.scores = (self.root / n for n in ("data", "raw", "scores"))
+        self.keep, self.kept, self.modes = (self.root / n for n in ("keep", "kept", "modes"))
+        self.samples, self.model = self.root / "samples", self.root / "model"
+        self.report = self.root / "report"
 
     @property
     def file(self) -> Path:

@@ -23,7 +23,7 @@ from limbeck.config import Config
 from limbeck.kit.device import compute_dtype
 from limbeck.nets import Networks
 from limbeck.percept import FeatureMaps
-from limbeck.training import WARM, Engine, Judges, TrainState, phase_table
+from limbeck.training import WARM, Engine, LossNetworks, TrainState, phase_table
 
 OPTIMISERS, REST = "optimisers and averages", "rest"
 PARTS = (
@@ -183,7 +183,7 @@ def step_shares(config: Config, real: Tensor, repeats: int) -> dict[str, Any]:
 def _seconds(config: Config, real: Tensor, repeats: int) -> Seconds:
     """Of a mean step: medians of each row, by how often it is due."""
     device, watch = real.device, _Watch(real.device)
-    state, judges = TrainState.create(config, device), Judges.of(config, device)
+    state, judges = TrainState.create(config, device), LossNetworks.of(config, device)
     _name(watch, state.networks, vars(judges.critic)["maps"])
     for optimizer in state.optimizers.values():
         watch.step(optimizer)

@@ -16,7 +16,7 @@ from limbeck.config import Config
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import has_bf16, machine, pick_device
 from limbeck.ops import direct_convolutions
-from limbeck.training import WARM, Engine, Judges, TrainState, phase_table
+from limbeck.training import WARM, Engine, LossNetworks, TrainState, phase_table
 
 
 def bench_train(config: Config, *, repeats: int = 5, against: bool = True) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _weights(config: Config) -> dict[str, float]:
 def _limbeck(config: Config, device: torch.device, real: Tensor) -> dict[str, Work]:
     state = TrainState.create(config, device)
     photos = real.contiguous(memory_format=torch.channels_last)
-    phases = phase_table(config, Judges.of(config, device))
+    phases = phase_table(config, LossNetworks.of(config, device))
     engine = Engine(config, state, phases, lambda *_: (photos, None))
     found: dict[str, Work] = {phase.name: _bind(engine.take, phase) for phase in engine.phases}
     return found | {"average": lambda: state.update_averages(config)}

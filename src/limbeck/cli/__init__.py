@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__, logs
-from limbeck.cli import demo, exporting, machine, sampling, stages, whole
+from limbeck.cli import demo, export, machine, run, sample, stage_verbs
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
 
@@ -46,25 +46,25 @@ def _options(
 _EXAMPLE = "Example: limbeck "
 app.command(epilog=_EXAMPLE + "demo --out demo --seed 0 --json")(demo.demo)
 app.command(epilog=_EXAMPLE + "run photos/ --out runs/dogs --preset tiny --time-budget 60m")(
-    whole.run
+    run.run
 )
-app.command(epilog=_EXAMPLE + "resume runs/dogs")(whole.resume)
-app.command(epilog=_EXAMPLE + "status runs/dogs")(whole.status)
-app.command(epilog=_EXAMPLE + "ingest photos.zip --out data/dogs --size 64")(stages.ingest)
+app.command(epilog=_EXAMPLE + "resume runs/dogs")(run.resume)
+app.command(epilog=_EXAMPLE + "status runs/dogs")(run.status)
+app.command(epilog=_EXAMPLE + "ingest photos.zip --out data/dogs --size 64")(stage_verbs.ingest)
 app.command(epilog=_EXAMPLE + "train data/dogs --out nets/raw --preset small --kimg 500")(
-    stages.train
+    stage_verbs.train
 )
-app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(stages.score)
-app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")(stages.keep)
-app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stages.modes)
+app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(stage_verbs.score)
+app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")(stage_verbs.keep)
+app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stage_verbs.modes)
 app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(
-    sampling.sample
+    sample.sample
 )
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
-    exporting.export
+    export.export
 )
-app.command(epilog=_EXAMPLE + "evaluate runs/dogs --labels truth.jsonl --json")(whole.evaluate)
-app.command(epilog=_EXAMPLE + "report runs/dogs")(whole.report)
+app.command(epilog=_EXAMPLE + "evaluate runs/dogs --labels truth.jsonl --json")(run.evaluate)
+app.command(epilog=_EXAMPLE + "report runs/dogs")(run.report)
 app.add_typer(bench, name="bench")
 app.command(epilog=_EXAMPLE + "doctor")(machine.doctor)
 app.command(epilog=_EXAMPLE + "weights get lpips-vgg16")(machine.weights)

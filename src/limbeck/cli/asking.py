@@ -10,12 +10,12 @@ import typer
 from limbeck import logs, pipeline
 from limbeck.artefacts.folders import SUPERSEDED
 from limbeck.artefacts.run import RUN, RunDir
+from limbeck.chain import Request
 from limbeck.cli.options import build_config, change_config
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.device import pick_device
 from limbeck.logs import duration
-from limbeck.pipeline import Request
 from limbeck.presets import suggested
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from limbeck import logs
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import find_networks
-from limbeck.cli.folders import training_in, unfinished
+from limbeck.cli.describe import training_in, unfinished
 from limbeck.errors import DataError, UsageError
 
 if TYPE_CHECKING:

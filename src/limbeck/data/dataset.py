@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from limbeck import fsio
-from limbeck.data.opening import AGAIN, Index, accepted_of, check_file, read_index, read_rows
+from limbeck.data.index import AGAIN, Index, accepted_of, check_file, read_index, read_rows
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area
 from limbeck.kit.memory import available_memory

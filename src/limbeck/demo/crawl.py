@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from limbeck import fsio, logs
-from limbeck.demo.modes import MODE_NAMES, MODE_SHARES
-from limbeck.demo.outliers import OUTLIER_KINDS, OUTLIER_SHARES
+from limbeck.demo.odd_ones import OUTLIER_KINDS, OUTLIER_SHARES
 from limbeck.demo.picture import Order, Saved, write_picture
+from limbeck.demo.scenes import MODE_NAMES, MODE_SHARES
 from limbeck.errors import DataError, UsageError
 
 T = TypeVar("T")

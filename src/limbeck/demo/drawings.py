@@ -7,10 +7,10 @@ from PIL import Image
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from limbeck.demo.materials import column
-from limbeck.demo.modes import MODE_NAMES, compose
 from limbeck.demo.photo import to_picture
 from limbeck.demo.recipes import Draw, hsv
 from limbeck.demo.scene import Scene, View, render
+from limbeck.demo.scenes import MODE_NAMES, compose
 from limbeck.demo.settings import noise_tile
 from limbeck.demo.shapes import Array, f32
 

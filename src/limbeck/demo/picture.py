@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from limbeck.demo.modes import ModeName, compose
-from limbeck.demo.outliers import OutlierKind, draw_outlier, snapshot
+from limbeck.demo.odd_ones import OutlierKind, draw_outlier, snapshot
+from limbeck.demo.scenes import ModeName, compose
 
 Saved = Literal["jpeg", "png", "webp", "jpeg_rotated"]
 _ORIENTATION = 0x0112

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from limbeck.ingestion.memory import Rejected as Rejected
-from limbeck.ingestion.memory import sure
+from limbeck.ingestion.out_of_memory import Rejected as Rejected
+from limbeck.ingestion.out_of_memory import sure
 from limbeck.kit.photos import MAX_PIXELS, eight_bit, photo_formats, to_srgb
 from limbeck.records import Reason
 

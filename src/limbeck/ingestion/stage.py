@@ -16,13 +16,13 @@ from limbeck.artefacts.run import finish_stage
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset, write_dataset
 from limbeck.errors import DataError
-from limbeck.ingestion.classes import classify, read_classes, side_inputs
+from limbeck.ingestion.acceptance import Acceptance
 from limbeck.ingestion.decode import strict_pillow
+from limbeck.ingestion.files import Reader, jobs
 from limbeck.ingestion.journal import Journal, journal_home
-from limbeck.ingestion.memory import out_of_memory
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
-from limbeck.ingestion.reading import Reader, jobs
-from limbeck.ingestion.sieve import Sieve
+from limbeck.ingestion.out_of_memory import out_of_memory
+from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
 from limbeck.ingestion.source import Source
 from limbeck.ingestion.trial import set_aside
 from limbeck.records import ImageInfo, IngestSummary, Status
@@ -82,7 +82,7 @@ def ingest(
             honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
             infos, names = classify(honoured.infos, photos.entries, config, given)
             side = _store_side(infos, config.size, source)
-            sieve = Sieve(config.near_duplicate_bits)
+            sieve = Acceptance(config.near_duplicate_bits)
             work = jobs(photos.entries, infos)
             decoded = _in_order(pool, lambda job: reader.decode(job, side), work)
             pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)

@@ -5,11 +5,11 @@ from limbeck.metrics.auroc import average_precision as average_precision
 from limbeck.metrics.auroc import bootstrap_auroc as bootstrap_auroc
 from limbeck.metrics.compare import SetDistance as SetDistance
 from limbeck.metrics.compare import compare_sets as compare_sets
-from limbeck.metrics.features import FeatureKind as FeatureKind
-from limbeck.metrics.features import dataset_features as dataset_features
-from limbeck.metrics.features import feature_kind as feature_kind
-from limbeck.metrics.features import picture_features as picture_features
-from limbeck.metrics.features import present_features as present_features
+from limbeck.metrics.feature_cache import FeatureKind as FeatureKind
+from limbeck.metrics.feature_cache import dataset_features as dataset_features
+from limbeck.metrics.feature_cache import feature_kind as feature_kind
+from limbeck.metrics.feature_cache import picture_features as picture_features
+from limbeck.metrics.feature_cache import present_features as present_features
 from limbeck.metrics.fid_kid import frechet_distance as frechet_distance
 from limbeck.metrics.fid_kid import kernel_distance as kernel_distance
 from limbeck.metrics.fid_kid import kernel_distance_of_all as kernel_distance_of_all

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from limbeck.kit.rng import derive_seed
 from limbeck.kit.selection import even_rows
-from limbeck.metrics.features import feature_kind
+from limbeck.metrics.feature_cache import feature_kind
 from limbeck.metrics.fid_kid import frechet_distance, kernel_distance
 from limbeck.metrics.precision_recall import manifold_overlap
 from limbeck.records import Record

@@ -31,6 +31,7 @@ from limbeck.latents import (
     tensors_digest,
 )
 from limbeck.model.card import write_card
+from limbeck.model.finding import Averages, model_folder, open_model
 from limbeck.model.folder import (
     ENCODER,
     GENERATOR,
@@ -43,8 +44,7 @@ from limbeck.model.folder import (
     without_folders,
     write_module,
 )
-from limbeck.model.opening import Averages, model_folder, open_model
-from limbeck.model.pictures import Output, Picture, centre_square, check_output, packed
+from limbeck.model.images import Output, Picture, centre_square, check_output, packed
 from limbeck.model.seeding import choose_seeds
 from limbeck.nets import Generator, Networks, prepare
 from limbeck.percept import LPIPS, at_least

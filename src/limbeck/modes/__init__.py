@@ -1,16 +1,16 @@
 """The modes of a generator: clusters of its latents, their centres, the map to them, an atlas."""
 
 from limbeck.modes.atlas import paint_latents as paint_latents
-from limbeck.modes.chooser import learn_map as learn_map
-from limbeck.modes.chooser import lpips_to_centres as lpips_to_centres
-from limbeck.modes.choosing import choose_count as choose_count
 from limbeck.modes.clustering import Points as Points
 from limbeck.modes.clustering import cluster as cluster
 from limbeck.modes.clustering import perceptual_points as perceptual_points
-from limbeck.modes.finding import assign as assign
-from limbeck.modes.finding import centres_of as centres_of
-from limbeck.modes.finding import find_modes as find_modes
-from limbeck.modes.finding import modes_are_current as modes_are_current
+from limbeck.modes.count import choose_count as choose_count
+from limbeck.modes.find import assign as assign
+from limbeck.modes.find import centres_of as centres_of
+from limbeck.modes.find import find_modes as find_modes
+from limbeck.modes.find import modes_are_current as modes_are_current
+from limbeck.modes.learned_map import learn_map as learn_map
+from limbeck.modes.learned_map import lpips_to_centres as lpips_to_centres
 
 __all__ = [
     "Points",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from limbeck.errors import UsageError
 from limbeck.kit.allocator import keep_memory
 from limbeck.percept.efficientnet import EfficientNetLite0, Inverted, SameConv
-from limbeck.percept.layers import fill
+from limbeck.percept.plain_layers import fill
 from limbeck.percept.weights import read_weights
 
 CLASSIFIER = "efficientnet-lite2"

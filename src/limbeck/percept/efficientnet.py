@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limbeck.percept.layers import Conv
+from limbeck.percept.plain_layers import Conv
 
 SIDE = 224
 _EPS = 1e-3

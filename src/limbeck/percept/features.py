@@ -11,8 +11,8 @@ from limbeck.errors import DataError, UsageError
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.images import to_float
 from limbeck.percept import efficientnet, inception
-from limbeck.percept.layers import fill
 from limbeck.percept.lpips import LPIPS, at_least
+from limbeck.percept.plain_layers import fill
 from limbeck.percept.weights import read_weights
 
 _DIMS = {"inception": 2048, "efficientnet-lite0": 1280, "lpips-alex": 1152}

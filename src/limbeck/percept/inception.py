@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limbeck.percept.layers import Conv, Size, pair
+from limbeck.percept.plain_layers import Conv, Size, pair
 
 SIDE = 299
 _EPS = 1e-3

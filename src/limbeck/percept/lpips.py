@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limbeck.errors import UsageError
-from limbeck.percept.layers import fill
+from limbeck.percept.plain_layers import fill
 from limbeck.percept.trunks import VGG16, AlexNet
 from limbeck.percept.weights import read_tensors, read_weights
 

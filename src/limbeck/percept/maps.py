@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limbeck.percept.efficientnet import EfficientNetLite0, Inverted, Norm, SameConv
-from limbeck.percept.layers import fill
+from limbeck.percept.plain_layers import fill
 from limbeck.percept.weights import read_weights
 
 _EPS = 1e-3  # of EfficientNet's batch norm

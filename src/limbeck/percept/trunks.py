@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limbeck.percept.layers import Conv
+from limbeck.percept.plain_layers import Conv
 
 
 class AlexNet(nn.Module):

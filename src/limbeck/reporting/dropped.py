@@ -9,9 +9,9 @@ from limbeck.artefacts.keep import KeepList
 from limbeck.artefacts.scores import MODE, Scores
 from limbeck.data import Dataset
 from limbeck.reporting.charts import figure
+from limbeck.reporting.embedded import Picture, single
 from limbeck.reporting.filtering import keep_column
 from limbeck.reporting.gallery import by_person
-from limbeck.reporting.pictures import Picture, single
 from limbeck.reporting.reasons import Grounds, Why, ground
 
 THUMBNAILS = 2000

@@ -12,8 +12,8 @@ from limbeck.artefacts.scores import Scores
 from limbeck.data import Dataset
 from limbeck.kit.rng import derive_seed
 from limbeck.reporting.charts import figure
+from limbeck.reporting.embedded import Picture, single
 from limbeck.reporting.filtering import keep_column
-from limbeck.reporting.pictures import Picture, single
 from limbeck.reporting.reasons import Grounds
 
 EDGE = 50

@@ -20,18 +20,18 @@ from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
 from limbeck.records import Status
 from limbeck.reporting import facts
-from limbeck.reporting.atlas import Atlas, distilled_atlas, raw_atlas
+from limbeck.reporting.assessment import Quality, assess
 from limbeck.reporting.charts import Chart
-from limbeck.reporting.drawing import Artist
 from limbeck.reporting.dropped import Dropped, list_dropped
 from limbeck.reporting.filtering import Filtering, keep_column, show_filter
 from limbeck.reporting.gallery import Gallery, Strip, Strips
 from limbeck.reporting.intake import Intake, take_in
-from limbeck.reporting.measured import measured_tables
+from limbeck.reporting.metric_rows import measured_tables
+from limbeck.reporting.mode_cards import Atlas, distilled_atlas, raw_atlas
 from limbeck.reporting.moving import Moving, moving
 from limbeck.reporting.naming import finalize
-from limbeck.reporting.quality import Quality, assess
 from limbeck.reporting.reasons import Grounds
+from limbeck.reporting.rendering import Renderer
 from limbeck.reporting.samples import Samples, show_samples
 from limbeck.reporting.trainings import show_trainings
 
@@ -79,13 +79,13 @@ class Page:
     labelled: int = 0
 
 
-def _artist(found: Artefacts, training: Training | None, part: str) -> Artist | None:
+def _artist(found: Artefacts, training: Training | None, part: str) -> Renderer | None:
     if training is None:
         return None
     with found.part(part):
         if training.networks is None:
             raise DataError(f"{training.name}/ holds no networks yet")
-        return Artist.load(training.networks)
+        return Renderer.load(training.networks)
     return None
 
 
@@ -135,7 +135,7 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     page.tables += tables
 
 
-def _photos(page: Page, raw: Artist | None, labels: Mapping[str, TruthRow]) -> None:
+def _photos(page: Page, raw: Renderer | None, labels: Mapping[str, TruthRow]) -> None:
     """The sections that show single photos: scores, strips, the list of the dropped."""
     found = page.found
     scores, keep, dataset = found.scores, found.keep, found.dataset

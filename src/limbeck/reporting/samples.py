@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from limbeck.latents import ModeCentres, truncate
-from limbeck.reporting.drawing import Artist
-from limbeck.reporting.pictures import Picture, sheet
+from limbeck.reporting.embedded import Picture, sheet
+from limbeck.reporting.rendering import Renderer
 
 PSIS = (0.3, 0.5, 0.7, 1.0)
 HEADLINE_PSI = 0.7
@@ -34,7 +34,7 @@ class Samples:
     generators: tuple[Pair, ...]
 
 
-def show_samples(raw: Artist | None, kept: Artist | None, modes: ModeCentres | None) -> Samples:
+def show_samples(raw: Renderer | None, kept: Renderer | None, modes: ModeCentres | None) -> Samples:
     """Draw every comparison; fewer seeds where pictures are large, to stay within seconds.
 
     The big pair compares what each way gives a user: all photos and global truncation against kept
@@ -86,7 +86,7 @@ def show_samples(raw: Artist | None, kept: Artist | None, modes: ModeCentres | N
     return Samples(many, raw_sheet, kept_sheet, how, tuple(rows), pairs)
 
 
-def _generators(raw: Artist | None, kept: Artist, few: int, columns: int) -> tuple[Pair, ...]:
+def _generators(raw: Renderer | None, kept: Renderer, few: int, columns: int) -> tuple[Pair, ...]:
     if raw is None:
         return ()
     pairs = []

@@ -1,7 +1,7 @@
 """Joint training of generator, discriminator and encoder (docs/method.md, 'Joint training')."""
 
 from limbeck.training.board import require_tensorboard as require_tensorboard
-from limbeck.training.classes import conditional as conditional
+from limbeck.training.class_labels import conditional as conditional
 from limbeck.training.engine import Engine as Engine
 from limbeck.training.engine import Feed as Feed
 from limbeck.training.graphs import WARM as WARM
@@ -9,17 +9,17 @@ from limbeck.training.graphs import graphs_wanted as graphs_wanted
 from limbeck.training.growing import half as half
 from limbeck.training.loop import feed_of as feed_of
 from limbeck.training.loop import train as train
-from limbeck.training.loop import train_slice as train_slice
-from limbeck.training.measure import measure_speed as measure_speed
-from limbeck.training.phases import Judges as Judges
+from limbeck.training.phases import LossNetworks as LossNetworks
 from limbeck.training.phases import phase_table as phase_table
+from limbeck.training.session import train_slice as train_slice
+from limbeck.training.speed import measure_speed as measure_speed
 from limbeck.training.state import TrainState as TrainState
 
 __all__ = [
     "WARM",
     "Engine",
     "Feed",
-    "Judges",
+    "LossNetworks",
     "TrainState",
     "conditional",
     "feed_of",

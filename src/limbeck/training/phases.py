@@ -276,7 +276,7 @@ def _need_encoder(nets: Networks) -> Encoder:
     return nets.E
 
 
-def _distance(nets: Networks, judges: "Judges", a: Tensor, b: Tensor) -> Tensor:
+def _distance(nets: Networks, judges: "LossNetworks", a: Tensor, b: Tensor) -> Tensor:
     """a2's perceptual measure: D's own features, or LPIPS-VGG16."""
     if judges.lpips is not None:
         return judges.lpips.distance(a, b).mean()
@@ -285,7 +285,7 @@ def _distance(nets: Networks, judges: "Judges", a: Tensor, b: Tensor) -> Tensor:
     return feature_distance(judges.critic.features(nets, a), wanted)
 
 
-def e_real(config: Config, judges: "Judges") -> LossFn:
+def e_real(config: Config, judges: "LossNetworks") -> LossFn:
     """Phase B on photos: w = E(x), x' = G(w); adversarial and reconstruction, for G and E."""
     train = config.train
 
@@ -305,7 +305,7 @@ def e_real(config: Config, judges: "Judges") -> LossFn:
     return loss
 
 
-def e_fake(config: Config, judges: "Judges") -> LossFn:
+def e_fake(config: Config, judges: "LossNetworks") -> LossFn:
     """Phase B on G's own pictures, detached: only E learns, so it cannot serve outliers."""
     train = config.train
 
@@ -328,14 +328,14 @@ def e_fake(config: Config, judges: "Judges") -> LossFn:
 
 
 @dataclass(frozen=True)
-class Judges:
+class LossNetworks:
     """Frozen networks that losses ask: LPIPS-VGG16 where `rec_measure` wants it, and the critic."""
 
     lpips: LPIPS | None = None
     critic: Critic = field(default_factory=Own)
 
     @classmethod
-    def of(cls, config: Config, device: torch.device) -> "Judges":
+    def of(cls, config: Config, device: torch.device) -> "LossNetworks":
         """What this configuration needs, on `device`.
 
         Raises:
@@ -359,7 +359,7 @@ class Judges:
             _heads(networks).mixing.calibrate(self.critic.maps(shown))
 
 
-def phase_table(config: Config, judges: Judges) -> list[Phase]:
+def phase_table(config: Config, judges: LossNetworks) -> list[Phase]:
     """The rows of a run, in the order they are taken."""
     train = config.train
     if isinstance(judges.critic, Projected):

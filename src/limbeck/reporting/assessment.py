@@ -36,7 +36,7 @@ class Quality:
 
 
 def assess(run: Path, found: Artefacts) -> Quality:
-    """Judge what was trained and write the notice."""
+    """HiddenLabels what was trained and write the notice."""
     accepted = len(found.dataset) if found.dataset is not None else 0
     kept_photos = sum(found.keep.kept.values()) if found.keep else 0
     raw = judge(found.raw, accepted, found.metrics) if found.raw and found.raw.networks else None

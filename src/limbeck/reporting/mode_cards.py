@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from limbeck.artefacts.keep import GUTTED, KeepList
-from limbeck.artefacts.modes import count_modes
+from limbeck.artefacts.mode_files import count_modes
 from limbeck.artefacts.scores import MODE, Scores
 from limbeck.latents import ModeCentres
-from limbeck.reporting.drawing import Artist
-from limbeck.reporting.pictures import SMALL, Picture, from_file, single
+from limbeck.reporting.embedded import SMALL, Picture, from_file, single
+from limbeck.reporting.rendering import Renderer
 
 _MOST = 96
 
@@ -38,7 +38,7 @@ class Atlas:
     clusters: int
 
 
-def _centres(artist: Artist | None, modes: ModeCentres, order: list[int]) -> dict[int, Picture]:
+def _centres(artist: Renderer | None, modes: ModeCentres, order: list[int]) -> dict[int, Picture]:
     if artist is None:
         return {}
     drawn = artist.paint(modes.centres[order])
@@ -52,7 +52,7 @@ def _order(modes: ModeCentres) -> tuple[list[int], list[float]]:
     return order, [s / total for s in sizes]
 
 
-def distilled_atlas(folder: Path, modes: ModeCentres, artist: Artist | None) -> Atlas:
+def distilled_atlas(folder: Path, modes: ModeCentres, artist: Renderer | None) -> Atlas:
     """Modes of the distilled generator, with the exemplars that the stage left as mode-NN.png."""
     order, shares = _order(modes)
     order = [k for k in order if shares[k] > 0]
@@ -67,7 +67,7 @@ def distilled_atlas(folder: Path, modes: ModeCentres, artist: Artist | None) -> 
     return Atlas(tuple(cards), used - len(cards), count_modes(modes.sizes), len(shares))
 
 
-def raw_atlas(modes: ModeCentres, artist: Artist | None, scores: Scores, keep: KeepList) -> Atlas:
+def raw_atlas(modes: ModeCentres, artist: Renderer | None, scores: Scores, keep: KeepList) -> Atlas:
     """Modes of the first generator with the photos nearest to each and the share of them kept.
 
     Modes that no photo is nearest to are left out.

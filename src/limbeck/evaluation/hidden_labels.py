@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from limbeck.artefacts.labels import Truth
 from limbeck.artefacts.scores import Scores
-from limbeck.evaluation.outliers import (
+from limbeck.evaluation.outlier_table import (
     KeepCost,
     OutlierTable,
     keep_cost,
@@ -13,7 +13,7 @@ from limbeck.evaluation.outliers import (
 from limbeck.records import ImageInfo
 
 
-class Judge:
+class HiddenLabels:
     """The truth as a study gets it: answers, no labels."""
 
     def __init__(self, truth: Truth) -> None:

@@ -16,7 +16,7 @@ from limbeck import fsio, logs
 from limbeck.artefacts.folders import bring_back, find_aside, fresh, holds_work, move_aside
 from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.lock import Heartbeat
-from limbeck.artefacts.modes import read_modes
+from limbeck.artefacts.mode_files import read_modes
 from limbeck.artefacts.run import (
     BEGUN,
     DONE,
@@ -29,6 +29,7 @@ from limbeck.artefacts.run import (
 )
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import networks_of
+from limbeck.chain.request import Request
 from limbeck.config import Config, ModesConfig
 from limbeck.curation import formulas_digest, keep, prospects, score, scores_are_current
 from limbeck.data import Dataset, open_dataset
@@ -36,13 +37,11 @@ from limbeck.errors import TrainingError
 from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.latents import ModeCentres
-from limbeck.model import Pipeline
+from limbeck.model import Pipeline, write_samples
 from limbeck.modes import find_modes, modes_are_current
 from limbeck.nets import Networks, load_networks
-from limbeck.pipeline.request import Request
 from limbeck.records import IngestSummary
 from limbeck.reporting import report
-from limbeck.sampling import write_samples
 from limbeck.training import conditional, train, train_slice
 
 RAW_MODES = "raw-modes"  # in scores/

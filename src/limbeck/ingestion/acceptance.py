@@ -20,7 +20,7 @@ class Decoded:
     phash: int
 
 
-class Sieve:
+class Acceptance:
     """Settles one listed file after another; `rows` is complete when `pictures` has run dry."""
 
     def __init__(self, bits: int) -> None:

@@ -15,7 +15,7 @@ from limbeck.errors import UsageError
 from limbeck.kit.images import resize_area, to_pil, to_uint8
 from limbeck.kit.rng import Draws, generator
 from limbeck.latents.centres import ModeCentres
-from limbeck.latents.classes import Labels, MapsLatents, classes_of, draw_classes, typical_w
+from limbeck.latents.class_shares import Labels, MapsLatents, classes_of, draw_classes, typical_w
 from limbeck.latents.requests import (
     Seeds,
     check_batch,

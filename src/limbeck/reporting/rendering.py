@@ -22,7 +22,7 @@ from limbeck.percept import LPIPS
 
 
 @dataclass
-class Artist:
+class Renderer:
     """A trained pair of generator and encoder (both averaged) on one device."""
 
     networks: Networks
@@ -30,7 +30,7 @@ class Artist:
     batch: int
 
     @classmethod
-    def load(cls, folder: Path) -> "Artist":
+    def load(cls, folder: Path) -> "Renderer":
         """Read `nets-*`; raises DataError when it is damaged or missing."""
         device = pick_device("auto")
         networks = load_networks(folder).to(device).eval().prepare()

@@ -8,10 +8,10 @@ from PIL import Image
 from limbeck.demo.cards import caption, text_card
 from limbeck.demo.drawings import cartoon, line_drawing
 from limbeck.demo.materials import Material, Pattern
-from limbeck.demo.modes import any_mode, camera_at, clutter, compose, elsewhere, recipe_of
 from limbeck.demo.photo import Darkroom, develop, random_darkroom, to_picture
 from limbeck.demo.recipes import Draw, hsv
 from limbeck.demo.scene import Scene, render
+from limbeck.demo.scenes import any_mode, camera_at, clutter, compose, elsewhere, recipe_of
 from limbeck.demo.settings import noise_tile
 from limbeck.demo.shapes import OTHERS
 from limbeck.demo.tracing import Placed

@@ -19,19 +19,19 @@ from limbeck.artefacts.folders import (
 from limbeck.artefacts.lock import Heartbeat, hold
 from limbeck.artefacts.run import HALF, STAGES, RunDir, read_done
 from limbeck.artefacts.snapshots import snapshot_of
-from limbeck.config import RECOMMENDED_PLUS, Config
-from limbeck.data import Dataset
-from limbeck.errors import DataError, UsageError
-from limbeck.kit.device import machine, pick_device
-from limbeck.pipeline.budget import spend
-from limbeck.pipeline.request import (
+from limbeck.chain.budget import spend
+from limbeck.chain.request import (
     Group,
     Request,
     group_requests,
     settled,
     stored_request,
 )
-from limbeck.pipeline.stages import AGAIN, BACK, CHECK, TO_DO, TOGETHER, Chain, Halt, wait_for, walk
+from limbeck.chain.stages import AGAIN, BACK, CHECK, TO_DO, TOGETHER, Chain, Halt, wait_for, walk
+from limbeck.config import RECOMMENDED_PLUS, Config
+from limbeck.data import Dataset
+from limbeck.errors import DataError, UsageError
+from limbeck.kit.device import machine, pick_device
 from limbeck.training import require_tensorboard
 
 ABOUT = {

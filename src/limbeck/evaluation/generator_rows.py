@@ -13,7 +13,7 @@ from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import networks_of
 from limbeck.config import Config
 from limbeck.data import Dataset
-from limbeck.evaluation.drawn import Drawn
+from limbeck.evaluation.generated import Drawn
 from limbeck.kit.selection import evenly
 from limbeck.latents import ModeCentres, nearest_embedding
 from limbeck.metrics import (

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from limbeck import fsio, logs
-from limbeck.cli.folders import describe
+from limbeck.cli.describe import describe
 from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
     PRESETS,
@@ -146,8 +146,8 @@ def resume(
     as_json: Json = False,
 ) -> Outcome:
     """Go on with a run where it stopped, with the photos and options that it was begun with."""
+    from limbeck.chain import stored_request
     from limbeck.cli import asking
-    from limbeck.pipeline import stored_request
 
     run_dir = run_folder(path)
     request = replace(stored_request(run_dir), strict=strict, verify=verify)

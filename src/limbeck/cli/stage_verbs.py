@@ -174,8 +174,8 @@ def score(
     snapshot = networks_folder(networks)
     if dry_run:
         return _would("score", {"data": data, "networks": snapshot, "out": out})
+    from limbeck.chain import score_photos
     from limbeck.data import open_dataset
-    from limbeck.pipeline import score_photos
 
     dataset = open_dataset(data)
     loaded = open_networks(snapshot, device)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from limbeck.config import DataConfig
+from limbeck.ingestion.acceptance import Decoded
 from limbeck.ingestion.decode import Rejected, centre_box, square, upright_size
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
 from limbeck.ingestion.journal import Journal
-from limbeck.ingestion.memory import out_of_memory
+from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.regular import Unreadable
-from limbeck.ingestion.sieve import Decoded
 from limbeck.ingestion.source import Entry, Source
 from limbeck.records import ImageInfo, Reason, Status
 

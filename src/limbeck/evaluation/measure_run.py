@@ -19,9 +19,9 @@ from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation.generators import Asked, Row, draws_of, generator_rows
-from limbeck.evaluation.outliers import OutlierTable, keep_cost, outlier_auroc
-from limbeck.evaluation.recognising import PictureJudges, Recogniser, check_shown, present_judges
+from limbeck.evaluation.generator_rows import Asked, Row, draws_of, generator_rows
+from limbeck.evaluation.outlier_table import OutlierTable, keep_cost, outlier_auroc
+from limbeck.evaluation.recognition import PictureJudges, Recogniser, check_shown, present_judges
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.selection import even_rows

@@ -65,7 +65,7 @@ def sample(
 ) -> Outcome:
     """Draw pictures: one PNG a seed and a contact sheet. Without --seeds: --seed and 15 more."""
     from limbeck.latents import check_psi, check_seeds
-    from limbeck.sampling import parse_seeds, write_samples
+    from limbeck.model import parse_seeds, write_samples
 
     numbers = parse_seeds(seeds) if seeds is not None else check_seeds(range(seed, seed + 16))
     psi = check_psi(psi)

@@ -1,7 +1,7 @@
 """The chain of stages and the one command that walks it."""
 
-from limbeck.pipeline.request import Change, Group, Request, changes, settled, stored_request
-from limbeck.pipeline.running import (
+from limbeck.chain.request import Change, Group, Request, changes, settled, stored_request
+from limbeck.chain.running import (
     Consequences,
     StageState,
     consequences,
@@ -11,7 +11,7 @@ from limbeck.pipeline.running import (
     run,
     status,
 )
-from limbeck.pipeline.stages import score_photos
+from limbeck.chain.stages import score_photos
 
 __all__ = [
     "Change",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from limbeck.reporting.facts import Setting, Table, plain, words
-from limbeck.reporting.generators import METRICS, generator_tables
+from limbeck.reporting.generator_tables import METRICS, generator_tables
 
 _ABOUT = {
     "metric", "column", "value", "generator", "seed", "preset", "size", "date", "limbeck",

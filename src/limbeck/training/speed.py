@@ -7,12 +7,12 @@ from limbeck import logs
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.kit.device import pick_device
-from limbeck.training.classes import class_labels
+from limbeck.training.class_labels import class_labels
 from limbeck.training.engine import Engine
 from limbeck.training.growing import half
 from limbeck.training.loop import feed_of
-from limbeck.training.phases import Judges, phase_table
-from limbeck.training.room import fit
+from limbeck.training.memory import fit
+from limbeck.training.phases import LossNetworks, phase_table
 from limbeck.training.state import TrainState
 from limbeck.training.world import World
 
@@ -37,7 +37,7 @@ def measure_speed(
         return 1 / (grow / before + (1 - grow) / measure_speed(dataset, alone, seconds / 2, clock))
     device = pick_device(config.device)
     config = config.replace(**{"train.encoder_start_kimg": 0.0})
-    judges = Judges.of(config, device)
+    judges = LossNetworks.of(config, device)
     view = dataset.at(config.net.size).to(device)
     config = fit(config, device, World())
     feed = feed_of(view, class_labels(dataset, config), config, device)

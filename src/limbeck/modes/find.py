@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
-from limbeck.artefacts.modes import MODES_FORMAT, Modes, count_modes, read_modes
+from limbeck.artefacts.mode_files import MODES_FORMAT, Modes, count_modes, read_modes
 from limbeck.artefacts.run import finish_stage, is_current
 from limbeck.config import ModesConfig
 from limbeck.errors import UsageError
@@ -27,9 +27,9 @@ from limbeck.latents import (
     tensors_digest,
 )
 from limbeck.modes.atlas import paint_latents, write_atlas, write_sheets
-from limbeck.modes.chooser import learn_map, lpips_to_centres
-from limbeck.modes.choosing import choose_count
 from limbeck.modes.clustering import Clusters, cluster, perceptual_points
+from limbeck.modes.count import choose_count
+from limbeck.modes.learned_map import learn_map, lpips_to_centres
 from limbeck.percept import LPIPS
 from limbeck.records import ClusterChoice, MapQuality, ModesSummary
 

@@ -1,0 +1,120 @@
+"""Where a training begins: at its newest sound checkpoint, from other networks, or afresh."""
+
+from pathlib import Path
+
+import torch
+
+from limbeck import fsio, logs
+from limbeck.artefacts.snapshots import snapshots
+from limbeck.config import Config
+from limbeck.errors import DataError, LimbeckError, TrainingError
+from limbeck.training.engine import NotFinite, shares_of
+from limbeck.training.state import TrainState
+from limbeck.training.transfer import photos_seen, transfer
+from limbeck.training.world import World
+
+MOST_ROLLBACKS = 3
+
+
+def as_before(config: Config, out: Path) -> Config:
+    """With the passes of the newest checkpoint: other passes would be other rounding."""
+    found = snapshots(out, "state")
+    if config.train.microbatch or not found:
+        return config
+    try:
+        before = fsio.read_json(found[-1][1] / "state.json")["config"]["train"]["microbatch"]
+        again = config.replace(**{"train.microbatch": before})
+        shares_of(again, World(0, logs.ranks()))
+    except (LimbeckError, KeyError, TypeError):
+        return config  # damaged, or made by another number of processes
+    return again
+
+
+def resume_or_create(
+    out: Path,
+    config: Config,
+    device: torch.device,
+    dataset: str,
+    begin: Path | None = None,
+    images: int = 0,
+) -> TrainState:
+    """The newest sound checkpoint in `out`, or a fresh state where there is none yet.
+
+    A fresh one begins with the networks in `begin`, where that is given, at `images`. Damaged
+    checkpoints are named, and moved aside by rank 0 as `bad-state-*`.
+
+    Raises:
+        DataError: there are checkpoints, and none of them can be read.
+    """
+    found = snapshots(out, "state")
+    for number, (_, folder) in enumerate(reversed(found)):
+        try:
+            state = TrainState.load(folder, config, device, dataset)
+        except DataError as error:
+            logs.warn(error)
+            continue
+        logs.say(f"resuming {out} at {state.images / 1000:g} kimg")
+        if logs.rank() == 0:
+            for _, bad in found[len(found) - number :]:
+                bad.rename(bad.with_name(f"bad-{bad.name}"))
+        return state
+    if found:
+        raise DataError(
+            f"{out}: none of {len(found)} checkpoints can be read",
+            "move the folder away to begin anew, or use the limbeck that wrote it",
+        )
+    state = TrainState.create(config, device, dataset)
+    state.images = images
+    if begin is not None:
+        told = transfer(state.networks, begin)
+        state.before = _before(begin, images, config)
+        state.flat.refresh(list(state.optimizers))
+        logs.say(
+            f"begins from {begin}: {len(told.loaded)} tensors are taken over; "
+            f"{len(told.missing) + len(told.other_shape)} begin fresh "
+            f"({len(told.missing)} not there, {len(told.other_shape)} of another shape)"
+        )
+        if logs.rank() == 0:
+            fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
+    return state
+
+
+def _before(begin: Path, images: int, config: Config) -> int:
+    """Photos seen before this training's clock began at `images`.
+
+    What is averaged is not what random networks were, so the average keeps its half-life. Begun
+    anew, it would be hardly an average for a while: KID .42 -> 1.07 in 4 kimg (docs/log.md,
+    2026-11-27). Networks of unknown age count as old.
+    """
+    seen = photos_seen(begin)
+    if seen is None:
+        seen = round(1000 * config.train.ema_kimg / (config.train.ema_rampup or 1.0))
+    return max(seen - images, 0)
+
+
+def roll_back(
+    out: Path,
+    config: Config,
+    device: torch.device,
+    state: TrainState,
+    error: NotFinite,
+    begin: Path | None = None,
+    images: int = 0,
+) -> TrainState:
+    """The last checkpoint, to go on with other randomness.
+
+    Raises:
+        TrainingError: it has been done three times.
+    """
+    if state.rollbacks >= MOST_ROLLBACKS:
+        raise TrainingError(
+            f"{error}, after {MOST_ROLLBACKS} roll-backs",
+            "start another --out with a lower train.lr or a higher train.gamma; snapshots stay",
+        )
+    again = resume_or_create(out, config, device, state.dataset, begin, images)
+    again.rollbacks = state.rollbacks + 1
+    logs.warn(
+        f"{error}: back to {again.images / 1000:g} kimg, with other random numbers "
+        f"({again.rollbacks} of {MOST_ROLLBACKS})"
+    )
+    return again
