@@ -18,6 +18,7 @@ from limbeck.nets import load_networks
 from limbeck.presets import preset
 from limbeck.training import measure_speed, train
 from limbeck.training.growing import half
+from limbeck.training.phases import Terms
 
 SHAPES = {
     "data.size": 64, "net.size": 64, "net.channel_base": 256, "net.channel_max": 8,
@@ -86,7 +87,7 @@ def test_stopped_anywhere_it_ends_the_same(
     steps, iterate = [0], loop.Engine.iterate
     event = threading.Event()
 
-    def counted(engine: loop.Engine) -> loop.Terms:
+    def counted(engine: loop.Engine) -> Terms:
         steps[0] += 1
         if steps[0] == stop_at:
             event.set()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from limbeck import logs, pipeline
+from limbeck import chain, logs
 from limbeck.artefacts.folders import SUPERSEDED
 from limbeck.artefacts.run import RUN, RunDir
 from limbeck.chain import Request
@@ -28,7 +28,7 @@ def begun_run(photos: Path, out: Path | None) -> tuple[Path, Request | None]:
         UsageError: no folder is named.
     """
     if out is None and (photos / RUN).exists():
-        return photos, pipeline.stored_request(RunDir(photos))
+        return photos, chain.stored_request(RunDir(photos))
     if out is None:
         raise UsageError(
             f"--out is missing: where shall the run of {photos} be written?",
@@ -37,7 +37,7 @@ def begun_run(photos: Path, out: Path | None) -> tuple[Path, Request | None]:
     if not (out / RUN).exists():
         return out, None
     try:
-        return out, replace(pipeline.stored_request(RunDir(out)), photos=photos)
+        return out, replace(chain.stored_request(RunDir(out)), photos=photos)
     except DataError:
         return out, None  # all is asked anew; `run` says what that changes
 
@@ -92,7 +92,7 @@ def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
         return _planned(request, out)
     if not yes and logs.rank() == 0:
         yes = _allowed(request, out)
-    done = pipeline.run(
+    done = chain.run(
         request.photos, out, request.config,
         time_budget=request.time_budget, opt_out=request.opt_out, yes=yes,
         strict=request.strict, verify=request.verify,
@@ -102,7 +102,7 @@ def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
 
 def _allowed(request: Request, out: Path) -> bool:
     """Ask on a terminal; elsewhere leave it to `run`, which refuses what matters."""
-    found = pipeline.consequences(request, out)
+    found = chain.consequences(request, out)
     if not found.matters() or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     logs.say(f"{out} was made with other options or photos:")
@@ -118,11 +118,11 @@ def _allowed(request: Request, out: Path) -> bool:
 
 
 def _planned(request: Request, out: Path) -> Outcome:
-    rows = pipeline.plan(
+    rows = chain.plan(
         request.photos, out, request.config,
         time_budget=request.time_budget, opt_out=request.opt_out, verify=request.verify,
     )  # fmt: skip
-    found = pipeline.consequences(request, out)
+    found = chain.consequences(request, out)
     return Outcome(
         {
             "dry_run": True,
@@ -144,7 +144,7 @@ def _planned(request: Request, out: Path) -> Outcome:
 
 def walked(root: Path) -> Outcome:
     """What a finished run made, in figures."""
-    stages = pipeline.status(root)
+    stages = chain.status(root)
     seconds = {stage.name: stage.seconds for stage in stages}
     kept = next(stage.summary for stage in stages if stage.name == "keep")
     page = root / "report" / "index.html"

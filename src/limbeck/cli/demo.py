@@ -79,7 +79,7 @@ def _walk(out: Path, count: int, config: Config, yes: bool) -> dict[str, Any]:
     """Draw, run, control, evaluate, report; returns the measured figures."""
     import os
 
-    from limbeck import pipeline
+    from limbeck import chain
     from limbeck.demo import draw_crawl
     from limbeck.evaluation import evaluate
     from limbeck.kit.device import machine, pick_device
@@ -89,8 +89,8 @@ def _walk(out: Path, count: int, config: Config, yes: bool) -> dict[str, Any]:
     draw_crawl(out / "crawl", count=count, seed=config.seed, workers=max(os.cpu_count() or 1, 1))
     seconds = {"draw": time.perf_counter() - began}
     truth, run = out / "crawl" / "truth.jsonl", out / "run"
-    pipeline.run(out / "crawl" / "photos", run, config, yes=yes)
-    seconds |= {stage.name: stage.seconds or 0.0 for stage in pipeline.status(run)}
+    chain.run(out / "crawl" / "photos", run, config, yes=yes)
+    seconds |= {stage.name: stage.seconds or 0.0 for stage in chain.status(run)}
     clock = time.perf_counter()
     logs.say(logs.bold("control"), ": the same scores from untrained networks ...")
     control = _control(out, config, truth)
@@ -105,7 +105,7 @@ def _walk(out: Path, count: int, config: Config, yes: bool) -> dict[str, Any]:
         **_figures(rows),
         "control": {f"auroc_{row['column']}": round(row["value"], 4) for row in control},
         "counts": _counts(run),
-        "images_per_second": pipeline.status(run)[1].summary["images_per_second"],
+        "images_per_second": chain.status(run)[1].summary["images_per_second"],
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "machine": machine(pick_device(config.device)),
         "report": str(run / "report" / "index.html"),

@@ -166,7 +166,7 @@ def status(
 
     Of another folder that limbeck made: what it is, what it holds, and what to do next.
     """
-    from limbeck import pipeline
+    from limbeck import chain
     from limbeck.artefacts.folders import SUPERSEDED
     from limbeck.artefacts.lock import writer_of
 
@@ -174,7 +174,7 @@ def status(
     if known is not None:
         return known
     run_folder(path)
-    stages = pipeline.status(path)
+    stages = chain.status(path)
     table = Table("stage", "state", "time", "disk", box=None, header_style="dim")
     colours = {"done": "green", "stale": "yellow", "partial": "yellow", "missing": "dim"}
     rows = []

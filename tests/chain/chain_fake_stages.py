@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limbeck import fsio, logs, pipeline
+from limbeck import chain, fsio, logs
 from limbeck.artefacts.folders import claim, erase_snapshot, fresh
 from limbeck.artefacts.lock import hold
 from limbeck.artefacts.run import BEGUN, finish_stage, read_done
@@ -154,9 +154,9 @@ def dies_at(rename: int) -> Iterator[None]:
 
 
 def run_here(photos: Path, out: Path, settings: Config, yes: bool = True) -> int:
-    """`pipeline.run`: 0 done, 2 or 3 refused; 70 is a defect, and told."""
+    """`chain.run`: 0 done, 2 or 3 refused; 70 is a defect, and told."""
     try:
-        pipeline.run(photos, out, settings, yes=yes)
+        chain.run(photos, out, settings, yes=yes)
     except LimbeckError as error:
         return error.exit_code
     except BaseException:

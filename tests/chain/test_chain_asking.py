@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline_fake_stages import draw_photos, install_fakes
+from chain_fake_stages import draw_photos, install_fakes
 from typer.testing import CliRunner
 
 from limbeck.artefacts.run import STAGES

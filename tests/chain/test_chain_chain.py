@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from limbeck import fsio, pipeline
+from limbeck import chain, fsio
 from limbeck.artefacts.run import STAGES, RunDir
 from limbeck.chain import budget
 from limbeck.config import Config
@@ -29,7 +29,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "run"
-    pipeline.run(photos, out, _config())
+    chain.run(photos, out, _config())
     return out
 
 
@@ -45,7 +45,7 @@ def _made(out: Path) -> dict[str, str]:
 
 
 def test_every_stage_is_done_and_design_s_files_are_there(finished: Path):
-    assert [s.state for s in pipeline.status(finished)] == ["done"] * len(STAGES)
+    assert [s.state for s in chain.status(finished)] == ["done"] * len(STAGES)
     for name in (
         "run.json", "data/index.json", "data/images.parquet", "raw/stats.jsonl",
         "scores/scores.parquet", "keep/keep.parquet", "keep/keep.csv", "modes/modes.safetensors",
@@ -58,14 +58,14 @@ def test_every_stage_is_done_and_design_s_files_are_there(finished: Path):
 
 def test_the_same_call_does_nothing(copy: Path, photos: Path):
     before = _made(copy)
-    pipeline.run(photos, copy, _config())
+    chain.run(photos, copy, _config())
     assert _made(copy) == before
 
 
 def test_another_keep_rule_does_not_score_or_train_the_raw_networks_again(copy: Path, photos: Path):
     before = _made(copy)
     changed = _config(**{"keep.rule": "count", "keep.count": 20})
-    pipeline.run(photos, copy, changed, yes=True)
+    chain.run(photos, copy, changed, yes=True)
     after = _made(copy)
     same = {name for name in STAGES if before[name] == after[name]}
     assert same == {"data", "raw", "scores"}
@@ -79,8 +79,8 @@ def test_a_person_s_override_is_an_input_and_stays(copy: Path, photos: Path):
     overrides = copy / "keep" / "overrides.csv"
     overrides.write_text(f"id,keep,reason\n{first},no,I said so\n")
     with pytest.raises(UsageError, match="changed photos, overrides or formulas: makes keep stale"):
-        pipeline.run(photos, copy, _config())
-    pipeline.run(photos, copy, _config(), yes=True)
+        chain.run(photos, copy, _config())
+    chain.run(photos, copy, _config(), yes=True)
     summary = json.loads(_made(copy)["keep"])["summary"]
     assert summary["overridden"] == 1
     assert summary["kept"] == kept - 1
@@ -93,10 +93,10 @@ def test_a_stage_without_done_is_repaired(copy: Path, photos: Path):
     left.write_text("x")
     mine = copy / ".tmp-notes"
     mine.write_text("a person's")
-    assert {s.name: s.state for s in pipeline.status(copy)}["modes"] == "partial"
-    assert dict(pipeline.plan(photos, copy, _config()))["modes"] == "to do"
-    pipeline.run(photos, copy, _config(), yes=True)
-    assert {s.state for s in pipeline.status(copy)} == {"done"}
+    assert {s.name: s.state for s in chain.status(copy)}["modes"] == "partial"
+    assert dict(chain.plan(photos, copy, _config()))["modes"] == "to do"
+    chain.run(photos, copy, _config(), yes=True)
+    assert {s.state for s in chain.status(copy)} == {"done"}
     assert not left.exists()
     assert mine.read_text() == "a person's"
 
@@ -104,7 +104,7 @@ def test_a_stage_without_done_is_repaired(copy: Path, photos: Path):
 def test_a_plan_tells_what_changed_settings_would_make_again(copy: Path, photos: Path):
     changed = _config(**{"keep.rule": "count", "keep.count": 20})
     before = _made(copy)
-    words = dict(pipeline.plan(photos, copy, changed))
+    words = dict(chain.plan(photos, copy, changed))
     assert [words[name] for name in ("data", "raw", "scores")] == ["done"] * 3
     assert words["keep"] == "to make again"
     assert {words[name] for name in STAGES[4:]} == {"to check"}
@@ -114,12 +114,12 @@ def test_a_plan_tells_what_changed_settings_would_make_again(copy: Path, photos:
 def test_status_sees_that_photos_changed(copy: Path, photos: Path, tmp_path: Path):
     fewer = tmp_path / "photos"
     shutil.copytree(photos, fewer)
-    pipeline.run(fewer, copy, _config(), yes=True)
+    chain.run(fewer, copy, _config(), yes=True)
     next(fewer.iterdir()).unlink()
-    states = {s.name: s.state for s in pipeline.status(copy)}
+    states = {s.name: s.state for s in chain.status(copy)}
     assert states["data"] == "stale"
     shutil.rmtree(fewer)
-    assert {s.state for s in pipeline.status(copy)} == {"done"}, "photos out of reach: as it was"
+    assert {s.state for s in chain.status(copy)} == {"done"}, "photos out of reach: as it was"
 
 
 def test_an_unfinished_training_is_kept_and_goes_on_when_it_is_wanted_again(
@@ -129,24 +129,24 @@ def test_an_unfinished_training_is_kept_and_goes_on_when_it_is_wanted_again(
     states = sorted(path.name for path in (copy / "raw").glob("state-*"))
     other = _config(**{"train.lr": 0.001})
     with pytest.raises(UsageError, match=r"train.lr: .* -> 0.001 makes raw stale"):
-        pipeline.run(photos, copy, other)
+        chain.run(photos, copy, other)
     assert sorted(path.name for path in (copy / "raw").glob("state-*")) == states
-    pipeline.run(photos, copy, other, yes=True)
+    chain.run(photos, copy, other, yes=True)
     aside = copy / "superseded" / "raw-1"
     assert sorted(path.name for path in aside.glob("state-*")) == states
-    assert dict(pipeline.plan(photos, copy, _config()))["raw"] == "to resume"
-    pipeline.run(photos, copy, _config(), yes=True)
+    assert dict(chain.plan(photos, copy, _config()))["raw"] == "to resume"
+    chain.run(photos, copy, _config(), yes=True)
     assert not aside.exists(), "it is in its place again"
-    assert {s.state for s in pipeline.status(copy)} == {"done"}
+    assert {s.state for s in chain.status(copy)} == {"done"}
 
 
 def test_going_back_to_earlier_options_costs_no_training(copy: Path, photos: Path):
     before = _made(copy)
-    pipeline.run(photos, copy, _config(**{"train.lr": 0.001}), yes=True)
+    chain.run(photos, copy, _config(**{"train.lr": 0.001}), yes=True)
     assert _made(copy)["raw"] != before["raw"]
-    plan = dict(pipeline.plan(photos, copy, _config()))
+    plan = dict(chain.plan(photos, copy, _config()))
     assert plan["raw"] == "to bring back"
-    pipeline.run(photos, copy, _config(), yes=True)
+    chain.run(photos, copy, _config(), yes=True)
     after = _made(copy)
     assert after["raw"] == before["raw"]
     assert after["kept"] == before["kept"]
@@ -159,7 +159,7 @@ def test_new_photos_make_everything_anew(copy: Path, photos: Path, tmp_path: Pat
     for name in list(more.iterdir())[:3]:
         name.unlink()
     before = _made(copy)
-    pipeline.run(more, copy, _config(), yes=True)
+    chain.run(more, copy, _config(), yes=True)
     assert all(before[name] != done for name, done in _made(copy).items())
 
 
@@ -168,12 +168,12 @@ def test_a_budget_becomes_kimg_once(photos: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(budget, "measure_speed", lambda *_, **__: next(speeds))
     monkeypatch.setattr(budget, "seconds_per_photo", lambda *_: 0.001)
     out = tmp_path / "run"
-    pipeline.run(photos, out, _config(), time_budget=110.0)
+    chain.run(photos, out, _config(), time_budget=110.0)
     config = RunDir(out).config()
     assert config.train.kimg == config.kept_kimg
     assert 0.1 < config.train.kimg < 0.16
     before = _made(out)
-    pipeline.run(photos, out, _config(), time_budget=110.0)
+    chain.run(photos, out, _config(), time_budget=110.0)
     assert _made(out) == before
     assert RunDir(out).config() == config
 
@@ -208,45 +208,45 @@ def test_a_training_at_half_its_size_is_work_that_is_asked_for_and_comes_back(
             path.rename(raw / "half" / path.name)
     (raw / "half" / "done.json").unlink()
     with pytest.raises(UsageError, match="makes raw stale"):
-        pipeline.run(photos, copy, _config(seed=5))
+        chain.run(photos, copy, _config(seed=5))
     assert sorted((raw / "half").glob("state-*/state.json"))
-    assert dict(pipeline.plan(photos, copy, _config()))["raw"] == "to resume"
-    pipeline.run(photos, copy, _config(seed=5), yes=True)
+    assert dict(chain.plan(photos, copy, _config()))["raw"] == "to resume"
+    chain.run(photos, copy, _config(seed=5), yes=True)
     assert sorted((copy / "superseded" / "raw-1" / "half").glob("state-*/state.json"))
-    assert dict(pipeline.plan(photos, copy, _config()))["raw"] == "to resume"
+    assert dict(chain.plan(photos, copy, _config()))["raw"] == "to resume"
 
 
 def test_a_budget_that_cannot_be_kept_says_what_would(photos: Path, tmp_path: Path):
     with pytest.raises(UsageError, match="give at least"):
-        pipeline.run(photos, tmp_path / "run", _config(), time_budget=5.0)
+        chain.run(photos, tmp_path / "run", _config(), time_budget=5.0)
 
 
 def test_status_needs_a_run(tmp_path: Path):
     with pytest.raises(DataError, match="not a run"):
-        pipeline.status(tmp_path)
+        chain.status(tmp_path)
 
 
 def test_raw_photos_are_never_touched(photos: Path, finished: Path):
     again = {p.name: fsio.sha256_file(p) for p in photos.iterdir()}
-    pipeline.run(photos, finished, _config())
+    chain.run(photos, finished, _config())
     assert {p.name: fsio.sha256_file(p) for p in photos.iterdir()} == again
 
 
 def test_what_a_run_lacks_is_told_before_it_begins(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with pytest.raises(UsageError, match=r"'recommended\+' is made with --plus"):
-        pipeline.run(photos, out, _config(**{"keep.column": "recommended+"}))
+        chain.run(photos, out, _config(**{"keep.column": "recommended+"}))
     assert not out.exists()
 
 
 def test_the_second_training_can_begin_with_the_first(copy: Path, photos: Path):
     """Its networks are an input then: what was trained from nothing is made again."""
     before = _made(copy)
-    pipeline.run(photos, copy, _config(kept_from="raw"), yes=True)
+    chain.run(photos, copy, _config(kept_from="raw"), yes=True)
     after = _made(copy)
     assert before["raw"] == after["raw"]
     assert before["kept"] != after["kept"]
     told = fsio.read_json(copy / "kept" / "transfer.json")
     assert told["missing"] == told["other_shape"] == []
     assert "begin" in fsio.read_json(copy / "kept" / "begun.json")["inputs"]
-    assert [s.state for s in pipeline.status(copy)] == ["done"] * len(STAGES)
+    assert [s.state for s in chain.status(copy)] == ["done"] * len(STAGES)

@@ -12,11 +12,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from chain_fake_stages import config, draw_photos, install_fakes, run_here, run_in_child
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pipeline_fake_stages import config, draw_photos, install_fakes, run_here, run_in_child
 
-from limbeck import pipeline
+from limbeck import chain
 from limbeck.artefacts.run import STAGES
 
 FOREIGN = (  # where people put things
@@ -288,5 +288,5 @@ def test_two_hundred_kills_at_random_moments(monkeypatch: pytest.MonkeyPatch) ->
             world.check(f"kill {killed}")
         assert run_in_child(world.photos, world.out, config(**options), True, 0) == 0
         world.check("the end")
-        assert {stage.state for stage in pipeline.status(world.out)} == {"done"}
+        assert {stage.state for stage in chain.status(world.out)} == {"done"}
         assert not [p for p in world.out.rglob(".tmp-*") if p.name != ".tmp-mine"]

@@ -14,7 +14,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from limbeck import pipeline
+from limbeck import chain
 from limbeck.artefacts.run import read_done
 from limbeck.cli import app
 from limbeck.demo import draw_crawl
@@ -98,7 +98,7 @@ def _kill_and_repair(photos: Path, out: Path, straight: Straight, kind: str, see
         _kill(process)
     again = subprocess.run(_command(args), capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
-    assert {s.state for s in pipeline.status(out)} == {"done"}
+    assert {s.state for s in chain.status(out)} == {"done"}
     assert not list(out.rglob(".tmp-*"))
     for stage in ("raw", "kept"):
         _same(whole / stage, out / stage)
