@@ -247,15 +247,23 @@ def test_constraints_pin_every_version_and_name_no_host() -> None:
     assert {"torch", "numpy", "pytest", "ruff", "mypy", "typer"} <= names
 
 
-def test_the_method_page_names_functions_that_exist() -> None:
-    text = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+def is_constant(node: ast.stmt, name: str) -> bool:
+    """Whether a module's line gives `name` a value."""
+    targets = node.targets if isinstance(node, ast.Assign) else ()
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+@pytest.mark.parametrize("page", ["method.md", "architecture.md"])
+def test_pages_name_functions_that_exist(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     named = re.findall(r"`([\w/]+\.py)(?::([\w.]+))?`", text)
     assert len(named) > 20
     for file, name in named:
-        body = tree((ROOT if file.startswith("studies/") else SRC) / file).body
+        here = ROOT if file.startswith(("studies/", "scripts/", "tests/")) else SRC
+        body = tree(here / file).body
         for part in name.split(".") if name else []:
-            found = [n for n in body if getattr(n, "name", None) == part]
-            assert found, f"docs/method.md: {file} has no {name}"
+            found = [n for n in body if getattr(n, "name", None) == part or is_constant(n, part)]
+            assert found, f"docs/{page}: {file} has no {name}"
             body = getattr(found[0], "body", [])
 
 
