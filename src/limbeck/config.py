@@ -329,14 +329,13 @@ class Config(_Section):
         """The configuration of the second training: this one at its length.
 
         One that goes on from the first one's networks never grows, and its steps fall from its
-        start on, where those of the first fall at all: they know the photos already.
+        start on: they know the photos already (docs/log.md, 2026-11-27).
         """
         further = self.kept_from == "raw"
         kimg = self.kept_kimg or self.train.kimg / (3 if further else 1)
         if not further:
             return self.replace(**{"train.kimg": kimg})
-        decay = 1.0 if self.train.decay else 0.0
-        return self.replace(**{"train.kimg": kimg, "train.decay": decay, "train.grow": 0.0})
+        return self.replace(**{"train.kimg": kimg, "train.decay": 1.0, "train.grow": 0.0})
 
     def gamma(self) -> float:
         """R1 weight: given, or 0.0002 size^2 / batch; 0 for a projected D."""

@@ -49,14 +49,14 @@ def _write(folder: Path, stage: str, names: list[str], content: str, took: float
                summary={})  # fmt: skip
 
 
-def fake_train(dataset: Any, config: Config, out: Path, *, kimg: float, took: float) -> None:
+def fake_train(dataset: Any, config: Config, out: Path, *, took: float) -> None:
     """Snapshots and checkpoints as a training leaves them, pruned; resumes."""
     claim(out, "train")
     with hold(out) if logs.rank() == 0 else nullcontext():
         fsio.sweep(out)
         if not (out / BEGUN).exists():
             fsio.write_json(out / BEGUN, {"stage": "train"})
-        what = fsio.digest_json([dataset.digest, train_slice(config, kimg)])
+        what = fsio.digest_json([dataset.digest, train_slice(config, config.train.kimg)])
         for step in range(1, STEPS + 1):
             state = out / f"state-{step:09d}"
             if (state / "state.json").exists():
@@ -97,8 +97,8 @@ def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
         def save_pretrained(self, out: Path) -> None:
             _write(out, "model", ["config.json", "generator.safetensors"], self.content, took)
 
-    def train(dataset: Any, config: Config, out: Path, *, kimg: float, begin: object) -> None:
-        fake_train(dataset, config, out, kimg=kimg, took=took)
+    def train(dataset: Any, config: Config, out: Path, *, begin: object) -> None:
+        fake_train(dataset, config, out, took=took)
 
     def score(_: object, __: object, out: Path, settings: Config) -> None:
         names = ["scores.parquet", "scores.json", "raw-modes/modes.safetensors"]

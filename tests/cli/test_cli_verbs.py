@@ -3,8 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import typer
@@ -16,7 +17,18 @@ from limbeck.cli import app
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.errors import DataError, Interrupted, LimbeckError, UsageError, WeightsError
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+def commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every verb by its words, those of groups (`bench train`) too."""
+    for name, command in group.commands.items():
+        words = f"{before}{name}"
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{words} ")
+        else:
+            yield words, command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def invoke(*args: object) -> tuple[int, str, str]:
@@ -26,7 +38,7 @@ def invoke(*args: object) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_verb_has_help_an_example_and_the_common_options(name: str) -> None:
-    code, out, _ = invoke(name, "--help")
+    code, out, _ = invoke(*name.split(), "--help")
     assert code == 0
     assert f"Example: limbeck {name}" in out
     options = {flag for param in COMMANDS[name].params for flag in param.opts}
@@ -37,14 +49,15 @@ def test_every_verb_has_help_an_example_and_the_common_options(name: str) -> Non
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_example_parses(name: str) -> None:
     words = COMMANDS[name].epilog.removeprefix("Example: limbeck ").split()
-    assert words[0] == name
-    COMMANDS[name].make_context(name, words[1:])
+    own = len(name.split())
+    assert words[:own] == name.split()
+    COMMANDS[name].make_context(name, words[own:])
 
 
 def test_help_lists_every_verb() -> None:
     code, out, _ = invoke("--help")
     assert code == 0
-    assert all(f" {name} " in out for name in COMMANDS)
+    assert all(f" {name.split()[0]} " in out for name in COMMANDS)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_what_a_person_asks_for_is_taken_with_a_word() -> None:
         (5000, "auto", 300, []),
         (1000, "auto", 200, []),
         (5000, "tiny", 60, []),
-        (5000, "small", 80, []),
+        (5000, "small", 105, []),
         (999, "tiny", 20, ["999 photos are few"]),
         (5000, "auto", 60, ["a training of 60 kimg is short"]),
         (5000, "tiny", 12, ["a training of 12 kimg is short"]),

@@ -113,9 +113,8 @@ def test_a_second_training_from_the_first_is_shorter() -> None:
 
 def test_a_second_training_from_the_first_cools_from_its_start_and_never_grows() -> None:
     config = preset("small")
-    assert (config.train.grow, config.second().train.grow) == (0.6, 0)
-    falling = config.replace(**{"train.decay": 0.2})
-    assert falling.second().train.decay == 1
-    assert config.replace(**{"train.decay": 0.0}).second().train.decay == 0
-    anew = falling.replace(kept_from="scratch").second()
-    assert (anew.train.decay, anew.train.grow) == (0.2, 0.6)
+    assert config.train.grow > 0
+    assert (config.train.decay, config.second().train.decay) == (0, 1)
+    assert config.second().train.grow == 0
+    anew = config.replace(kept_from="scratch").second()
+    assert (anew.train.decay, anew.train.grow) == (0, config.train.grow)

@@ -73,12 +73,13 @@ def bench_ops(
     preset: Preset = "auto",
     size: Size = None,
     settings: Set = None,
+    seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Outcome:
     """The parts of networks one by one, each against its plain form."""
-    net = build_config(preset, size=size, pairs=settings).net
+    net = build_config(preset, seed=seed, size=size, pairs=settings).net
     if dry_run:
         return _would("ops")
     from limbeck.bench import bench_ops as measure

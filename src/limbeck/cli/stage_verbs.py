@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from limbeck import logs
-from limbeck.artefacts.keep import kept_ids
 from limbeck.cli.inputs import existing, networks_folder, open_networks
 from limbeck.cli.options import (
     ClassFrom,
@@ -117,6 +116,8 @@ def train(
         preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
     )
     existing(data, "dataset")
+    from limbeck.artefacts.keep import kept_ids
+
     kept = kept_ids(ids) if ids else None
     if dry_run:
         return _would(
