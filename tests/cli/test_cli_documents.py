@@ -35,7 +35,11 @@ def check(words: list[str]) -> None:
     assert words[0] in COMMANDS, f"no verb {words[0]!r}"
     if {"--help", "-h"} & set(words):
         return
-    COMMANDS[words[0]].make_context(words[0], words[1:])
+    command = COMMANDS[words[0]]
+    if hasattr(command, "commands"):  # a group: its own verb follows
+        words = words[1:]
+        command = command.commands[words[0]]
+    command.make_context(words[0], words[1:])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

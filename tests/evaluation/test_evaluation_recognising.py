@@ -19,7 +19,7 @@ from limbeck.evaluation import (
     PictureJudges,
     Recogniser,
     evaluate,
-    measuring,
+    measure_run,
     present_judges,
     recognise,
 )
@@ -201,7 +201,7 @@ def test_evaluate_asks_every_generator_when_told_to(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        measuring, "present_judges", lambda device, detector: PictureJudges(Reads(), Reads())
+        measure_run, "present_judges", lambda device, detector: PictureJudges(Reads(), Reads())
     )
     rows = evaluate(run, pictures=24, device="cpu", recognise=True, shown="dog")
     for metric in ("recognised", "detected"):
