@@ -1,6 +1,7 @@
 """Commands that the documents show exist: every `limbeck ...` line in a ```sh block parses."""
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,3 +81,9 @@ def test_the_checker_reads_blocks_as_a_shell_does() -> None:
 def test_the_checker_can_fail(words: list[str], complaint: str) -> None:
     with pytest.raises(Exception, match=complaint):
         check(words)
+
+
+def test_the_page_of_commands_is_what_the_verbs_say() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "cli_page.py"))
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert written == script["page"](), "run python scripts/cli_page.py"
