@@ -143,7 +143,7 @@ def test_an_unexpected_error_says_where(smoke: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("limbeck.cli.stage_verbs.build_config", None)
     code, lines = failing("keep", smoke.run / "scores", "--out", "x")
     assert code == 1
-    assert "(in cli/stages.py, line " in lines[0]
+    assert "(in cli/stage_verbs.py, line " in lines[0]
     monkeypatch.setenv("LIMBECK_DEBUG", "1")
     result = CliRunner().invoke(app, ["keep", str(smoke.run / "scores"), "--out", "x"])
     assert "Traceback (most recent call last)" in result.stderr

@@ -21,9 +21,9 @@ def test_every_message_is_listed_with_its_place() -> None:
     assert len(lines) > 300
     assert not [line for line in lines if not LINE.fullmatch(line)]
     text = "\n".join(lines)
-    assert "cli/folders.py" in text
+    assert "cli/describe.py" in text
     assert "is unfinished ({training.progress}, last snapshot" in text
-    assert re.search(r"cli/stages.py:\d+  next +limbeck keep \{out\} --out \{out\}-keep", text)
+    assert re.search(r"cli/stage_verbs.py:\d+  next +limbeck keep \{out\} --out \{out\}-keep", text)
 
 
 def test_kinds_can_be_chosen() -> None:
