@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from limbeck import Pipeline, open_dataset
-from limbeck.curation import read_keep
+from limbeck.artefacts.keep import read_keep
 from limbeck.kit.images import grid, resize_area, to_pil
 
 SIDE, COLUMNS, ROWS, GAP, BAND = 64, 6, 7, 28, 40
