@@ -70,8 +70,8 @@ def tiny(size: int = 32) -> Config:
 def small(size: int = 64) -> Config:
     """64 px: dogs that one recognises after 105 kimg, 100 minutes of one AVX2 core.
 
-    The first 60 kimg at 32 px, of features of 64 px (docs/log.md, 2026-11-27: measured as two
-    trainings one after the other; 48 and 32 kimg in one go were too few).
+    The first 60 kimg are shown at 32 px (docs/log.md, 2026-11-27: measured as two trainings, one
+    after the other; 48 and 32 kimg in one go were too few).
     """
     return Config(
         preset="small",

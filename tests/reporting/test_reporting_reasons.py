@@ -57,6 +57,10 @@ def test_parts_are_read_from_the_formula() -> None:
     assert parts_of(table(), "centroid") == ("centroid",)
     bare = Scores.of(("a",), {n: np.zeros(1) for n in ("recommended", "seam")})
     assert parts_of(bare, "recommended") == ("seam",)
+    formula = {"seam": "", "without_generator": recommended_formula(("seam",), ("seam",))}
+    blind = Scores.of(("a",), {n: np.zeros(1) for n in formula}, formula)
+    assert parts_of(blind, "without_generator") == ("seam",)
+    assert Grounds(blind, "without_generator").of(0).words == "straight seam"
     alone = Scores.of(("a",), {"recommended": np.zeros(1)})
     assert parts_of(alone, "recommended") == ("recommended",)
     assert Grounds(alone, "recommended").of(0).words == "odd by recommended"

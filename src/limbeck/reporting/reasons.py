@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from limbeck.artefacts.scores import Scores
+from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR
 from limbeck.kit.tables import Column
 from limbeck.metrics import log_scores, ordinary
 
@@ -15,7 +16,7 @@ FAR = 0.95
 """A further column is named where a photo is odder in it than this share of all photos."""
 
 _PARTS = re.compile(r"over s in \(([^)]*)\)")
-_FUSIONS = ("recommended", "recommended+", "rank_fusion")
+_FUSIONS = (RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, "rank_fusion")
 
 
 @dataclass(frozen=True)

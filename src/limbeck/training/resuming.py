@@ -82,9 +82,9 @@ def resume_or_create(
 def _before(begin: Path, images: int, config: Config) -> int:
     """Photos seen before this training's clock began at `images`.
 
-    What is averaged is not what random networks were, so the average keeps its half-life. Begun
-    anew, it would be hardly an average for a while: KID .42 -> 1.07 in 4 kimg (docs/log.md,
-    2026-11-27). Networks of unknown age count as old.
+    The average keeps its half-life, for there are no random networks to forget. Begun anew, it
+    would be hardly an average for a while: KID 0.58 -> 1.07 in 4 kimg, where one that goes on has
+    0.64 (docs/log.md, 2026-11-27). Networks of unknown age count as old.
     """
     seen = photos_seen(begin)
     if seen is None:
