@@ -18,10 +18,11 @@ import numpy as np
 
 from limbeck import __version__, fsio, logs
 from limbeck.artefacts.keep import KeepList, read_keep
-from limbeck.artefacts.run import OVERRIDES, is_current
+from limbeck.artefacts.run import OVERRIDES
 from limbeck.artefacts.snapshots import networks_of
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import Config
-from limbeck.curation import keep, keep_inputs, score
+from limbeck.curation import keep, keep_provenance, score
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import HiddenLabels, KeepCost
@@ -163,7 +164,7 @@ class Study:
         photos = self.photos(seed, variant)
         kimg = round(self._config.train.kimg * 1000) / 1000
         wanted = train_slice(self.config(seed), kimg)
-        if photos is None or not is_current(folder, {"dataset": photos.digest}, wanted):
+        if photos is None or not Provenance.of({"dataset": photos.digest}, wanted).done_in(folder):
             raise DataError(
                 f"{folder} was trained on other photos or with other settings",
                 "give another --out, the command it was begun with, or move the folder away",
@@ -194,8 +195,8 @@ class Study:
         config, where = self.config(seed), self.folder(seed, "keep")
         networks = self.networks(seed, "raw")
         scores = score(self.dataset, networks, self.folder(seed, "scores"), config.score, seed=seed)
-        settings = config.keep.model_dump(mode="json")
-        current = is_current(where, keep_inputs(scores, where / OVERRIDES), settings)
+        provenance = keep_provenance(scores, where / OVERRIDES, config.keep)
+        current = provenance.done_in(where)
         self._kept[seed] = read_keep(where) if current else keep(scores, where, config.keep)
         return self._kept[seed]
 

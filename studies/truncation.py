@@ -25,7 +25,6 @@ from limbeck.kit.rng import derive_seed
 from limbeck.kit.selection import evenly
 from limbeck.latents import (
     SPACE_SIZE,
-    Embeds,
     HoldsGenerator,
     ModeCentres,
     draw_w,
@@ -210,7 +209,7 @@ _PSI = 0.7
 
 def truncation_costs(
     networks: HoldsGenerator,
-    embedder: Embeds,
+    embedder: LPIPS,
     modes: ModeCentres,
     *,
     pictures: int = 32,

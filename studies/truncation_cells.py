@@ -13,10 +13,8 @@ from limbeck import fsio, logs
 from limbeck.config import ModesConfig, Space, Truncation
 from limbeck.kit.rng import derive_seed, generator
 from limbeck.latents import (
-    Embeds,
     HoldsGenerator,
     ModeCentres,
-    Paints,
     draw_w,
     embed_w,
     target_for,
@@ -30,6 +28,8 @@ from limbeck.modes import (
     lpips_to_centres,
     perceptual_points,
 )
+from limbeck.nets import Generator
+from limbeck.percept import LPIPS
 
 Sets = Mapping[tuple[Space, int], ModeCentres]
 """(space of clustering, number of clusters) -> centres."""
@@ -106,7 +106,9 @@ class Targets:
         w_avg: float32 [w_dim].
     """
 
-    def __init__(self, painter: Paints, embedder: Embeds, w: Tensor, sets: Sets, seed: int) -> None:
+    def __init__(
+        self, painter: Generator, embedder: LPIPS, w: Tensor, sets: Sets, seed: int
+    ) -> None:
         """Embed every G(w) and ask each method; `seed` draws the centres of `index`."""
         self.w, self.w_avg, self._sets = w, painter.mapping.w_avg, sets
         self._drawn = {key: drawn_modes(one.sizes, len(w), seed) for key, one in sets.items()}
@@ -161,7 +163,7 @@ class Wanted:
 
 def study_centres(
     networks: HoldsGenerator,
-    embedder: Embeds,
+    embedder: LPIPS,
     folder: Path,
     combinations: Sequence[Combination],
     wanted: Wanted,
@@ -204,7 +206,7 @@ def _quality(path: Path) -> Path:
 
 
 def _make(
-    networks: HoldsGenerator, embedder: Embeds, keys: Sequence[Combination], wanted: Wanted
+    networks: HoldsGenerator, embedder: LPIPS, keys: Sequence[Combination], wanted: Wanted
 ) -> tuple[dict[Combination, ModeCentres], dict[Combination, Any]]:
     painter, seed = networks.G_ema, wanted.seed
     w = draw_w(painter.mapping, networks.config, wanted.samples, derive_seed(seed, "modes"))
@@ -235,7 +237,7 @@ def _make(
 
 
 def _points(
-    networks: HoldsGenerator, embedder: Embeds, w: Tensor, spaces: set[Space], seed: int
+    networks: HoldsGenerator, embedder: LPIPS, w: Tensor, spaces: set[Space], seed: int
 ) -> tuple[dict[Space, Points], Tensor | None]:
     """What is clustered in each space, and embeddings of the first pictures where there are."""
     points: dict[Space, Points] = {}

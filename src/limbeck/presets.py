@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from limbeck import logs
 from limbeck.config import Config, DataConfig, ModesConfig, NetConfig, SampleConfig, TrainConfig
 from limbeck.errors import UsageError
+from limbeck.processes import ranks
 
 
 def smoke(size: int = 16) -> Config:
@@ -128,14 +128,14 @@ def suggested(device: str, seconds: float | None = None) -> tuple[str, str]:
 def auto(size: int = 256) -> Config:
     """What stylegan2-ada calls `auto`: batch and width follow from the size and from how many
     processes torchrun started (one without it)."""
-    ranks = logs.ranks()
-    batch = max(min(ranks * min(4096 // size, 32), 64), ranks, 4)
+    count = ranks()
+    batch = max(min(count * min(4096 // size, 32), 64), count, 4)
     return Config(
         preset="auto",
         data=DataConfig(size=size),
         net=NetConfig(
             size=size, channel_base=32768 if size >= 512 else 16384, mapping_layers=2,
-            mbstd_group=min(batch // ranks, 4),
+            mbstd_group=min(batch // count, 4),
         ),
         train=TrainConfig(
             batch=batch, lr=0.002 if size >= 1024 else 0.0025, ema_kimg=batch * 10 / 32,

@@ -16,7 +16,7 @@ from limbeck.artefacts.folders import (
     keep_apart,
     move_aside,
 )
-from limbeck.artefacts.run import finish_stage, read_done
+from limbeck.artefacts.stage import Provenance, read_done
 from limbeck.errors import DataError, LimbeckError, UsageError
 
 
@@ -24,8 +24,8 @@ def _make(out: Path, files: dict[str, str], *, took: float = 0.0, adds: bool = F
     with fresh(out, "samples", adds=adds) as folder:
         for name, content in files.items():
             fsio.write_text(folder / name, content)
-        finish_stage(folder, "samples", inputs={}, config=None, started=time.perf_counter() - took,
-               summary={})  # fmt: skip
+        started = time.perf_counter() - took
+        Provenance.of({}, None).finish(folder, "samples", started=started, summary={})
 
 
 def _texts(folder: Path) -> dict[str, str]:
@@ -200,13 +200,13 @@ def test_a_superseded_stage_that_is_not_whole_is_not_taken_again(tmp_path: Path)
     run = tmp_path / "run"
     run.mkdir()
     (run / "run.json").write_text("{}")
-    wanted = {"inputs": {"a": "1"}, "config": "x"}
+    wanted = Provenance.of({"a": "1"}, "x")
     _make(run / "samples", {"a.png": "1", "b.png": "1"}, took=100)
-    fsio.write_json(run / "samples" / "begun.json", wanted)
+    wanted.begin(run / "samples")
     _make(run / "samples", {"c.png": "2"})
     aside = find_aside(run / "samples", wanted)
     assert aside == run / "superseded" / "samples-1"
-    assert find_aside(run / "samples", {"inputs": {}, "config": "y"}) is None
+    assert find_aside(run / "samples", Provenance.of({}, "y")) is None
     (aside / "b.png").rename(tmp_path / "b.png")
     assert find_aside(run / "samples", wanted) is None
     (tmp_path / "b.png").rename(aside / "b.png")

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limbeck import chain, fsio, logs
+from limbeck import chain, fsio
 from limbeck.artefacts.folders import claim, erase_snapshot, fresh
 from limbeck.artefacts.lock import hold
-from limbeck.artefacts.run import BEGUN, finish_stage, read_done
+from limbeck.artefacts.stage import BEGUN, Provenance, read_done
 from limbeck.chain import stages
 from limbeck.config import Config
 from limbeck.errors import LimbeckError
 from limbeck.presets import preset
+from limbeck.processes import rank
 from limbeck.training import train_slice
 
 STEPS = 3  # snapshots of a fake training
@@ -45,14 +46,14 @@ def _write(folder: Path, stage: str, names: list[str], content: str, took: float
     with fresh(folder, stage) as building:
         for name in names:
             fsio.write_text(building / name, content)
-        finish_stage(building, stage, inputs={}, config=None, started=time.perf_counter() - took,
-               summary={})  # fmt: skip
+        started = time.perf_counter() - took
+        Provenance.of({}, None).finish(building, stage, started=started, summary={})
 
 
 def fake_train(dataset: Any, config: Config, out: Path, *, took: float) -> None:
     """Snapshots and checkpoints as a training leaves them, pruned; resumes."""
     claim(out, "train")
-    with hold(out) if logs.rank() == 0 else nullcontext():
+    with hold(out) if rank() == 0 else nullcontext():
         fsio.sweep(out)
         if not (out / BEGUN).exists():
             fsio.write_json(out / BEGUN, {"stage": "train"})
@@ -75,8 +76,9 @@ def fake_train(dataset: Any, config: Config, out: Path, *, took: float) -> None:
                 for old in sorted(out.glob(f"{kind}-*"))[:-2]:
                     erase_snapshot(old)
         if read_done(out) is None:
-            finish_stage(out, "train", inputs={}, config=None, started=time.perf_counter() - took,
-                   summary={"networks": f"nets-{STEPS:09d}"})  # fmt: skip
+            summary = {"networks": f"nets-{STEPS:09d}"}
+            started = time.perf_counter() - took
+            Provenance.of({}, None).finish(out, "train", started=started, summary=summary)
 
 
 def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:

@@ -15,7 +15,7 @@ import torch
 from typer.testing import CliRunner
 
 from limbeck import chain
-from limbeck.artefacts.run import read_done
+from limbeck.artefacts.stage import read_done
 from limbeck.cli import app
 from limbeck.demo import draw_crawl
 from limbeck.ingestion import ingest

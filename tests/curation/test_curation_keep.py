@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from limbeck.artefacts.keep import read_keep
-from limbeck.artefacts.run import read_done
 from limbeck.artefacts.scores import Scores, read_scores
+from limbeck.artefacts.stage import read_done
 from limbeck.config import KeepConfig
 from limbeck.curation import keep
 from limbeck.errors import DataError, UsageError

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import limbeck.curation
-from limbeck.artefacts.run import read_done
 from limbeck.artefacts.scores import Scores, read_scores
+from limbeck.artefacts.stage import read_done
 from limbeck.config import KeepConfig, ModesConfig, NetConfig, ScoreConfig
 from limbeck.curation import keep, score, seconds_per_photo
 from limbeck.curation.columns import told_apart

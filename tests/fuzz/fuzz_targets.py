@@ -16,9 +16,10 @@ from limbeck import fsio
 from limbeck.artefacts.keep import kept_ids, read_keep
 from limbeck.artefacts.labels import read_truth
 from limbeck.artefacts.mode_files import read_modes
-from limbeck.artefacts.run import RunDir, finish_stage, is_current, read_done
+from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import snapshots
+from limbeck.artefacts.stage import Provenance, read_done
 from limbeck.cli import inputs
 from limbeck.config import KeepConfig
 from limbeck.curation.keeping import keep
@@ -90,12 +91,12 @@ def _read_run(root: Path) -> object:
 
 
 def _make_done(root: Path) -> None:
-    finish_stage(root, "train", inputs={"dataset": "x"}, config={}, started=0.0,
-                  summary={"networks": "nets-000000008", "best": None, "kimg": 1.0})  # fmt: skip
+    summary = {"networks": "nets-000000008", "best": None, "kimg": 1.0}
+    Provenance.of({"dataset": "x"}, {}).finish(root, "train", started=0.0, summary=summary)
 
 
 def _read_done(root: Path) -> object:
-    is_current(root, {}, {})
+    Provenance.of({}, {}).done_in(root)
     return read_done(root), inputs.networks_folder(root)
 
 

@@ -4,14 +4,8 @@ from pathlib import Path
 import pytest
 
 from limbeck import fsio
-from limbeck.artefacts.run import (
-    FORMAT_VERSION,
-    STAGES,
-    RunDir,
-    finish_stage,
-    is_current,
-    read_done,
-)
+from limbeck.artefacts.run import FORMAT_VERSION, STAGES, RunDir
+from limbeck.artefacts.stage import Provenance, read_done
 from limbeck.errors import DataError
 from limbeck.presets import preset
 
@@ -19,17 +13,15 @@ from limbeck.presets import preset
 def test_done_is_current_only_for_the_same_inputs_and_settings(tmp_path: Path) -> None:
     folder = tmp_path / "keep"
     assert read_done(folder) is None
-    assert not is_current(folder, {"scores": "a"}, {"fraction": 0.6})
-    done = finish_stage(
-        folder, "keep", inputs={"scores": "a"}, config={"fraction": 0.6},
-        started=time.perf_counter() - 2, summary={"kept": 3},
-    )  # fmt: skip
+    assert not Provenance.of({"scores": "a"}, {"fraction": 0.6}).done_in(folder)
+    provenance = Provenance.of({"scores": "a"}, {"fraction": 0.6})
+    done = provenance.finish(folder, "keep", started=time.perf_counter() - 2, summary={"kept": 3})
     assert read_done(folder) == done
     assert done.seconds >= 2
-    assert is_current(folder, {"scores": "a"}, {"fraction": 0.6})
-    assert not is_current(folder, {"scores": "b"}, {"fraction": 0.6})
-    assert not is_current(folder, {"scores": "a", "more": "c"}, {"fraction": 0.6})
-    assert not is_current(folder, {"scores": "a"}, {"fraction": 0.7})
+    assert Provenance.of({"scores": "a"}, {"fraction": 0.6}).done_in(folder)
+    assert not Provenance.of({"scores": "b"}, {"fraction": 0.6}).done_in(folder)
+    assert not Provenance.of({"scores": "a", "more": "c"}, {"fraction": 0.6}).done_in(folder)
+    assert not Provenance.of({"scores": "a"}, {"fraction": 0.7}).done_in(folder)
 
 
 def test_run_json_carries_the_whole_configuration(tmp_path: Path) -> None:
@@ -88,7 +80,7 @@ def test_done_names_networks_of_its_own_folder(tmp_path: Path) -> None:
         ({"networks": "nets-000000128", "best": None}, True), ({"networks": "../nets-1"}, False),
         ({"networks": "/etc"}, False), ({"networks": 5}, False), ({"best": "nets-1/.."}, False),
     ]:  # fmt: skip
-        finish_stage(tmp_path, "raw", inputs={}, config={}, started=0.0, summary=summary)
+        Provenance.of({}, {}).finish(tmp_path, "raw", started=0.0, summary=summary)
         if good:
             assert read_done(tmp_path) is not None
             continue

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from development import DOGS
-from limbeck.artefacts.run import is_current
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.errors import DataError, UsageError
@@ -100,7 +100,7 @@ def test_ids_boxes_and_the_finished_stage(tmp_path: Path) -> None:
     assert summary.size == data.size == 40
     assert not info.upscaled
     inputs = {"source": source_digest(root)}
-    assert is_current(tmp_path / "d", inputs, CONFIG.model_dump())
+    assert Provenance.of(inputs, CONFIG.model_dump()).done_in(tmp_path / "d")
     _photo(root / "new.jpg", 77)
     assert source_digest(root) != inputs["source"]
 

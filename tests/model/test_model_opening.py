@@ -10,7 +10,8 @@ import torch
 from model_small import small_pipeline
 
 from limbeck import fsio, preset
-from limbeck.artefacts.run import RunDir, finish_stage
+from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.stage import Provenance
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.kit.images import save_png
 from limbeck.model import Pipeline
@@ -48,7 +49,7 @@ def run(saved: Path, tmp_path: Path) -> Path:
     Networks.create(CONFIG.net, 0).save(root / "kept" / "nets-000000064")
     fsio.write_json(root / "data" / "index.json", {"format_version": 1})
     for stage in ("kept", "data", "scores"):
-        finish_stage(root / stage, stage, inputs={}, config={}, started=0.0, summary={})
+        Provenance.of({}, {}).finish(root / stage, stage, started=0.0, summary={})
     return root
 
 

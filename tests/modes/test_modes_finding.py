@@ -9,7 +9,7 @@ from PIL import Image
 
 from limbeck import preset
 from limbeck.artefacts.mode_files import read_modes
-from limbeck.artefacts.run import read_done
+from limbeck.artefacts.stage import read_done
 from limbeck.config import ModesConfig, Space
 from limbeck.errors import DataError, UsageError
 from limbeck.latents import draw_w, embed_w

@@ -11,7 +11,8 @@ import torch
 
 from limbeck import fsio
 from limbeck.artefacts.keep import KeepList
-from limbeck.artefacts.run import RunDir, finish_stage
+from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import Config
 from limbeck.curation.formulas import recommended_formula
 from limbeck.data import open_dataset, write_dataset
@@ -97,8 +98,8 @@ def write_data(run: Path, config: Config) -> None:
 
 
 def finish(run: Path, stage: str, summary: dict[str, object]) -> None:
-    finish_stage(
-        run / stage, stage, inputs={}, config={}, started=time.perf_counter() - 3, summary=summary
+    Provenance.of({}, {}).finish(
+        run / stage, stage, started=time.perf_counter() - 3, summary=summary
     )
 
 

@@ -22,7 +22,7 @@ from reporting_fake_run import (
 )
 
 from limbeck import fsio
-from limbeck.artefacts.run import read_done
+from limbeck.artefacts.stage import read_done
 from limbeck.errors import DataError
 from limbeck.reporting import report
 from limbeck.reporting.metric_rows import measured_tables

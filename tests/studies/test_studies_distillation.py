@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from limbeck import open_dataset, preset
 from limbeck.artefacts.labels import read_truth
-from limbeck.artefacts.run import read_done
+from limbeck.artefacts.stage import read_done
 from limbeck.cli import app
 from limbeck.config import Config
 from limbeck.data import Dataset

@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from limbeck import logs
-from limbeck.artefacts.run import read_done
+from limbeck.artefacts.stage import read_done
 from limbeck.cli import app
 from limbeck.cli.options import build_config
 from limbeck.config import Config

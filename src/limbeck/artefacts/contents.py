@@ -8,9 +8,10 @@ from typing import Any
 
 from limbeck import fsio
 from limbeck.artefacts.keep import KeepList, read_keep
-from limbeck.artefacts.run import RunDir, read_done
+from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import networks_of, snapshots
+from limbeck.artefacts.stage import read_done
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, LimbeckError

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio, logs
-from limbeck.artefacts.run import BEGUN, DONE, HALF, OVERRIDES, RUN, STAGES, read_done
+from limbeck.artefacts.run import HALF, OVERRIDES, RUN, STAGES
+from limbeck.artefacts.stage import BEGUN, DONE, Provenance, read_done
 from limbeck.errors import DataError, LimbeckError, UsageError, advice
 from limbeck.records import Done
 
@@ -318,12 +319,12 @@ def move_aside(folder: Path) -> Path | None:
     return to
 
 
-def find_aside(folder: Path, wanted: object) -> Path | None:
+def find_aside(folder: Path, wanted: Provenance) -> Path | None:
     """Where a superseded stage of a run lies that was begun for exactly what is wanted now.
 
     Args:
         folder: the stage's folder.
-        wanted: what begun.json must say.
+        wanted: what it must have been begun for.
 
     Returns:
         The newest that is whole, or a training, finished or not; None where there is none.
@@ -334,7 +335,7 @@ def find_aside(folder: Path, wanted: object) -> Path | None:
         listed = _listed(source)
         whole = all(_unchanged(source, name, listed) for name in listed)
         resumable = not listed and has_checkpoints(source)
-        if _begun_for(source, wanted) and (resumable or (listed and whole)):
+        if wanted.begun_in(source) and (resumable or (listed and whole)):
             return source
     return None
 
@@ -351,13 +352,6 @@ def bring_back(folder: Path, source: Path) -> None:
 
 def _age(folder: Path) -> float:
     return folder.lstat().st_mtime
-
-
-def _begun_for(folder: Path, wanted: object) -> bool:
-    try:
-        return bool(fsio.read_json(folder / BEGUN) == wanted)
-    except (LimbeckError, OSError):
-        return False
 
 
 def erase_snapshot(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck import fsio
-from limbeck.artefacts.run import read_done
+from limbeck.artefacts.stage import read_done
 from limbeck.errors import DataError
 from limbeck.kit.tables import read_table
 from limbeck.records import KeepSummary

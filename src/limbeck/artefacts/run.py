@@ -1,103 +1,24 @@
-"""The folder of a run: where each stage lies, and whether it is done, stale or half-made."""
+"""The folder of a run: where each stage lies, and run.json."""
 
 import platform
-import re
 import sys
-import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
 from limbeck import __version__, fsio
+from limbeck.artefacts.stage import read_done
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, UsageError
 from limbeck.records import Done
 
 FORMAT_VERSION = 1
-RUN, BEGUN, DONE = "run.json", "begun.json", "done.json"
+RUN = "run.json"
 OVERRIDES = "overrides.csv"  # in keep/: a person's
 HALF = "half"  # in raw/ and kept/: the training at half the size that came before
-_Summary = TypeVar("_Summary", bound=BaseModel)
 STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "report")
-
-
-def finish_stage(
-    folder: Path,
-    stage: str,
-    *,
-    inputs: Mapping[str, str],
-    config: Any,
-    started: float,
-    summary: Mapping[str, Any],
-) -> Done:
-    """Write done.json, the last act of a stage.
-
-    Args:
-        folder: the stage's folder.
-        stage: its name.
-        inputs: name -> digest of what it read.
-        config: the slice of the configuration it depends on (JSON-able).
-        started: `time.perf_counter()` at its start.
-        summary: its record as plain values.
-    """
-    done = Done(
-        stage=stage,
-        inputs=dict(inputs),
-        config_digest=fsio.digest_json(config),
-        seconds=round(time.perf_counter() - started, 3),
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        version=__version__,
-        summary=dict(summary),
-    )
-    fsio.write_json(folder / DONE, done.model_dump(mode="json"))
-    return done
-
-
-def read_done(folder: Path) -> Done | None:
-    """The record of a finished stage, or None.
-
-    Raises:
-        DataError: it is there and cannot be read, or names networks outside the stage's folder.
-    """
-    path = folder / DONE
-    if not path.exists():
-        return None
-    done = fsio.read_record(path, Done, "run the stage again")
-    for key in ("networks", "newest", "best"):
-        name = done.summary.get(key)
-        if name is not None and not (isinstance(name, str) and _SNAPSHOT.fullmatch(name)):
-            what = f"{path}: summary.{key} is {fsio.plain(repr(name))}, no folder nets-IMAGES"
-            raise DataError(what, "run the stage again")
-    return done
-
-
-def read_summary(folder: Path, kind: type[_Summary]) -> _Summary:
-    """The summary of a finished stage.
-
-    Raises:
-        DataError: the stage has not finished, or its record is none of this kind.
-    """
-    done = read_done(folder)
-    again = "run the stage again"
-    if done is None:
-        raise DataError(f"{folder} is not finished", again)
-    return fsio.as_record(done.summary, kind, f"{folder / DONE}: summary", again)
-
-
-_SNAPSHOT = re.compile("nets-[0-9]+")
-
-
-def is_current(folder: Path, inputs: Mapping[str, str], config: Any) -> bool:
-    """Whether the stage in `folder` is done with exactly these inputs and settings."""
-    done = read_done(folder)
-    return (
-        done is not None
-        and done.inputs == dict(inputs)
-        and done.config_digest == fsio.digest_json(config)
-    )
 
 
 class _Requested(BaseModel):

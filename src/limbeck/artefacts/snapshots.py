@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from limbeck.artefacts.run import read_done
+from limbeck.artefacts.stage import read_done
 from limbeck.errors import DataError
 
 

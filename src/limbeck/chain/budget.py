@@ -9,6 +9,7 @@ from limbeck.data import Dataset
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
 from limbeck.nets import Networks
+from limbeck.processes import ranks
 from limbeck.training import half, measure_speed
 
 
@@ -29,13 +30,13 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
         UsageError: the budget does not reach for a few steps of each training.
     """
     began = time.perf_counter()
-    ranks = logs.ranks()
-    mine = {"train.batch": max(config.train.batch // ranks, 2), "train.microbatch": None}
-    alone = config if ranks == 1 else config.replace(**mine)
+    together = ranks()
+    mine = {"train.batch": max(config.train.batch // together, 2), "train.microbatch": None}
+    alone = config if together == 1 else config.replace(**mine)
     trial = min(20.0, seconds * 0.05)
-    rate = again = ranks * measure_speed(dataset, alone, seconds=trial)
+    rate = again = together * measure_speed(dataset, alone, seconds=trial)
     if half(alone) is not None and half(alone.second()) is None:
-        again = ranks * measure_speed(dataset, alone.second(), seconds=trial)
+        again = together * measure_speed(dataset, alone.second(), seconds=trial)
     probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
     fixed = 30 + 2 * config.modes.samples * 1e-3 + config.modes.map_samples * 4e-3

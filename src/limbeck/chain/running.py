@@ -17,8 +17,9 @@ from limbeck.artefacts.folders import (
     seconds_of,
 )
 from limbeck.artefacts.lock import Heartbeat, hold
-from limbeck.artefacts.run import HALF, STAGES, RunDir, read_done
+from limbeck.artefacts.run import HALF, STAGES, RunDir
 from limbeck.artefacts.snapshots import snapshot_of
+from limbeck.artefacts.stage import read_done
 from limbeck.chain.budget import spend
 from limbeck.chain.request import (
     Group,
@@ -32,6 +33,7 @@ from limbeck.config import RECOMMENDED_PLUS, Config
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.device import machine, pick_device
+from limbeck.processes import rank
 from limbeck.training import require_tensorboard
 
 ABOUT = {
@@ -216,10 +218,10 @@ def run(
     request = Request(Path(photos), config, time_budget, opt_out, strict, verify)
     out = Path(out)
     _foresee(request, out)
-    if logs.rank() == 0:
+    if rank() == 0:
         claim(out, "run")
-    with hold(out) if logs.rank() == 0 else nullcontext():
-        if logs.rank() == 0:
+    with hold(out) if rank() == 0 else nullcontext():
+        if rank() == 0:
             if not yes and (found := consequences(request, out)).matters():
                 raise UsageError(*refusal(found, out))
             fsio.sweep(out)
@@ -242,12 +244,12 @@ def _run(request: Request, out: Path, began: float) -> RunDir:
     extra: dict[str, Any] = {
         "requested": request.asked(), **request.places(), "machine": facts,
     }  # fmt: skip
-    if logs.rank() == 0:
+    if rank() == 0:
         _write(run_dir, request, resolved, extra)
 
     def settle(dataset: Dataset) -> Config:
         heart, now = Heartbeat(out), resolved
-        while logs.rank() and now is None:  # rank 0 settles the budget
+        while rank() and now is None:  # rank 0 settles the budget
             wait_for(heart, request.config.train.timeout, "it measures this machine")
             now = settled(run_dir, request)
         if now is None and request.time_budget is not None:

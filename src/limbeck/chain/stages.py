@@ -17,29 +17,22 @@ from limbeck.artefacts.folders import bring_back, find_aside, fresh, holds_work,
 from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.lock import Heartbeat
 from limbeck.artefacts.mode_files import read_modes
-from limbeck.artefacts.run import (
-    BEGUN,
-    DONE,
-    OVERRIDES,
-    STAGES,
-    RunDir,
-    finish_stage,
-    read_done,
-    read_summary,
-)
+from limbeck.artefacts.run import OVERRIDES, STAGES, RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import networks_of
+from limbeck.artefacts.stage import BEGUN, DONE, Provenance, read_done, read_summary
 from limbeck.chain.request import Request
 from limbeck.config import Config, ModesConfig
-from limbeck.curation import formulas_digest, keep, prospects, score, scores_are_current
+from limbeck.curation import formulas_digest, keep, prospects, score, scores_provenance
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
 from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline, write_samples
-from limbeck.modes import find_modes, modes_are_current
+from limbeck.modes import find_modes, modes_provenance
 from limbeck.nets import Networks, load_networks
+from limbeck.processes import rank
 from limbeck.records import IngestSummary
 from limbeck.reporting import report
 from limbeck.training import conditional, train, train_slice
@@ -60,9 +53,9 @@ def score_photos(dataset: Dataset, networks: Networks, out: Path, config: Config
         DataError: as `score`; `out` holds something else.
     """
     unmapped, seed = _unmapped(config), config.seed
-    if modes_are_current(networks, out / RAW_MODES, unmapped, seed):
+    if modes_provenance(networks, unmapped, seed).done_in(out / RAW_MODES):
         centres = read_modes(out / RAW_MODES).centres
-        if scores_are_current(dataset, networks, out, config.score, centres, seed):
+        if scores_provenance(dataset, networks, config.score, centres, seed).done_in(out):
             return read_scores(out)
     with fresh(out, "scores") as folder:
         modes = find_modes(networks, folder / RAW_MODES, unmapped, seed=seed)
@@ -105,20 +98,20 @@ class Chain:
     ) -> Path:
         """Make the stage `name` unless it is current (`anew`: even so); returns its folder."""
         folder = self.run_dir.root / name
-        wanted = {"inputs": dict(inputs), "config": fsio.digest_json(settings)}
+        wanted = Provenance.of(inputs, settings)
         if self.progress is None:
             return self._dry(folder, wanted, anew)
-        if logs.rank() and name not in TOGETHER:
+        if rank() and name not in TOGETHER:
             return self._await(folder, wanted)
-        if not anew and _begun_for(folder, wanted) and (folder / DONE).exists():
+        if not anew and wanted.begun_in(folder) and (folder / DONE).exists():
             self.progress.skip(name)
             return folder
-        if logs.rank():
+        if rank():
             self._await(folder, wanted, BEGUN)  # rank 0 makes room first
             if not (folder / DONE).exists():
                 work(folder)
             return self._await(folder, wanted)
-        aside = None if anew or _begun_for(folder, wanted) else find_aside(folder, wanted)
+        aside = None if anew or wanted.begun_in(folder) else find_aside(folder, wanted)
         if aside is not None:
             bring_back(folder, aside)
             if (folder / DONE).exists():
@@ -127,17 +120,16 @@ class Chain:
         started = time.perf_counter()
         self.progress.begin(name)
         if name in TOGETHER:
-            if not _begun_for(folder, wanted):
+            if not wanted.begun_in(folder):
                 move_aside(folder)
-                fsio.write_json(folder / BEGUN, wanted)
+                wanted.begin(folder)
             work(folder)
         else:
             with fresh(folder, name) as building:
-                fsio.write_json(building / BEGUN, wanted)
+                wanted.begin(building)
                 work(building)
                 if not (building / DONE).exists():
-                    finish_stage(building, name, inputs=inputs, config=settings, started=started,
-                           summary={})  # fmt: skip
+                    wanted.finish(building, name, started=started, summary={})
         self.progress.end()
         return folder
 
@@ -156,8 +148,8 @@ class Chain:
         for name, seconds in rough.items():
             self.progress.expect(name, seconds)
 
-    def _dry(self, folder: Path, wanted: object, anew: bool) -> Path:
-        same = not anew and _begun_for(folder, wanted)
+    def _dry(self, folder: Path, wanted: Provenance, anew: bool) -> Path:
+        same = not anew and wanted.begun_in(folder)
         if same and (folder / DONE).exists():
             self.found[folder.name] = CURRENT
             return folder
@@ -171,14 +163,14 @@ class Chain:
             self.found[folder.name] = AGAIN if holds_work(folder) else TO_DO
         raise Halt
 
-    def _await(self, folder: Path, wanted: object, sign: str = DONE) -> Path:
+    def _await(self, folder: Path, wanted: Provenance, sign: str = DONE) -> Path:
         """Until rank 0 has made the stage (or begun it); torchrun ends us when rank 0 fails.
 
         Raises:
             TrainingError: rank 0 gives no sign of life for `train.timeout` seconds.
         """
         heart = Heartbeat(self.run_dir.root)
-        while not (_begun_for(folder, wanted) and (folder / sign).exists()):
+        while not (wanted.begun_in(folder) and (folder / sign).exists()):
             wait_for(heart, self.config.train.timeout, f"it makes {folder.name}")
         return folder
 
@@ -309,11 +301,6 @@ def wait_for(heart: Heartbeat, timeout: float, what: str) -> None:
     time.sleep(POLL)
 
 
-def _begun_for(folder: Path, wanted: object) -> bool:
-    file = folder / BEGUN
-    return file.exists() and fsio.read_json(file) == wanted
-
-
 def _networks_digest(nets_dir: Path) -> str:
     files = [nets_dir / "config.json", *sorted(nets_dir.glob("*.safetensors"))]
     return fsio.digest_json({file.name: fsio.sha256_file(file) for file in sorted(files)})
@@ -337,7 +324,7 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     kept_ids = chosen.ids
     begin = raw if config.kept_from == "raw" else None
     kept = chain.train("kept", dataset.select(kept_ids), second, begin)
-    if logs.rank():
+    if rank():
         return
     modes = read_modes(chain.modes(kept))
     about: dict[str, float | str] = {

@@ -17,6 +17,7 @@ from limbeck.errors import DataError, UsageError
 from limbeck.kit.device import pick_device
 from limbeck.logs import duration
 from limbeck.presets import suggested
+from limbeck.processes import rank
 
 
 def begun_run(photos: Path, out: Path | None) -> tuple[Path, Request | None]:
@@ -77,7 +78,7 @@ def _suggested(changes: Mapping[str, object], budget: float | None) -> str:
     """The preset for this machine and time, said once."""
     device = pick_device(str(changes.get("device") or "auto")).type
     name, why = suggested(device, budget)
-    if logs.rank() == 0:
+    if rank() == 0:
         logs.say(f"preset {name}: {why} (--preset takes another)")
     return name
 
@@ -90,7 +91,7 @@ def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
     """
     if dry:
         return _planned(request, out)
-    if not yes and logs.rank() == 0:
+    if not yes and rank() == 0:
         yes = _allowed(request, out)
     done = chain.run(
         request.photos, out, request.config,

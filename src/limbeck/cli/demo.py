@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from limbeck import logs
-from limbeck.artefacts.run import read_summary
+from limbeck.artefacts.stage import read_summary
 from limbeck.cli.options import Device, DryRun, Json, Kimg, Out, Seed, Set, Yes, build_config
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.config import Config

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from limbeck import fsio, logs
-from limbeck.artefacts.run import HALF, RunDir, read_done
+from limbeck.artefacts.run import HALF, RunDir
 from limbeck.artefacts.snapshots import snapshots
+from limbeck.artefacts.stage import read_done
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError
 from limbeck.logs import duration

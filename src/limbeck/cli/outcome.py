@@ -14,6 +14,7 @@ import typer
 
 from limbeck import logs
 from limbeck.cli.failures import explain
+from limbeck.processes import rank, ranks
 
 P = ParamSpec("P")
 
@@ -47,7 +48,7 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
             with logs.awake(f"limbeck {function.__name__}"):
                 outcome = function(*args, **kwargs)
             _show(outcome)
-            if as_json and logs.rank() == 0:
+            if as_json and rank() == 0:
                 print(json.dumps(outcome.values, allow_nan=False, default=str), flush=True)
         except (BrokenPipeError, typer.Exit):
             raise  # nobody reads on: typer ends quietly
@@ -74,11 +75,11 @@ def _fail(error: BaseException, as_json: bool) -> None:
         if os.environ.get("LIMBECK_DEBUG") == "1":
             traceback.print_exception(error)
         console = logs.console()
-        who = f"limbeck, process {logs.rank()}" if logs.rank() else "limbeck"
+        who = f"limbeck, process {rank()}" if rank() else "limbeck"
         console.print(logs.line(logs.styled(f"{who}: {failure.what}", "red")), soft_wrap=True)
         if failure.do:
             console.print(logs.line("  -> ", failure.do), soft_wrap=True)
-        if as_json and logs.rank() == 0:
+        if as_json and rank() == 0:
             answer = {"error": failure.what, "do": failure.do, "exit_code": failure.code}
             print(json.dumps(answer), flush=True)
     _leave(failure.code)
@@ -88,7 +89,7 @@ def _fail(error: BaseException, as_json: bool) -> None:
 def _leave(code: int) -> None:
     """End one of several processes at once: taking leave of the others in order may not end, and
     gloo's threads sometimes abort a process that is being torn down."""
-    if logs.ranks() > 1:
+    if ranks() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -10,11 +10,11 @@ from limbeck.curation.densities import gaussian_distance as gaussian_distance
 from limbeck.curation.densities import residual_distance as residual_distance
 from limbeck.curation.formulas import formulas_digest as formulas_digest
 from limbeck.curation.keeping import keep as keep
-from limbeck.curation.keeping import keep_inputs as keep_inputs
+from limbeck.curation.keeping import keep_provenance as keep_provenance
 from limbeck.curation.rules import automatic_share as automatic_share
 from limbeck.curation.scoring import score as score
 from limbeck.curation.scoring import score_inputs as score_inputs
-from limbeck.curation.scoring import scores_are_current as scores_are_current
+from limbeck.curation.scoring import scores_provenance as scores_provenance
 from limbeck.curation.scoring import seconds_per_photo as seconds_per_photo
 
 __all__ = [
@@ -25,11 +25,11 @@ __all__ = [
     "formulas_digest",
     "gaussian_distance",
     "keep",
-    "keep_inputs",
+    "keep_provenance",
     "prospects",
     "residual_distance",
     "score",
     "score_inputs",
-    "scores_are_current",
+    "scores_provenance",
     "seconds_per_photo",
 ]

@@ -6,7 +6,9 @@ from torch import Tensor
 from limbeck.config import NetConfig
 from limbeck.kit.distances import Points
 from limbeck.kit.rng import derive_seed
-from limbeck.latents import Embeds, Paints, draw_latents, embed_w, truncate, typical_w
+from limbeck.latents import draw_latents, embed_w, truncate, typical_w
+from limbeck.nets import Generator
+from limbeck.percept import LPIPS
 
 PICTURES, NEIGHBOURS, PSI = 1500, 20, 0.7
 
@@ -17,7 +19,7 @@ def nearest_mean(distances: Tensor, neighbours: int) -> Tensor:
     return distances.topk(count, dim=1, largest=False).values.mean(1)
 
 
-def embed_many(painter: Paints, embedder: Embeds, w: Tensor, batch: int) -> Tensor:
+def embed_many(painter: Generator, embedder: LPIPS, w: Tensor, batch: int) -> Tensor:
     """Latents float [K, w_dim] -> LPIPS embeddings [K, D] of their pictures at 64 px."""
     return torch.cat([embed_w(painter, embedder, part) for part in torch.split(w, batch)])
 
@@ -32,8 +34,8 @@ class Pictures:
 
     def __init__(
         self,
-        painter: Paints,
-        embedder: Embeds,
+        painter: Generator,
+        embedder: LPIPS,
         net: NetConfig,
         *,
         count: int,

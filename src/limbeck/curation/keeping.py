@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.keep import KeepList
-from limbeck.artefacts.run import finish_stage
 from limbeck.artefacts.scores import Scores
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import KeepConfig
 from limbeck.curation.advice import choose_column, cut_warnings, mode_warnings
 from limbeck.curation.overrides import FILE as OVERRIDES
@@ -73,11 +73,8 @@ def keep(
     summary = result.summary
     with fresh(out, "keep") as folder:
         _write(result, folder)
-        finish_stage(
-            folder, "keep", inputs=keep_inputs(scores, file, modes),
-            config=config.model_dump(mode="json"), started=started,
-            summary=summary.model_dump(mode="json"),
-        )  # fmt: skip
+        provenance = keep_provenance(scores, file, config, modes)
+        provenance.finish(folder, "keep", started=started, summary=summary.model_dump(mode="json"))
     for warning in summary.warnings:
         logs.warn(warning)
     share = summary.kept / summary.listed
@@ -85,15 +82,19 @@ def keep(
     return result
 
 
-def keep_inputs(
-    scores: Scores, overrides: Path, modes: Mapping[str, int] | None = None
-) -> dict[str, str]:
-    """Digests of what `keep` reads: every score, the file of overrides, modes."""
-    return {
+def keep_provenance(
+    scores: Scores,
+    overrides: Path,
+    config: KeepConfig,
+    modes: Mapping[str, int] | None = None,
+) -> Provenance:
+    """What `keep` makes its list of: every score, the file of overrides, modes, the rule."""
+    inputs = {
         "scores": fsio.digest_json(scores.table.to_pydict()),
         "overrides": fsio.sha256_file(overrides)[:16] if overrides.exists() else "",
         "modes": "" if modes is None else fsio.digest_json(sorted(modes.items())),
     }
+    return Provenance.of(inputs, config.model_dump(mode="json"))
 
 
 def _choose(

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.artefacts.folders import fresh
-from limbeck.artefacts.run import finish_stage, is_current
 from limbeck.artefacts.scores import MODE, Scores, read_scores
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, ScoreConfig
 from limbeck.curation.columns import TOLD_APART, PhotoBatch, Scorer
 from limbeck.curation.critic import PHOTOS as CRITIC_PHOTOS
@@ -90,9 +90,9 @@ def score(
     if not len(dataset):
         raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
     with logs.working("comparing with what is there"):
-        if scores_are_current(dataset, networks, out, config, centres, seed):
+        provenance = scores_provenance(dataset, networks, config, centres, seed)
+        if provenance.done_in(out):
             return read_scores(out)
-    inputs, settings = score_inputs(dataset, networks, centres), _settings(config, seed)
     networks.eval()
     with fresh(out, "scores") as folder:
         columns, told = compute(
@@ -104,27 +104,17 @@ def score(
             sources=[info.source for info in dataset.infos], told_apart=told,
         )  # fmt: skip
         scores.save(folder)
-        finish_stage(
-            folder, "scores", inputs=inputs, config=settings, started=started,
-            summary=scores.summary.model_dump(mode="json"),
-        )  # fmt: skip
+        summary = scores.summary.model_dump(mode="json")
+        provenance.finish(folder, "scores", started=started, summary=summary)
     return scores
 
 
-def scores_are_current(
-    dataset: Dataset,
-    networks: Networks,
-    out: Path,
-    config: ScoreConfig,
-    centres: Tensor | None,
-    seed: int,
-) -> bool:
-    """Whether `out` holds what `score` would make."""
-    return is_current(out, score_inputs(dataset, networks, centres), _settings(config, seed))
-
-
-def _settings(config: ScoreConfig, seed: int) -> dict[str, object]:
-    return {**config.model_dump(mode="json"), "seed": seed, "formulas": formulas_digest()}
+def scores_provenance(
+    dataset: Dataset, networks: Networks, config: ScoreConfig, centres: Tensor | None, seed: int
+) -> Provenance:
+    """What `score` makes scores of."""
+    settings = {**config.model_dump(mode="json"), "seed": seed, "formulas": formulas_digest()}
+    return Provenance.of(score_inputs(dataset, networks, centres), settings)
 
 
 def score_inputs(

@@ -60,7 +60,6 @@ class Drawn:
     def key(self) -> dict[str, str]:
         """All that the pictures depend on, for `picture_features`."""
         generator = self.networks.G_ema
-        assert isinstance(generator, torch.nn.Module)
         return {
             "generator": tensors_digest(generator.state_dict()),
             "seeds": f"{self.seeds.start}-{self.seeds.stop - 1}",

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from limbeck import logs
 from limbeck.artefacts.folders import fresh, keep_apart
-from limbeck.artefacts.run import finish_stage
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset, write_dataset
 from limbeck.errors import DataError
@@ -98,14 +98,9 @@ def ingest(
             }
         )
         _check(summary, sieve.rows, source, out)
-        finish_stage(
-            folder,
-            "data",
-            inputs={"source": listing, **side_inputs(config, opt_out)},
-            config=config.model_dump(),
-            started=started,
-            summary=summary.model_dump(mode="json"),
-        )
+        inputs = {"source": listing, **side_inputs(config, opt_out)}
+        provenance = Provenance.of(inputs, config.model_dump())
+        provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
 
 

@@ -4,16 +4,13 @@ from limbeck.latents.centres import CentreMap as CentreMap
 from limbeck.latents.centres import ModeCentres as ModeCentres
 from limbeck.latents.centres import tensors_digest as tensors_digest
 from limbeck.latents.class_shares import Labels as Labels
-from limbeck.latents.class_shares import MapsLatents as MapsLatents
 from limbeck.latents.class_shares import class_number as class_number
 from limbeck.latents.class_shares import classes_of as classes_of
 from limbeck.latents.class_shares import draw_classes as draw_classes
 from limbeck.latents.class_shares import typical_w as typical_w
 from limbeck.latents.generating import SPACE_SIZE as SPACE_SIZE
-from limbeck.latents.generating import Embeds as Embeds
 from limbeck.latents.generating import HoldsGenerator as HoldsGenerator
 from limbeck.latents.generating import NoiseKind as NoiseKind
-from limbeck.latents.generating import Paints as Paints
 from limbeck.latents.generating import Sample as Sample
 from limbeck.latents.generating import check_latents as check_latents
 from limbeck.latents.generating import draw_latents as draw_latents
@@ -37,13 +34,10 @@ from limbeck.latents.truncation import truncate as truncate
 __all__ = [
     "SPACE_SIZE",
     "CentreMap",
-    "Embeds",
     "HoldsGenerator",
     "Labels",
-    "MapsLatents",
     "ModeCentres",
     "NoiseKind",
-    "Paints",
     "Sample",
     "Seeds",
     "Target",

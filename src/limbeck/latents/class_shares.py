@@ -5,7 +5,7 @@ on, so that generated images and photos have the same composition.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -16,20 +16,13 @@ from limbeck.config import NetConfig
 from limbeck.errors import UsageError
 from limbeck.kit.rng import generator
 from limbeck.latents.requests import is_whole
+from limbeck.nets import Mapping
 
 ClassDraw = Literal["natural", "uniform"]
 Labels = ClassDraw | Sequence[int | str] | Tensor | NDArray[Any]
 """`natural`: as often as in training; `uniform`: all alike; or a number or name for each seed."""
 
 _CENTRE = 4096  # latents of a class whose mean is its centre
-
-
-class MapsLatents(Protocol):
-    """What is asked of a mapping network."""
-
-    @property
-    def w_avg(self) -> Tensor: ...  # noqa: D102
-    def w(self, z: Tensor, c: Tensor | None = None) -> Tensor: ...  # noqa: D102
 
 
 def shares(net: NetConfig, how: ClassDraw = "natural") -> Tensor:
@@ -113,7 +106,7 @@ def class_number(label: int | str, net: NetConfig) -> int:
 
 
 @torch.no_grad()
-def typical_w(mapping: MapsLatents, net: NetConfig, classes: Tensor | None) -> Tensor:
+def typical_w(mapping: Mapping, net: NetConfig, classes: Tensor | None) -> Tensor:
     """Where global truncation pulls: `w_avg` [w_dim], or each row's own class's mean [N, w_dim].
 
     A mean over all classes is no class's typical picture, so each has its own: the mean of w over

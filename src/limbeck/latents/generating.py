@@ -1,6 +1,6 @@
 """Drawing: latents at random or by seed, what their pictures look like, seeds to pictures."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -15,7 +15,7 @@ from limbeck.errors import UsageError
 from limbeck.kit.images import resize_area, to_pil, to_uint8
 from limbeck.kit.rng import Draws, generator
 from limbeck.latents.centres import ModeCentres
-from limbeck.latents.class_shares import Labels, MapsLatents, classes_of, draw_classes, typical_w
+from limbeck.latents.class_shares import Labels, classes_of, draw_classes, typical_w
 from limbeck.latents.requests import (
     Seeds,
     check_batch,
@@ -24,6 +24,8 @@ from limbeck.latents.requests import (
     is_whole,
 )
 from limbeck.latents.truncation import needs_pictures, target_for, truncate
+from limbeck.nets import Generator, Mapping
+from limbeck.percept import LPIPS
 
 SPACE_SIZE = 64
 """Pictures are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
@@ -31,27 +33,11 @@ SPACE_SIZE = 64
 NoiseKind = Literal["const", "random", "none"]
 
 
-class Paints(Protocol):
-    """What is asked of a generator; `limbeck.nets.Generator` is one."""
-
-    @property
-    def mapping(self) -> MapsLatents: ...  # noqa: D102
-    @property
-    def synthesis(self) -> Callable[..., Tensor]: ...  # noqa: D102
-    def broadcast(self, w: Tensor) -> Tensor: ...  # noqa: D102
-
-
-class Embeds(Protocol):
-    """What is asked of a perceptual space; `limbeck.percept.LPIPS` is one."""
-
-    def embed(self, x: Tensor) -> Tensor: ...  # noqa: D102
-
-
 class HoldsGenerator(Protocol):
     """Networks of a run, or a model folder's pipeline."""
 
     @property
-    def G_ema(self) -> Paints: ...  # noqa: D102
+    def G_ema(self) -> Generator: ...  # noqa: D102
     @property
     def config(self) -> NetConfig: ...  # noqa: D102
 
@@ -81,7 +67,7 @@ def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
 
 @torch.no_grad()
 def draw_latents(
-    mapping: MapsLatents, net: NetConfig, count: int, seed: int, batch: int = 4096
+    mapping: Mapping, net: NetConfig, count: int, seed: int, batch: int = 4096
 ) -> tuple[Tensor, Tensor | None]:
     """Latents at random, not truncated, and their classes by natural frequency.
 
@@ -100,20 +86,18 @@ def draw_latents(
     return torch.cat(parts), c
 
 
-def draw_w(
-    mapping: MapsLatents, net: NetConfig, count: int, seed: int, batch: int = 4096
-) -> Tensor:
+def draw_w(mapping: Mapping, net: NetConfig, count: int, seed: int, batch: int = 4096) -> Tensor:
     """w of `draw_latents`."""
     return draw_latents(mapping, net, count, seed, batch)[0]
 
 
-def _layered(painter: Paints, w: Tensor) -> Tensor:
+def _layered(painter: Generator, w: Tensor) -> Tensor:
     """[N, w_dim] or [N, num_ws, w_dim] -> [N, num_ws, w_dim]."""
     return w if w.ndim == 3 else painter.broadcast(w)
 
 
 @torch.no_grad()
-def embed_w(painter: Paints, embedder: Embeds, w: Tensor) -> Tensor:
+def embed_w(painter: Generator, embedder: LPIPS, w: Tensor) -> Tensor:
     """float [N, w_dim] or [N, num_ws, w_dim] -> float32 [N, D]: LPIPS embedding of G(w) at 64 px,
     const noise."""
     picture = painter.synthesis(_layered(painter, w), noise="const").float()
@@ -127,11 +111,11 @@ class _Pull:
     psi: float
     truncation: Truncation
     modes: ModeCentres | None
-    embedder: Embeds | None
+    embedder: LPIPS | None
     mode_index: int | None
 
     def __call__(
-        self, painter: Paints, w: Tensor, typical: Tensor
+        self, painter: Generator, w: Tensor, typical: Tensor
     ) -> tuple[Tensor, list[int | None]]:
         """float [N, w_dim] or [N, num_ws, w_dim] -> the same, truncated, and each row's mode.
 
@@ -158,7 +142,7 @@ def _pull(
     psi: float,
     truncation: Truncation,
     modes: ModeCentres | None,
-    embedder: Embeds | None,
+    embedder: LPIPS | None,
     mode_index: int | None,
 ) -> _Pull:
     """The request, checked; a strength outside 0..1 is said once."""
@@ -184,7 +168,7 @@ def paint_seeds(
     psi: float,
     truncation: Truncation,
     modes: ModeCentres | None,
-    embedder: Embeds | None,
+    embedder: LPIPS | None,
     mode_index: int | None = None,
     batch: int = 16,
     noise: NoiseKind = "const",
@@ -266,7 +250,7 @@ def paint_w(
     psi: float = 1.0,
     truncation: Truncation = "none",
     modes: ModeCentres | None = None,
-    embedder: Embeds | None = None,
+    embedder: LPIPS | None = None,
     mode_index: int | None = None,
     batch: int = 16,
     as_float: bool = False,
@@ -297,7 +281,7 @@ def paint_w(
 
 @torch.no_grad()
 def _latents_painted(
-    painter: Paints, w: Tensor, pull: _Pull, batch: int, as_float: bool
+    painter: Generator, w: Tensor, pull: _Pull, batch: int, as_float: bool
 ) -> Iterator[Tensor]:
     for start in range(0, len(w), batch):
         pulled, _ = pull(painter, w[start : start + batch], painter.mapping.w_avg)

@@ -8,16 +8,7 @@ from rich.console import Console, RenderableType
 
 from limbeck.errors import LimbeckError
 from limbeck.logs.text import line, styled
-
-
-def ranks() -> int:
-    """How many processes torchrun started; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def rank() -> int:
-    """This process among those that torchrun started; 0 without it."""
-    return int(os.environ.get("RANK", "0")) if ranks() > 1 else 0
+from limbeck.processes import rank
 
 
 @cache

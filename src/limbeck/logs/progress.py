@@ -19,9 +19,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from limbeck.logs.console import console, is_live, rank, say, silence
+from limbeck.logs.console import console, is_live, say, silence
 from limbeck.logs.text import line, styled
 from limbeck.logs.walk import Walk, duration
+from limbeck.processes import rank
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from limbeck import fsio
-from limbeck.artefacts.run import read_done
+from limbeck.artefacts.stage import read_done
 from limbeck.config import NetConfig
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.latents import ModeCentres

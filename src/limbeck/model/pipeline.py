@@ -15,7 +15,7 @@ from torch import Tensor
 
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
-from limbeck.artefacts.run import finish_stage
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import Config, Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
@@ -310,13 +310,10 @@ class Pipeline:
         )  # fmt: skip
         fsio.write_text(folder / "README.md", write_card(about, len(self.modes or ())))
         fsio.write_json(folder / "config.json", about.model_dump(mode="json"))
-        finish_stage(
-            folder, "model",
-            inputs={"generator": tensors_digest(self.G_ema.state_dict())},
-            config={"dtype": dtype, "licence": self.licence},
-            started=started,
-            summary={"dtype": dtype, "bytes": sum(file.bytes for file in files.values())},
-        )  # fmt: skip
+        inputs = {"generator": tensors_digest(self.G_ema.state_dict())}
+        summary = {"dtype": dtype, "bytes": sum(file.bytes for file in files.values())}
+        provenance = Provenance.of(inputs, {"dtype": dtype, "licence": self.licence})
+        provenance.finish(folder, "model", started=started, summary=summary)
 
     @classmethod
     def from_pretrained(cls, folder: Path | str, *, device: str = "auto") -> Self:

@@ -10,7 +10,7 @@ import torch
 
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
-from limbeck.artefacts.run import finish_stage, is_current
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.images import grid, resize_area, save_png
@@ -140,14 +140,16 @@ def write_samples(
     classes = classes_of(chosen, networks.config, labels)
     asked = labels if isinstance(labels, str) else [str(label) for label in labels]
     inputs = {
-        "generator": _digest(networks), "modes": modes.digest() if modes else "",
-    }  # fmt: skip
+        "generator": tensors_digest(networks.G_ema.state_dict()),
+        "modes": modes.digest() if modes else "",
+    }
     settings = {
         "seeds": chosen, "psi": psi, "truncation": truncation, "mode_index": mode_index,
         "noise": noise, "labels": asked,
     }  # fmt: skip
     files = [*paths, out / "grid.png", out / "samples.json"]
-    if is_current(out, inputs, settings) and all(file.exists() for file in files):
+    provenance = Provenance.of(inputs, settings)
+    if provenance.done_in(out) and all(file.exists() for file in files):
         return paths
     drawn = sample(
         networks, chosen, psi=psi, truncation=truncation, modes=modes, mode_index=mode_index,
@@ -168,13 +170,5 @@ def write_samples(
         save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), folder / "grid.png")
         told = {"psi": psi, "truncation": truncation, "samples": rows}
         fsio.write_json(folder / "samples.json", told)
-        finish_stage(
-            folder, "samples", inputs=inputs, config=settings, started=started, summary=summary
-        )
+        provenance.finish(folder, "samples", started=started, summary=summary)
     return paths
-
-
-def _digest(networks: HoldsGenerator) -> str:
-    generator = networks.G_ema
-    assert isinstance(generator, torch.nn.Module)
-    return tensors_digest(generator.state_dict())

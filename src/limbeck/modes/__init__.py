@@ -8,7 +8,7 @@ from limbeck.modes.count import choose_count as choose_count
 from limbeck.modes.find import assign as assign
 from limbeck.modes.find import centres_of as centres_of
 from limbeck.modes.find import find_modes as find_modes
-from limbeck.modes.find import modes_are_current as modes_are_current
+from limbeck.modes.find import modes_provenance as modes_provenance
 from limbeck.modes.learned_map import learn_map as learn_map
 from limbeck.modes.learned_map import lpips_to_centres as lpips_to_centres
 
@@ -21,7 +21,7 @@ __all__ = [
     "find_modes",
     "learn_map",
     "lpips_to_centres",
-    "modes_are_current",
+    "modes_provenance",
     "paint_latents",
     "perceptual_points",
 ]

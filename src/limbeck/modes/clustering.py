@@ -13,7 +13,9 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.kit.rng import derive_seed
-from limbeck.latents import Embeds, Paints, embed_w
+from limbeck.latents import embed_w
+from limbeck.nets import Generator
+from limbeck.percept import LPIPS
 
 Points = npt.NDArray[np.float32]
 RESTARTS = 4
@@ -82,7 +84,7 @@ def _kmeans(points: Points, count: int, seed: int) -> KMeans:
 
 
 def perceptual_points(
-    painter: Paints, embedder: Embeds, w: Tensor, components: int, seed: int
+    painter: Generator, embedder: LPIPS, w: Tensor, components: int, seed: int
 ) -> tuple[Points, Tensor]:
     """LPIPS embeddings of G(w) at 64 px, reduced by PCA: float32 [N, <= components].
 

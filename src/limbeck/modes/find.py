@@ -6,20 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.mode_files import MODES_FORMAT, Modes, count_modes, read_modes
-from limbeck.artefacts.run import finish_stage, is_current
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import ModesConfig
 from limbeck.errors import UsageError
 from limbeck.kit.rng import derive_seed
 from limbeck.latents import (
-    Embeds,
     HoldsGenerator,
     ModeCentres,
-    Paints,
     draw_w,
     embed_w,
     nearest_embedding,
@@ -30,6 +28,7 @@ from limbeck.modes.atlas import paint_latents, write_atlas, write_sheets
 from limbeck.modes.clustering import Clusters, cluster, perceptual_points
 from limbeck.modes.count import choose_count
 from limbeck.modes.learned_map import learn_map, lpips_to_centres
+from limbeck.nets import Generator
 from limbeck.percept import LPIPS
 from limbeck.records import ClusterChoice, MapQuality, ModesSummary
 
@@ -60,7 +59,7 @@ def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
 
 
 @torch.no_grad()
-def centres_of(painter: Paints, embedder: Embeds, w: Tensor, clusters: Clusters) -> ModeCentres:
+def centres_of(painter: Generator, embedder: LPIPS, w: Tensor, clusters: Clusters) -> ModeCentres:
     """The centres of clusters of latents, on the CPU, without a map.
 
     Args:
@@ -103,10 +102,9 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
         )
     out, started = Path(out), time.perf_counter()
     painter = networks.G_ema
-    assert isinstance(painter, nn.Module)
-    if modes_are_current(networks, out, config, seed):
+    provenance, settings = modes_provenance(networks, config, seed), _settings(config, seed)
+    if provenance.done_in(out) and (out / "modes.safetensors").exists():
         return read_modes(out)
-    inputs, settings = _inputs(networks), _settings(config, seed)
     with fresh(out, "modes") as folder:
         w, clusters, found, quality, choice = _clustered(networks, config, seed)
         summary = ModesSummary(
@@ -117,24 +115,15 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
         _write(folder, found, summary, settings)
         with logs.working("drawing the atlas"):
             _draw(folder, painter, w, clusters, found, config.exemplars)
-        finish_stage(
-            folder, "modes", inputs=inputs, config=settings, started=started,
-            summary=summary.model_dump(),
-        )  # fmt: skip
+        provenance.finish(folder, "modes", started=started, summary=summary.model_dump())
     _say(summary)
     return Modes(found, summary)
 
 
-def modes_are_current(networks: HoldsGenerator, out: Path, config: ModesConfig, seed: int) -> bool:
-    """Whether `out` holds what `find_modes` would find."""
-    current = is_current(out, _inputs(networks), _settings(config, seed))
-    return current and (out / "modes.safetensors").exists()
-
-
-def _inputs(networks: HoldsGenerator) -> dict[str, str]:
-    painter = networks.G_ema
-    assert isinstance(painter, nn.Module)
-    return {"generator": tensors_digest(painter.state_dict())}
+def modes_provenance(networks: HoldsGenerator, config: ModesConfig, seed: int) -> Provenance:
+    """What `find_modes` makes modes of."""
+    inputs = {"generator": tensors_digest(networks.G_ema.state_dict())}
+    return Provenance.of(inputs, _settings(config, seed))
 
 
 def _settings(config: ModesConfig, seed: int) -> dict[str, object]:
@@ -190,7 +179,7 @@ def _say(summary: ModesSummary) -> None:
 
 
 def _draw(
-    out: Path, painter: Paints, w: Tensor, clusters: Clusters, found: ModeCentres, count: int
+    out: Path, painter: Generator, w: Tensor, clusters: Clusters, found: ModeCentres, count: int
 ) -> None:
     """The sheets and the atlas, with `count` members of each cluster."""
     rows = [torch.from_numpy(r[:count]).to(w.device) for r in clusters.nearest]

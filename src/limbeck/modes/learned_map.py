@@ -14,7 +14,9 @@ from torch import Tensor
 from limbeck import logs
 from limbeck.kit.distances import squared_distances
 from limbeck.kit.rng import generator
-from limbeck.latents import CentreMap, Embeds, Paints, embed_w, nearest_l2
+from limbeck.latents import CentreMap, embed_w, nearest_l2
+from limbeck.nets import Generator
+from limbeck.percept import LPIPS
 from limbeck.records import MapQuality
 
 HIDDEN = (512,)
@@ -26,7 +28,7 @@ _CHUNK = 64
 
 @torch.no_grad()
 def lpips_to_centres(
-    painter: Paints, embedder: Embeds, w: Tensor, centres: Tensor, head: Tensor | None = None
+    painter: Generator, embedder: LPIPS, w: Tensor, centres: Tensor, head: Tensor | None = None
 ) -> Tensor:
     """LPIPS between the picture of each w and each centre's: float32 [N, K] on the CPU.
 

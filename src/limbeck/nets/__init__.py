@@ -7,6 +7,7 @@ from limbeck.nets.flat import Flat as Flat
 from limbeck.nets.generator import Generator as Generator
 from limbeck.nets.layers import Layer as Layer
 from limbeck.nets.layers import prepare as prepare
+from limbeck.nets.mapping import Mapping as Mapping
 from limbeck.nets.networks import Networks as Networks
 from limbeck.nets.networks import load_networks as load_networks
 from limbeck.nets.projected import ProjectedDiscriminator as ProjectedDiscriminator
@@ -18,6 +19,7 @@ __all__ = [
     "Flat",
     "Generator",
     "Layer",
+    "Mapping",
     "Networks",
     "Noise",
     "ProjectedDiscriminator",

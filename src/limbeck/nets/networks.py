@@ -44,26 +44,33 @@ class Networks(nn.Module):
     Args:
         config: shapes.
         seed: source of the first parameters.
-        encoder: whether there is one.
+        names: the members to make; others are None (E, E_ema) or no attributes at all.
     """
 
-    def __init__(self, config: NetConfig, seed: int = 0, encoder: bool = True) -> None:
+    G: Generator
+    D: Discriminator | ProjectedDiscriminator
+    G_ema: Generator
+    E: Encoder | None
+    E_ema: Encoder | None
+
+    def __init__(self, config: NetConfig, seed: int = 0, names: Sequence[str] = NAMES) -> None:
         super().__init__()
         self.config = config
+        self.E = self.E_ema = None
         projected = config.d_architecture == "projected"
-        self.G = Generator(config, seed)
-        self.D = ProjectedDiscriminator(config, seed) if projected else Discriminator(config, seed)
-        self.G_ema = Generator(config, seed)
-        self.E = Encoder(config, seed) if encoder else None
-        self.E_ema = Encoder(config, seed) if encoder else None
-        for average in (self.G_ema, self.E_ema):
-            if average is not None:
-                average.eval().requires_grad_(False)
+        critic = ProjectedDiscriminator if projected else Discriminator
+        kinds = {"G": Generator, "D": critic, "G_ema": Generator, "E": Encoder, "E_ema": Encoder}
+        for name, kind in kinds.items():
+            if name not in names:
+                continue
+            setattr(self, name, kind(config, seed))
+            if name.endswith("_ema"):
+                self.get_submodule(name).eval().requires_grad_(False)
 
     @classmethod
     def create(cls, net: NetConfig, seed: int, encoder: bool = True) -> "Networks":
         """New networks; the averages equal G and E."""
-        return cls(net, seed, encoder)
+        return cls(net, seed, NAMES if encoder else ("G", "D", "G_ema"))
 
     def members(self) -> dict[str, nn.Module]:
         """The networks present, by name."""
@@ -158,15 +165,9 @@ def load_networks(
     chosen = about.names if names is None else tuple(names)
     _known(chosen, about.names, f"networks in {folder}")
     with torch.device("meta"):
-        networks = Networks(about.net, encoder=True)
-    for name in NAMES:
-        if name in chosen:
-            path = folder / f"{name}.safetensors"
-            _fill(getattr(networks, name), path, _STORED[about.dtype])
-        elif name in ("E", "E_ema"):
-            setattr(networks, name, None)
-        else:
-            delattr(networks, name)
+        networks = Networks(about.net, names=chosen)
+    for name in chosen:
+        _fill(networks.get_submodule(name), folder / f"{name}.safetensors", _STORED[about.dtype])
     return networks
 
 

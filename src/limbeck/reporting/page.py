@@ -15,7 +15,7 @@ from limbeck import __version__, fsio
 from limbeck.artefacts.contents import Artefacts, Training, read_artefacts
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.labels import TruthRow, read_truth
-from limbeck.artefacts.run import finish_stage
+from limbeck.artefacts.stage import Provenance
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
 from limbeck.records import Status
@@ -239,8 +239,6 @@ def report(run: Path, *, labels: Path | None = None, out: Path | None = None) ->
         digests["labels"] = fsio.sha256_file(Path(labels))
     with fresh(out, "report") as folder:
         fsio.write_text(folder / "index.html", html)
-        finish_stage(
-            folder, "report", inputs=digests, config=None, started=began,
-            summary={"bytes": len(html.encode()), "missing": sorted(found.missing)},
-        )  # fmt: skip
+        summary = {"bytes": len(html.encode()), "missing": sorted(found.missing)}
+        Provenance.of(digests, None).finish(folder, "report", started=began, summary=summary)
     return out / "index.html"

@@ -13,8 +13,9 @@ from torch import Tensor
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import claim
 from limbeck.artefacts.lock import hold
-from limbeck.artefacts.run import BEGUN, HALF, is_current, read_summary
+from limbeck.artefacts.run import HALF
 from limbeck.artefacts.snapshots import snapshots
+from limbeck.artefacts.stage import BEGUN, Provenance, read_summary
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
 from limbeck.errors import DataError, Interrupted
@@ -22,6 +23,7 @@ from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws, generator
+from limbeck.processes import rank
 from limbeck.records import TrainSummary
 from limbeck.training.board import require_tensorboard
 from limbeck.training.class_labels import class_labels
@@ -112,7 +114,7 @@ def train(
     phases = phase_table(config, judges)
     view = dataset.at(config.net.size)
     feed = feed_of(view.to(device), class_labels(dataset, config), config, device)
-    main = logs.rank() == 0
+    main = rank() == 0
     if main:
         claim(out, "train")
     if begin is None and config.train.init_from:
@@ -156,12 +158,12 @@ def _grown(dataset: Dataset, first: Config, out: Path) -> tuple[Path, int]:
     The statistics go on from theirs.
     """
     folder = out / HALF
-    inputs, slice_ = {"dataset": dataset.digest}, train_slice(first, first.train.kimg)
-    if not is_current(folder, inputs, slice_):
+    provenance = Provenance.of({"dataset": dataset.digest}, train_slice(first, first.train.kimg))
+    if not provenance.done_in(folder):
         logs.say(f"the first {first.train.kimg:g} kimg at {first.net.size} px")
         train(dataset, first, folder)
     told = read_summary(folder, TrainSummary)
-    if logs.rank() == 0 and not (out / "stats.jsonl").exists():
+    if rank() == 0 and not (out / "stats.jsonl").exists():
         fsio.write_text(out / "stats.jsonl", (folder / "stats.jsonl").read_text("utf-8"))
     return folder / (told.newest or told.networks), told.images
 

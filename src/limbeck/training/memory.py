@@ -43,7 +43,7 @@ class Needs:
 def needs(config: Config, device: torch.device) -> Needs:
     """Estimate of one process's memory and of the run's disk space."""
     with torch.device("meta"):
-        networks = Networks(config.net, encoder=config.train.encoder)
+        networks = Networks.create(config.net, 0, config.train.encoder)
     live = sum(p.numel() for name in ("G", "D", "E") for p in _parameters(networks, name))
     means = sum(p.numel() for name in ("G_ema", "E_ema") for p in _parameters(networks, name))
     width = 2 if compute_dtype(config.train.precision, device) == torch.bfloat16 else 4

@@ -8,6 +8,7 @@ from limbeck import fsio, logs
 from limbeck.artefacts.snapshots import snapshots
 from limbeck.config import Config
 from limbeck.errors import DataError, LimbeckError, TrainingError
+from limbeck.processes import rank, ranks
 from limbeck.training.engine import NotFinite, shares_of
 from limbeck.training.state import TrainState
 from limbeck.training.transfer import photos_seen, transfer
@@ -24,7 +25,7 @@ def as_before(config: Config, out: Path) -> Config:
     try:
         before = fsio.read_json(found[-1][1] / "state.json")["config"]["train"]["microbatch"]
         again = config.replace(**{"train.microbatch": before})
-        shares_of(again, World(0, logs.ranks()))
+        shares_of(again, World(0, ranks()))
     except (LimbeckError, KeyError, TypeError):
         return config  # damaged, or made by another number of processes
     return again
@@ -54,7 +55,7 @@ def resume_or_create(
             logs.warn(error)
             continue
         logs.say(f"resuming {out} at {state.images / 1000:g} kimg")
-        if logs.rank() == 0:
+        if rank() == 0:
             for _, bad in found[len(found) - number :]:
                 bad.rename(bad.with_name(f"bad-{bad.name}"))
         return state
@@ -74,7 +75,7 @@ def resume_or_create(
             f"{len(told.missing) + len(told.other_shape)} begin fresh "
             f"({len(told.missing)} not there, {len(told.other_shape)} of another shape)"
         )
-        if logs.rank() == 0:
+        if rank() == 0:
             fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
     return state
 

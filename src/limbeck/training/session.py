@@ -8,8 +8,8 @@ import torch
 
 from limbeck import logs
 from limbeck.artefacts.folders import erase_snapshot
-from limbeck.artefacts.run import finish_stage
 from limbeck.artefacts.snapshots import snapshots
+from limbeck.artefacts.stage import Provenance
 from limbeck.config import Config
 from limbeck.data import Dataset, PixelView
 from limbeck.records import TrainSummary
@@ -103,8 +103,6 @@ class Session:
             rollbacks=state.rollbacks,
             last=stats.last,
         )
-        finish_stage(
-            self.out, "train", inputs={"dataset": dataset.digest},
-            config=train_slice(self.config, self.target / 1000), started=began,
-            summary=summary.model_dump(),
-        )  # fmt: skip
+        settings = train_slice(self.config, self.target / 1000)
+        provenance = Provenance.of({"dataset": dataset.digest}, settings)
+        provenance.finish(self.out, "train", started=began, summary=summary.model_dump())

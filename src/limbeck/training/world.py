@@ -14,8 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from limbeck import logs
 from limbeck.errors import TrainingError
+from limbeck.processes import ranks
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _together(act: Callable[[], object]) -> None:
 
 def local_device(name: str) -> str:
     """`auto` and `cuda` mean this rank's own GPU when several processes share a machine."""
-    if logs.ranks() > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
+    if ranks() > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
         return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     return name
 
@@ -89,7 +89,7 @@ def join(device: torch.device, timeout: float) -> Iterator[World]:
     Raises:
         TrainingError: the others did not come.
     """
-    size = logs.ranks()
+    size = ranks()
     if size == 1:
         yield World()
         return
