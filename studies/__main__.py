@@ -11,7 +11,7 @@ from limbeck import logs
 from limbeck.artefacts.labels import read_truth
 from limbeck.bench import CONTESTANTS
 from limbeck.cli.inputs import existing, is_model, networks_folder, open_networks
-from limbeck.cli.options import Device, Json, Preset, Seed, Set, Size, build_config
+from limbeck.cli.options import Preset, Shared, Size
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.data import open_dataset
 from limbeck.errors import UsageError
@@ -53,8 +53,9 @@ Only = Annotated[
 
 
 @app.command()
-@verb
+@verb("settings", "seed", "device")
 def outliers(
+    shared: Shared,
     data: Data,
     labels: Labels,
     networks: Annotated[
@@ -65,18 +66,17 @@ def outliers(
         Path | None, typer.Option("--out", help="Folder of the study; none = written nowhere.")
     ] = None,
     preset: Preset = "auto",
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    as_json: Json = False,
 ) -> Outcome:
     """Every score and baseline against labelled outliers."""
-    config = build_config(preset, seed=seed, device=device, pairs=settings)
-    found_networks = [open_networks(existing(path, "networks"), device) for path in networks or ()]
+    config = shared.config(preset)
+    found_networks = [
+        open_networks(existing(path, "networks"), shared.device) for path in networks or ()
+    ]
     with TemporaryDirectory() as temporary:
         found = study_outliers(
             open_dataset(existing(data, "dataset")), _judge(labels), out or Path(temporary),
-            networks=found_networks, config=config.score, seed=seed, device=pick_device(device),
+            networks=found_networks, config=config.score, seed=shared.seed,
+            device=pick_device(shared.device),
         )  # fmt: skip
     logs.show(Group(*outlier_tables(found, logs.console().width)))
     lines = [f"{found['outliers']} outliers, {found['in_domain']} in-domain photos"]
@@ -86,8 +86,9 @@ def outliers(
 
 
 @app.command()
-@verb
+@verb("settings", "seed", "device")
 def distillation(
+    shared: Shared,
     data: Data,
     labels: Labels,
     out: Out,
@@ -101,15 +102,9 @@ def distillation(
     ] = None,
     preset: Preset = "auto",
     size: Size = None,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    as_json: Json = False,
 ) -> Outcome:
     """Training on raw, kept, random and clean photos, over several seeds."""
-    config = build_config(
-        preset, seed=seed, device=device, size=size, pairs=settings, changes={"train.kimg": kimg}
-    )
+    config = shared.config(preset, size, {"train.kimg": kimg})
     found = study_distillation(
         open_dataset(existing(data, "dataset")), _judge(labels), config, out, seeds=seeds,
         features=_features(features), pictures=pictures, only=_only(only, VARIANTS),
@@ -131,8 +126,9 @@ def distillation(
 
 
 @app.command()
-@verb
+@verb("seed", "device")
 def truncation(
+    shared: Shared,
     data: Data,
     networks: Annotated[
         Path, typer.Option("--networks", help="A model, a snapshot, a training or a run.")
@@ -143,16 +139,13 @@ def truncation(
     quick: Annotated[bool, typer.Option("--quick", help="Few cells, to see that it works.")] = (
         False
     ),
-    seed: Seed = 0,
-    device: Device = "auto",
-    as_json: Json = False,
 ) -> Outcome:
     """Every way of truncating one generator against photos."""
     existing(networks, "model or networks")
     generator = (
-        Pipeline.from_pretrained(networks, device=device)
+        Pipeline.from_pretrained(networks, device=shared.device)
         if is_model(networks)
-        else open_networks(networks_folder(networks), device)
+        else open_networks(networks_folder(networks), shared.device)
     )
     few: dict[str, Any] = {
         "psis": (0.5, 0.7, 1.0), "clusters": (8, 16), "cluster_psis": (0.7,), "base_clusters": 16,
@@ -160,14 +153,15 @@ def truncation(
     }  # fmt: skip
     found = study_truncation(
         generator, open_dataset(existing(data, "dataset")), out, features=_features(features),
-        count=pictures, seed=seed, **(few if quick else {}),
+        count=pictures, seed=shared.seed, **(few if quick else {}),
     )  # fmt: skip
     return Outcome(found, [*truncation_lines(found), f"study: {out}"])
 
 
 @app.command()
-@verb
+@verb("settings", "seed", "device")
 def quality(
+    shared: Shared,
     data: Data,
     out: Out,
     seconds: Annotated[
@@ -179,13 +173,9 @@ def quality(
     only: Only = None,
     preset: Preset = "auto",
     size: Size = None,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    as_json: Json = False,
 ) -> Outcome:
     """How good the pictures of each contestant are after how many seconds of training."""
-    config = build_config(preset, seed=seed, device=device, size=size, pairs=settings)
+    config = shared.config(preset, size)
     found = study_quality(
         open_dataset(existing(data, "dataset")), config, out, seconds=seconds, seeds=seeds,
         features=_features(features), pictures=pictures, only=_only(only, CONTESTANTS),

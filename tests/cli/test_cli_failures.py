@@ -140,7 +140,7 @@ def test_every_exception_says_what_and_what_to_do(
 
 
 def test_an_unexpected_error_says_where(smoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("limbeck.cli.stage_verbs.build_config", None)
+    monkeypatch.setattr("limbeck.cli.stage_verbs.keep_changes", None)
     code, lines = failing("keep", smoke.run / "scores", "--out", "x")
     assert code == 1
     assert "(in cli/stage_verbs.py, line " in lines[0]
@@ -200,7 +200,7 @@ def lone_process(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
         "import typer\n"
         "one = typer.Typer(pretty_exceptions_enable=False)\n"
         "@one.command()\n"
-        "@verb\n"
+        "@verb()\n"
         "def work() -> Outcome:\n"
         "    with logs.working('waiting'):\n"
         f"        open({str(tmp_path / 'begun')!r}, 'w').close()\n"
@@ -235,10 +235,10 @@ def test_an_answer_that_cannot_be_json_is_one_line() -> None:
     one = typer.Typer(pretty_exceptions_enable=False)
 
     @one.command()
-    @verb
-    def work(as_json: bool = False) -> Outcome:
+    @verb()
+    def work() -> Outcome:
         return Outcome({"x": float("nan")})
 
-    result = CliRunner().invoke(one, ["--as-json"])
+    result = CliRunner().invoke(one, ["--json"])
     assert result.exit_code == 1
     assert "limbeck: unexpected ValueError" in result.stderr

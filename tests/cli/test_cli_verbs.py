@@ -1,17 +1,19 @@
 """Help, exit codes and the shape of answers, without any real work."""
 
+import ast
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 import typer
 import typer.main
 from typer.testing import CliRunner
 
+import limbeck.cli
 from limbeck import logs
 from limbeck.cli import app
 from limbeck.cli.outcome import Outcome, verb
@@ -37,13 +39,42 @@ def invoke(*args: object) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_verb_has_help_an_example_and_the_common_options(name: str) -> None:
+def test_every_verb_has_help_an_example_and_json(name: str) -> None:
     code, out, _ = invoke(*name.split(), "--help")
     assert code == 0
     assert f"Example: limbeck {name}" in out
     options = {flag for param in COMMANDS[name].params for flag in param.opts}
-    assert {"--seed", "--device", "--dry-run", "--json"} <= options
+    assert "--json" in options
+    assert ("--dry-run" in options) == (name not in ("status", "doctor"))  # these write nothing
     assert all(param.help for param in COMMANDS[name].params if param.name != "help")
+
+
+def test_no_verb_ignores_an_option() -> None:
+    by_config = {"settings", "seed", "device"}
+    seen = 0
+    for file in Path(limbeck.cli.__file__).parent.glob("*.py"):
+        for function in ast.parse(file.read_text("utf-8")).body:
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            made = [d for d in function.decorator_list if ast.unparse(d).startswith("verb(")]
+            if not made:
+                continue
+            assert isinstance(made[0], ast.Call)
+            names = {ast.literal_eval(argument) for argument in made[0].args}
+            nodes = [node for line in function.body for node in ast.walk(line)]
+            used = {node.id for node in nodes if isinstance(node, ast.Name)}
+            asked = {
+                node.attr
+                for node in nodes
+                if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "shared"
+            }
+            if "config" in asked:
+                asked |= by_config & names
+            assert asked - {"config"} == names, f"{function.name} takes {names}, uses {asked}"
+            unused = {argument.arg for argument in function.args.args} - used
+            assert not unused, f"{function.name} ignores {unused}"
+            seen += 1
+    assert seen == len(COMMANDS)
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -123,8 +154,8 @@ def small_app(error: BaseException | None) -> typer.Typer:
     one = typer.Typer(pretty_exceptions_enable=False)
 
     @one.command()
-    @verb
-    def work(as_json: Annotated[bool, typer.Option("--json")] = False) -> Outcome:
+    @verb()
+    def work() -> Outcome:
         if error is not None:
             raise error
         return Outcome({"where": Path("a")}, [logs.bold("done")], then="limbeck status a")

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from limbeck.cli.inputs import existing
-from limbeck.cli.options import Device, DryRun, Json, Preset, Seed, Set, Size, build_config
-from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.options import Preset, Shared, Size
+from limbeck.cli.outcome import Outcome, verb, would
 
 bench = typer.Typer(help="Time limbeck on this machine.", no_args_is_help=True)
 Batch = Annotated[int | None, typer.Option("--batch", min=2, help="Pictures at once.")]
@@ -16,8 +16,9 @@ _EXAMPLE = "Example: limbeck bench "
 
 
 @bench.command("train", epilog=_EXAMPLE + "train --size 64 --batch 8 --json")
-@verb
+@verb("settings", "seed", "device", "dry_run")
 def bench_train(
+    shared: Shared,
     batch: Batch = None,
     repeats: Repeats = 5,
     alone: Annotated[
@@ -25,104 +26,77 @@ def bench_train(
     ] = False,
     preset: Preset = "auto",
     size: Size = None,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """A whole training step by phase, against StyleGAN2 as a textbook writes it."""
     changes = {"train.batch": batch}
-    config = build_config(
-        preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
-    )
-    if dry_run:
-        return _would("train")
+    config = shared.config(preset, size, changes=changes)
+    if shared.dry_run:
+        return would("bench", {"subject": "train"}, "would time train")
     from limbeck.bench import bench_train as measure
 
     return _told(measure(config, repeats=repeats, against=not alone))
 
 
 @bench.command("infer", epilog=_EXAMPLE + "infer --preset tiny --json")
-@verb
+@verb("settings", "seed", "device", "dry_run")
 def bench_infer(
+    shared: Shared,
     batch: Batch = None,
     repeats: Repeats = 5,
     preset: Preset = "auto",
     size: Size = None,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Drawing pictures."""
-    config = build_config(preset, seed=seed, device=device, size=size, pairs=settings)
-    if dry_run:
-        return _would("infer")
+    config = shared.config(preset, size)
+    if shared.dry_run:
+        return would("bench", {"subject": "infer"}, "would time infer")
     from limbeck.bench import bench_infer as measure
 
     return _told(measure(config, batch=batch or 4, repeats=repeats))
 
 
 @bench.command("ops", epilog=_EXAMPLE + "ops --size 64 --json")
-@verb
+@verb("settings", "device", "dry_run")
 def bench_ops(
+    shared: Shared,
     batch: Batch = None,
     repeats: Repeats = 5,
     preset: Preset = "auto",
     size: Size = None,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """The parts of networks one by one, each against its plain form."""
-    net = build_config(preset, seed=seed, size=size, pairs=settings).net
-    if dry_run:
-        return _would("ops")
+    net = shared.config(preset, size).net
+    if shared.dry_run:
+        return would("bench", {"subject": "ops"}, "would time ops")
     from limbeck.bench import bench_ops as measure
 
     found = measure(
         channels=net.channels(net.size), size=net.size, batch=batch or 16, repeats=repeats,
-        device=device,
+        device=shared.device,
     )  # fmt: skip
     return _told(found)
 
 
 @bench.command("loader", epilog=_EXAMPLE + "loader data/dogs --json")
-@verb
+@verb("settings", "seed", "device", "dry_run")
 def bench_loader(
+    shared: Shared,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A dataset made by ingest.")],
     batch: Batch = None,
     repeats: Repeats = 5,
     preset: Preset = "auto",
     size: Size = None,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Reading photos, as a share of a training step."""
     changes = {"train.batch": batch}
-    config = build_config(
-        preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
-    )
+    config = shared.config(preset, size, changes=changes)
     existing(data, "dataset")
-    if dry_run:
-        return _would("loader")
+    if shared.dry_run:
+        return would("bench", {"subject": "loader"}, "would time loader")
     from limbeck.bench import bench_loader as measure
     from limbeck.data import open_dataset
 
     return _told(measure(open_dataset(data), config, repeats=repeats))
-
-
-def _would(subject: str) -> Outcome:
-    return Outcome(
-        {"dry_run": True, "verb": "bench", "subject": subject}, [f"would time {subject}"]
-    )
 
 
 def _told(found: dict[str, Any]) -> Outcome:

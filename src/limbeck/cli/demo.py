@@ -9,8 +9,8 @@ import typer
 
 from limbeck import logs
 from limbeck.artefacts.stage import read_summary
-from limbeck.cli.options import Device, DryRun, Json, Kimg, Out, Seed, Set, Yes, build_config
-from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.options import Kimg, Out, Shared, Yes
+from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.config import Config
 from limbeck.records import IngestSummary
 
@@ -19,31 +19,26 @@ _PICTURES = 1000  # to draw from each generator when measuring
 Rows = list[dict[str, Any]]
 
 
-@verb
+@verb("settings", "seed", "device", "dry_run")
 def demo(
+    shared: Shared,
     out: Out = Path("demo"),
     count: Annotated[int, typer.Option("--count", min=50, help="Pictures to draw.")] = 3000,
     kimg: Kimg = 15.0,
-    settings: Set = None,
     yes: Yes = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Draw a crawl with planted outliers, run everything on it, and measure against the truth.
 
     About twenty minutes on two CPU cores. The labels are known to the measuring alone.
     """
     changes: dict[str, object] = {"train.kimg": kimg, "train.snapshot_kimg": 10.0}
-    config = build_config("tiny", seed=seed, device=device, pairs=settings, changes=changes)
-    if dry_run:
-        return Outcome(
-            {"dry_run": True, "verb": "demo", "out": out, "count": count, "kimg": kimg},
-            [
-                f"would draw {count} pictures into {out / 'crawl'}, train twice for "
-                f"{kimg:g} kimg and write {out / 'run' / 'report' / 'index.html'}"
-            ],
+    config = shared.config("tiny", changes=changes)
+    if shared.dry_run:
+        return would(
+            "demo",
+            {"out": out, "count": count, "kimg": kimg},
+            f"would draw {count} pictures into {out / 'crawl'}, train twice for "
+            f"{kimg:g} kimg and write {out / 'run' / 'report' / 'index.html'}",
         )
     figures = _walk(out, count, config, yes)
     page = out / "run" / "report" / "index.html"

@@ -18,15 +18,16 @@ from limbeck.cli.inputs import (
     networks_folder,
     open_networks,
 )
-from limbeck.cli.options import Device, DryRun, Json, ModesFolder, Out, Seed
-from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.options import ModesFolder, Out, Shared
+from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, UsageError
 from limbeck.fsio import read_json
 
 
-@verb
+@verb("device", "dry_run")
 def export(
+    shared: Shared,
     source: Annotated[
         Path, typer.Argument(metavar="NETWORKS", help="A run, a training or a snapshot.")
     ],
@@ -42,10 +43,6 @@ def export(
             "--fact", metavar="NAME=VALUE", help="About the photos, for the model card; repeatable."
         ),
     ] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Write a model folder: averaged generator and encoder, modes, card; loading runs no code."""
     if is_model(source):
@@ -56,14 +53,11 @@ def export(
         "out": out, "networks": networks, "modes": centres,
         "dtype": "float16" if half else "float32",
     }  # fmt: skip
-    if dry_run:
-        return Outcome(
-            {"dry_run": True, "verb": "export", **values},
-            [f"would write the model folder {out} from {networks}"],
-        )
+    if shared.dry_run:
+        return would("export", values, f"would write the model folder {out} from {networks}")
     from limbeck.model import Pipeline
 
-    found, nets = load_centres(centres), open_networks(networks, device)
+    found, nets = load_centres(centres), open_networks(networks, shared.device)
     if found is not None and found.centres.shape[1] != nets.config.w_dim:
         raise DataError(
             f"the modes in {centres} belong to another generator ({found.centres.shape[1]} numbers "

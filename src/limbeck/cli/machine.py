@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from limbeck import __version__, logs
-from limbeck.cli.options import Device, DryRun, Json, Seed
-from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.options import Shared
+from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _GIB = 1 << 30
 
 
-@verb
+@verb("device")
 def doctor(
-    seed: Seed = 0, device: Device = "auto", dry_run: DryRun = False, as_json: Json = False
+    shared: Shared,
 ) -> Outcome:
     """What this machine has, which code path limbeck takes on it and why, and what is missing."""
     from limbeck.kit.allocator import keep_memory
@@ -35,7 +35,7 @@ def doctor(
     from limbeck.ops import FUSED_FROM, fused_epilogue, least_channels, weight_products
     from limbeck.training import graphs_wanted
 
-    where = pick_device(device)
+    where = pick_device(shared.device)
     facts = machine(where)
     free = shutil.disk_usage(Path.cwd()).free
     memory, room = memory_bytes(), available_memory()
@@ -137,16 +137,13 @@ def _advice(device: str, bf16: bool, free: int) -> list[str]:
 Action = Annotated[Literal["list", "get", "verify"], typer.Argument(help="list, get or verify.")]
 
 
-@verb
+@verb("dry_run")
 def weights(
+    shared: Shared,
     action: Action = "list",
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Which weights; default: all.")
     ] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Pretrained weights: list which are here, get them (pinned sha256), verify their bytes."""
     known = {row.name: row for row in known_weights()}
@@ -167,11 +164,9 @@ def weights(
                 for row in chosen
             ],
         )
-    if dry_run:
-        return Outcome(
-            {"dry_run": True, "verb": f"weights {action}", "names": [row.name for row in chosen]},
-            [f"would {action} {row.name}" for row in chosen],
-        )
+    if shared.dry_run:
+        values = {"names": [row.name for row in chosen]}
+        return would(f"weights {action}", values, *(f"would {action} {row.name}" for row in chosen))
     if action == "get":
         from limbeck.percept import get_weights
 

@@ -1,9 +1,11 @@
 """Options that the verbs share, and the small languages they are written in."""
 
+import inspect
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
@@ -12,20 +14,69 @@ from limbeck.config import Config
 from limbeck.errors import UsageError
 from limbeck.presets import preset
 
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check the arguments, say what would be done, do nothing.")
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object as the last line of standard output.")
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="NAME=VALUE", help="Any setting, e.g. train.batch=16; repeatable."
+SharedName = Literal["settings", "seed", "device", "dry_run"]
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "settings": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set", metavar="NAME=VALUE", help="Any setting, e.g. train.batch=16; repeatable."
+            ),
+        ],
+        None,
     ),
-]
+    "seed": (
+        Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")],
+        0,
+    ),
+    "device": (Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")], "auto"),
+    "dry_run": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--dry-run", help="Check the arguments, say what would be done, do nothing."
+            ),
+        ],
+        False,
+    ),
+    "as_json": (
+        Annotated[
+            bool,
+            typer.Option("--json", help="One JSON object as the last line of standard output."),
+        ],
+        False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the options that verbs share were given; a verb has those that its `@verb` names."""
+
+    settings: list[str] | None = None
+    seed: int = 0
+    device: str = "auto"
+    dry_run: bool = False
+
+    def config(
+        self, name: str, size: int | None = None, changes: Mapping[str, object] | None = None
+    ) -> Config:
+        """The preset `name` with `changes` and these options on top; as `build_config`."""
+        return build_config(
+            name, seed=self.seed, device=self.device, size=size, pairs=self.settings,
+            changes=changes,
+        )  # fmt: skip
+
+
+def options(*names: SharedName) -> list[inspect.Parameter]:
+    """The shared options of these names, and `--json`, as parameters of a command."""
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in _SHARED.items()
+        if name in (*names, "as_json")
+    ]
+
+
 ModesFolder = Annotated[
     Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
 ]

@@ -1,22 +1,22 @@
 """How a verb ends: a short summary on stderr, one JSON line on stdout, an exit code."""
 
 import functools
+import inspect
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ParamSpec
+from typing import Any
 
 import typer
 
 from limbeck import logs
 from limbeck.cli.failures import explain
+from limbeck.cli.options import Shared, SharedName, options
 from limbeck.processes import rank, ranks
-
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,31 @@ class Outcome:
     code: int = 0
 
 
-def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
+def would(name: str, values: Mapping[str, object], *lines: object) -> Outcome:
+    """What `--dry-run` answers."""
+    return Outcome({"dry_run": True, "verb": name, **values}, lines)
+
+
+def verb(*names: SharedName) -> Callable[[Callable[..., Outcome]], Callable[..., None]]:
     """Make a function that returns an `Outcome` into a command: show it, turn errors into codes.
 
     Exit codes: 0 ok, 1 unexpected, 2 usage, 3 bad data, 4 interrupted and resumable. No traceback
     is shown, unless LIMBECK_DEBUG=1.
-    """
 
+    Args:
+        names: options that the command has in common with others. With any, the function's first
+            parameter is a `Shared` of what they were given. Every command has `--json`.
+    """
+    return lambda function: _command(function, names)
+
+
+def _command(function: Callable[..., Outcome], names: Sequence[SharedName]) -> Callable[..., None]:
     @functools.wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        as_json = kwargs.get("as_json") is True
+    def guarded(as_json: bool = False, **own: Any) -> None:
+        shared = (Shared(**{name: own.pop(name) for name in names}),) if names else ()
         try:
             with logs.awake(f"limbeck {function.__name__}"):
-                outcome = function(*args, **kwargs)
+                outcome = function(*shared, **own)
             _show(outcome)
             if as_json and rank() == 0:
                 print(json.dumps(outcome.values, allow_nan=False, default=str), flush=True)
@@ -59,6 +71,12 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
             if outcome.code:
                 raise typer.Exit(outcome.code)
 
+    signature = inspect.signature(function, eval_str=True)
+    parameters = [*list(signature.parameters.values())[bool(names) :], *options(*names)]
+    guarded.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation=None
+    )
+    guarded.__annotations__ = {one.name: one.annotation for one in parameters}
     return guarded
 
 

@@ -14,15 +14,11 @@ from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
     PRESETS,
     ClassFrom,
-    Device,
-    DryRun,
     InitFrom,
-    Json,
     Kimg,
     Plus,
     Psi,
-    Seed,
-    Set,
+    Shared,
     Size,
     Strict,
     Tensorboard,
@@ -32,7 +28,7 @@ from limbeck.cli.options import (
     keep_changes,
     parse_budget,
 )
-from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.config import RECOMMENDED_PLUS
 from limbeck.errors import UsageError
 from limbeck.logs import duration
@@ -44,8 +40,9 @@ Labels = Annotated[
 ]
 
 
-@verb
+@verb("settings", "dry_run")
 def run(
+    shared: Shared,
     photos: Annotated[
         Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos; or a run.")
     ],
@@ -88,7 +85,6 @@ def run(
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
     ] = None,
     tensorboard: Tensorboard = False,
-    settings: Set = None,
     strict: Strict = False,
     verify: Verify = False,
     yes: Yes = False,
@@ -96,8 +92,6 @@ def run(
         int | None, typer.Option("--seed", min=0, help="The same seed gives the same result.")
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Photos in; a filtered set, a generator, its modes, samples, a model and a report out.
 
@@ -127,23 +121,20 @@ def run(
 
     root, begun = asking.begun_run(photos, out)
     request = asking.asked(
-        photos, begun, preset=preset, size=size, budget=budget, opt_out=opt_out, pairs=settings,
-        changes=changes,
+        photos, begun, preset=preset, size=size, budget=budget, opt_out=opt_out,
+        pairs=shared.settings, changes=changes,
     )  # fmt: skip
     request = replace(request, strict=strict, verify=verify)
-    return asking.carry_out(request, root, yes=yes, dry=dry_run)
+    return asking.carry_out(request, root, yes=yes, dry=shared.dry_run)
 
 
-@verb
+@verb("dry_run")
 def resume(
+    shared: Shared,
     path: RunPath,
     strict: Strict = False,
     verify: Verify = False,
     yes: Yes = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Go on with a run where it stopped, with the photos and options that it was begun with."""
     from limbeck.chain import stored_request
@@ -151,16 +142,12 @@ def resume(
 
     run_dir = run_folder(path)
     request = replace(stored_request(run_dir), strict=strict, verify=verify)
-    return asking.carry_out(request, run_dir.root, yes=yes, dry=dry_run)
+    return asking.carry_out(request, run_dir.root, yes=yes, dry=shared.dry_run)
 
 
-@verb
+@verb()
 def status(
     path: RunPath,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """What a run has done, what is missing, how long it took and how much room it takes.
 
@@ -224,8 +211,9 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-@verb
+@verb("seed", "device", "dry_run")
 def evaluate(
+    shared: Shared,
     path: RunPath,
     labels: Labels = None,
     features: Annotated[
@@ -256,10 +244,6 @@ def evaluate(
         str | None,
         typer.Option("--shown", help="What photos show, by COCO; default: what most of them do."),
     ] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Measure a run: FID, KID, recall, what pictures show, copies; AUROC where labels are."""
     run_dir = run_folder(path)
@@ -268,17 +252,17 @@ def evaluate(
     if detector is not None:
         existing(detector, "file of the detector's weights")
     names = [name.strip() for name in features.split(",")] if features else None
-    if dry_run:
-        return Outcome(
-            {"dry_run": True, "verb": "evaluate", "run": path, "labels": labels,
-             "features": names, "pictures": pictures, "recognise": recognise},
-            [f"would evaluate {path}"],
-        )  # fmt: skip
+    if shared.dry_run:
+        values = {
+            "run": path, "labels": labels, "features": names, "pictures": pictures,
+            "recognise": recognise,
+        }  # fmt: skip
+        return would("evaluate", values, f"would evaluate {path}")
     from limbeck.evaluation import evaluate as run_evaluate
 
     rows = run_evaluate(
-        run_dir.root, labels=labels, features=names, pictures=pictures, seed=seed, device=device,
-        recognise=recognise, detector=detector, shown=shown,
+        run_dir.root, labels=labels, features=names, pictures=pictures, seed=shared.seed,
+        device=shared.device, recognise=recognise, detector=detector, shown=shown,
     )  # fmt: skip
     for table in measured(rows):
         logs.console().print(table)
@@ -335,24 +319,19 @@ def _cells(metric: str, row: Mapping[str, Any]) -> list[str]:
     return [who, drawn, number("closer"), f"{row['z']:+.1f}", f"{row['nearer_1']:.1%}"]
 
 
-@verb
+@verb("dry_run")
 def report(
+    shared: Shared,
     path: RunPath,
     labels: Labels = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Write the run's report: one HTML file that needs no network."""
     run_dir = run_folder(path)
     if labels is not None:
         existing(labels, "file of labels")
-    if dry_run:
-        return Outcome(
-            {"dry_run": True, "verb": "report", "run": path, "labels": labels},
-            [f"would write {path / 'report' / 'index.html'}"],
-        )
+    if shared.dry_run:
+        values = {"run": path, "labels": labels}
+        return would("report", values, f"would write {path / 'report' / 'index.html'}")
     from limbeck.reporting import report as write_report
 
     page = write_report(run_dir.root, labels=labels)

@@ -16,8 +16,8 @@ from limbeck.cli.inputs import (
     networks_folder,
     open_networks,
 )
-from limbeck.cli.options import Device, DryRun, Json, ModesFolder, Out, Seed
-from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.options import ModesFolder, Out, Shared
+from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.config import Truncation
 from limbeck.errors import DataError, UsageError
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from limbeck.latents import HoldsGenerator
 
 
-@verb
+@verb("seed", "device", "dry_run")
 def sample(
+    shared: Shared,
     source: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A model folder, a snapshot or a run.")
     ],
@@ -58,16 +59,16 @@ def sample(
             "class by name or number.",
         ),
     ] = "natural",
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Draw pictures: one PNG a seed and a contact sheet. Without --seeds: --seed and 15 more."""
     from limbeck.latents import check_psi, check_seeds
     from limbeck.model import parse_seeds, write_samples
 
-    numbers = parse_seeds(seeds) if seeds is not None else check_seeds(range(seed, seed + 16))
+    numbers = (
+        parse_seeds(seeds)
+        if seeds is not None
+        else check_seeds(range(shared.seed, shared.seed + 16))
+    )
     psi = check_psi(psi)
     existing(source, "model or networks")
     centres = centres_file(source, modes)
@@ -81,13 +82,11 @@ def sample(
         "psi": psi,
         "truncation": method,
     }
-    if dry_run:
-        return Outcome(
-            {"dry_run": True, "verb": "sample", **values},
-            [f"would draw {len(numbers)} pictures into {out} ({method}, psi {psi:g})"],
-        )
+    if shared.dry_run:
+        told = f"would draw {len(numbers)} pictures into {out} ({method}, psi {psi:g})"
+        return would("sample", values, told)
     write_samples(
-        _generator(networks, device),
+        _generator(networks, shared.device),
         out,
         numbers,
         psi=psi,

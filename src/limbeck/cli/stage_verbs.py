@@ -9,24 +9,19 @@ from limbeck import logs
 from limbeck.cli.inputs import existing, networks_folder, open_networks
 from limbeck.cli.options import (
     ClassFrom,
-    Device,
-    DryRun,
     FreezeD,
     InitFrom,
-    Json,
     Kimg,
     Out,
     Plus,
     Preset,
-    Seed,
-    Set,
+    Shared,
     Size,
     Strict,
     Tensorboard,
-    build_config,
     keep_changes,
 )
-from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.logs import duration
 
 NetworksPath = Annotated[
@@ -35,8 +30,9 @@ NetworksPath = Annotated[
 DataPath = Annotated[Path, typer.Argument(metavar="DATA", help="A dataset made by ingest.")]
 
 
-@verb
+@verb("settings", "dry_run")
 def ingest(
+    shared: Shared,
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos.")],
     out: Out,
     preset: Preset = "small",
@@ -46,20 +42,13 @@ def ingest(
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
     ] = None,
     strict: Strict = False,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Read, crop, clean and de-duplicate photos into a dataset; the photos stay as they are."""
     changes: dict[str, object] = {"data.class_from": class_from}
-    config = build_config(
-        preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
-    )
+    config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
-    if dry_run:
-        return _would("ingest", {"photos": photos, "out": out, "size": config.data.size})
+    if shared.dry_run:
+        return _planned("ingest", {"photos": photos, "out": out, "size": config.data.size})
     from limbeck.ingestion import ingest as run_ingest
 
     summary = run_ingest(photos, out, config.data, opt_out=opt_out, strict=strict)
@@ -81,8 +70,9 @@ def ingest(
     )
 
 
-@verb
+@verb("settings", "seed", "device", "dry_run")
 def train(
+    shared: Shared,
     data: DataPath,
     out: Out,
     preset: Preset = "small",
@@ -98,11 +88,6 @@ def train(
     ] = False,
     no_encoder: Annotated[bool, typer.Option("--no-encoder", help="Train G and D alone.")] = False,
     tensorboard: Tensorboard = False,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Train generator, discriminator and encoder; the same command resumes where it stopped."""
     changes = {
@@ -112,15 +97,13 @@ def train(
         "train.freeze_d": freezed,
         "train.tensorboard": tensorboard or None,
     }
-    config = build_config(
-        preset, seed=seed, device=device, size=size, pairs=settings, changes=changes
-    )
+    config = shared.config(preset, size, changes=changes)
     existing(data, "dataset")
     from limbeck.artefacts.keep import kept_ids
 
     kept = kept_ids(ids) if ids else None
-    if dry_run:
-        return _would(
+    if shared.dry_run:
+        return _planned(
             "train",
             {
                 "data": data,
@@ -155,31 +138,25 @@ def train(
     )
 
 
-@verb
+@verb("settings", "seed", "device", "dry_run")
 def score(
+    shared: Shared,
     data: DataPath,
     networks: NetworksPath,
     out: Out,
     plus: Plus = False,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Score every photo by how badly its own generator reconstructs it; higher means odder."""
-    config = build_config(
-        "small", seed=seed, device=device, pairs=settings, changes={"score.plus": plus or None}
-    )
+    config = shared.config("small", changes={"score.plus": plus or None})
     existing(data, "dataset")
     snapshot = networks_folder(networks)
-    if dry_run:
-        return _would("score", {"data": data, "networks": snapshot, "out": out})
+    if shared.dry_run:
+        return _planned("score", {"data": data, "networks": snapshot, "out": out})
     from limbeck.chain import score_photos
     from limbeck.data import open_dataset
 
     dataset = open_dataset(data)
-    loaded = open_networks(snapshot, device)
+    loaded = open_networks(snapshot, shared.device)
     scores = score_photos(dataset, loaded, out, config)
     columns = list(scores.names)
     return Outcome(
@@ -197,8 +174,9 @@ def score(
     )
 
 
-@verb
+@verb("settings", "dry_run")
 def keep(
+    shared: Shared,
     scores: Annotated[Path, typer.Argument(metavar="SCORES", help="Folder made by score.")],
     out: Out,
     fraction: Annotated[
@@ -219,18 +197,13 @@ def keep(
     per_mode: Annotated[
         bool, typer.Option("--per-mode", help="Apply the share within each mode.")
     ] = False,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Choose which photos go on. Nothing is scored again and nothing is deleted."""
     changes = {**keep_changes(fraction, threshold, count, per_mode), "keep.column": column}
-    config = build_config("small", seed=seed, device=device, pairs=settings, changes=changes)
+    config = shared.config("small", changes=changes)
     existing(scores, "folder of scores")
-    if dry_run:
-        return _would("keep", {"scores": scores, "out": out, "rule": config.keep.model_dump()})
+    if shared.dry_run:
+        return _planned("keep", {"scores": scores, "out": out, "rule": config.keep.model_dump()})
     from limbeck.artefacts.scores import read_scores
     from limbeck.curation import keep as run_keep
 
@@ -249,8 +222,9 @@ def keep(
     )
 
 
-@verb
+@verb("settings", "seed", "device", "dry_run")
 def modes(
+    shared: Shared,
     networks: NetworksPath,
     out: Out,
     clusters: Annotated[
@@ -260,21 +234,16 @@ def modes(
     space: Annotated[
         str | None, typer.Option("--space", help="w (latents) or lpips (pictures).")
     ] = None,
-    settings: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Cluster the generator's latents: the kinds of picture it makes, with an atlas."""
     changes: dict[str, object] = {"modes.clusters": clusters, "modes.space": space}
-    config = build_config("small", seed=seed, device=device, pairs=settings, changes=changes)
+    config = shared.config("small", changes=changes)
     snapshot = networks_folder(networks)
-    if dry_run:
-        return _would("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
+    if shared.dry_run:
+        return _planned("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
     from limbeck.modes import find_modes
 
-    found = find_modes(open_networks(snapshot, device), out, config.modes, seed=seed)
+    found = find_modes(open_networks(snapshot, shared.device), out, config.modes, seed=shared.seed)
     summary = found.summary
     return Outcome(
         {"out": out, **summary.model_dump()},
@@ -291,7 +260,6 @@ def modes(
     )
 
 
-def _would(stage: str, values: dict[str, object]) -> Outcome:
-    lines: list[object] = [f"would {stage}:"]
-    lines += [f"  {name}: {value}" for name, value in values.items() if name != "config"]
-    return Outcome({"dry_run": True, "verb": stage, **values}, lines)
+def _planned(stage: str, values: dict[str, object]) -> Outcome:
+    lines = [f"  {name}: {value}" for name, value in values.items() if name != "config"]
+    return would(stage, values, f"would {stage}:", *lines)
