@@ -13,6 +13,7 @@ import typer.main
 
 import limbeck
 from limbeck.cli import app
+from limbeck.config import setting_names
 
 SRC = Path(limbeck.__file__).parent
 ROOT = SRC.parents[1]
@@ -266,6 +267,27 @@ def test_pages_name_functions_that_exist(page: str) -> None:
             found = [n for n in body if getattr(n, "name", None) == part or is_constant(n, part)]
             assert found, f"docs/{page}: {file} has no {name}"
             body = getattr(found[0], "body", [])
+
+
+def test_settings_named_in_code_and_docs_exist() -> None:
+    """`Config.replace` takes dotted names, which a type checker does not see."""
+    known = set(setting_names())
+    sections = "|".join(sorted({name.split(".")[0] for name in known if "." in name}))
+    quoted = re.compile(rf"""["']((?:{sections})\.[a-z_0-9]+)["']""")
+    marked = re.compile(rf"`((?:{sections})\.[a-z_0-9]+)`")
+    given = re.compile(rf"--set ((?:{sections})\.[a-z_0-9]+)=")
+    code = [f for folder in ("src", "studies") for f in (ROOT / folder).rglob("*.py")]
+    pages = [f for f in (ROOT / "docs").glob("*.md") if f.name != "log.md"]  # it tells of old ones
+    seen = 0
+    for file in (*code, *pages, ROOT / "README.md"):
+        text = file.read_text(encoding="utf-8")
+        names = (quoted if file.suffix == ".py" else marked).findall(text)
+        for name in (*names, *given.findall(text)):
+            if name.rsplit(".")[-1] in ("csv", "json", "jsonl", "parquet", "safetensors"):
+                continue
+            assert name in known, f"{file.relative_to(ROOT)}: there is no setting {name}"
+            seen += 1
+    assert seen > 60
 
 
 def test_nothing_refers_to_papers_of_ours_that_are_not_here() -> None:
