@@ -174,7 +174,7 @@ def quality(
     preset: Preset = "auto",
     size: Size = None,
 ) -> Outcome:
-    """How good the pictures of each contestant are after how many seconds of training."""
+    """How good the images of each contestant are after how many seconds of training."""
     config = shared.config(preset, size)
     found = study_quality(
         open_dataset(existing(data, "dataset")), config, out, seconds=seconds, seeds=seeds,

@@ -38,7 +38,7 @@ from studies.plots import draw_dots
 FORMAT_VERSION = 1
 VARIANTS = ("raw", "kept", "random", "oracle")
 _FILTERED = ("kept", "random")  # need the raw one's scores
-_FEWEST = 12  # photos and pictures
+_FEWEST = 12  # photos and images
 
 
 def study_distillation(
@@ -63,7 +63,7 @@ def study_distillation(
         config: of every training (`train.kimg` is the length of each), of scores and keep rule;
             its seed is the first of `seeds`.
         out: the study's folder.
-        features, pictures: what each generator is measured with.
+        features, images: what each generator is measured with.
         only: the variants to train; empty = measure what there is.
 
     Returns:
@@ -89,7 +89,7 @@ def study_distillation(
     count = min(pictures, len(dataset), len(study.clean))
     if count < _FEWEST or not names:
         raise DataError(
-            f"{count} photos or pictures are too few to compare (at least {_FEWEST}), or none of "
+            f"{count} photos or images are too few to compare (at least {_FEWEST}), or none of "
             f"the features is on this machine ({', '.join(names) or 'none'})",
             "add labelled photos, raise --pictures, or get weights with `limbeck weights get`",
         )
@@ -273,7 +273,7 @@ FIGURES = ("fid", "kid", "precision", "recall", "density", "coverage", "diversit
 
 
 class Figure(NamedTuple):
-    """One number of one generator: `features` of pictures drawn as `draw` says against `photos`."""
+    """One figure of one generator: its images, truncated as `draw` says, against `photos`."""
 
     features: str
     draw: str

@@ -2,7 +2,7 @@
 
 Stronger truncation buys precision with recall, so figures at the same psi compare nothing: one
 method may only have moved along the trade. A method's curve runs over psi. At equal precision: for
-every precision above that of the pictures as trained, the most recall (coverage, diversity) that a
+every precision above that of the images as trained, the most recall (coverage, diversity) that a
 method has at that precision or better (`frontier`), over the precisions that both reach. Where a
 generator is so poor that pulling to a centre buys no precision, there are none; the other way
 round, precision at equal LPIPS diversity (`curve`), there nearly always are.
@@ -67,12 +67,12 @@ def curve(psis: Sequence[float], along: Sequence[float], value: Sequence[float])
 def frontier(psis: Sequence[float], precision: Sequence[float], value: Sequence[float]) -> Curve:
     """The most of `value` that the polyline over psi has at a precision or better.
 
-    It begins at the precision of the largest psi (pictures as trained) and ends at the best one.
+    It begins at the precision of the largest psi (images as trained) and ends at the best one.
     Precision need neither rise nor fall with psi: where pulling on makes it worse again, that
     part of the polyline is worse in both and does not count.
 
     Args:
-        psis: strengths, the last one the pictures as trained.
+        psis: strengths, the last one the images as trained.
         precision, value: of each.
     """
     order = np.argsort(np.asarray(psis, dtype=np.float64))
@@ -143,7 +143,7 @@ def summarise(
         rows: of cells.jsonl, of every run of the study.
         cells: those that count.
         base: the number of clusters at which methods are compared.
-        out: where the pictures go.
+        out: where the images go.
 
     Returns:
         `runs`, and by set of features: `points` (each cell's figures, mean over runs),

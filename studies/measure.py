@@ -26,7 +26,7 @@ from limbeck.percept import Features
 
 FORMAT_VERSION = 1
 DIVERSITY = "lpips"  # the rows of LPIPS diversity, as `features`
-_DIVERSE = 512  # pictures whose pairs are measured
+_DIVERSE = 512  # images whose pairs are measured
 _BATCH = 64
 
 PhotoSets = Mapping[str, Sequence[str]]
@@ -50,10 +50,10 @@ class Measurer:
     Args:
         dataset: the photos.
         features: names that `limbeck.percept.Features` knows.
-        pictures: drawn of each generator, in each way.
+        images: drawn of each generator, in each way.
         device: where trunks run.
         draws: ways of drawing.
-        size: of photos and pictures, smaller ones are enlarged; None = the generator's.
+        size: of photos and images, smaller ones are enlarged; None = the generator's.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Measurer:
     def measured(self, networks: Networks, photos: PhotoSets, path: Path) -> list[dict[str, Any]]:
         """Rows of one generator; read from `path` where they stand there for the same things.
 
-        A row a way of drawing, set of features and set of photos (as many pictures as photos, at
-        most): `compare_sets`; and one a way of drawing with the `diversity` of 512 pictures.
+        A row a way of drawing, set of features and set of photos (as many images as photos, at
+        most): `compare_sets`; and one a way of drawing with the `diversity` of 512 images.
 
         Args:
             networks: with G_ema.
-            photos: name -> ids, each at most as many as pictures are drawn.
+            photos: name -> ids, each at most as many as images are drawn.
             path: a JSON file; written when all is measured.
         """
         digest = tensors_digest(networks.G_ema.state_dict())

@@ -1,4 +1,4 @@
-"""The truncation study as pictures: figures over precision, and the effect of N.
+"""The truncation study as images: figures over precision, and the effect of N.
 
 matplotlib is needed here alone and imported here alone. Colours are Okabe and Ito's, which people
 with any colour vision tell apart; markers differ too.
@@ -118,7 +118,7 @@ _COLUMNS = {
 _ORDER = ("raw", "random", "kept", "oracle")
 _SETS = {
     "clean": ("#0072B2", "o", "clean photos"), "kept": ("#E69F00", "^", "kept photos"),
-    "raw": ("#555555", "s", "raw photos"), "": ("#009E73", "D", "pictures alone"),
+    "raw": ("#555555", "s", "raw photos"), "": ("#009E73", "D", "images alone"),
 }  # fmt: skip
 _ASIDE = {"clean": -0.22, "kept": 0.0, "raw": 0.22, "": 0.0}
 _PANEL_WIDE, _PANEL_HIGH = 3.0, 2.9
@@ -161,7 +161,7 @@ def _draw_dots(path: Path, features: str, rows: Rows, found: Mapping[str, Any]) 
     seeds = len(found["seeds"])
     figure.suptitle(
         f"trained on raw, random, kept, clean photos, {found['kimg']:g} kimg each "
-        f"({features}, {found['pictures']} pictures, {seeds} seed{'s' if seeds > 1 else ''}: "
+        f"({features}, {found['pictures']} images, {seeds} seed{'s' if seeds > 1 else ''}: "
         "a dot each, the bar is their mean)"
     )
     with fsio.atomic_file(path) as temporary:

@@ -1,4 +1,4 @@
-"""`python -m studies quality`: how good pictures are after how many seconds of training.
+"""`python -m studies quality`: how good images are after how many seconds of training.
 
 Contestants train on the same photos for the same seconds on this machine, one after the other, and
 their snapshots are measured against photos that none of them has seen. The figure that counts is
@@ -34,7 +34,7 @@ from limbeck.kit.device import machine, pick_device
 from limbeck.kit.images import grid, resize_area, save_png
 from limbeck.kit.rng import generator
 from limbeck.kit.selection import evenly
-from limbeck.latents import paint_seeds
+from limbeck.latents import images_of_seeds
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
 from limbeck.training import feed_of, measure_speed, train, train_slice
@@ -76,7 +76,7 @@ def study_quality(
         config: of `preset`; its seed is the first of `seeds`.
         out: the study's folder.
         seconds: of each training on this machine.
-        features, pictures: what snapshots are measured with; at most as many as are held out.
+        features, images: what snapshots are measured with; at most as many as are held out.
         only: the contestants to train; those that are there already are measured too.
 
     Returns:
@@ -262,14 +262,14 @@ def open_generator(folder: Path, device: torch.device) -> Networks:
 
 
 def draw_grids(out: Path, seed: int, contestants: Sequence[str]) -> None:
-    """OUT/grids.png: 64 pictures of each contestant's last snapshot, side by side, not picked."""
+    """OUT/grids.png: 64 images of each contestant's last snapshot, side by side, not picked."""
     sheets = []
     for name in contestants:
         found = points(out / f"seed-{seed}" / name)
         if not found:
             continue
         networks = open_generator(found[-1].folder, torch.device("cpu"))
-        drawn = paint_seeds(
+        drawn = images_of_seeds(
             networks, range(64), psi=1.0, truncation="none", modes=None, embedder=None
         )
         pictures = torch.stack([one.image for one in drawn])

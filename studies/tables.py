@@ -128,7 +128,7 @@ def truncation_lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"{name:29} {ratio:.3f} x the seconds of global")
     if "assignment" in costs:
         lines.append(
-            f"multimodal-lpips: {costs['assignment']:+.1%} over two pictures and one embedding"
+            f"multimodal-lpips: {costs['assignment']:+.1%} over two images and one embedding"
         )
     return lines
 

@@ -1,4 +1,4 @@
-"""Quality over seconds of training: curves, where they cross, and their picture.
+"""Quality over seconds of training: curves, where they cross, and their image.
 
 A row holds `contestant`, `seed`, `features`, `seconds`, `kid`, `fid`, `recall` and `coverage`.
 matplotlib is imported here alone.
@@ -68,7 +68,7 @@ def draw_curves(path: Path, found: Mapping[str, Any]) -> None:
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=max(len(labels), 1))
     figure.suptitle(
-        f"{found['size']} px, {found['trained_on']} photos, {found['pictures']} pictures against "
+        f"{found['size']} px, {found['trained_on']} photos, {found['pictures']} images against "
         f"photos held out; {found['machine']['cpu']}",
         fontsize=10,
     )

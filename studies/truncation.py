@@ -28,11 +28,11 @@ from limbeck.latents import (
     HoldsGenerator,
     ModeCentres,
     draw_w,
-    paint_seeds,
+    images_of_seeds,
     tensors_digest,
 )
 from limbeck.metrics import compare_sets, dataset_features, embedding_diversity, lpips_embeddings
-from limbeck.modes import paint_latents
+from limbeck.modes import images_of_latents
 from limbeck.percept import LPIPS, FeatureExtractor, Features, features_of
 from studies.equal_precision import summarise
 from studies.truncation_cells import Cell, Sets, Targets, Wanted, plan, study_centres
@@ -64,14 +64,14 @@ def study_truncation(
     Cells: `global`, each multi-modal method and `index` (each seed pulled to a centre drawn by its
     share) at `psis` with `base_clusters`; the multi-modal ones at the other `clusters` and
     `cluster_psis`; centres from clusters in each of `spaces`. At psi 1 all are one cell. Writes
-    cells.jsonl as it goes, then summary.json and pictures.
+    cells.jsonl as it goes, then summary.json and images.
 
     Args:
         networks: `Networks` or a `Pipeline`.
         dataset: photos to compare with, up to 5,000 evenly chosen, at the generator's size.
         out: folder; several generators may share it.
         features: names that `limbeck.percept.Features` knows.
-        count: pictures of a cell.
+        count: images of a cell.
         psis, clusters, cluster_psis, base_clusters, spaces: what is varied.
         samples: latents that are clustered.
         map_samples: latents that a map learns from.
@@ -130,10 +130,10 @@ class _Study:
         seed: int,
         latents: tuple[int, int],
     ) -> None:
-        painter = networks.G_ema
-        assert isinstance(painter, nn.Module)
+        G = networks.G_ema
+        assert isinstance(G, nn.Module)
         self.networks, self.seed = networks, seed
-        self.device = painter.mapping.w_avg.device
+        self.device = G.mapping.w_avg.device
         self.extractors: list[FeatureExtractor] = [Features(n, self.device) for n in features]
         self.lpips = LPIPS.load("alex").to(self.device)
         self._dataset = dataset
@@ -142,10 +142,8 @@ class _Study:
         self.digest = fsio.digest_json(
             [FORMAT_VERSION, dataset.digest, size, self.photos, features, count, list(latents)]
         )
-        self.run = fsio.digest_json([tensors_digest(painter.state_dict()), seed])
-        self.w = draw_w(
-            painter.mapping, networks.config, count, derive_seed(seed, "truncation study")
-        )
+        self.run = fsio.digest_json([tensors_digest(G.state_dict()), seed])
+        self.w = draw_w(G.mapping, networks.config, count, derive_seed(seed, "truncation study"))
 
     def real(self) -> list[Tensor]:
         """Features of the photos, one tensor float32 [N, D] a set of features."""
@@ -170,7 +168,7 @@ def _measure(study: _Study, cells: Sequence[Cell], sets: Sets, path: Path) -> No
     if not left:
         logs.say(f"all {len(cells)} cells are measured")
         return
-    logs.say(f"{len(left)} of {len(cells)} cells to measure, {len(study.w)} pictures each")
+    logs.say(f"{len(left)} of {len(cells)} cells to measure, {len(study.w)} images each")
     real = study.real()
     targets = Targets(study.networks.G_ema, study.lpips, study.w, sets, study.seed)
     with logs.working("measuring cells", len(left)) as task:
@@ -182,9 +180,9 @@ def _measure(study: _Study, cells: Sequence[Cell], sets: Sets, path: Path) -> No
 
 
 def _cell(study: _Study, cell: Cell, targets: Targets, real: list[Tensor]) -> dict[str, Any]:
-    """Draw the cell's pictures and measure them."""
+    """Draw the cell's images and measure them."""
     began = time.perf_counter()
-    pictures = paint_latents(study.networks.G_ema, targets.truncated(cell))
+    pictures = images_of_latents(study.networks.G_ema, targets.truncated(cell))
     modes = targets.modes(cell)
     seen = lpips_embeddings(torch.split(pictures, _BATCH), study.device)
     found = {}
@@ -203,7 +201,7 @@ def _cell(study: _Study, cell: Cell, targets: Targets, real: list[Tensor]) -> di
 
 PLAIN = "global"
 EMBEDDED = "global + one embedding"
-LOOKED = "two pictures + one embedding"
+LOOKED = "two images + one embedding"
 _PSI = 0.7
 
 
@@ -216,7 +214,7 @@ def truncation_costs(
     batch: int = 16,
     repeats: int = 7,
 ) -> dict[str, Any]:
-    """Seconds a picture of each way of truncating, and ratios to plain (global) sampling.
+    """Seconds an image of each way of truncating, and ratios to plain (global) sampling.
 
     `global + one embedding` is what multimodal-lpips would cost if looking at G(w) needed no second
     synthesis; `two pictures + one embedding` is what it cannot do without, so that
@@ -227,7 +225,7 @@ def truncation_costs(
         networks: the generator, where it lies.
         embedder: LPIPS on the same device.
         modes: its centres; without a map multimodal-map is left out.
-        pictures: drawn in one turn.
+        images: drawn in one turn.
         batch: at once.
         repeats: turns of each.
     """
@@ -236,7 +234,7 @@ def truncation_costs(
     def draw(truncation: Truncation) -> Callable[[], list[Tensor]]:
         return lambda: [
             one.image
-            for one in paint_seeds(
+            for one in images_of_seeds(
                 networks, seeds, psi=_PSI, truncation=truncation, modes=modes, embedder=embedder,
                 batch=batch,
             )

@@ -43,7 +43,7 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class Cell:
-    """One set of pictures. `space` and `clusters` name the centres; for `none` and `global`, which
+    """One set of images. `space` and `clusters` name the centres; for `none` and `global`, which
     have none, those whose nearest one says what a mode is."""
 
     method: Truncation
@@ -72,7 +72,7 @@ def plan(
     base: int,
     spaces: Sequence[Space],
 ) -> list[Cell]:
-    """All cells, each once; psi 1 is the same picture for every method: one cell, `none`.
+    """All cells, each once; psi 1 is the same image for every method: one cell, `none`.
 
     First `global`, then every method at `base` clusters, then the multi-modal ones at the other
     numbers.
@@ -106,18 +106,16 @@ class Targets:
         w_avg: float32 [w_dim].
     """
 
-    def __init__(
-        self, painter: Generator, embedder: LPIPS, w: Tensor, sets: Sets, seed: int
-    ) -> None:
+    def __init__(self, G: Generator, embedder: LPIPS, w: Tensor, sets: Sets, seed: int) -> None:
         """Embed every G(w) and ask each method; `seed` draws the centres of `index`."""
-        self.w, self.w_avg, self._sets = w, painter.mapping.w_avg, sets
+        self.w, self.w_avg, self._sets = w, G.mapping.w_avg, sets
         self._drawn = {key: drawn_modes(one.sizes, len(w), seed) for key, one in sets.items()}
         here = {key: one.to(w.device) for key, one in sets.items()}
         parts: dict[tuple[str, Space, int], list[Tensor]] = {}
         nearest: dict[tuple[Space, int], list[Tensor]] = {key: [] for key in sets}
         chunks = torch.split(w, _CHUNK)
-        for part in logs.track(chunks, "drawing and comparing pictures", len(chunks)):
-            seen = embed_w(painter, embedder, part)
+        for part in logs.track(chunks, "drawing and comparing images", len(chunks)):
+            seen = embed_w(G, embedder, part)
             for (space, count), modes in here.items():
                 for method in TOWARDS_MODES:
                     found = target_for(method, part, w_avg=self.w_avg, modes=modes, embeddings=seen)
@@ -140,7 +138,7 @@ class Targets:
         return truncate(self.w, cell.psi, self._found[cell.method, cell.space, cell.clusters])
 
     def modes(self, cell: Cell) -> Tensor:
-        """int64 [N] on the CPU: the mode of each picture, the same for all methods but `index`.
+        """int64 [N] on the CPU: the mode of each image, the same for all methods but `index`.
 
         It is the perceptually nearest centre of G(w) as it was before truncation; for `index` the
         centre that was drawn.
@@ -171,7 +169,7 @@ def study_centres(
 ) -> tuple[dict[Combination, ModeCentres], dict[str, Any]]:
     """Centres with maps for each (space, clusters), and how good each map is.
 
-    What lies in `folder` is read; the rest is made together, each picture drawn once a purpose, and
+    What lies in `folder` is read; the rest is made together, each image drawn once a purpose, and
     written there.
 
     Args:
@@ -208,20 +206,20 @@ def _quality(path: Path) -> Path:
 def _make(
     networks: HoldsGenerator, embedder: LPIPS, keys: Sequence[Combination], wanted: Wanted
 ) -> tuple[dict[Combination, ModeCentres], dict[Combination, Any]]:
-    painter, seed = networks.G_ema, wanted.seed
-    w = draw_w(painter.mapping, networks.config, wanted.samples, derive_seed(seed, "modes"))
+    G, seed = networks.G_ema, wanted.seed
+    w = draw_w(G.mapping, networks.config, wanted.samples, derive_seed(seed, "modes"))
     points, head = _points(networks, embedder, w, {space for space, _ in keys}, seed)
     found = {}
     for space, count in keys:
         with logs.working(f"grouping latents into {count} clusters in {space}"):
             clusters = cluster(points[space], count, seed)
-            found[space, count] = centres_of(painter, embedder, w, clusters)
+            found[space, count] = centres_of(G, embedder, w, clusters)
     seen = w[: wanted.map_samples]
     if len(seen) == 0:
         return found, dict.fromkeys(keys)
     every = torch.cat([found[key].embeddings for key in keys])
     known = None if head is None else head[: len(seen)]
-    distances = lpips_to_centres(painter, embedder, seen, every, known)
+    distances = lpips_to_centres(G, embedder, seen, every, known)
     quality: dict[Combination, Any] = {}
     parts = torch.split(distances, [len(found[key]) for key in keys], dim=1)
     for key, part in zip(keys, parts, strict=True):
@@ -239,7 +237,7 @@ def _make(
 def _points(
     networks: HoldsGenerator, embedder: LPIPS, w: Tensor, spaces: set[Space], seed: int
 ) -> tuple[dict[Space, Points], Tensor | None]:
-    """What is clustered in each space, and embeddings of the first pictures where there are."""
+    """What is clustered in each space, and embeddings of the first images where there are."""
     points: dict[Space, Points] = {}
     head = None
     if "w" in spaces:

@@ -45,7 +45,7 @@ def is_network_size(size: int) -> bool:
 class NetConfig(_Section):
     """Shapes of generator, discriminator and encoder (StyleGAN2, arXiv 1912.04958)."""
 
-    size: int = Field(64, description="picture side in pixels, a power of two from 8 to 1024")
+    size: int = Field(64, description="image side in pixels, a power of two from 8 to 1024")
     channel_base: int = Field(
         32768, gt=0, le=2**20, description="channels at side r: channel_base / r ..."
     )
@@ -67,7 +67,7 @@ class NetConfig(_Section):
     d_separable: bool = Field(
         False, description="its heads stride by depthwise convolutions: weaker, and cheaper"
     )
-    d_pixels: bool = Field(False, description="one head more that looks at the picture itself")
+    d_pixels: bool = Field(False, description="one head more that looks at the image itself")
     mapping_lr: float = Field(
         0.01, gt=0, le=1, description="the mapping's step relative to G's (StyleGAN, section 4)"
     )
@@ -137,7 +137,7 @@ class TrainConfig(_Section):
     init_from: str | None = Field(
         None, description="networks to begin with: a snapshot, a training or a run"
     )
-    freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the picture inwards")
+    freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the image inwards")
     lr: float = Field(0.0025, gt=0, description="Adam step of G and D")
     decay: float = Field(
         0.0, ge=0, le=1, description="share of the training, its last, over which steps fall to 0"
@@ -182,7 +182,7 @@ class TrainConfig(_Section):
     snapshot_kimg: float = Field(50.0, gt=0, description="networks, state and grid each")
     keep_snapshots: int = Field(2, ge=2, description="newest kept, and the best")
     quality_images: int = Field(
-        512, ge=0, description="pictures of a snapshot's quality figure; 0 = none"
+        512, ge=0, description="images of a snapshot's quality figure; 0 = none"
     )
     timeout: float = Field(600.0, gt=0, description="seconds to wait for another process")
     tensorboard: bool = Field(False, description="the statistics for TensorBoard as well")
@@ -260,7 +260,7 @@ class ModesConfig(_Section):
 
 
 class SampleConfig(_Section):
-    """Pictures that a run draws by itself."""
+    """Images that a run draws by itself."""
 
     seeds: int = Field(64, ge=1)
     psi: float = Field(0.7, ge=0, le=1)

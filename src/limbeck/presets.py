@@ -43,7 +43,7 @@ def _projected(kimg: float, **changes: object) -> TrainConfig:
 
 
 def _heads(size: int, seen: int, **shapes: int) -> NetConfig:
-    """Shapes of a quick training: the trunk sees about `seen` pixels, one more head the picture."""
+    """Shapes of a quick training: the trunk sees about `seen` pixels, one more head the image."""
     values: dict[str, object] = {
         "size": size, "mapping_layers": 2, "d_architecture": "projected",
         "d_feature_side": min(max(seen // 32, 1) * 32, 512), "d_pixels": True, "rgb_scale": 0.2,
@@ -193,7 +193,7 @@ def preset_names() -> list[str]:
 
 
 def preset(name: str, size: int | None = None) -> Config:
-    """The configuration called `name`, at its own picture size or at `size` pixels.
+    """The configuration called `name`, at its own image size or at `size` pixels.
 
     Raises:
         UsageError: no such preset, or a size that networks cannot have.

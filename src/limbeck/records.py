@@ -41,7 +41,7 @@ class ImageInfo(Record):
 
     `id` is the first 16 hex of sha256(source bytes + box), null for what failed; `source` is the
     path relative to the root or `archive!member`; `box` the crop (left, top, right, bottom) in
-    pixels of the upright picture.
+    pixels of the upright image.
     """
 
     source: str
@@ -72,7 +72,7 @@ class IngestSummary(Record):
     rejected: dict[str, NonNegativeInt]
     opted_out: NonNegativeInt
     failed: NonNegativeInt
-    size: NonNegativeInt = Field(description="side of the stored pictures, pixels")
+    size: NonNegativeInt = Field(description="side of the stored images, pixels")
     seconds: float
     opt_out_unmatched: NonNegativeInt = Field(
         0, description="lines of the opt-out list that named nothing"

@@ -127,7 +127,7 @@ def test_the_encoder_is_a_part_by_how_often_it_is_due(planted: _Clock) -> None:
     )
     seconds, back = found.pop("E-fake, every 4")
     assert back is None
-    there = 1 + 2 * 4 + 2 * 16  # w; pictures of it and of E's answer; the trunk on both
+    there = 1 + 2 * 4 + 2 * 16  # w; images of it and of E's answer; the trunk on both
     assert seconds == (there + 8 + 32) / 4
     optimisers = found.pop(shares.OPTIMISERS)
     assert optimisers == (1024 + 2048 + 8192 * 5 / 4, 0)

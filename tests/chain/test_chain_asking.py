@@ -128,7 +128,7 @@ def test_what_was_left_out_is_told(world: Path) -> None:
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0
     assert "4 of 5 files are photos to train on" in result.stderr
-    assert "no picture: 1, e.g. notes.txt" in result.stderr
+    assert "no image: 1, e.g. notes.txt" in result.stderr
 
 
 def test_an_opt_out_line_without_a_photo_is_an_error_if_strict(world: Path) -> None:

@@ -53,7 +53,7 @@ VERBS = ("ingest", "train", "score", "keep", "modes", "sample", "export", "run",
 
 @pytest.fixture
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores compare with few pictures: here nobody reads them."""
+    """Scores compare with few images: here nobody reads them."""
     monkeypatch.setattr("limbeck.curation.scoring.PICTURES", 16)
 
 

@@ -331,7 +331,7 @@ def test_the_stage_on_disk_and_again(
     assert scores.names[0] == "recommended"
     assert list(scores.summary.columns) == list(scores.names)
     assert all(scores.summary.columns.values())
-    assert "20 nearest of 40 pictures" in scores.summary.columns["nngen"]
+    assert "20 nearest of 40 images" in scores.summary.columns["nngen"]
     assert read_scores(tmp_path).table.equals(scores.table)
     done = read_done(tmp_path)
     assert done is not None

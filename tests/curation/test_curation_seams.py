@@ -6,7 +6,7 @@ from limbeck.curation.seams import strongest_seam
 
 
 def photos(count: int = 6, side: int = 48) -> torch.Tensor:
-    """Smooth pictures with a soft, slanted edge: like photos, without a seam."""
+    """Smooth images with a soft, slanted edge: like photos, without a seam."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[0:side, 0:side] / side
     made = []

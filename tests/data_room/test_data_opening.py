@@ -64,8 +64,8 @@ def test_an_index_names_its_own_files_only(root: Path, name: object) -> None:
         ({"table": None}, "table"), ({"class_names": "a"}, "class_names"),
         ({"shards": {}}, "shards"), ({"shards": [[]]}, r"shards\.0"),
         ({"class_names": [1]}, "class_names"), ({"surprise": 1}, "surprise"),
-        ({"class_names": []}, None), ({"shards": []}, "4 and 4, with 0 pictures"),
-        ({"size": 4}, None), ({"size": 16}, r"images-00000\.npy has too few bytes for 3 pictures"),
+        ({"class_names": []}, None), ({"shards": []}, "4 and 4, with 0 images"),
+        ({"size": 4}, None), ({"size": 16}, r"images-00000\.npy has too few bytes for 3 images"),
     ],
 )  # fmt: skip
 def test_an_index_of_other_values(root: Path, change: dict[str, Any], message: str | None) -> None:
@@ -97,8 +97,8 @@ def edit(root: Path, column: str, row: int, value: object) -> None:
         ("source", "a.zip!b/../../c", "outside the photos"), ("source", "a\\..\\b", "outside"),
         ("source", "a\0b", "no file name"), ("source", None, "row 1: source"),
         ("status", "lost", "row 1: status"), ("status", "failed", "3 of them accepted"),
-        ("reason", "why", "row 1: reason"), ("id", None, "no id"), ("shard", 2, "no picture"),
-        ("shard", -1, "shard: Input should be"), ("row", 0, "no picture"), ("row", 9, "no picture"),
+        ("reason", "why", "row 1: reason"), ("id", None, "no id"), ("shard", 2, "no image"),
+        ("shard", -1, "shard: Input should be"), ("row", 0, "no image"), ("row", 9, "no image"),
         ("label", 1, "label 1 is not among 1"), ("label", None, "label None"),
         ("box", [1, 2, 3], "row 1: box"), ("width", -4, "width: Input should be"),
     ],

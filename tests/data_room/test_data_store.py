@@ -188,7 +188,7 @@ def test_a_writer_that_fails_leaves_no_dataset(tmp_path: Path) -> None:
 
 def test_the_writer_checks_its_caller(tmp_path: Path) -> None:
     wrong = [
-        ([_info(0)], _pictures(2), (), "2 pictures for 1 accepted"),
+        ([_info(0)], _pictures(2), (), "2 images for 1 accepted"),
         ([_info(0), _info(0)], _pictures(2), (), "ids of their own"),
         ([_info(0)], _pictures(1, 8), (), "the store takes uint8"),
         ([_info(0)], _pictures(1).astype(np.float32), (), "the store takes uint8"),

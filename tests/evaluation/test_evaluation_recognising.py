@@ -1,4 +1,4 @@
-"""Whether pictures show the object: the figures by hand, with judges that read a pixel."""
+"""Whether images show the object: the figures by hand, with judges that read a pixel."""
 
 import math
 import shutil
@@ -118,7 +118,7 @@ def test_figures_stand_between_held_out_photos_and_shuffled_ones() -> None:
     shown, found = made["recognised"], made["detected"]
     # the domain: 100 and 120, nine tenths of the defining half
     assert (shown["classes"], shown["value"], shown["ceiling"]) == (2, 0.6, 0.5)
-    assert shown["floor"] == 0.5  # flat pictures shuffled are themselves
+    assert shown["floor"] == 0.5  # flat images shuffled are themselves
     assert shown["spread"] == pytest.approx(math.sqrt(0.6 * 0.4 / 5))
     assert shown["kinds"] == pytest.approx(effective_kinds(answers(c100=2, c120=1, c60=1, c7=1)))
     assert shown["kinds_of"] == 5
@@ -128,7 +128,7 @@ def test_figures_stand_between_held_out_photos_and_shuffled_ones() -> None:
     for figures in made.values():
         assert (figures["pictures"], figures["defining"], figures["held_out"]) == (5, 10, 10)
         assert figures["judge"] == "reads"
-    # the defining half is seen as sharp as it is, all else at the pictures' size
+    # the defining half is seen as sharp as it is, all else at the images' size
     assert eye.sides == [16, 8, 8, 16, 8, 8, 8, 8]
     cats = recognise(flat([60, 60, 7, 100], 8), photos, PictureJudges(None, eye), shown="cat")
     assert list(cats) == ["detected"]
@@ -175,9 +175,9 @@ def test_judges_that_are_absent_are_said(
     monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path))
     assert present_judges() == PictureJudges()
     said = " ".join(capfd.readouterr().err.split())
-    assert "not asked which class pictures show" in said
+    assert "not asked which class images show" in said
     assert "limbeck weights get efficientnet-lite2" in said
-    assert "no objects are looked for in pictures" in said
+    assert "no objects are looked for in images" in said
     other = tmp_path / "other.onnx"
     other.write_bytes(b"other")
     pytest.importorskip("onnxruntime", reason="needs pip install 'limbeck[detect]'")
@@ -217,7 +217,7 @@ def test_evaluate_asks_every_generator_when_told_to(
     titles = [str(table.title) for table in measured(rows)]
     assert any(title.startswith("share recognised as one of the photos'") for title in titles)
     assert "share in which the object is found: dog (reads)" in titles
-    for asked in (False, None):  # None: 24 pictures are too few
+    for asked in (False, None):  # None: 24 images are too few
         assert not of(evaluate(run, pictures=24, device="cpu", recognise=asked), "recognised")
 
 
@@ -230,7 +230,7 @@ def test_the_command_line_says_what_is_absent_and_refuses_nonsense(run: Path) ->
     assert code == 0
     assert "limbeck weights get efficientnet-lite2" in said
     assert "share recognised" not in said
-    assert "12 pictures, 256 are the least" in call("--features", "lpips-alex")[1]
+    assert "12 images, 256 are the least" in call("--features", "lpips-alex")[1]
     code, said = call("--shown", "poodle")
     assert (code, "'poodle' is no object" in said) == (2, True)
     assert call("--recognise", "--detector", str(run / "nothing.onnx"))[0] != 0

@@ -98,7 +98,7 @@ def test_diversity_is_the_mean_over_pairs() -> None:
     assert lpips_diversity(few, batch=2) == pytest.approx(expected, rel=1e-3)
     same = few[:1].repeat(3, 1, 1, 1)
     assert lpips_diversity(same) == pytest.approx(0, abs=1e-5)
-    with pytest.raises(ValueError, match="two pictures"):
+    with pytest.raises(ValueError, match="two images"):
         lpips_diversity(few[:1])
 
 

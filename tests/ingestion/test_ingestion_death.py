@@ -19,7 +19,7 @@ from limbeck.ingestion.journal import Journal, in_flight, key_of
 from limbeck.records import Reason, Status
 
 CONFIG = DataConfig(size=16)
-# Pillow's PPM reader stands in for a decoder with a fault: a picture 213 wide kills the process.
+# Pillow's PPM reader stands in for a decoder with a fault: an image 213 wide kills the process.
 _SITE = """
 import signal
 def _deadly():

@@ -1,4 +1,4 @@
-"""Copies are found however they were saved; pictures that only look flat stay apart."""
+"""Copies are found however they were saved; images that only look flat stay apart."""
 
 import io
 

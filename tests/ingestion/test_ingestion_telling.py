@@ -1,4 +1,4 @@
-"""What was left out is told; a changed photo is noticed; one picture many times is no dataset."""
+"""What was left out is told; a changed photo is noticed; one image many times is no dataset."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def test_what_was_left_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     lines = rejections(summary, open_dataset(tmp_path / "d").listed())
     assert lines == [
         "in a format that is not read: 4, e.g. film.mp4: a video",
-        "no picture: 4, e.g. in\\x1bner.zip: an archive inside; unpack it",
+        "no image: 4, e.g. in\\x1bner.zip: an archive inside; unpack it",
         "copy byte for byte: 1, e.g. copy.bmp",
         "too small: 1",
         "3 HEIC photos: pip install 'limbeck[heif]'",
@@ -73,14 +73,14 @@ def test_one_picture_many_times_is_an_error(tmp_path: Path) -> None:
     for number in range(1, 5):
         shutil.copy(root / "0.bmp", root / f"{number}.bmp")
     Image.open(root / "0.bmp").save(root / "again.webp", quality=90)
-    with pytest.raises(DataError, match=r"only one picture is left \(0\.bmp; 5 are copies"):
+    with pytest.raises(DataError, match=r"only one image is left \(0\.bmp; 5 are copies"):
         ingest(root, tmp_path / "d", CONFIG)
     assert not (tmp_path / "d" / "index.json").exists()
     assert not (tmp_path / "d" / "done.json").exists()
 
 
 def _edit(path: Path) -> None:
-    """Another picture of equal size in bytes."""
+    """Another image of equal size in bytes."""
     data = bytearray(path.read_bytes())
     data[-100] ^= 255
     path.write_bytes(data)

@@ -9,7 +9,7 @@ import torch
 from limbeck.config import NetConfig
 from limbeck.errors import UsageError
 from limbeck.kit.rng import generator
-from limbeck.latents import classes_of, draw_classes, draw_latents, paint_seeds, typical_w
+from limbeck.latents import classes_of, draw_classes, draw_latents, images_of_seeds, typical_w
 from limbeck.nets import Networks, load_networks
 
 NET = NetConfig(
@@ -89,7 +89,7 @@ def test_global_truncation_goes_to_the_class_s_own_mean() -> None:
     z = torch.randn(4000, NET.z_dim, generator=generator("z"))
     wanted = mapping.w(z, torch.full((4000,), 2)).mean(0)
     torch.testing.assert_close(goals[0], wanted.detach(), atol=0.05, rtol=0)
-    drawn = paint_seeds(
+    drawn = images_of_seeds(
         networks, [1, 2, 3], psi=0.0, truncation="global", modes=None, embedder=None,
         labels=[1, 1, 0],
     )  # fmt: skip

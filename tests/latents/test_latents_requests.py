@@ -15,8 +15,8 @@ from limbeck.latents import (
     check_seeds,
     draw_w,
     embed_w,
-    paint_seeds,
-    paint_w,
+    images_of_seeds,
+    images_of_w,
     seeds_to_z,
 )
 from limbeck.nets import Networks
@@ -89,7 +89,7 @@ def test_what_is_no_seed_is_named(given: Any, message: str) -> None:
 
 def test_an_arrays_seeds_draw_what_a_lists_do(networks: Networks) -> None:
     def draw(seeds: Any) -> torch.Tensor:
-        drawn = paint_seeds(
+        drawn = images_of_seeds(
             networks, seeds, psi=1.0, truncation="none", modes=None, embedder=None
         )  # fmt: skip
         return torch.stack([one.image for one in drawn])
@@ -114,7 +114,7 @@ def test_psi_outside_0_to_1_is_drawn_with_a_warning(
     told: list[str] = []
     monkeypatch.setattr("limbeck.logs.warn", told.append)
     g = networks.G_ema
-    (one,) = paint_seeds(
+    (one,) = images_of_seeds(
         networks, [3], psi=psi, truncation="global", modes=None, embedder=None
     )  # fmt: skip
     w_avg = g.mapping.w_avg
@@ -130,11 +130,13 @@ def test_labels_and_modes_are_whole_numbers(networks: Networks, modes: ModeCentr
     nothing: dict[str, Any] = {"psi": 1.0, "modes": None, "embedder": None}
     for labels in ([1.5], [True], ["a"], [None]):
         with pytest.raises(UsageError, match="give a number from 0 to 2"):
-            paint_seeds(of_classes, [0], truncation="none", labels=labels, **nothing)  # type: ignore[arg-type]
-    assert list(paint_seeds(of_classes, [0], truncation="none", labels=np.array([2]), **nothing))  # type: ignore[arg-type]
+            images_of_seeds(of_classes, [0], truncation="none", labels=labels, **nothing)  # type: ignore[arg-type]
+    assert list(
+        images_of_seeds(of_classes, [0], truncation="none", labels=np.array([2]), **nothing)
+    )  # type: ignore[arg-type]
     for index in (1.5, True, "a", float("nan")):
         with pytest.raises(UsageError, match="is no whole number"):
-            paint_seeds(
+            images_of_seeds(
                 networks, [0], psi=1.0, truncation="index", modes=modes, embedder=None,
                 mode_index=index,  # type: ignore[arg-type]
             )  # fmt: skip
@@ -144,18 +146,18 @@ def test_latents_are_drawn_as_they_are(networks: Networks) -> None:
     g = networks.G_ema
     w = draw_w(g.mapping, NET, 5, seed=2)
     wanted = to_uint8(g.synthesis(g.broadcast(w)))
-    assert torch.equal(torch.stack(list(paint_w(networks, w))), wanted)
+    assert torch.equal(torch.stack(list(images_of_w(networks, w))), wanted)
     layers = g.broadcast(w).clone()
-    assert torch.equal(torch.stack(list(paint_w(networks, layers))), wanted)
+    assert torch.equal(torch.stack(list(images_of_w(networks, layers))), wanted)
     mixed = layers.clone()
     mixed[:, 2:] = w.roll(1, 0)[:, None]
-    drawn = torch.stack(list(paint_w(networks, mixed)))
+    drawn = torch.stack(list(images_of_w(networks, mixed)))
     assert torch.equal(drawn, to_uint8(g.synthesis(mixed)))
     assert not torch.equal(drawn, wanted)
-    assert torch.equal(torch.stack(list(paint_w(networks, w.double().numpy()))), wanted)
-    few = torch.stack(list(paint_w(networks, w, batch=2)))
+    assert torch.equal(torch.stack(list(images_of_w(networks, w.double().numpy()))), wanted)
+    few = torch.stack(list(images_of_w(networks, w, batch=2)))
     assert int((few.int() - wanted.int()).abs().max()) <= 1
-    assert list(paint_w(networks, w[:0])) == []
+    assert list(images_of_w(networks, w[:0])) == []
 
 
 @pytest.mark.parametrize(
@@ -168,11 +170,11 @@ def test_latents_are_pulled_as_seeds_are(
         "psi": 0.4, "truncation": truncation, "modes": modes, "embedder": LPIPS.load("alex"),
         "mode_index": 2 if truncation == "index" else None,
     }  # fmt: skip
-    wanted = torch.stack([one.image for one in paint_seeds(networks, range(6), **how)])
+    wanted = torch.stack([one.image for one in images_of_seeds(networks, range(6), **how)])
     w = networks.G_ema.mapping.w(seeds_to_z(range(6), NET.z_dim))
-    assert torch.equal(torch.stack(list(paint_w(networks, w, **how))), wanted)
+    assert torch.equal(torch.stack(list(images_of_w(networks, w, **how))), wanted)
     layers = networks.G_ema.broadcast(w).clone()
-    drawn = torch.stack(list(paint_w(networks, layers, **how)))
+    drawn = torch.stack(list(images_of_w(networks, layers, **how)))
     assert int((drawn.int() - wanted.int()).abs().max()) <= 1
 
 
@@ -190,4 +192,4 @@ def test_latents_that_do_not_fit_are_named(
     networks: Networks, w: torch.Tensor, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        paint_w(networks, w)
+        images_of_w(networks, w)

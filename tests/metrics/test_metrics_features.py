@@ -18,7 +18,7 @@ from limbeck.records import ImageInfo, Status
 
 
 class Counted:
-    """`lpips-alex`, counting the pictures it saw."""
+    """`lpips-alex`, counting the images it saw."""
 
     def __init__(self) -> None:
         self._inner = Features("lpips-alex")

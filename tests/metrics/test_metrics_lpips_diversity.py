@@ -71,11 +71,11 @@ def test_equal_pictures_are_not_diverse_and_missing_pairs_are_null() -> None:
 
 
 def test_wrong_counts_are_told() -> None:
-    with pytest.raises(ValueError, match="1 pictures"):
+    with pytest.raises(ValueError, match="1 images"):
         embedding_diversity(embeddings(1))
     with pytest.raises(ValueError, match="modes"):
         embedding_diversity(embeddings(3), torch.tensor([0, 1]))
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         lpips_embeddings([])
 
 

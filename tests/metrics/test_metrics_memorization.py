@@ -19,7 +19,7 @@ def test_figures_of_points_on_a_line() -> None:
     photos = torch.tensor([[0.0], [1.0], [3.0], [7.0]])  # nearest other: 1, 1, 2, 4
     pictures = torch.tensor([[0.5], [9.5], [3.0], [-3.0]])  # nearest: 0.5, 2.5, 0, 3
     found = memorised(photos, pictures, ids(4), shown=2)
-    # of the 16 pairs the picture is nearer in 4 (0.5) + 1 (2.5) + 4 (0) + 1 (3)
+    # of the 16 pairs the image is nearer in 4 (0.5) + 1 (2.5) + 4 (0) + 1 (3)
     assert found.closer == pytest.approx(10 / 16)
     assert found.z == pytest.approx((10 / 16 - 0.5) / (9 / (12 * 16)) ** 0.5)
     assert (found.nearer_1, found.nearer_5) == (0.5, 0.5)

@@ -12,7 +12,7 @@ CONFIG = preset("smoke")
 
 
 def small_pipeline() -> Pipeline:
-    """Untrained, but its encoder tells pictures apart."""
+    """Untrained, but its encoder tells images apart."""
     networks = Networks.create(CONFIG.net, 0).eval()
     random = torch.Generator().manual_seed(0)
     assert networks.E_ema is not None

@@ -106,7 +106,7 @@ def test_what_cannot_be_drawn_is_named(
 def test_a_latent_draws_itself(pipeline: Pipeline) -> None:
     w = draw_w(pipeline.G_ema.mapping, pipeline.config, 3, seed=7)
     drawn = pipeline(w)
-    assert torch.equal(drawn, pipeline.paint(w))
+    assert torch.equal(drawn, pipeline.generate(w))
     assert torch.equal(pipeline(w.numpy()), drawn)
     assert torch.equal(pipeline(pipeline.G_ema.broadcast(w)), drawn)
     w_of_picture, again, _ = pipeline.invert(drawn[0])

@@ -93,7 +93,7 @@ def test_files_say_what_they_are(run: Path, tmp_path: Path) -> None:
     )
     refused(run / "model" / "config.json", "one file of a model folder", str(run / "model"))
     save_png(torch.zeros(3, 8, 8, dtype=torch.uint8), tmp_path / "dog.png")
-    refused(tmp_path / "dog.png", "is a picture, not a model", "invert")
+    refused(tmp_path / "dog.png", "is an image, not a model", "invert")
     (tmp_path / "model.zip").touch()
     refused(tmp_path / "model.zip", "is an archive", "unpack")
     (tmp_path / "notes").touch()

@@ -1,4 +1,4 @@
-"""Pictures of every kind go in, and decode as ingestion decodes photos."""
+"""Images of every kind go in, and decode as ingestion decodes photos."""
 
 import io
 from pathlib import Path
@@ -116,15 +116,15 @@ def test_the_inverted_picture_comes_in_every_kind(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (None, "a picture of type NoneType"),
-        (3, "a picture of type int"),
-        (b"bytes", "a picture of type bytes"),
-        ([1, 2], "a picture of type list"),
+        (None, "an image of type NoneType"),
+        (3, "an image of type int"),
+        (b"bytes", "an image of type bytes"),
+        ([1, 2], "an image of type list"),
         (np.zeros((4, 4, 3)), r"array float64 \[4, 4, 3\]"),
         (np.zeros((3, 4, 4), np.uint8), r"array uint8 \[3, 4, 4\]"),
         (np.zeros((4, 4), np.uint8), r"array uint8 \[4, 4\]"),
-        (np.zeros((0, 4, 3), np.uint8), "an empty picture"),
-        (torch.zeros(3, 0, 4, dtype=torch.uint8), "an empty picture"),
+        (np.zeros((0, 4, 3), np.uint8), "an empty image"),
+        (torch.zeros(3, 0, 4, dtype=torch.uint8), "an empty image"),
         (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), r"uint8 \[2, 3, 4, 4\]"),
     ],
 )
@@ -145,14 +145,14 @@ def test_files_that_are_no_pictures_are_named(pipeline: Pipeline, tmp_path: Path
     refused("a\0b", "no such file")
     refused("x" * 5000, "cannot be opened")
     refused(tmp_path, "is a folder")
-    (tmp_path / "text.png").write_text("no picture at all")
-    refused(tmp_path / "text.png", "is no picture that can be read")
+    (tmp_path / "text.png").write_text("no image at all")
+    refused(tmp_path / "text.png", "is no image that can be read")
     (tmp_path / "empty.png").touch()
-    refused(tmp_path / "empty.png", "is no picture that can be read")
+    refused(tmp_path / "empty.png", "is no image that can be read")
     (tmp_path / "torn.png").write_bytes(FILES["wide"][:80])
-    refused(tmp_path / "torn.png", "is no picture that can be read")
+    refused(tmp_path / "torn.png", "is no image that can be read")
     (tmp_path / "script.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    refused(tmp_path / "script.eps", "is no picture that can be read")  # would start a program
+    refused(tmp_path / "script.eps", "is no image that can be read")  # would start a program
 
 
 def test_a_picture_beyond_the_limit_is_refused(

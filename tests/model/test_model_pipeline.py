@@ -96,10 +96,10 @@ def test_invert(pipeline: Pipeline) -> None:
     w, picture, distance = pipeline.invert(photo)
     assert w.shape == (1, 16)
     assert picture.shape == (3, 16, 16)
-    assert torch.equal(pipeline.paint(w)[0], picture)
+    assert torch.equal(pipeline.generate(w)[0], picture)
     lpips, two = LPIPS.load("alex"), torch.stack([photo, picture]).float() / 127.5 - 1
     wanted = float(lpips.distance(at_least(two[:1], 64), at_least(two[1:], 64))[0])
-    assert distance == pytest.approx(wanted, abs=5e-3)  # the picture was rounded to 8 bits here
+    assert distance == pytest.approx(wanted, abs=5e-3)  # the image was rounded to 8 bits here
     assert torch.equal(pipeline.invert(photo[None])[0], w)
     assert torch.equal(pipeline.invert(to_pil(photo))[0], w)
 

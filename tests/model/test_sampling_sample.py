@@ -1,4 +1,4 @@
-"""One seed, one picture."""
+"""One seed, one image."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ NET = preset("smoke").net
 
 @pytest.fixture(scope="module")
 def networks() -> Networks:
-    """Networks whose pictures differ with w and with noise."""
+    """Networks whose images differ with w and with noise."""
     made = Networks.create(NET, 0).eval()
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():

@@ -18,7 +18,7 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 
 def test_a_linear_partition_is_recovered() -> None:
-    """The pictures' distances are those of a stretched and turned W: the border is linear."""
+    """The images' distances are those of a stretched and turned W: the border is linear."""
     w, centres = numbers(2000, 8), numbers(5, 8, seed=1)
     turn = numbers(8, 8, seed=2) @ torch.diag(torch.tensor([5.0, 3, 2, 1, 1, 0.2, 0.1, 0.1]))
     distances = squared_distances(w @ turn, centres @ turn)
@@ -74,14 +74,14 @@ def test_labels_are_soft_by_the_gap_between_the_nearest_two() -> None:
 
 def test_known_embeddings_are_not_drawn_again() -> None:
     net = preset("smoke").net
-    painter, lpips = Networks.create(net, 0, encoder=False).eval().G_ema, LPIPS.load("alex")
-    w = draw_w(painter.mapping, net, 6, seed=0)
-    seen = embed_w(painter, lpips, w)
+    G, lpips = Networks.create(net, 0, encoder=False).eval().G_ema, LPIPS.load("alex")
+    w = draw_w(G.mapping, net, 6, seed=0)
+    seen = embed_w(G, lpips, w)
     wanted = squared_distances(seen, seen[:2])
-    assert torch.allclose(lpips_to_centres(painter, lpips, w, seen[:2]), wanted, atol=1e-5)
+    assert torch.allclose(lpips_to_centres(G, lpips, w, seen[:2]), wanted, atol=1e-5)
     marked = seen[:4] * 0
-    mixed = lpips_to_centres(painter, lpips, w, seen[:2], head=marked)
+    mixed = lpips_to_centres(G, lpips, w, seen[:2], head=marked)
     assert torch.allclose(mixed[4:], wanted[4:], atol=1e-5)
     assert torch.allclose(mixed[:4], squared_distances(marked, seen[:2]), atol=1e-5)
-    whole = lpips_to_centres(painter, lpips, w, seen[:2], head=seen)
+    whole = lpips_to_centres(G, lpips, w, seen[:2], head=seen)
     assert torch.allclose(whole, wanted, atol=1e-5)

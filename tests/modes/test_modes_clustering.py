@@ -58,7 +58,7 @@ def test_found_counts_clusters_of_a_quarter_of_the_mean_share() -> None:
 
 
 class Plain:
-    """A generator whose picture is its latent, and a space that sees eight of its numbers."""
+    """A generator whose image is its latent, and a space that sees eight of its numbers."""
 
     @property
     def mapping(self) -> "Plain":

@@ -194,7 +194,7 @@ def test_second_derivatives_reach_every_parameter(dtype: torch.dtype) -> None:
         (pictures * draw(*pictures.shape)).sum(), ws, create_graph=True
     )
     gradient.square().sum().backward()
-    last = {"out.bias", "torgb.bias"}  # nothing of the picture's slope depends on these
+    last = {"out.bias", "torgb.bias"}  # nothing of the image's slope depends on these
     for module in (nets.D, nets.G):
         for name, parameter in module.named_parameters():
             if any(name.endswith(end) for end in last):

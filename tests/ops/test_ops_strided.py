@@ -9,7 +9,7 @@ from torch import Tensor
 
 from limbeck.ops import conv2d_down, conv2d_up, strided
 
-SHAPES = [(2, 3, 5, 4, 6), (1, 4, 2, 1, 1), (3, 2, 2, 5, 3)]  # N, I, O, h, w of the smaller picture
+SHAPES = [(2, 3, 5, 4, 6), (1, 4, 2, 1, 1), (3, 2, 2, 5, 3)]  # N, I, O, h, w of the smaller image
 
 
 @pytest.fixture(autouse=True)

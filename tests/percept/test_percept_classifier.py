@@ -57,5 +57,5 @@ def test_dogs_in_photos_are_named_whatever_the_batch(judge: Classifier) -> None:
     assert ((got >= 151) & (got <= 268)).float().mean() > 0.7, got.tolist()
     assert torch.equal(judge.classes_of(torch.split(pictures, 7)), got)
     assert judge.classes_of([]).shape == (0,)
-    with pytest.raises(UsageError, match="give uint8 pictures"):
+    with pytest.raises(UsageError, match="give uint8 images"):
         judge.classes(pictures.float())

@@ -183,7 +183,7 @@ def test_boxes_come_back_in_pixels_of_the_picture_class_by_class() -> None:
     picture = torch.zeros(3, 32, 64, dtype=torch.uint8)  # shown at 2.5: 160 x 80
     found = told(said).detect(picture)
     assert [(box.name, round(box.score, 4)) for box in found] == [("dog", 0.9), ("cat", 0.4)]
-    # (0, 0) to (128, 128), over 2.5, cut at the picture's 64 x 32
+    # (0, 0) to (128, 128), over 2.5, cut at the image's 64 x 32
     assert (found[0].x0, found[0].y0, found[0].x1) == pytest.approx((0, 0, 51.2))
     assert found[0].y1 == 32
     assert found[0].area == pytest.approx(51.2 * 32)
@@ -199,7 +199,7 @@ def test_nonsense_is_refused() -> None:
     quiet = told(raw())
     good = torch.zeros(3, 8, 8, dtype=torch.uint8)
     for bad in (good.float(), good[None], good[:1], good[:, :0]):
-        with pytest.raises(UsageError, match="give a uint8 picture"):
+        with pytest.raises(UsageError, match="give a uint8 image"):
             quiet.detect(bad)
     with pytest.raises(UsageError, match=r"least is 1\.5"):
         quiet.detect(good, least=1.5)

@@ -203,7 +203,7 @@ class Broken(Means):
 def test_any_extractor_will_do_and_nonsense_is_refused() -> None:
     shown = pictures(7, 16)
     assert torch.equal(features_of(iter(shown.split(3)), Means()), shown.float().mean((2, 3)))
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         features_of([], Means())
     with pytest.raises(DataError, match="not finite"):
         features_of([shown], Broken())

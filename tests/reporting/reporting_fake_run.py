@@ -245,7 +245,7 @@ def write_generator_metrics(path: Path) -> None:
 
 
 def variety(overall: float) -> dict[str, object]:
-    """A row of `diversity`; no two pictures are of one mode."""
+    """A row of `diversity`; no two images are of one mode."""
     return {
         "metric": "diversity", "value": overall, "pictures": 48, "modes": 4, "overall": overall,
         "overall_spread": 0.0123, "within": None, "within_spread": None, "between": overall,

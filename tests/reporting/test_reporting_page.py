@@ -34,7 +34,7 @@ SECTIONS = (
 
 
 class Reader(html.parser.HTMLParser):
-    """Collects ids, tags, picture sources and what would leave the page."""
+    """Collects ids, tags, image sources and what would leave the page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ def test_every_dropped_photo_is_listed_with_a_reason_in_words(page: str) -> None
     assert len(rows) == 12
     for i in filter(is_outlier, range(COUNT)):
         (row,) = (row for row in rows if photo_id(i) in row)
-        assert "<b>straight seam</b> (odder than" in row
+        assert "<b>straight seam</b> (higher than" in row
         assert i in NAMES or source(i) in row.replace("</span><wbr>", "")
         assert ">dropped</span>" in row
         assert f'data-id="{photo_id(i)}" data-word="keep"' in row
@@ -240,8 +240,8 @@ def test_figures_of_the_generators_are_three_kinds_of_tables(page: str) -> None:
     titles = re.findall(r"<h3>(.*?)</h3>", section)
     assert titles == [
         "How well each score finds the labelled outliers",
-        "Drawn pictures against photos, by features of lpips-alex",
-        "Drawn pictures against photos, by features of inception",
+        "Generated images against photos, by features of lpips-alex",
+        "Generated images against photos, by features of inception",
         "Variety",
         "Copies of training photos",
     ]

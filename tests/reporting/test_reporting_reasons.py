@@ -63,14 +63,14 @@ def test_parts_are_read_from_the_formula() -> None:
     assert Grounds(blind, "without_generator").of(0).words == "straight seam"
     alone = Scores.of(("a",), {"recommended": np.zeros(1)})
     assert parts_of(alone, "recommended") == ("recommended",)
-    assert Grounds(alone, "recommended").of(0).words == "odd by recommended"
+    assert Grounds(alone, "recommended").of(0).words == "high recommended"
 
 
 def test_every_column_that_can_be_chosen_has_words() -> None:
     assert {*FUSED, *FUSED_PLUS} <= GROUNDS.keys()
     scores = {n for n in FORMULAS if not n.startswith("x_")} - {"rank_fusion"}
     assert scores <= GROUNDS.keys()
-    assert ground("of_tomorrow").words == "odd by of_tomorrow"
+    assert ground("of_tomorrow").words == "high of_tomorrow"
 
 
 def test_columns_without_spread_or_rows_blame_nothing() -> None:

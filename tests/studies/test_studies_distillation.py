@@ -132,7 +132,7 @@ def test_what_cannot_be_is_refused(dataset: Dataset, smoke: Any, tmp_path: Path)
         study_distillation(dataset, truth, config(), tmp_path, only=("best",))
     with pytest.raises(UsageError, match="scores without them"):
         study_distillation(dataset, truth, config(**{"keep.per_mode": True}), tmp_path)
-    with pytest.raises(DataError, match="3 photos or pictures"):
+    with pytest.raises(DataError, match="3 photos or images"):
         study_distillation(dataset, truth, config(), tmp_path, pictures=3)
     assert not list(tmp_path.iterdir())
 

@@ -50,7 +50,7 @@ def test_the_plan_has_every_cell_once() -> None:
     cells = plan((0.3, 0.7, 1.0), (8, 64), (0.7,), 64, ("w", "lpips"))
     assert len(cells) == len(set(cells)) == 1 + 2 + 2 * (5 * 2 + 4)
     assert cells[0] == Cell("none", "w", 64, 1.0)
-    assert [cell.psi for cell in cells].count(1.0) == 1, "at psi 1 all methods are one picture"
+    assert [cell.psi for cell in cells].count(1.0) == 1, "at psi 1 all methods are one image"
     assert {cell.method for cell in cells} == {"none", *METHODS}
     assert {c.clusters for c in cells if c.method == "index"} == {64}
     assert Cell.of(cells[5].values()) == cells[5]
@@ -64,17 +64,17 @@ def test_centres_are_drawn_by_their_share() -> None:
 
 
 def test_cells_pull_where_their_method_says(networks: Networks, tmp_path: Path) -> None:
-    lpips, painter = LPIPS.load("alex"), networks.G_ema
+    lpips, G = LPIPS.load("alex"), networks.G_ema
     wanted = Wanted(samples=40, map_samples=24, seed=0)
     keys = [("w", 3), ("lpips", 2)]
     sets, quality = study_centres(networks, lpips, tmp_path, keys, wanted, "run")  # type: ignore[arg-type]
     assert quality.keys() == {"w-3", "lpips-2"}
     again, _ = study_centres(networks, lpips, tmp_path, keys, wanted, "run")  # type: ignore[arg-type]
     assert {k: m.digest() for k, m in again.items()} == {k: m.digest() for k, m in sets.items()}
-    w = draw_w(painter.mapping, NET, 10, seed=1)
-    targets = Targets(painter, lpips, w, sets, seed=0)
+    w = draw_w(G.mapping, NET, 10, seed=1)
+    targets = Targets(G, lpips, w, sets, seed=0)
     modes = sets["w", 3]
-    nearest = nearest_embedding(embed_w(painter, lpips, w), modes.embeddings)
+    nearest = nearest_embedding(embed_w(G, lpips, w), modes.embeddings)
     lp = Cell("multimodal-lpips", "w", 3, 0.5)
     assert torch.equal(targets.modes(lp), nearest)
     assert torch.allclose(targets.truncated(lp), (w + modes.centres[nearest]) / 2, atol=1e-6)
@@ -82,7 +82,7 @@ def test_cells_pull_where_their_method_says(networks: Networks, tmp_path: Path) 
     drawn = Cell("index", "w", 3, 0.0)
     assert torch.equal(targets.truncated(drawn), modes.centres[targets.modes(drawn)])
     every = targets.truncated(Cell("global", "w", 3, 0.0))
-    assert torch.equal(every, painter.mapping.w_avg.expand(10, -1))
+    assert torch.equal(every, G.mapping.w_avg.expand(10, -1))
     assert modes.map is not None
     chosen = modes.centres[modes.map.choose(w)]
     assert torch.equal(targets.truncated(Cell("multimodal-map", "w", 3, 0.0)), chosen)
@@ -104,7 +104,7 @@ def test_a_study_goes_on_where_it_stopped(
     costs = found["costs"]
     assert costs["ratio_to_global"]["multimodal-lpips"] > 1
     per = costs["seconds_per_picture"]
-    wanted = per["multimodal-lpips"] / per["two pictures + one embedding"] - 1
+    wanted = per["multimodal-lpips"] / per["two images + one embedding"] - 1
     assert costs["assignment"] == pytest.approx(wanted)
     assert found["maps"]["w-2"]["held_out"] == 3
     points = found["features"]["lpips-alex"]["points"]
@@ -112,9 +112,9 @@ def test_a_study_goes_on_where_it_stopped(
     torn = "\n".join([*rows[:4], rows[4][:40]])
     (out / "cells.jsonl").write_text(torn)
     again = study_truncation(networks, dataset, out, **SMALL)
-    assert again["features"] == found["features"], "the same pictures, the same figures"
+    assert again["features"] == found["features"], "the same images, the same figures"
     assert (out / "cells.jsonl").read_text().splitlines()[:4] == rows[:4]
-    monkeypatch.setattr("studies.truncation.paint_latents", None)  # would be called
+    monkeypatch.setattr("studies.truncation.images_of_latents", None)  # would be called
     study_truncation(networks, dataset, out, **SMALL)
     monkeypatch.undo()
     monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path / "cache"))
@@ -164,7 +164,7 @@ def test_the_verb(networks: Networks, dataset: Dataset, tmp_path: Path) -> None:
     assert json.loads(result.stdout.splitlines()[-1])["features"]
     assert "recall 1.250, coverage -" in result.output
     assert "multimodal-map                1.020 x" in result.output
-    assert "+1.2% over two pictures" in result.output
+    assert "+1.2% over two images" in result.output
 
 
 def test_pictures_of_curves(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from limbeck.presets import preset
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Two dozen smooth pictures as a dataset. Read-only for tests."""
+    """Two dozen smooth images as a dataset. Read-only for tests."""
     root = tmp_path_factory.mktemp("training") / "photos"
     rng = np.random.default_rng(0)
     for index in range(24):

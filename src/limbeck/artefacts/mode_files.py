@@ -28,7 +28,7 @@ class Modes:
 
     @property
     def embeddings(self) -> Tensor:
-        """float32 [K, D], LPIPS-AlexNet of the centres' pictures at 64 px."""
+        """float32 [K, D], LPIPS-AlexNet of the centres' images at 64 px."""
         return self.mode_centres.embeddings
 
     @property

@@ -30,7 +30,8 @@ class Scores:
             is int64).
         summary: counts, seconds and the formula of every column.
 
-    In every score column higher means odder; a column named `x_...` is a covariate, not a score.
+    In every score column higher = more likely an outlier; a column named `x_...` is a covariate,
+    not a score.
     """
 
     def __init__(self, table: pa.Table, summary: ScoreSummary) -> None:

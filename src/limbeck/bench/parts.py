@@ -1,4 +1,4 @@
-"""`limbeck bench infer | ops | loader`: pictures, single operations, and the way of the photos."""
+"""`limbeck bench infer | ops | loader`: images, single operations, and the way of the photos."""
 
 from typing import Any
 

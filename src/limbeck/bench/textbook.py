@@ -4,7 +4,7 @@ The same mathematics and the same parameters as `limbeck.nets`, in the plain for
 takes where its compiled kernels are missing: styles before a convolution, demodulation after it,
 NCHW, float32, zero insertion, padding and a grouped convolution for FIR, real and fake through D
 one after the other, Adam and averages tensor by tensor. Written from the papers (StyleGAN,
-StyleGAN2); tests hold its pictures, logits and gradients to those of limbeck.
+StyleGAN2); tests hold its images, logits and gradients to those of limbeck.
 """
 
 import math
@@ -44,7 +44,7 @@ def modulated(
 ) -> Tensor:
     """StyleGAN2, equations 1 to 3: styles scale what comes in, demodulation what goes out.
 
-    The form that public code trains with; its other one, a weight and a group a picture, is slower.
+    The form that public code trains with; its other one, a weight and a group an image, is slower.
     """
     x = x * styles[:, :, None, None]
     if up == 2:
@@ -69,7 +69,7 @@ def mapping(G: Generator, z: Tensor) -> Tensor:
 def synthesis(
     G: Generator, ws: Tensor, noise: bool = True, rng: torch.Generator | None = None
 ) -> Tensor:
-    """ws [N, num_ws, w_dim] -> pictures [N, 3, S, S] (skip), with fresh noise or none."""
+    """ws [N, num_ws, w_dim] -> images [N, 3, S, S] (skip), with fresh noise or none."""
 
     def style(layer: Any, w: Tensor) -> Tensor:
         return linear(w, layer.affine, 1 / math.sqrt(w.shape[1]), 1.0, False)
@@ -101,12 +101,12 @@ def synthesis(
         if picture is not None:
             y = y + fir(picture, block.resample_filter, (2, 1), up=2, gain=4.0)
         picture = y
-    assert picture is not None, "the last block has a picture"
+    assert picture is not None, "the last block has an image"
     return picture
 
 
 def discriminator(D: Discriminator, x: Tensor) -> Tensor:
-    """Pictures [N, 3, S, S] -> logits [N, 1] (architecture resnet)."""
+    """Images [N, 3, S, S] -> logits [N, 1] (architecture resnet)."""
 
     def conv(x: Tensor, layer: Any, down: int, activate: bool, gain: float) -> Tensor:
         k = layer.weight.shape[2]

@@ -42,8 +42,8 @@ ABOUT = {
     "scores": "which photos are unlike the others",
     "keep": "which photos go on",
     "kept": "training the generator on those",
-    "modes": "the kinds of picture that it makes",
-    "samples": "drawing pictures",
+    "modes": "the kinds of image that it makes",
+    "samples": "drawing images",
     "model": "the folder to keep and to share",
     "report": "a page that shows it all",
 }

@@ -10,8 +10,10 @@ from limbeck.cli.options import Preset, Shared, Size
 from limbeck.cli.outcome import Outcome, verb, would
 
 bench = typer.Typer(help="Time limbeck on this machine.", no_args_is_help=True)
-Batch = Annotated[int | None, typer.Option("--batch", min=2, help="Pictures at once.")]
-Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Turns of each side.")]
+Batch = Annotated[int | None, typer.Option("--batch", min=2, help="Batch size.")]
+Repeats = Annotated[
+    int, typer.Option("--repeats", min=1, help="Number of measurements of each side.")
+]
 _EXAMPLE = "Example: limbeck bench "
 
 
@@ -22,12 +24,12 @@ def bench_train(
     batch: Batch = None,
     repeats: Repeats = 5,
     alone: Annotated[
-        bool, typer.Option("--alone", help="Without the baseline, which is slow and large.")
+        bool, typer.Option("--alone", help="Leave the baseline out (it is slow and takes memory).")
     ] = False,
     preset: Preset = "auto",
     size: Size = None,
 ) -> Outcome:
-    """A whole training step by phase, against StyleGAN2 as a textbook writes it."""
+    """Time a training step by phase, against a plain StyleGAN2."""
     changes = {"train.batch": batch}
     config = shared.config(preset, size, changes=changes)
     if shared.dry_run:
@@ -46,7 +48,7 @@ def bench_infer(
     preset: Preset = "auto",
     size: Size = None,
 ) -> Outcome:
-    """Drawing pictures."""
+    """Time generating images."""
     config = shared.config(preset, size)
     if shared.dry_run:
         return would("bench", {"subject": "infer"}, "would time infer")
@@ -64,7 +66,7 @@ def bench_ops(
     preset: Preset = "auto",
     size: Size = None,
 ) -> Outcome:
-    """The parts of networks one by one, each against its plain form."""
+    """Time the parts of the networks, each against its plain form."""
     net = shared.config(preset, size).net
     if shared.dry_run:
         return would("bench", {"subject": "ops"}, "would time ops")
@@ -87,7 +89,7 @@ def bench_loader(
     preset: Preset = "auto",
     size: Size = None,
 ) -> Outcome:
-    """Reading photos, as a share of a training step."""
+    """Time reading photos, as a share of a training step."""
     changes = {"train.batch": batch}
     config = shared.config(preset, size, changes=changes)
     existing(data, "dataset")

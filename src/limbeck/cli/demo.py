@@ -23,13 +23,15 @@ Rows = list[dict[str, Any]]
 def demo(
     shared: Shared,
     out: Out = Path("demo"),
-    count: Annotated[int, typer.Option("--count", min=50, help="Pictures to draw.")] = 3000,
+    count: Annotated[
+        int, typer.Option("--count", min=50, help="Number of synthetic photos.")
+    ] = 3000,
     kimg: Kimg = 15.0,
     yes: Yes = False,
 ) -> Outcome:
-    """Draw a crawl with planted outliers, run everything on it, and measure against the truth.
+    """Make a synthetic crawl with known outliers, run everything on it, and measure the result.
 
-    About twenty minutes on two CPU cores. The labels are known to the measuring alone.
+    About twenty minutes on two CPU cores. Labels are used for measuring alone.
     """
     changes: dict[str, object] = {"train.kimg": kimg, "train.snapshot_kimg": 10.0}
     config = shared.config("tiny", changes=changes)
@@ -37,7 +39,7 @@ def demo(
         return would(
             "demo",
             {"out": out, "count": count, "kimg": kimg},
-            f"would draw {count} pictures into {out / 'crawl'}, train twice for "
+            f"would draw {count} images into {out / 'crawl'}, train twice for "
             f"{kimg:g} kimg and write {out / 'run' / 'report' / 'index.html'}",
         )
     figures = _walk(out, count, config, yes)

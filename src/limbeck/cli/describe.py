@@ -87,7 +87,7 @@ def training_in(folder: Path) -> Training | None:
 
 
 def _grown(folder: Path) -> Training | None:
-    """A training that is still at half its size, told by the pictures of that one."""
+    """A training that is still at half its size, told by the images of that one."""
     first = training_in(folder / HALF) if (folder / HALF).is_dir() else None
     return (
         None
@@ -248,7 +248,7 @@ def _modes(path: Path, done: Done | None) -> Told:
     found = fsio.read_json(path / "modes.json")["summary"]
     lines = [
         f"{found['found']} modes among {found['clusters']} clusters of {found['samples']} latents "
-        f"({found['space']} space); pictures of each in {path / 'atlas.png'}"
+        f"({found['space']} space); images of each in {path / 'atlas.png'}"
     ]
     facts = {**{k: found[k] for k in ("found", "clusters")}, "complete": done is not None}
     words = ("limbeck", "sample", "NETWORKS", "--modes", path, "--out", "samples")
@@ -279,7 +279,7 @@ def _snapshot(path: Path, done: Done | None) -> Told:
 def _samples(path: Path, done: Done | None) -> Told:
     about = fsio.read_json(path / "samples.json")
     count = len(about["samples"])
-    lines = [f"{count} pictures, {about['truncation']} at psi {about['psi']:g}"]
+    lines = [f"{count} images, {about['truncation']} at psi {about['psi']:g}"]
     return lines, {"pictures": count, "complete": done is not None}, f"open {path / 'grid.png'}"
 
 

@@ -33,18 +33,20 @@ def export(
     ],
     out: Out,
     modes: ModesFolder = None,
-    half: Annotated[bool, typer.Option("--half", help="Store float16: half the bytes.")] = False,
+    half: Annotated[bool, typer.Option("--half", help="Store weights in float16.")] = False,
     licence: Annotated[
-        str, typer.Option("--licence", help="Of the weights, in words, for the model card.")
+        str, typer.Option("--licence", help="Licence of the weights, for the model card.")
     ] = "not stated",
     fact: Annotated[
         list[str] | None,
         typer.Option(
-            "--fact", metavar="NAME=VALUE", help="About the photos, for the model card; repeatable."
+            "--fact",
+            metavar="NAME=VALUE",
+            help="Fact about the photos for the model card; repeatable.",
         ),
     ] = None,
 ) -> Outcome:
-    """Write a model folder: averaged generator and encoder, modes, card; loading runs no code."""
+    """Write a model folder: averaged generator and encoder, modes and a model card."""
     if is_model(source):
         raise UsageError(f"{source} is a model folder already", "give a run or a training")
     networks, centres = networks_folder(source), centres_file(source, modes)

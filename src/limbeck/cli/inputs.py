@@ -89,7 +89,7 @@ def load_centres(file: Path | None) -> ModeCentres | None:
 
 
 def open_networks(path: Path, device: str) -> Networks:
-    """Load networks on a device, computing in float32: one seed is one picture on every machine.
+    """Load networks on a device, computing in float32: one seed is one image on every machine.
 
     Raises:
         DataError: as `networks_folder`.

@@ -28,7 +28,7 @@ _GIB = 1 << 30
 def doctor(
     shared: Shared,
 ) -> Outcome:
-    """What this machine has, which code path limbeck takes on it and why, and what is missing."""
+    """Show what this machine has, which code paths limbeck uses and why, and what is missing."""
     from limbeck.kit.allocator import keep_memory
     from limbeck.kit.device import machine, pick_device
     from limbeck.kit.memory import available_memory

@@ -26,23 +26,26 @@ _SHARED: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "seed": (
-        Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")],
+        Annotated[
+            int,
+            typer.Option("--seed", min=0, help="Random seed; the same seed gives the same result."),
+        ],
         0,
     ),
     "device": (Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")], "auto"),
     "dry_run": (
         Annotated[
             bool,
-            typer.Option(
-                "--dry-run", help="Check the arguments, say what would be done, do nothing."
-            ),
+            typer.Option("--dry-run", help="Check the arguments and print what would be done."),
         ],
         False,
     ),
     "as_json": (
         Annotated[
             bool,
-            typer.Option("--json", help="One JSON object as the last line of standard output."),
+            typer.Option(
+                "--json", help="Print one JSON object as the last line of standard output."
+            ),
         ],
         False,
     ),
@@ -78,47 +81,60 @@ def options(*names: SharedName) -> list[inspect.Parameter]:
 
 
 ModesFolder = Annotated[
-    Path | None, typer.Option("--modes", help="Folder made by modes; default: the run's.")
+    Path | None,
+    typer.Option("--modes", help="Folder written by `limbeck modes`; default: the run's."),
 ]
 PRESETS = (
     "smoke, tiny, small, base, large, auto, paper256, paper512 or paper1024; sets all the rest"
 )
 Preset = Annotated[str, typer.Option("--preset", help=f"{PRESETS}.")]
 Size = Annotated[
-    int | None, typer.Option("--size", help="Side of the generator's pictures, a power of two.")
+    int | None, typer.Option("--size", help="Side of the generator's images, a power of two.")
 ]
 Kimg = Annotated[
-    float | None, typer.Option("--kimg", help="Length of training, thousands of pictures shown.")
+    float | None,
+    typer.Option("--kimg", help="Length of training in kimg (thousands of real images shown)."),
 ]
 InitFrom = Annotated[
     str | None,
-    typer.Option("--init-from", help="Begin from these networks (transfer); resuming needs none."),
+    typer.Option(
+        "--init-from", help="Start from these networks (transfer learning); not needed to resume."
+    ),
 ]
 FreezeD = Annotated[
     int | None,
-    typer.Option("--freezed", min=0, help="Layers of D kept fixed, from the picture inwards."),
+    typer.Option(
+        "--freezed",
+        min=0,
+        help="Number of D's layers to freeze, counted from the image (Freeze-D).",
+    ),
 ]
 ClassFrom = Annotated[
     str | None,
     typer.Option(
         "--class-from",
-        help="folder (sub-folders are classes), or a .csv or .jsonl with file and label.",
+        help="Classes: `folder` (one per sub-folder), or a .csv or .jsonl with file and label.",
     ),
 ]
 Plus = Annotated[
     bool,
-    typer.Option("--plus", help="Also EfficientNet-Lite0's features: the score recommended+."),
+    typer.Option("--plus", help="Use EfficientNet-Lite0's features too: the score recommended+."),
 ]
 Tensorboard = Annotated[
     bool,
     typer.Option(
-        "--tensorboard", help="Curves and grids for TensorBoard too, in tensorboard/ of a training."
+        "--tensorboard",
+        help="Also write curves and grids for TensorBoard into tensorboard/ of a training.",
     ),
 ]
 Psi = Annotated[
     float | None,
     typer.Option(
-        "--psi", "--trunc", min=0.0, max=1.0, help="0 = every picture typical, 1 = no truncation."
+        "--psi",
+        "--trunc",
+        min=0.0,
+        max=1.0,
+        help="Strength of truncation: 0 = the target itself, 1 = no truncation.",
     ),
 ]
 TruncationName = Annotated[
@@ -130,13 +146,17 @@ TruncationName = Annotated[
     ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="A line of --opt-out that names no photo is an error.")
+    bool, typer.Option("--strict", help="Fail if a line of --opt-out names no photo.")
 ]
 Verify = Annotated[
-    bool, typer.Option("--verify", help="Read every photo to see whether one changed.")
+    bool,
+    typer.Option(
+        "--verify", help="Read every photo to find changes that size and time do not show."
+    ),
 ]
 Yes = Annotated[
-    bool, typer.Option("--yes", "-y", help="Make again what changed options make stale; ask not.")
+    bool,
+    typer.Option("--yes", "-y", help="Rebuild what changed options make stale without asking."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 

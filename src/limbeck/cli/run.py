@@ -36,7 +36,7 @@ from limbeck.logs import duration
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A folder made by `limbeck run`.")]
 Labels = Annotated[
     Path | None,
-    typer.Option("--labels", help="Truth for measuring (jsonl or csv); nothing else reads it."),
+    typer.Option("--labels", help="Labels of the photos (.jsonl or .csv), for measuring alone."),
 ]
 
 
@@ -47,7 +47,8 @@ def run(
         Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos; or a run.")
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="The run's folder: new, empty, or begun before.")
+        Path | None,
+        typer.Option("--out", help="Folder of the run: new, empty, or that of an earlier run."),
     ] = None,
     preset: Annotated[
         str | None, typer.Option("--preset", help=f"{PRESETS}; default: by machine and time.")
@@ -93,10 +94,10 @@ def run(
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")] = None,
 ) -> Outcome:
-    """Photos in; a filtered set, a generator, its modes, samples, a model and a report out.
+    """From photos to a filtered set, a generator, its modes, samples, a model and a report.
 
-    `limbeck run RUN` goes on with a run and its own options; options given with it are changed.
-    Nothing that was made before is lost: what long work a change supersedes is kept beside.
+    `limbeck run RUN` resumes a run with its own options; options that are given replace them.
+    Nothing is lost: results of long work that a change supersedes are kept in superseded/.
     """
     changes: dict[str, object] = {
         "seed": seed,
@@ -136,7 +137,7 @@ def resume(
     verify: Verify = False,
     yes: Yes = False,
 ) -> Outcome:
-    """Go on with a run where it stopped, with the photos and options that it was begun with."""
+    """Resume a run where it stopped, with the photos and options that it was started with."""
     from limbeck.chain import stored_request
     from limbeck.cli import asking
 
@@ -149,9 +150,9 @@ def resume(
 def status(
     path: RunPath,
 ) -> Outcome:
-    """What a run has done, what is missing, how long it took and how much room it takes.
+    """What a run has done, what is missing, how long it took and how much disk space it uses.
 
-    Of another folder that limbeck made: what it is, what it holds, and what to do next.
+    For another folder made by limbeck: what it is, what it holds, and what to do next.
     """
     from limbeck import chain
     from limbeck.artefacts.folders import SUPERSEDED
@@ -226,26 +227,34 @@ def evaluate(
     pictures: Annotated[
         int | None,
         typer.Option(
-            "--pictures", min=1, help="To draw from each generator; default: 2000, or fewer photos."
+            "--pictures",
+            min=1,
+            help="Images of each generator; default: 2000, or the number of photos if smaller.",
         ),
     ] = None,
     recognise: Annotated[
         bool | None,
         typer.Option(
             "--recognise/--no-recognise",
-            help="Ask two judges whether pictures show the object; default: from 256 pictures on.",
+            help="Let a classifier and a detector say whether images show the object; default: "
+            "from 256 images on.",
         ),
     ] = None,
     detector: Annotated[
         Path | None,
-        typer.Option("--detector", help="File of the weights yolox-nano; default: the cache's."),
+        typer.Option(
+            "--detector",
+            help="File of the detector's weights (yolox-nano); default: from the cache.",
+        ),
     ] = None,
     shown: Annotated[
         str | None,
-        typer.Option("--shown", help="What photos show, by COCO; default: what most of them do."),
+        typer.Option(
+            "--shown", help="COCO class that the photos show; default: the most frequent one."
+        ),
     ] = None,
 ) -> Outcome:
-    """Measure a run: FID, KID, recall, what pictures show, copies; AUROC where labels are."""
+    """Measure a run: FID, KID, recall, what images show, copies; with labels also AUROC."""
     run_dir = run_folder(path)
     if labels is not None:
         existing(labels, "file of labels")
@@ -274,22 +283,24 @@ def evaluate(
 
 
 _HEADS = {
-    "set_distance": ("trained", "against", "drawn", "FID", "KID", "prec.", "rec.", "dens.", "cov."),
-    "diversity": ("LPIPS between pictures of", "drawn", "all", "one mode", "two modes"),
-    "memorising": ("trained", "drawn", "nearer than photos", "z", "nearer than 1 % of photos"),
-    "recognised": ("trained", "drawn", "pictures", "photos", "shuffled", "kinds", "of photos"),
-    "detected": ("trained", "drawn", "pictures", "photos", "shuffled"),
+    "set_distance": (
+        "trained", "against", "truncation", "FID", "KID", "prec.", "rec.", "dens.", "cov.",
+    ),
+    "diversity": ("LPIPS between images of", "truncation", "all", "one mode", "two modes"),
+    "memorising": ("trained", "truncation", "nearer than photos", "z", "nearer than 1 % of photos"),
+    "recognised": ("trained", "truncation", "images", "photos", "shuffled", "kinds", "of photos"),
+    "detected": ("trained", "truncation", "images", "photos", "shuffled"),
 }  # fmt: skip
 
 
 def measured(rows: Sequence[Mapping[str, Any]]) -> list[Table]:
-    """Rows of metrics about sets of pictures as tables for people, one for each features."""
+    """Rows of metrics about sets of images as tables for people, one for each features."""
     tables: dict[str, Table] = {}
     for row in rows:
         metric = str(row["metric"])
         if metric not in _HEADS:
             continue
-        title = {"set_distance": "features {features}, photos : pictures = {real} : {fake}",
+        title = {"set_distance": "features {features}, photos : images = {real} : {fake}",
                  "memorising": "copies of training photos (chance: 0.5, z 0, 1 %)",
                  "recognised": "share recognised as one of the photos' {classes} classes ({judge})",
                  "detected": "share in which the object is found: {shown} ({judge})"}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The verb sample: seeds in, pictures out."""
+"""The verb sample: seeds in, images out."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ def sample(
     ],
     out: Out,
     seeds: Annotated[
-        str | None, typer.Option("--seeds", help="e.g. 0-7,42; one seed, one picture.")
+        str | None, typer.Option("--seeds", help="Seeds, e.g. 0-7,42; one image for each.")
     ] = None,
     psi: Annotated[
         float,
-        typer.Option("--psi", "--trunc", help="0 = typical, 1 = as trained; beyond 1 exaggerates."),
+        typer.Option(
+            "--psi", "--trunc", help="Strength of truncation: 0 = the target itself, 1 = none."
+        ),
     ] = 0.7,
     truncation: Annotated[
         str | None,
@@ -55,12 +57,12 @@ def sample(
         str,
         typer.Option(
             "--class",
-            help="Of a generator with classes: natural (as often as in training), uniform, or a "
-            "class by name or number.",
+            help="For class-conditional generators: natural (as often as in training), uniform, or "
+            "one class by name or number.",
         ),
     ] = "natural",
 ) -> Outcome:
-    """Draw pictures: one PNG a seed and a contact sheet. Without --seeds: --seed and 15 more."""
+    """Generate images: one PNG for each seed, and a grid. Without --seeds: 16, from --seed on."""
     from limbeck.latents import check_psi, check_seeds
     from limbeck.model import parse_seeds, write_samples
 
@@ -83,7 +85,7 @@ def sample(
         "truncation": method,
     }
     if shared.dry_run:
-        told = f"would draw {len(numbers)} pictures into {out} ({method}, psi {psi:g})"
+        told = f"would draw {len(numbers)} images into {out} ({method}, psi {psi:g})"
         return would("sample", values, told)
     write_samples(
         _generator(networks, shared.device),
@@ -98,8 +100,8 @@ def sample(
     return Outcome(
         values,
         [
-            logs.line("drew ", logs.bold(len(numbers)), f" pictures ({method}, psi {psi:g})"),
-            f"pictures: {out}",
+            logs.line("generated ", logs.bold(len(numbers)), f" images ({method}, psi {psi:g})"),
+            f"images: {out}",
         ],
     )
 

@@ -146,7 +146,7 @@ def score(
     out: Out,
     plus: Plus = False,
 ) -> Outcome:
-    """Score every photo by how badly its own generator reconstructs it; higher means odder."""
+    """Score every photo: how likely an outlier it is, by the generator trained on the photos."""
     config = shared.config("small", changes={"score.plus": plus or None})
     existing(data, "dataset")
     snapshot = networks_folder(networks)
@@ -198,7 +198,7 @@ def keep(
         bool, typer.Option("--per-mode", help="Apply the share within each mode.")
     ] = False,
 ) -> Outcome:
-    """Choose which photos go on. Nothing is scored again and nothing is deleted."""
+    """Choose which photos to keep. Nothing is scored again and nothing is deleted."""
     changes = {**keep_changes(fraction, threshold, count, per_mode), "keep.column": column}
     config = shared.config("small", changes=changes)
     existing(scores, "folder of scores")
@@ -216,7 +216,7 @@ def keep(
             f"rule {summary.rule}: {summary.column} up to {summary.threshold:.4g}; "
             f"{summary.overridden} photos decided by hand",
             f"list: {out / 'keep.parquet'}",
-            f"your own word on single photos goes into {out / 'overrides.csv'} and wins",
+            f"to decide on single photos yourself, list them in {out / 'overrides.csv'}",
         ],
         then=logs.command("limbeck", "train", "DATA", "--ids", out, "--out", "KEPT"),
     )
@@ -229,13 +229,14 @@ def modes(
     out: Out,
     clusters: Annotated[
         str | None,
-        typer.Option("--clusters", help="How many centres, or auto: as many as add coverage."),
+        typer.Option("--clusters", help="Number of clusters, or auto: as many as add coverage."),
     ] = None,
     space: Annotated[
-        str | None, typer.Option("--space", help="w (latents) or lpips (pictures).")
+        str | None,
+        typer.Option("--space", help="Space to cluster in: w (latents) or lpips (images)."),
     ] = None,
 ) -> Outcome:
-    """Cluster the generator's latents: the kinds of picture it makes, with an atlas."""
+    """Find the generator's modes: cluster its latents and show the images of each cluster."""
     changes: dict[str, object] = {"modes.clusters": clusters, "modes.space": space}
     config = shared.config("small", changes=changes)
     snapshot = networks_folder(networks)
@@ -254,7 +255,7 @@ def modes(
                 f"a quarter of the mean share or more ({summary.samples} latents, ",
                 f"{summary.space} space, {duration(summary.seconds)})",
             ),
-            f"pictures of each: {out / 'atlas.png'}",
+            f"images of each: {out / 'atlas.png'}",
         ],
         then=logs.command("limbeck", "sample", networks, "--modes", out, "--out", "samples"),
     )

@@ -1,4 +1,4 @@
-"""Which photos are odd, and which go on: scores, rank fusion, keep rules. No label is read here."""
+"""Which photos are outliers and which are kept: scores, fusion, rules. No label is read here."""
 
 from limbeck.artefacts.scores import Scores as Scores
 from limbeck.artefacts.scores import read_scores as read_scores

@@ -17,7 +17,7 @@ from limbeck.curation.rules import Cut
 TOLD_APART_ENOUGH = 0.75
 FEW_PHOTOS = 1000
 SHORT_KIMG = {"projected": 20, "resnet": 200, "orig": 200}
-"""Thousands of photos, by `net.d_architecture`, below which nobody should expect pictures."""
+"""Thousands of photos, by `net.d_architecture`, below which nobody should expect images."""
 _RECONSTRUCTIONS = frozenset(
     {RECOMMENDED, RECOMMENDED_PLUS, "rank_fusion", "lpips", "lpips_mid", "lpips_blur_ratio", "l2",
      "w_distance"}
@@ -48,9 +48,9 @@ def prospects(photos: int, config: Config | None = None) -> list[str]:
     kimg, short = config.train.kimg, SHORT_KIMG[config.net.d_architecture]
     if kimg < short:
         found.append(
-            f"a training of {kimg:g} kimg is short: under about {short} kimg pictures show "
+            f"a training of {kimg:g} kimg is short: under about {short} kimg images show "
             "colours and grounds, not yet the thing itself; the filter works, but train longer "
-            "(--kimg, --time-budget) for pictures, or begin with a generator of something alike "
+            "(--kimg, --time-budget) for images, or begin with a generator of something alike "
             "(--init-from)"
         )
     return found
@@ -120,8 +120,8 @@ def cut_warnings(
         ]
     return [
         f"the limit {lowest} decided, not the shape of {column}, which asks to drop "
-        f"{1 - cut.asked:.1%}: {share} are dropped, and odd ones may go on; very many photos are "
-        f"odd, or they are of several kinds; {_LOOK}"
+        f"{1 - cut.asked:.1%}: {share} are dropped, and outliers may remain; very many photos are "
+        f"outliers, or they are of several kinds; {_LOOK}"
     ]
 
 

@@ -17,7 +17,7 @@ from limbeck.percept import LPIPS, at_least
 
 MIDDLE_LAYERS = {"lpips_conv2": 1, "lpips_conv3": 2}
 TOLD_APART = "told_apart"
-_EQUAL = 1e-4  # relative; networks that have learned nothing draw one picture for all
+_EQUAL = 1e-4  # relative; networks that have learned nothing draw one image for all
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PhotoBatch:
 
 
 class Scorer:
-    """Everything fixed while the photos stream by: networks, LPIPS, pictures, centroid, centres."""
+    """Everything fixed while the photos stream by: networks, LPIPS, images, centroid, centres."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Scorer:
         pictures: int = PICTURES,
         photos: Tensor,
     ) -> None:
-        """Draw the pictures; `centroid` is float [D] at 64 px, `centres` latents [K, w_dim].
+        """Draw the images; `centroid` is float [D] at 64 px, `centres` latents [K, w_dim].
 
         `photos`, uint8 [N, 3, S, S], are what D's minibatch statistic is taken from.
         """
@@ -80,7 +80,7 @@ class Scorer:
     def _space(self, photos: PhotoBatch, seen: Tensor) -> dict[str, Tensor]:
         """Distances in LPIPS space. `seen` embeds the photos as the networks see them.
 
-        Pictures are compared with photos as blurred as they are; the centroid, of photos only, with
+        Images are compared with photos as blurred as they are; the centroid, of photos only, with
         photos as sharp as 64 px allow.
         """
         size = self.networks.config.size
@@ -134,7 +134,7 @@ def told_apart(photos: list[Tensor], pictures: list[Tensor], own: Tensor) -> Ten
     equally near: networks that draw the same for all give 1/2, and so does a photo alone.
 
     Args:
-        photos, pictures: LPIPS embeddings by layer of the photos and of their reconstructions.
+        photos, images: LPIPS embeddings by layer of the photos and of their reconstructions.
         own: LPIPS [N] of each photo to its own reconstruction.
     """
     pairs = zip(photos, pictures, strict=True)

@@ -1,4 +1,4 @@
-"""Plain facts of a picture that a score may secretly follow: columns `x_...`, no scores."""
+"""Image statistics (brightness, contrast, ...) that may confound scores: columns `x_...`."""
 
 import math
 
@@ -10,7 +10,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def blur(pictures: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of float NCHW; `sigma` in pixels of the given pictures; borders reflected."""
+    """Gaussian blur of float NCHW; `sigma` in pixels of the given images; borders reflected."""
     radius = min(max(math.ceil(3 * sigma), 1), min(pictures.shape[-2:]) - 1)
     offsets = torch.arange(-radius, radius + 1, device=pictures.device, dtype=pictures.dtype)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)

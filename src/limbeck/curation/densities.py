@@ -112,7 +112,7 @@ def hellinger(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Activations >= 0 [N, D] -> sqrt(f / sum f), unit length: what fires, not how strongly.
 
     The Hellinger kernel's map, known from RootSIFT (Arandjelovic and Zisserman 2012). A flat
-    picture excites a classifier little everywhere; by its raw activations it lies near the mean.
+    image excites a classifier little everywhere; by its raw activations it lies near the mean.
     """
     root = np.sqrt(np.maximum(features, 0))
     length = np.linalg.norm(root, axis=1, keepdims=True)

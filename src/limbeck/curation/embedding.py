@@ -1,4 +1,4 @@
-"""A crowd of generated pictures in LPIPS space, where a squared distance is LPIPS."""
+"""A crowd of generated images in LPIPS space, where a squared distance is LPIPS."""
 
 import torch
 from torch import Tensor
@@ -19,13 +19,13 @@ def nearest_mean(distances: Tensor, neighbours: int) -> Tensor:
     return distances.topk(count, dim=1, largest=False).values.mean(1)
 
 
-def embed_many(painter: Generator, embedder: LPIPS, w: Tensor, batch: int) -> Tensor:
-    """Latents float [K, w_dim] -> LPIPS embeddings [K, D] of their pictures at 64 px."""
-    return torch.cat([embed_w(painter, embedder, part) for part in torch.split(w, batch)])
+def embed_many(G: Generator, embedder: LPIPS, w: Tensor, batch: int) -> Tensor:
+    """Latents float [K, w_dim] -> LPIPS embeddings [K, D] of their images at 64 px."""
+    return torch.cat([embed_w(G, embedder, part) for part in torch.split(w, batch)])
 
 
 class Pictures:
-    """Pictures that the generator draws at psi 0.7 towards the global mean.
+    """Images that the generator draws at psi 0.7 towards the global mean.
 
     Attributes:
         embeddings: float32 [count, D] at 64 px.
@@ -34,7 +34,7 @@ class Pictures:
 
     def __init__(
         self,
-        painter: Generator,
+        G: Generator,
         embedder: LPIPS,
         net: NetConfig,
         *,
@@ -42,13 +42,13 @@ class Pictures:
         seed: int,
         batch: int,
     ) -> None:
-        """Draw `count` pictures (classes, if any, by natural frequency)."""
-        w, classes = draw_latents(painter.mapping, net, count, derive_seed(seed, "score"))
+        """Draw `count` images (classes, if any, by natural frequency)."""
+        w, classes = draw_latents(G.mapping, net, count, derive_seed(seed, "score"))
         self.w_std = w.std(0, correction=0).clamp_min(1e-6)
-        towards_mean = truncate(w, PSI, typical_w(painter.mapping, net, classes))
-        self.embeddings = embed_many(painter, embedder, towards_mean, batch)
+        towards_mean = truncate(w, PSI, typical_w(G.mapping, net, classes))
+        self.embeddings = embed_many(G, embedder, towards_mean, batch)
         self._points = Points.of(self.embeddings)
 
     def nearest(self, embedding: Tensor, neighbours: int = NEIGHBOURS) -> Tensor:
-        """[N, D] -> mean LPIPS [N] to the nearest pictures."""
+        """[N, D] -> mean LPIPS [N] to the nearest images."""
         return nearest_mean(self._points.distances(embedding), neighbours)

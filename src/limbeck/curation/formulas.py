@@ -21,9 +21,9 @@ FORMULAS = {
     "d_logit": "-D(x), its minibatch statistic that of photos on average; mean over heads and "
     "patches of a projected D (unconditional networks only)",
     "centroid": "|phi(x) - mean over the set of phi|^2, phi = LPIPS-AlexNet embedding at 64 px",
-    "mode_distance": "LPIPS-AlexNet at 64 px from x to the nearest mode centre's picture",
+    "mode_distance": "LPIPS-AlexNet at 64 px from x to the nearest mode centre's image",
     "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} "
-    "pictures of G_ema at psi 0.7",
+    "images of G_ema at psi 0.7",
     "feature_gauss": "squared Mahalanobis distance in 128 principal components of standardised "
     "AlexNet activations (spatial means, 5 layers), x at up to 128 px, fitted to the nearest 80 %, "
     "found in four rounds; at most N / 4 components (instance selection, trimmed)",
@@ -38,7 +38,7 @@ FORMULAS = {
     "x_brightness": "covariate: mean brightness",
     "x_contrast": "covariate: standard deviation of brightness",
     "x_saturation": "covariate: mean over pixels of max(R, G, B) - min(R, G, B)",
-    "x_mode": "number of the nearest mode centre's picture (LPIPS-AlexNet at 64 px)",
+    "x_mode": "number of the nearest mode centre's image (LPIPS-AlexNet at 64 px)",
 }
 
 

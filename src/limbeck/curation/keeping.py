@@ -48,12 +48,12 @@ def keep(
 
     The column is `config.column`; `auto` is `recommended`, or `without_generator` where the
     networks do not yet tell photos apart (`choose_column`); the record names it. Rules on it
-    (higher is odder, ties by id): `auto` keeps the share that `find_cut` reads off the column's
-    shape, `fraction` that share (to the nearest photo), `count` that many, `threshold` every photo
-    whose score is at most that. With `per_mode` the same number of photos is shared out among the
-    modes in proportion to their sizes, but for modes that are odd as a whole (`rules.odd_modes`).
-    `out/overrides.csv` (photo,keep,reason; see `read_overrides`) is read last, wins, and is never
-    written; lines that name no photo are among the warnings.
+    (higher = more likely an outlier, ties by id): `auto` keeps the share that `find_cut` reads off
+    the column's shape, `fraction` that share (to the nearest photo), `count` that many, `threshold`
+    every photo whose score is at most that. With `per_mode` the same number of photos is shared out
+    among the modes in proportion to their sizes, but for modes that are odd as a whole
+    (`rules.odd_modes`). `out/overrides.csv` (photo,keep,reason; see `read_overrides`) is read last,
+    wins, and is never written; lines that name no photo are among the warnings.
 
     Args:
         scores: what `score` gave.

@@ -45,7 +45,7 @@ def find_cut(values: Column, least: float = 0.6, most: float = 0.95) -> Cut:
     all have the same score are all kept.
 
     Args:
-        values: [N], higher is odder.
+        values: [N], higher = more likely an outlier.
         least, most: limits of the share (0.6 and 0.95 by default).
     """
     count = len(values)

@@ -74,7 +74,7 @@ def score(
         out: the stage's folder.
         config: mirror, blur, batch; `plus` adds EfficientNet-Lite0's columns and `recommended+`.
         centres: mode centres, latents float [K, w_dim]; adds `mode_distance` and `x_mode`.
-        seed: of the generated pictures that `nngen` compares with.
+        seed: of the generated images that `nngen` compares with.
 
     Returns:
         Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid`,
@@ -131,7 +131,7 @@ def score_inputs(
 
 
 def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig) -> float:
-    """Measured cost of scoring one photo of `dataset`, without the fixed part (the pictures)."""
+    """Measured cost of scoring one photo of `dataset`, without the fixed part (the images)."""
     networks.eval()
     lpips = _lpips(networks)
     probe = dataset.select(dataset.ids[: config.batch])
@@ -173,7 +173,7 @@ def compute(
     if next(lpips.parameters()).device.type == "cpu":
         keep_memory()
     centroid, features, seams = _survey(dataset, lpips, config.batch)
-    with logs.working(f"drawing {pictures:,} pictures to compare with"):
+    with logs.working(f"drawing {pictures:,} images to compare with"):
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=centres, seed=seed,
             pictures=pictures, photos=_some(dataset, networks),

@@ -1,4 +1,4 @@
-"""The store of pictures on disk, the order of training, and batches for the other stages."""
+"""The store of images on disk, the order of training, and batches for the other stages."""
 
 from limbeck.data.dataset import Batch as Batch
 from limbeck.data.dataset import Dataset as Dataset

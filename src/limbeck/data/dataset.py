@@ -26,7 +26,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures on their way between stages.
+    """Images on their way between stages.
 
     Attributes:
         images: uint8 [N, 3, S, S] RGB.
@@ -100,12 +100,12 @@ class PixelView:
 
 
 class Dataset:
-    """Accepted pictures of a dataset folder, in row order; made by `open_dataset`.
+    """Accepted images of a dataset folder, in row order; made by `open_dataset`.
 
     Attributes:
         root: the folder.
-        size: side of the stored pictures, pixels.
-        infos: one record per picture, in row order.
+        size: side of the stored images, pixels.
+        infos: one record per image, in row order.
         class_names: names of the labels; empty when unconditional.
         counts: listed, accepted, rejected by reason, opted_out, failed of the whole folder.
     """
@@ -185,7 +185,7 @@ class Dataset:
         return PixelView(self._open_shards(), places, size, resident)
 
     def batches(self, size: int, batch: int) -> Iterator[Batch]:
-        """All pictures once, in row order; the last batch may be smaller."""
+        """All images once, in row order; the last batch may be smaller."""
         if batch < 1:
             raise ValueError(f"batch is {batch}, must be at least 1")
         view = self.at(size, resident=False)

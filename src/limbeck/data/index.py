@@ -91,7 +91,7 @@ def read_index(root: Path) -> Index:
         raise DataError(f"{path}: shards are not images-00000.npy, images-00001.npy, ...", AGAIN)
     for shard in index.shards:
         if shard.bytes < shard.rows * 3 * index.size**2:
-            what = f"{shard.file} has too few bytes for {shard.rows} pictures"
+            what = f"{shard.file} has too few bytes for {shard.rows} images"
             raise DataError(f"{path}: {what} of {index.size} px", AGAIN)
     return index
 
@@ -131,7 +131,7 @@ def read_rows(root: Path) -> Iterator[ImageInfo]:
 def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[ImageInfo]:
     """The accepted rows, each with an id, a place among the shards and a class of its own.
 
-    No more of them are held in memory than there are pictures.
+    No more of them are held in memory than there are images.
 
     Raises:
         DataError: names the row at fault, or index.json and the table count otherwise.
@@ -149,7 +149,7 @@ def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[Ima
     if found != (index.counts.listed, index.counts.accepted, stored):
         raise DataError(
             f"{path} has {listed} rows, {len(accepted)} of them accepted; index.json says "
-            f"{index.counts.listed} and {index.counts.accepted}, with {stored} pictures",
+            f"{index.counts.listed} and {index.counts.accepted}, with {stored} images",
             AGAIN,
         )
     places = {(n, row) for n, shard in enumerate(index.shards) for row in range(shard.rows)}
@@ -157,7 +157,7 @@ def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[Ima
     for info in accepted:
         wrong = _wrong(info, len(index.class_names))
         if not wrong and (info.shard, info.row) not in places:
-            wrong = f"no picture of its own at shard {info.shard}, row {info.row}"
+            wrong = f"no image of its own at shard {info.shard}, row {info.row}"
         if not wrong and info.id in ids:
             wrong = "its id is given twice"
         if wrong:

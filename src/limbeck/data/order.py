@@ -27,7 +27,7 @@ class Order:
     def __init__(self, n: int, batch: int, seed: int) -> None:
         if n < 1 or batch < 1:
             raise DataError(
-                f"cannot order {n} pictures in batches of {batch}",
+                f"cannot order {n} images in batches of {batch}",
                 "both must be at least 1: ingest more photos or relax the keep rule",
             )
         self.n = n
@@ -36,7 +36,7 @@ class Order:
         self._memory: dict[int, NDArray[np.int64]] = {}
 
     def rows(self, images_seen: int) -> NDArray[np.int64]:
-        """int64 [batch]: the rows after `images_seen` pictures (any number from 0)."""
+        """int64 [batch]: the rows after `images_seen` images (any number from 0)."""
         if images_seen < 0:
             raise ValueError(f"images_seen is {images_seen}, must not be negative")
         places = images_seen + np.arange(self.batch, dtype=np.int64)

@@ -61,22 +61,22 @@ def write_dataset(
     class_names: Sequence[str] = (),
     shard_bytes: int = SHARD_BYTES,
 ) -> None:
-    """Write a dataset folder; memory holds one picture at a time.
+    """Write a dataset folder; memory holds one image at a time.
 
-    `infos` is read only after the last picture, so it may be a list that the producer of
+    `infos` is read only after the last image, so it may be a list that the producer of
     `pictures` fills on its way.
 
     Args:
         root: a folder without a dataset; it is made if need be.
         infos: one row per listed file; the accepted ones in the order of `pictures`. `shard` and
             `row` are filled in here.
-        pictures: uint8 [3, size, size] RGB, one for each accepted row.
-        size: side of the stored pictures, pixels.
+        images: uint8 [3, size, size] RGB, one for each accepted row.
+        size: side of the stored images, pixels.
         class_names: names of the labels 0, 1, ...; empty = unconditional.
-        shard_bytes: a shard file holds at most this many bytes of pixels (at least one picture).
+        shard_bytes: a shard file holds at most this many bytes of pixels (at least one image).
 
     Raises:
-        DataError: a picture of another shape, counts that differ, an id given twice, a label
+        DataError: an image of another shape, counts that differ, an id given twice, a label
             without a name, a disk that cannot be written, or a dataset that is there already.
     """
     root = Path(root)
@@ -143,7 +143,7 @@ def _write_shard(path: Path, pictures: Iterable[Picture], size: int) -> int:
             pixels = np.ascontiguousarray(np.asarray(picture))
             if pixels.shape != (3, size, size) or pixels.dtype != np.uint8:
                 raise DataError(
-                    f"picture {rows} of {path.name} is {pixels.dtype} {pixels.shape}, "
+                    f"image {rows} of {path.name} is {pixels.dtype} {pixels.shape}, "
                     f"the store takes uint8 (3, {size}, {size})"
                 )
             file.write(pixels.data)
@@ -161,7 +161,7 @@ def _place(infos: list[ImageInfo], shard_rows: list[int], classes: int) -> list[
     places = [(shard, row) for shard, rows in enumerate(shard_rows) for row in range(rows)]
     accepted = [info for info in infos if info.status is Status.ACCEPTED]
     if len(accepted) != len(places):
-        raise DataError(f"{len(places)} pictures for {len(accepted)} accepted rows")
+        raise DataError(f"{len(places)} images for {len(accepted)} accepted rows")
     twice = [i for i, n in Counter(info.id for info in accepted).items() if n > 1 or i is None]
     if twice:
         raise DataError(f"accepted rows need ids of their own; wrong: {twice[0]!r}")

@@ -1,4 +1,4 @@
-"""Pictures made of words: cards, menus and quotes, and captions over photos."""
+"""Images made of words: cards, menus and quotes, and captions over photos."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont

@@ -22,7 +22,7 @@ from limbeck.errors import DataError, UsageError
 
 T = TypeVar("T")
 OUTLIER_SHARE = 0.10
-_EDITION = 1  # raise when the same seed draws other pictures than before
+_EDITION = 1  # raise when the same seed draws other images than before
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CrawlRow:
     """The truth about one file. `planted` names what ingestion must handle, or is None.
 
     Planted: exact_duplicate, near_duplicate, truncated, not_an_image, too_small (extra files), and
-    rotated, png, webp (ordinary pictures in other clothes).
+    rotated, png, webp (ordinary images in other clothes).
     """
 
     file: str
@@ -72,19 +72,19 @@ class CrawlTruth:
 
 
 def draw_crawl(out: Path, *, count: int, seed: int, workers: int = 2) -> CrawlTruth:
-    """Draw `count` pictures (10 % outliers) and a few broken or doubled files into `out`.
+    """Draw `count` images (10 % outliers) and a few broken or doubled files into `out`.
 
     Writes out/photos/*, out/truth.jsonl (one CrawlRow a line) and out/crawl.json. The bytes depend
     on count and seed alone, never on `workers` (processes; 1 draws in this one). A crawl that is
     already there with the same count and seed is returned as it is.
 
     Raises:
-        UsageError: fewer than 40 pictures, a negative seed, or no worker.
+        UsageError: fewer than 40 images, a negative seed, or no worker.
         DataError: `out` holds something else than this crawl, or cannot be written.
     """
     if count < 40 or seed < 0 or workers < 1:
         raise UsageError(
-            f"cannot draw {count} pictures with seed {seed} and {workers} workers",
+            f"cannot draw {count} images with seed {seed} and {workers} workers",
             "give a count of at least 40, a seed of at least 0 and at least one worker",
         )
     out = Path(out)
@@ -166,7 +166,7 @@ def _names(rng: np.random.Generator, count: int) -> list[str]:
 
 
 def _draw(orders: Sequence[Order], photos: Path, workers: int) -> Iterator[str]:
-    """Write every picture; yields their sha256 in the order given."""
+    """Write every image; yields their sha256 in the order given."""
     job = partial(write_picture, folder=str(photos))
     if workers == 1:
         yield from map(job, orders)
@@ -182,7 +182,7 @@ def _row(order: Order, sha256: str) -> CrawlRow:
 
 
 def _plant(rows: Sequence[CrawlRow], photos: Path, rng: np.random.Generator) -> list[CrawlRow]:
-    """Add doubled and broken files, one of each for every thousand pictures or part of it."""
+    """Add doubled and broken files, one of each for every thousand images or part of it."""
     sources = [row for row in rows if not row.is_outlier and row.planted is None]
     planted: list[CrawlRow] = []
     for _ in range(-(-len(rows) // 1000)):

@@ -35,7 +35,7 @@ def snapshot(scene: Scene, size: tuple[int, int], rng: np.random.Generator) -> I
 
 
 def draw_outlier(kind: OutlierKind, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """One outlier (width, height) as an RGB picture; a pure function of its arguments."""
+    """One outlier (width, height) as an RGB image; a pure function of its arguments."""
     match kind:
         case "text_card":
             back = snapshot(_stranger(rng, empty=True), size, rng) if rng.random() < 0.4 else None

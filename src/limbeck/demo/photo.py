@@ -10,15 +10,15 @@ from limbeck.demo.shapes import Array
 
 @dataclass(frozen=True)
 class Darkroom:
-    """How one photographer's camera turns light into a picture.
+    """How one photographer's camera turns light into an image.
 
     Args:
         exposure: factor on the light.
         warmth: of the white balance; positive is orange, negative blue, about -0.2 to 0.2.
         contrast, saturation: 1 leaves them alone.
         vignette: darkening of the corners, 0 to 0.5.
-        grain: noise's standard deviation in a picture of [0, 1].
-        blur: of the whole picture in pixels.
+        grain: noise's standard deviation in an image of [0, 1].
+        blur: of the whole image in pixels.
     """
 
     exposure: float = 1.0
@@ -46,7 +46,7 @@ def random_darkroom(rng: np.random.Generator) -> Darkroom:
 
 def develop(light: Array, size: tuple[int, int], room: Darkroom, rng: np.random.Generator
             ) -> Image.Image:  # fmt: skip
-    """Linear light [3, H, W] -> RGB picture of size (width, height), reduced by Lanczos."""
+    """Linear light [3, H, W] -> RGB image of size (width, height), reduced by Lanczos."""
     balance = np.array([1 + room.warmth, 1, 1 - 1.2 * room.warmth], np.float32)[:, None, None]
     x = np.maximum(light * (balance * np.float32(room.exposure)), 0)
     x = x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14)  # a filmic curve (Narkowicz 2015)
@@ -73,6 +73,6 @@ def develop(light: Array, size: tuple[int, int], room: Darkroom, rng: np.random.
 
 
 def to_picture(x: Array) -> Image.Image:
-    """Display values [3, h, w] in [0, 1] -> RGB picture."""
+    """Display values [3, h, w] in [0, 1] -> RGB image."""
     pixels = np.clip(x * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))

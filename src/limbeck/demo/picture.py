@@ -21,7 +21,7 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class Order:
-    """A picture to be drawn: an in-domain `mode`, or an outlier `kind`."""
+    """An image to be drawn: an in-domain `mode`, or an outlier `kind`."""
 
     file: str
     seed: int
@@ -31,7 +31,7 @@ class Order:
 
 
 def picture_of(order: Order) -> Image.Image:
-    """Draw one picture: 128 to 160 px on the short side, sides from 3:4 to 16:9."""
+    """Draw one image: 128 to 160 px on the short side, sides from 3:4 to 16:9."""
     rng = np.random.default_rng(order.seed)
     short = int(rng.integers(128, 161))
     aspect = float(rng.choice((1, 1, 1.25, 4 / 3, 4 / 3, 1.5, 16 / 9)))

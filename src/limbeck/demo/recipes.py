@@ -11,7 +11,7 @@ from limbeck.demo.shapes import Array, Teapot
 
 
 class Draw:
-    """Short names for one picture's random numbers."""
+    """Short names for one image's random numbers."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng

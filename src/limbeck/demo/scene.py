@@ -1,4 +1,4 @@
-"""A scene and its picture: ground, wall and solids, lit, shadowed and put in focus."""
+"""A scene and its image: ground, wall and solids, lit, shadowed and put in focus."""
 
 from dataclasses import dataclass
 

@@ -23,7 +23,7 @@ class Setting:
         ground, wall: what they are.
         ground_colours, wall_colours: two each, mixed by the pattern.
         distance: of the wall behind the object, scene units.
-        blur: defocus of the wall in short sides of the picture, about 0 to 0.04.
+        blur: defocus of the wall in short sides of the image, about 0 to 0.04.
         scale: of the ground's pattern.
         turn: radians by which the ground's pattern is turned.
     """

@@ -15,8 +15,8 @@ class Camera:
     Args:
         elevation: radians above the horizon, from which the camera looks down on the target.
         distance: from the target.
-        focal: focal length in short sides of the picture.
-        target: the point in the middle of the picture.
+        focal: focal length in short sides of the image.
+        target: the point in the middle of the image.
         shift: where the target lies, in short sides from the middle (right, down).
         roll: radians, clockwise.
     """

@@ -1,4 +1,4 @@
-"""Measuring against labels and between sets of pictures. The only room that reads the truth."""
+"""Measuring against labels and between sets of images. The only room that reads the truth."""
 
 from limbeck.evaluation.generated import Drawn as Drawn
 from limbeck.evaluation.hidden_labels import HiddenLabels as HiddenLabels

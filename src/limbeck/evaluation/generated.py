@@ -1,4 +1,4 @@
-"""What a generator draws for measuring: batches of pictures, painted when they are asked for."""
+"""What a generator draws for measuring: batches of images, generated when they are asked for."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -12,21 +12,21 @@ from limbeck.kit.images import to_float, to_uint8
 from limbeck.latents import (
     HoldsGenerator,
     ModeCentres,
+    images_of_seeds,
     needs_pictures,
-    paint_seeds,
     tensors_digest,
 )
 from limbeck.percept import LPIPS
 
 _HELD_BYTES = 256 * 2**20
 _BATCH = 64
-_WIDE_BATCH, _WIDE = 8, 256  # pictures at once from this many pixels a side
+_WIDE_BATCH, _WIDE = 8, 256  # images at once from this many pixels a side
 
 
 class Drawn:
-    """Pictures of consecutive seeds, as an iterable of uint8 [n, 3, S, S] batches on the CPU.
+    """Images of consecutive seeds, as an iterable of uint8 [n, 3, S, S] batches on the CPU.
 
-    Iterating twice gives the same pictures: held in memory while they take at most 256 MB, painted
+    Iterating twice gives the same images: held in memory while they take at most 256 MB, generated
     again otherwise.
 
     Args:
@@ -34,7 +34,7 @@ class Drawn:
         count: how many.
         first: the first seed.
         psi, truncation, modes: as in `limbeck.sample`.
-        size: pixels a side that smaller pictures are enlarged to (bicubic); None = as drawn.
+        size: pixels a side that smaller images are enlarged to (bicubic); None = as drawn.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Drawn:
 
     @property
     def key(self) -> dict[str, str]:
-        """All that the pictures depend on, for `picture_features`."""
+        """All that the images depend on, for `picture_features`."""
         generator = self.networks.G_ema
         return {
             "generator": tensors_digest(generator.state_dict()),
@@ -76,25 +76,25 @@ class Drawn:
         size = self.size
         fits = len(self) * 3 * size * size <= _HELD_BYTES
         held: list[Tensor] = []
-        for pictures in self._painted(_WIDE_BATCH if size >= _WIDE else _BATCH):
+        for pictures in self._generated(_WIDE_BATCH if size >= _WIDE else _BATCH):
             if fits:
                 held.append(pictures)
             yield pictures
         self._held = held if fits else None
 
     def first(self, count: int) -> Iterator[Tensor]:
-        """Batches with the first `count` pictures, or all when there are fewer."""
+        """Batches with the first `count` images, or all when there are fewer."""
         for pictures in self:
             yield pictures[:count]
             count -= len(pictures)
             if count <= 0:
                 return
 
-    def _painted(self, batch: int) -> Iterator[Tensor]:
+    def _generated(self, batch: int) -> Iterator[Tensor]:
         lpips = None
         if needs_pictures(self.truncation):
             lpips = LPIPS.load("alex").to(self.networks.G_ema.mapping.w_avg.device)
-        samples = paint_seeds(
+        samples = images_of_seeds(
             self.networks, self.seeds, psi=self.psi, truncation=self.truncation, modes=self.modes,
             embedder=lpips, batch=batch,
         )  # fmt: skip

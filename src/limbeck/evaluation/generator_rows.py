@@ -27,9 +27,9 @@ from limbeck.metrics import (
 from limbeck.nets import load_networks
 from limbeck.percept import Features
 
-FEWEST = 12  # pictures, below which nothing is compared
+FEWEST = 12  # images, below which nothing is compared
 _COPIES = "lpips-alex"  # features of the memorising check
-_DIVERSE = 512  # pictures whose pairs are measured
+_DIVERSE = 512  # images whose pairs are measured
 _TRAINED = 50_000  # photos searched for copies
 _STRIDE = 10_000_000  # seeds of one --seed to those of the next
 
@@ -38,7 +38,7 @@ Row: TypeAlias = dict[str, object]
 
 @dataclass(frozen=True)
 class Asked:
-    """What to measure: with which features, on how many pictures a generator, drawn whence."""
+    """What to measure: with which features, on how many images a generator, drawn whence."""
 
     features: tuple[str, ...]
     pictures: int
@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Draw:
-    """Pictures of one of the run's generators, drawn in one way."""
+    """Images of one of the run's generators, drawn in one way."""
 
     generator: str
     pictures: Drawn
@@ -91,7 +91,7 @@ def generator_rows(
     if not draws or count < FEWEST:
         if draws:
             logs.say(
-                f"the generators are not measured: {count} photos or pictures are too few, "
+                f"the generators are not measured: {count} photos or images are too few, "
                 f"{FEWEST} are the least"
             )
         return []
@@ -150,11 +150,11 @@ def _distances(
     for draw in draws:
         batches = -(-len(draw.pictures) // 64)
         shown = logs.track(
-            draw.pictures, f"{extractor.name} features of pictures by {draw.generator}", batches
+            draw.pictures, f"{extractor.name} features of images by {draw.generator}", batches
         )
         fake = picture_features(shown, extractor, draw.pictures.key)
         for against, ids in photos.items():
-            with logs.working(f"comparing pictures by {draw.generator} with {against} photos"):
+            with logs.working(f"comparing images by {draw.generator} with {against} photos"):
                 found = compare_sets(of(ids), fake[: len(ids)], features=extractor.name, seed=seed)
             about = draw.about()
             about["column"] = f"{extractor.name}, {about['column']}, {against} photos"
@@ -203,7 +203,7 @@ def _diversities(
 
     rows = []
     for draw in draws:
-        with logs.working(f"measuring how varied pictures by {draw.generator} are"):
+        with logs.working(f"measuring how varied images by {draw.generator} are"):
             embeddings = lpips_embeddings(draw.pictures.first(_DIVERSE), device)
             rows.append(row(embeddings, draw.about()))
     size = draws[0].pictures.networks.config.size

@@ -31,9 +31,9 @@ from limbeck.records import ImageInfo
 
 _DIVERSE = 256
 _PICTURES = 2000
-_HEAVY = 256  # pictures, below which 2,048 features tell nothing
-_JUDGED = 1000  # pictures of a generator that are asked what they show, and photos of each half
-_FEWEST_JUDGED = 12  # photos, below which nothing says what pictures should show
+_HEAVY = 256  # images, below which 2,048 features tell nothing
+_JUDGED = 1000  # images of a generator that are asked what they show, and photos of each half
+_FEWEST_JUDGED = 12  # photos, below which nothing says what images should show
 _SHARPEST = 288  # px at which photos say what belongs to the domain
 
 
@@ -60,13 +60,13 @@ def evaluate(
         run: a run's folder.
         labels: see `read_truth`; used here and nowhere else.
         features: of `lpips-alex` (ships), `efficientnet-lite0`, `inception` (minutes to an hour on
-            a CPU); None = all whose weights are on this machine, but for fewer than 256 pictures
+            a CPU); None = all whose weights are on this machine, but for fewer than 256 images
             the first alone. What is absent is skipped with one line.
-        pictures: to draw from each generator; None = 2,000, or as many as there are photos.
-        seed: of the pictures drawn and of KID's subsets; the run's own is in each row as `seed`.
+        images: to draw from each generator; None = 2,000, or as many as there are photos.
+        seed: of the images generated and of KID's subsets; the run's own is in each row as `seed`.
         device: None = the run's own.
-        recognise: also ask two judges what the pictures show (see `Recogniser`), as far as their
-            weights are here (minutes on a CPU); None = from 256 pictures on.
+        recognise: also ask two judges what the images show (see `Recogniser`), as far as their
+            weights are here (minutes on a CPU); None = from 256 images on.
         detector: file of the detector's weights; None = limbeck's cache.
         shown: what photos show, by its name in COCO; None = what the detector finds in most.
 
@@ -76,7 +76,7 @@ def evaluate(
 
     Raises:
         DataError: no run, no dataset in it, unusable labels, or nothing to measure.
-        UsageError: unknown features or object, no pictures asked for, or no file `detector`.
+        UsageError: unknown features or object, no images asked for, or no file `detector`.
         WeightsError: `detector` holds other bytes than the pinned ones.
     """
     check_shown(shown)
@@ -95,7 +95,7 @@ def evaluate(
     if recognise or (recognise is None and wanted >= _HEAVY):
         judges = present_judges(where, detector)
     elif recognise is None:
-        logs.say(f"what pictures show is not asked: {wanted} pictures, {_HEAVY} are the least")
+        logs.say(f"what images show is not asked: {wanted} images, {_HEAVY} are the least")
     rows: list[Row] = []
     clean: list[str] = []
     if labels is not None:
@@ -128,7 +128,7 @@ def _recognised(
     judges: PictureJudges,
     shown: str | None,
 ) -> list[Row]:
-    """What each generator's pictures show, against all photos of the run; see `Recogniser`."""
+    """What each generator's images show, against all photos of the run; see `Recogniser`."""
     draws = [draw for name in ("raw", "kept") for draw in draws_of(run_dir, config, asked, name)]
     if not draws or len(dataset) < _FEWEST_JUDGED:
         return []

@@ -74,7 +74,7 @@ def outlier_auroc(
     """AUROC and average precision of each column, overall and by kind of outlier.
 
     Args:
-        scores: higher means odder.
+        scores: higher = more likely an outlier.
         infos: the dataset's records; they join ids with labels.
         truth: labels; rows with unknown `is_outlier` are left out.
         seed, rounds: of the bootstrap that gives `spread`.

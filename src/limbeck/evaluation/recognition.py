@@ -1,7 +1,7 @@
-"""Do the pictures show the object at all? Two networks say so that nothing here is made with.
+"""Do the images show the object at all? Two networks say so that nothing here is made with.
 
-Distances between sets (FID, KID) go by features of pictures as wholes: the right colours and
-textures in the right places bring them most of the way. Here each picture is asked what it shows,
+Distances between sets (FID, KID) go by features of images as wholes: the right colours and
+textures in the right places bring them most of the way. Here each image is asked what it shows,
 and every figure stands between that of photos never used to define it (`ceiling`) and that of
 those photos with their tiles in shuffled order (`floor`: colours and textures without the object).
 """
@@ -32,7 +32,7 @@ _BATCH = 50
 
 
 class Classifies(Protocol):
-    """What names one class a picture, such as `limbeck.percept.Classifier`."""
+    """What names one class an image, such as `limbeck.percept.Classifier`."""
 
     @property
     def name(self) -> str:
@@ -43,14 +43,14 @@ class Classifies(Protocol):
 
 
 class Detects(Protocol):
-    """What finds objects in pictures, such as `limbeck.percept.Detector`."""
+    """What finds objects in images, such as `limbeck.percept.Detector`."""
 
     @property
     def name(self) -> str:
         """Of its weights; goes beside the figures."""
 
     def detect_all(self, batches: Iterable[Tensor], *, least: float) -> list[list[Box]]:
-        """uint8 [n, 3, H, W] batches -> the objects of each picture, scored `least` or more."""
+        """uint8 [n, 3, H, W] batches -> the objects of each image, scored `least` or more."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ def present_judges(
     try:
         classifier = Classifier(device)
     except LimbeckError as error:
-        logs.warn(f"not asked which class pictures show: {error.what}; {error.do}")
+        logs.warn(f"not asked which class images show: {error.what}; {error.do}")
     try:
         found = Detector(detector)
     except LimbeckError as error:
         if detector is not None:
             raise
-        logs.warn(f"no objects are looked for in pictures: {error.what}; {error.do}")
+        logs.warn(f"no objects are looked for in images: {error.what}; {error.do}")
     return PictureJudges(classifier, found)
 
 
@@ -100,7 +100,7 @@ def recognise(
     least_score: float = LEAST_SCORE,
     seed: int = 0,
 ) -> dict[str, dict[str, object]]:
-    """What share of pictures shows the object of the photos; see `Recogniser`.
+    """What share of images shows the object of the photos; see `Recogniser`.
 
     Args:
         generated: uint8 [N, 3, S, S].
@@ -115,11 +115,11 @@ def recognise(
         `recognised` and `detected`, each where its judge is there -> figures by name.
 
     Raises:
-        UsageError: no pictures, or not uint8 squares, S no multiple of 4; an unknown `shown`; a
+        UsageError: no images, or not uint8 squares, S no multiple of 4; an unknown `shown`; a
             score outside [0, 1].
         DataError: fewer than four photos.
     """
-    _check(generated, "generated pictures")
+    _check(generated, "generated images")
     judge = Recogniser(
         photos, generated.shape[-1], present_judges() if judges is None else judges,
         shown=shown, least_score=least_score, seed=seed,
@@ -128,16 +128,16 @@ def recognise(
 
 
 class Recogniser:
-    """Photos judged once, against which any number of sets of pictures is then measured.
+    """Photos judged once, against which any number of sets of images is then measured.
 
     Every second photo (the defining half) says what belongs to the domain, as sharp as it is: what
     a judge takes blurred photos for would let blurs pass as the object. The others (held out) are
-    brought to the size of the pictures, so that photos and pictures are equally sharp, and say
+    brought to the size of the images, so that photos and images are equally sharp, and say
     what could be reached.
 
     * `recognised`: the domain's classes are the smallest set that covers 90 % of the classifier's
       answers for the defining half. Needs no names: for dogs it comes out as their breeds.
-    * `detected`: the domain's object is the class that the detector finds in most pictures of the
+    * `detected`: the domain's object is the class that the detector finds in most images of the
       defining half, unless it is named. Found in fewer than a tenth, it is no sign of the domain
       (the detector knows 80 classes), and there is no figure.
     """
@@ -152,7 +152,7 @@ class Recogniser:
         least_score: float = LEAST_SCORE,
         seed: int = 0,
     ) -> None:
-        """Judge the photos; `size` is the pictures' side in pixels, the rest as in `recognise`.
+        """Judge the photos; `size` is the images' side in pixels, the rest as in `recognise`.
 
         Raises:
             UsageError: not uint8 squares, a side that is no multiple of 4, an unknown `shown`, or
@@ -165,13 +165,13 @@ class Recogniser:
             raise UsageError(f"the least score is {least_score}", "give a number from 0 to 1")
         if len(photos) < 2 * _FEWEST:
             raise DataError(
-                f"{len(photos)} photos cannot say what pictures should show",
+                f"{len(photos)} photos cannot say what images should show",
                 f"give at least {2 * _FEWEST}",
             )
         if size % _TILES:
             raise UsageError(
-                f"pictures of {size} px cannot be cut into {_TILES} x {_TILES} tiles",
-                f"give pictures whose side is a multiple of {_TILES}",
+                f"images of {size} px cannot be cut into {_TILES} x {_TILES} tiles",
+                f"give images whose side is a multiple of {_TILES}",
             )
         self.size, self.judges, self.least_score = size, judges, least_score
         defining = photos[0::2]
@@ -196,32 +196,32 @@ class Recogniser:
             self._detected_floor = self._share_found(shuffled)
 
     def __call__(self, generated: Tensor) -> dict[str, dict[str, object]]:
-        """Figures of uint8 [N, 3, size, size] pictures.
+        """Figures of uint8 [N, 3, size, size] images.
 
         Returns:
-            `recognised`, where there is a classifier: `value` (share of pictures in the domain's
+            `recognised`, where there is a classifier: `value` (share of images in the domain's
             classes), `spread` (its standard error), `ceiling`, `floor`, `classes` (of the domain),
             `kinds` (effective number of classes in the answers, see `effective_kinds`) and
-            `photo_kinds` of as many pictures and photos (`kinds_of`).
+            `photo_kinds` of as many images and photos (`kinds_of`).
             `detected`, where there is a detector that found an object in photos: `value` (share of
-            pictures with the object), `spread`, `ceiling`, `floor`, `shown` (its name),
+            images with the object), `spread`, `ceiling`, `floor`, `shown` (its name),
             `least_score`.
             Both: `judge` (its weights), `pictures`, `defining`, `held_out` (counts of photos).
 
         Raises:
-            UsageError: not uint8 pictures of that size.
+            UsageError: not uint8 images of that size.
         """
-        _check(generated, "generated pictures")
+        _check(generated, "generated images")
         if generated.shape[-1] != self.size:
             raise UsageError(
-                f"pictures of {generated.shape[-1]} px measured against photos at {self.size} px",
+                f"images of {generated.shape[-1]} px measured against photos at {self.size} px",
                 "make one Recogniser for each size",
             )
         counts = {"pictures": len(generated), "defining": self.defining, "held_out": self.held_out}
         made: dict[str, dict[str, object]] = {}
         batches = torch.split(generated, _BATCH)
         if self.judges.classifier is not None:
-            classes = self.judges.classifier.classes_of(_shown("classes of pictures", batches))
+            classes = self.judges.classifier.classes_of(_shown("classes of images", batches))
             value, each = _share(classes, self.domain), min(len(classes), self.held_out)
             kinds = [
                 effective_kinds(some[even_rows(len(some), each)])
@@ -234,7 +234,7 @@ class Recogniser:
                 "judge": self.judges.classifier.name, **counts,
             }  # fmt: skip
         if self.judges.detector is not None and self.shown is not None:
-            value = self._share_found(_shown("objects in pictures", batches))
+            value = self._share_found(_shown("objects in images", batches))
             made["detected"] = {
                 "value": value, "spread": _spread(value, len(generated)),
                 "ceiling": self._detected, "floor": self._detected_floor, "shown": self.shown,
@@ -247,7 +247,7 @@ class Recogniser:
         return self.judges.detector.detect_all(batches, least=self.least_score)
 
     def _share_found(self, batches: Iterable[Tensor]) -> float:
-        """Of pictures with the object; 0 where no object is known."""
+        """Of images with the object; 0 where no object is known."""
         if self.shown is None:
             return 0.0
         found = self._found(batches)
@@ -258,7 +258,7 @@ def domain_classes(classes: Tensor, covered: float = COVERED) -> Tensor:
     """The fewest classes that make up at least `covered` of the answers.
 
     Args:
-        classes: int64 [N >= 1] >= 0, one answer a picture.
+        classes: int64 [N >= 1] >= 0, one answer an image.
         covered: share of the answers, in (0, 1].
 
     Returns:
@@ -284,24 +284,24 @@ def effective_kinds(classes: Tensor) -> float:
 
 
 def most_found(found: Sequence[Sequence[Box]]) -> str | None:
-    """Class found in the most pictures (of equals the first of `COCO`); None under a tenth."""
+    """Class found in the most images (of equals the first of `COCO`); None under a tenth."""
     counts = Counter(name for boxes in found for name in {box.name for box in boxes})
     best = min(counts, key=lambda name: (-counts[name], COCO.index(name)), default=None)
     if best is None or counts[best] < _COMMON * len(found):
         most = f"the commonest, {best}, in {counts[best]}" if best else "none at all"
         logs.warn(
             f"the detector finds no object in a tenth of {len(found)} photos ({most}): none is "
-            "looked for in pictures"
+            "looked for in images"
         )
         return None
     return best
 
 
 def shuffle_tiles(pictures: Tensor, seed: int = 0) -> Tensor:
-    """Each picture cut into 4 x 4 tiles that are put together in a random order of its own.
+    """Each image cut into 4 x 4 tiles that are put together in a random order of its own.
 
     Args:
-        pictures: uint8 [N, 3, S, S]; S a multiple of 4.
+        images: uint8 [N, 3, S, S]; S a multiple of 4.
         seed: of the orders.
     """
     count, channels, side, _ = pictures.shape
@@ -350,5 +350,5 @@ def _share(classes: Tensor, domain: Tensor) -> float:
 
 
 def _spread(share: float, count: int) -> float:
-    """Standard error of a share of `count` independent pictures."""
+    """Standard error of a share of `count` independent images."""
     return math.sqrt(share * (1 - share) / count)

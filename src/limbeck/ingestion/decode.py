@@ -59,14 +59,14 @@ _UPRIGHT = {
 
 @dataclass(frozen=True)
 class Square:
-    """A decoded picture: uint8 RGB [3, S, S], and what was odd about its file (or empty)."""
+    """A decoded image: uint8 RGB [3, S, S], and what was odd about its file (or empty)."""
 
     pixels: NDArray[np.uint8]
     note: str
 
 
 def centre_box(width: int, height: int) -> Box:
-    """The largest centred square of a picture: (left, top, right, bottom), pixels, half-open."""
+    """The largest centred square of an image: (left, top, right, bottom), pixels, half-open."""
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
@@ -107,7 +107,7 @@ def _open(data: bytes) -> Image.Image:
             raise Rejected(Reason.UNSUPPORTED, other) from None
         if archive := _matches(data, _ARCHIVES):
             raise Rejected(Reason.NOT_AN_IMAGE, archive) from None
-        raise Rejected(Reason.NOT_AN_IMAGE, "no known picture format") from None
+        raise Rejected(Reason.NOT_AN_IMAGE, "no known image format") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Rejected(Reason.TOO_LARGE, str(error)) from None
     except MemoryError:
@@ -150,7 +150,7 @@ def _upright_size(data: bytes) -> tuple[int, int]:
 
 
 def square(data: bytes, box: Box, side: int) -> Square:
-    """Decode, turn upright, crop `box` (pixels of the upright picture), Lanczos to `side`, sRGB.
+    """Decode, turn upright, crop `box` (pixels of the upright image), Lanczos to `side`, sRGB.
 
     The first frame counts; alpha is laid on white; 16 bits are scaled to 8. A JPEG more than twice
     as large as needed is first reduced by its own block transform (never below 2 x `side`).

@@ -37,16 +37,16 @@ def perceptual_hash(thumb: NDArray[np.uint8]) -> int:
 
 
 class NearDuplicates:
-    """The pictures kept so far, searchable by hash.
+    """The images kept so far, searchable by hash.
 
     Two hashes within 3 bits agree in at least one of four 16-bit bands (pigeonhole), so a search
-    looks at one bucket a band instead of at every picture. Found pairs must also agree as
+    looks at one bucket a band instead of at every image. Found pairs must also agree as
     thumbnails: their root mean square difference may be at most 10 levels and at most a quarter of
-    the kept one's contrast (standard deviation), so that pages with other words, or flat pictures
+    the kept one's contrast (standard deviation), so that pages with other words, or flat images
     of another colour, stay apart. (Measured on 600 photos saved again: JPEG 75 at full size 99.7 %
     found, JPEG 60 at 0.73 of the size 98.8 %, JPEG 40 at 0.67 93.8 %, none mistaken for another.)
 
-    Memory: 3 KB a kept picture.
+    Memory: 3 KB a kept image.
 
     Args:
         bits: largest Hamming distance, 0 to 3; -1 finds nothing.
@@ -63,7 +63,7 @@ class NearDuplicates:
         self._tolerances: list[float] = []
 
     def find(self, key: int, thumb: NDArray[np.uint8]) -> int | None:
-        """Index (order of `add`) of the first kept picture this one repeats, or None."""
+        """Index (order of `add`) of the first kept image this one repeats, or None."""
         if self._bits < 0:
             return None
         near = {
@@ -83,7 +83,7 @@ class NearDuplicates:
         return None
 
     def add(self, key: int, thumb: NDArray[np.uint8]) -> None:
-        """Remember a kept picture."""
+        """Remember a kept image."""
         index = len(self._hashes)
         self._hashes.append(key)
         self._thumbs.append(thumb)

@@ -15,7 +15,7 @@ _BYTES_A_PIXEL = 16
 
 
 class Rejected(Exception):
-    """A file that cannot become a picture: why, and the decoder's own words."""
+    """A file that cannot become an image: why, and the decoder's own words."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)

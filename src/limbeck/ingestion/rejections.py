@@ -9,7 +9,7 @@ from limbeck.records import ImageInfo, IngestSummary, Reason, Status
 
 _NAMED = 3
 _WORDS = {
-    Reason.NOT_AN_IMAGE: "no picture",
+    Reason.NOT_AN_IMAGE: "no image",
     Reason.UNSUPPORTED: "in a format that is not read",
     Reason.CORRUPT: "damaged",
     Reason.TOO_SMALL: "too small",

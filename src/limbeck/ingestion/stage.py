@@ -43,7 +43,7 @@ def ingest(
     """Make a dataset in `out` from the photos in a folder or zip, which is only read.
 
     Every regular file is listed and gets exactly one status, so that
-    listed = accepted + rejected (by reason) + opted out + failed. Files that are no pictures
+    listed = accepted + rejected (by reason) + opted out + failed. Files that are no images
     (side-cars, texts, archives) are rejected as `not_an_image`; no side-car is ever read.
     Squares are the photo's centre. Of copies, byte for byte or to the eye, the first by name stays.
 
@@ -105,7 +105,7 @@ def ingest(
 
 
 def _check(summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out: Path) -> None:
-    """The counts add up and at least two pictures differ; else the dataset is no dataset."""
+    """The counts add up and at least two images differ; else the dataset is no dataset."""
     if summary.balanced() and summary.listed == len(rows) and summary.accepted > 1:
         return
     if not summary.balanced() or summary.listed != len(rows):
@@ -119,7 +119,7 @@ def _check(summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out:
     one = next(row.source for row in rows if row.status is Status.ACCEPTED)
     copies = summary.rejected.get("duplicate", 0) + summary.rejected.get("near_duplicate", 0)
     raise DataError(
-        f"of {summary.listed} files in {source} only one picture is left ({logs.visible(one)}; "
+        f"of {summary.listed} files in {source} only one image is left ({logs.visible(one)}; "
         f"{copies} are copies of it), and nothing can be learnt from one",
         "give photos that differ; data.near_duplicate_bits=-1 keeps those that look alike",
     )

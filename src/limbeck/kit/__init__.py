@@ -1,1 +1,1 @@
-"""Small tensor tools without project nouns: randomness, pictures, devices."""
+"""Small tensor tools without project nouns: randomness, images, devices."""

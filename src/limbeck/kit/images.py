@@ -1,4 +1,4 @@
-"""Pictures as tensors: uint8 NCHW outside networks, float32 in [-1, 1] inside."""
+"""Images as tensors: uint8 NCHW outside networks, float32 in [-1, 1] inside."""
 
 import io
 from pathlib import Path

@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from limbeck.kit.memory import short_of_memory
 
 MAX_PIXELS = 64_000_000
-"""Width times height of the largest picture that is decoded."""
+"""Width times height of the largest image that is decoded."""
 # Others (EPS, PDF, ...) would start programs of the system.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
 _SPARE = 64 << 20

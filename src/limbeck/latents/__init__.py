@@ -16,8 +16,8 @@ from limbeck.latents.generating import check_latents as check_latents
 from limbeck.latents.generating import draw_latents as draw_latents
 from limbeck.latents.generating import draw_w as draw_w
 from limbeck.latents.generating import embed_w as embed_w
-from limbeck.latents.generating import paint_seeds as paint_seeds
-from limbeck.latents.generating import paint_w as paint_w
+from limbeck.latents.generating import images_of_seeds as images_of_seeds
+from limbeck.latents.generating import images_of_w as images_of_w
 from limbeck.latents.generating import seeds_to_z as seeds_to_z
 from limbeck.latents.requests import Seeds as Seeds
 from limbeck.latents.requests import check_psi as check_psi
@@ -50,12 +50,12 @@ __all__ = [
     "draw_latents",
     "draw_w",
     "embed_w",
+    "images_of_seeds",
+    "images_of_w",
     "is_whole",
     "nearest_embedding",
     "nearest_l2",
     "needs_pictures",
-    "paint_seeds",
-    "paint_w",
     "seeds_to_z",
     "soft_target",
     "target_for",

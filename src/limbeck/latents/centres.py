@@ -117,7 +117,7 @@ class ModeCentres:
 
     Attributes:
         centres: float32 [K, w_dim], the mean w of each cluster's members, the largest first.
-        embeddings: float32 [K, D], LPIPS-AlexNet of the centres' pictures at 64 px.
+        embeddings: float32 [K, D], LPIPS-AlexNet of the centres' images at 64 px.
         sizes: int64 [K], members of each cluster.
         map: learned map w -> centre for multimodal-map, or None.
     """
@@ -167,7 +167,7 @@ class ModeCentres:
         return Points.of(self.embeddings)
 
     def distances(self, embeddings: Tensor) -> Tensor:
-        """LPIPS embeddings float32 [N, D] -> LPIPS to each centre's picture, float32 [N, K].
+        """LPIPS embeddings float32 [N, D] -> LPIPS to each centre's image, float32 [N, K].
 
         LPIPS is a squared distance of embeddings, so this is one matrix product
         (docs/method.md, 'Algebra').

@@ -1,6 +1,6 @@
 """Classes of a class-conditional generator: which are drawn, and how often.
 
-Unless somebody asks for a class, pictures are drawn as often as photos of that class were trained
+Unless somebody asks for a class, images are drawn as often as photos of that class were trained
 on, so that generated images and photos have the same composition.
 """
 
@@ -109,7 +109,7 @@ def class_number(label: int | str, net: NetConfig) -> int:
 def typical_w(mapping: Mapping, net: NetConfig, classes: Tensor | None) -> Tensor:
     """Where global truncation pulls: `w_avg` [w_dim], or each row's own class's mean [N, w_dim].
 
-    A mean over all classes is no class's typical picture, so each has its own: the mean of w over
+    A mean over all classes is no class's typical image, so each has its own: the mean of w over
     the same 4,096 z.
 
     Args:

@@ -1,4 +1,4 @@
-"""Drawing: latents at random or by seed, what their pictures look like, seeds to pictures."""
+"""Drawing: latents at random or by seed, what their images look like, seeds to images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from limbeck.nets import Generator, Mapping
 from limbeck.percept import LPIPS
 
 SPACE_SIZE = 64
-"""Pictures are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
+"""Images are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
 
 NoiseKind = Literal["const", "random", "none"]
 
@@ -44,7 +44,7 @@ class HoldsGenerator(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One seed's picture, on the CPU, and the mode it was pulled to, if any.
+    """One seed's image, on the CPU, and the mode it was pulled to, if any.
 
     `image` is uint8 [3, S, S], or float32 in [-1, 1] where that was asked for.
     """
@@ -55,7 +55,7 @@ class Sample:
 
     @property
     def pil(self) -> Image.Image:
-        """The picture as a PIL RGB image."""
+        """The image as a PIL RGB image."""
         return to_pil(self.image if self.image.dtype == torch.uint8 else to_uint8(self.image))
 
 
@@ -91,16 +91,16 @@ def draw_w(mapping: Mapping, net: NetConfig, count: int, seed: int, batch: int =
     return draw_latents(mapping, net, count, seed, batch)[0]
 
 
-def _layered(painter: Generator, w: Tensor) -> Tensor:
+def _layered(G: Generator, w: Tensor) -> Tensor:
     """[N, w_dim] or [N, num_ws, w_dim] -> [N, num_ws, w_dim]."""
-    return w if w.ndim == 3 else painter.broadcast(w)
+    return w if w.ndim == 3 else G.broadcast(w)
 
 
 @torch.no_grad()
-def embed_w(painter: Generator, embedder: LPIPS, w: Tensor) -> Tensor:
+def embed_w(G: Generator, embedder: LPIPS, w: Tensor) -> Tensor:
     """float [N, w_dim] or [N, num_ws, w_dim] -> float32 [N, D]: LPIPS embedding of G(w) at 64 px,
     const noise."""
-    picture = painter.synthesis(_layered(painter, w), noise="const").float()
+    picture = G.synthesis(_layered(G, w), noise="const").float()
     return embedder.embed(resize_area(picture, SPACE_SIZE))
 
 
@@ -114,18 +114,16 @@ class _Pull:
     embedder: LPIPS | None
     mode_index: int | None
 
-    def __call__(
-        self, painter: Generator, w: Tensor, typical: Tensor
-    ) -> tuple[Tensor, list[int | None]]:
+    def __call__(self, G: Generator, w: Tensor, typical: Tensor) -> tuple[Tensor, list[int | None]]:
         """float [N, w_dim] or [N, num_ws, w_dim] -> the same, truncated, and each row's mode.
 
         `typical` [w_dim] or [N, w_dim] is where global truncation goes.
         Latents of several layers go to one target, chosen by their mean over the layers, or by
-        their picture.
+        their image.
         """
         embeddings = None
         if needs_pictures(self.truncation) and self.modes is not None and self.embedder is not None:
-            embeddings = embed_w(painter, self.embedder, w)
+            embeddings = embed_w(G, self.embedder, w)
         target = target_for(
             self.truncation, w if w.ndim == 2 else w.mean(1), w_avg=typical,
             modes=self.modes, embeddings=embeddings, mode_index=self.mode_index,
@@ -151,7 +149,7 @@ def _pull(
         raise UsageError(f"mode {mode_index!r} is no whole number", "give one, counted from 0")
     if not 0 <= psi <= 1 and truncation != "none":
         effect = "exaggerates what is special" if psi > 1 else "draws the opposite"
-        logs.warn(f"psi {psi:g} {effect}; 0 is the typical picture, 1 the one as trained")
+        logs.warn(f"psi {psi:g} {effect}; 0 is the typical image, 1 the one as trained")
     device = networks.G_ema.mapping.w_avg.device
     return _Pull(psi, truncation, modes.to(device) if modes else None, embedder, mode_index)
 
@@ -161,7 +159,7 @@ def _finished(pictures: Tensor, as_float: bool) -> Tensor:
     return (pictures.float().clamp(-1, 1) if as_float else to_uint8(pictures)).cpu()
 
 
-def paint_seeds(
+def images_of_seeds(
     networks: HoldsGenerator,
     seeds: Seeds,
     *,
@@ -175,10 +173,10 @@ def paint_seeds(
     labels: Labels = "natural",
     as_float: bool = False,
 ) -> Iterator[Sample]:
-    """One picture a seed, whatever the others: the one implementation of drawing.
+    """One image a seed, whatever the others: the one implementation of drawing.
 
     The same within 1/255 across batch sizes, bitwise where a chunk has the same size. `labels`
-    matter to class-conditional generators. `as_float` gives float32 pictures
+    matter to class-conditional generators. `as_float` gives float32 images
     in [-1, 1] for uint8 ones. A psi outside 0..1 is drawn, with a warning.
 
     Raises:
@@ -193,11 +191,11 @@ def paint_seeds(
     typical = mapping.w_avg
     if truncation == "global":
         typical = typical_w(mapping, networks.config, classes)
-    return _seeds_painted(networks, chosen, classes, typical, pull, step, noise, as_float)
+    return _each_seed(networks, chosen, classes, typical, pull, step, noise, as_float)
 
 
 @torch.no_grad()
-def _seeds_painted(
+def _each_seed(
     networks: HoldsGenerator,
     seeds: Sequence[int],
     classes: Tensor | None,
@@ -207,16 +205,16 @@ def _seeds_painted(
     noise: NoiseKind,
     as_float: bool,
 ) -> Iterator[Sample]:
-    painter, z_dim = networks.G_ema, networks.config.z_dim
-    device = painter.mapping.w_avg.device
+    G, z_dim = networks.G_ema, networks.config.z_dim
+    device = G.mapping.w_avg.device
     for start in range(0, len(seeds), step):
         chunk = seeds[start : start + step]
         c = None if classes is None else classes[start : start + step].to(device)
-        w = painter.mapping.w(seeds_to_z(chunk, z_dim).to(device), c)
+        w = G.mapping.w(seeds_to_z(chunk, z_dim).to(device), c)
         goal = typical if typical.ndim == 1 else typical[start : start + step]
-        pulled, modes = pull(painter, w, goal)
+        pulled, modes = pull(G, w, goal)
         random = Draws(generator("noise", chunk[0])) if noise == "random" else None
-        pictures = painter.synthesis(_layered(painter, pulled), noise=noise, rng=random)
+        pictures = G.synthesis(_layered(G, pulled), noise=noise, rng=random)
         for seed, image, mode in zip(chunk, _finished(pictures, as_float), modes, strict=True):
             yield Sample(seed, image, mode)
 
@@ -243,7 +241,7 @@ def check_latents(networks: HoldsGenerator, w: Tensor | NDArray[Any]) -> Tensor:
     return given.to(w_avg.device, torch.float32)
 
 
-def paint_w(
+def images_of_w(
     networks: HoldsGenerator,
     w: Tensor | NDArray[Any],
     *,
@@ -255,7 +253,7 @@ def paint_w(
     batch: int = 16,
     as_float: bool = False,
 ) -> Iterator[Tensor]:
-    """One picture a latent, as it is, or pulled to a target as `paint_seeds` does; const noise.
+    """One image a latent, as it is, or pulled to a target as `images_of_seeds` does; const noise.
 
     Args:
         networks: whose averaged generator draws.
@@ -266,24 +264,24 @@ def paint_w(
         embedder: LPIPS, where `needs_pictures`.
         mode_index: the centre for `index`.
         batch: at once.
-        as_float: pictures float32 in [-1, 1].
+        as_float: images float32 in [-1, 1].
 
     Yields:
-        Picture uint8 (or float32) [3, S, S] on the CPU.
+        Image uint8 (or float32) [3, S, S] on the CPU.
 
     Raises:
         UsageError: as `check_latents`, `check_psi` and `target_for`; a batch below 1.
     """
     latents = check_latents(networks, w)
     pull = _pull(networks, psi, truncation, modes, embedder, mode_index)
-    return _latents_painted(networks.G_ema, latents, pull, check_batch(batch), as_float)
+    return _each_latent(networks.G_ema, latents, pull, check_batch(batch), as_float)
 
 
 @torch.no_grad()
-def _latents_painted(
-    painter: Generator, w: Tensor, pull: _Pull, batch: int, as_float: bool
+def _each_latent(
+    G: Generator, w: Tensor, pull: _Pull, batch: int, as_float: bool
 ) -> Iterator[Tensor]:
     for start in range(0, len(w), batch):
-        pulled, _ = pull(painter, w[start : start + batch], painter.mapping.w_avg)
-        pictures = painter.synthesis(_layered(painter, pulled), noise="const")
+        pulled, _ = pull(G, w[start : start + batch], G.mapping.w_avg)
+        pictures = G.synthesis(_layered(G, pulled), noise="const")
         yield from _finished(pictures, as_float)

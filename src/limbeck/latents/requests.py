@@ -58,7 +58,7 @@ def check_psi(psi: float) -> float:
 
 
 def check_batch(batch: int) -> int:
-    """Pictures at once.
+    """Images at once.
 
     Raises:
         UsageError: not a whole number from 1 on.

@@ -52,7 +52,7 @@ def soft_target(distances: Tensor, centres: Tensor, tau: float) -> Tensor:
     """Mean of centres weighted by softmax(-LPIPS / tau): float [N, w_dim]; hard at tau = 0.
 
     Args:
-        distances: float [N, K], LPIPS to the centres' pictures.
+        distances: float [N, K], LPIPS to the centres' images.
         centres: float [K, w_dim].
         tau: softness in LPIPS units, >= 0.
     """
@@ -80,7 +80,7 @@ def target_for(
 
     Args:
         truncation: `none`, `global` (w_avg), `index` (centre `mode_index`), `multimodal-l2` (centre
-            nearest in W), `multimodal-lpips` (centre whose picture is nearest; the paper's),
+            nearest in W), `multimodal-lpips` (centre whose image is nearest; the paper's),
             `multimodal-soft` (centres weighted by softmax(-LPIPS / tau)), `multimodal-map` (the
             centre that the modes' learned map takes for the perceptually nearest).
         w: float [N, w_dim].
@@ -127,7 +127,7 @@ def target_for(
             )
         chosen = modes.map.choose(w)
     elif embeddings is None:
-        raise UsageError(f"truncation {truncation!r} needs the pictures' LPIPS embeddings")
+        raise UsageError(f"truncation {truncation!r} needs the images' LPIPS embeddings")
     else:
         distances = modes.distances(embeddings)
         chosen = distances.argmin(1)

@@ -1,4 +1,4 @@
-"""How well an ordering puts the odd ones last: AUROC, average precision, bootstrap."""
+"""How well a score separates outliers from the rest: AUROC, average precision, bootstrap."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -17,17 +17,17 @@ _SUBSETS = 100
 
 
 class SetDistance(Record):
-    """How far drawn pictures are from real ones; see the functions named after each figure.
+    """How far generated images are from real ones; see the functions named after each figure.
 
     `fid` and `kid` are those of the literature with features `inception` alone; with others they
     rank, in the same way, sets measured with the same features and counts.
     """
 
     features: str
-    real: int = Field(description="real pictures")
-    fake: int = Field(description="drawn pictures")
+    real: int = Field(description="real images")
+    fake: int = Field(description="generated images")
     each: int = Field(
-        0, description="pictures of each side that precision, recall, density and coverage take"
+        0, description="images of each side that precision, recall, density and coverage take"
     )
     fid: float
     kid: float
@@ -36,7 +36,7 @@ class SetDistance(Record):
     recall: float
     density: float
     coverage: float
-    resize: str = Field(description="how pictures are brought to the trunk's size")
+    resize: str = Field(description="how images are brought to the trunk's size")
     seed: int
     rounds: int = 0
     spread: dict[str, float] = Field(
@@ -50,19 +50,20 @@ def compare_sets(
     """FID, KID, precision, recall, density and coverage of two sets of features.
 
     Args:
-        real: features of real pictures, float [N >= 6, D].
-        fake: features of drawn pictures, float [M >= 6, D]. Compare figures of equal N and M only.
-            What neighbours decide has other limits where one side is larger, so the larger one is
-            thinned evenly to the smaller's number for precision, recall, density and coverage.
+        real: features of real images, float [N >= 6, D].
+        fake: features of generated images, float [M >= 6, D]. Compare figures of equal N and M
+            only. What neighbours decide has other limits where one side is larger, so the larger
+            one is thinned evenly to the smaller's number for precision, recall, density and
+            coverage.
         features: what they are, e.g. "inception"; goes beside the figures.
         seed: of KID's subsets and of the half-samples; the same seed gives the same figures.
         spread: rounds of a delete-half jackknife: the deviation of each figure over random halves
             of both sets, drawn without replacement, estimates its own (copies in a bootstrap would
-            bias all six). Needs twelve pictures of each; 0 = none, for each costs as much
+            bias all six). Needs twelve images of each; 0 = none, for each costs as much
             as the figures.
 
     Raises:
-        DataError: too few pictures, or shapes that differ.
+        DataError: too few images, or shapes that differ.
     """
     fid = frechet_distance(real, fake)
     kid, kid_spread = kernel_distance(real, fake, subsets=_SUBSETS, seed=seed)

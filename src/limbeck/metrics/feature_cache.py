@@ -22,7 +22,7 @@ from limbeck.records import Record
 
 
 class FeatureKind(Record):
-    """A kind of features: its weights, and how it brings a picture to the trunk's size."""
+    """A kind of features: its weights, and how it brings an image to the trunk's size."""
 
     name: str
     weights: str
@@ -100,7 +100,7 @@ def dataset_features(
         dataset: the photos.
         extractor: what looks at them; only those that `feature_kind` knows are cached.
         size: side in pixels at which photos are read (averaged over areas); the network's, so that
-            photos and pictures are equally sharp.
+            photos and images are equally sharp.
         ids: photos to look at; None = all. The rows come in the dataset's order, whatever this one.
         batch: photos at once; changes a feature by rounding only.
 
@@ -120,12 +120,12 @@ def picture_features(
     """Features of uint8 [n, 3, H, W] batches, float32 [N, dim] on the CPU, cached under `key`.
 
     Args:
-        batches: the pictures; not touched when their features are in the cache.
+        batches: the images; not touched when their features are in the cache.
         extractor: what looks at them.
-        key: all that the pictures depend on (`Drawn.key`); None = neither read nor write the cache.
+        key: all that the images depend on (`Drawn.key`); None = neither read nor write the cache.
 
     Raises:
-        DataError: no pictures, or features that are not finite.
+        DataError: no images, or features that are not finite.
     """
     kind = feature_kind(extractor.name)
     if key is None or kind is None:

@@ -1,7 +1,7 @@
 """Distances between two sets of features: FID (Heusel et al. 2017) and KID (Binkowski et al. 2018).
 
 The tests hold both to torchmetrics' numbers. They are ours because torchmetrics takes the square
-roots of eigenvalues of S1 S2: where a set has fewer pictures than features most are zeros with
+roots of eigenvalues of S1 S2: where a set has fewer images than features most are zeros with
 rounding noise, and an FID that is small beside the covariances is off by 1e-5 to 1e-3 of itself
 (here: below 1e-10); and because its KID draws from the global generator.
 """
@@ -66,14 +66,14 @@ def kernel_distance(
         real: float [N >= 4, D].
         fake: float [M >= 4, D].
         subsets: how many, >= 1.
-        subset_size: pictures of each set in one subset.
+        subset_size: images of each set in one subset.
         seed: of the subsets; the same seed gives the same figure.
 
     Returns:
         Mean and standard deviation over subsets, in double precision; the mean may be negative.
 
     Raises:
-        DataError: other shapes, or fewer than four pictures.
+        DataError: other shapes, or fewer than four images.
     """
     _check(real, fake)
     size = min(subset_size, len(real) // 2, len(fake) // 2)
@@ -111,7 +111,7 @@ def _kernel(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _choices(random: np.random.Generator, subsets: int, size: int, count: int) -> Tensor:
-    """Double [subsets, count]: 1 where a picture is in a subset."""
+    """Double [subsets, count]: 1 where an image is in a subset."""
     chosen = torch.zeros(subsets, count, dtype=torch.float64)
     for row in chosen:
         row[torch.from_numpy(random.choice(count, size, replace=False))] = 1
@@ -138,5 +138,5 @@ def _check(real: Tensor, fake: Tensor) -> None:
     if not fits or min(len(real), len(fake)) < 2:
         raise DataError(
             f"features of shapes {tuple(real.shape)} and {tuple(fake.shape)} cannot be compared",
-            "give [N, D] and [M, D] of at least two pictures each",
+            "give [N, D] and [M, D] of at least two images each",
         )

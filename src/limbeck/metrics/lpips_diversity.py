@@ -1,4 +1,4 @@
-"""How different the pictures of a set are from one another, by LPIPS: over all, within, between."""
+"""How different the images of a set are from one another, by LPIPS: over all, within, between."""
 
 from collections.abc import Iterable
 
@@ -20,14 +20,14 @@ _BLOCK = 256  # rows of double embeddings at once
 
 
 class Diversity(Record):
-    """Mean LPIPS over pairs of different pictures; a `_spread` is a jackknife standard error.
+    """Mean LPIPS over pairs of different images; a `_spread` is a jackknife standard error.
 
     `within` is over pairs of the same mode (so a mode weighs by its pairs), `between` over pairs of
     different modes; null where there is no such pair.
     """
 
     pictures: int
-    modes: int = Field(description="modes with at least one picture; 0 = none were given")
+    modes: int = Field(description="modes with at least one image; 0 = none were given")
     overall: float
     overall_spread: float | None
     within: float | None = None
@@ -47,51 +47,51 @@ def lpips_embeddings(batches: Iterable[Tensor], device: str | torch.device = "cp
     """Batches uint8 [n, 3, H, W] -> LPIPS-AlexNet embeddings at 64 px, float32 [N, 31872], CPU.
 
     Raises:
-        DataError: no pictures.
+        DataError: no images.
     """
     lpips = LPIPS.load("alex").to(device)
     parts = [embed_pictures(batch, lpips).cpu() for batch in batches]
     if not parts:
-        raise DataError("LPIPS embeddings of no pictures", "give at least one batch")
+        raise DataError("LPIPS embeddings of no images", "give at least one batch")
     return torch.cat(parts)
 
 
 def lpips_diversity(pictures: Tensor, batch: int = _BATCH) -> float:
-    """Mean LPIPS-AlexNet at 64 px over all pairs of different pictures, uint8 [N >= 2, 3, S, S].
+    """Mean LPIPS-AlexNet at 64 px over all pairs of different images, uint8 [N >= 2, 3, S, S].
 
     Raises:
-        ValueError: fewer than two pictures.
+        ValueError: fewer than two images.
     """
     if len(pictures) < 2:
-        raise ValueError(f"diversity needs two pictures, got {len(pictures)}")
+        raise ValueError(f"diversity needs two images, got {len(pictures)}")
     return embedding_diversity(lpips_embeddings(torch.split(pictures, batch))).overall
 
 
 def embedding_diversity(embeddings: Tensor, modes: Tensor | None = None) -> Diversity:
     """Mean squared distance over pairs, without forming a pair.
 
-    LPIPS is a squared distance of embeddings e, so picture i is from the n of a group,
+    LPIPS is a squared distance of embeddings e, so image i is from the n of a group,
     in sum, r_i = n |e_i|^2 + sum |e_j|^2 - 2 e_i . sum e_j away: sums over a group give all. A
-    mean over pairs is sum(r) / (n (n - 1)); leaving picture i out takes 2 r_i from the sum, which
+    mean over pairs is sum(r) / (n (n - 1)); leaving image i out takes 2 r_i from the sum, which
     gives the jackknife (Efron and Stein 1981) in closed form.
 
     Args:
         embeddings: float [N >= 2, D].
-        modes: int64 [N], the mode of each picture.
+        modes: int64 [N], the mode of each image.
 
     Raises:
-        ValueError: fewer than two pictures, or another number of modes.
+        ValueError: fewer than two images, or another number of modes.
     """
     count = len(embeddings)
     if count < 2 or (modes is not None and modes.shape != (count,)):
         raise ValueError(
-            f"diversity of {count} pictures, modes {None if modes is None else tuple(modes.shape)}"
+            f"diversity of {count} images, modes {None if modes is None else tuple(modes.shape)}"
         )
     one = torch.zeros(count, dtype=torch.int64)
     rows = _summed_distances(embeddings, one)
     pairs = torch.full((count,), count - 1.0, dtype=torch.float64)
     overall, spread = _mean_and_spread(rows, pairs)
-    assert overall is not None, "two pictures make a pair"
+    assert overall is not None, "two images make a pair"
     if modes is None:
         return Diversity(pictures=count, modes=0, overall=overall, overall_spread=spread)
     names, inverse = np.unique(modes.cpu().numpy(), return_inverse=True)
@@ -130,7 +130,7 @@ def _summed_distances(embeddings: Tensor, group: Tensor) -> Tensor:
 def _mean_and_spread(rows: Tensor, pairs: Tensor) -> tuple[float | None, float | None]:
     """Mean over ordered pairs and its jackknife deviation; None without (enough) pairs.
 
-    `rows` [N]: summed distances of each picture to its partners; `pairs` [N]: how many partners.
+    `rows` [N]: summed distances of each image to its partners; `pairs` [N]: how many partners.
     """
     total, all_pairs, count = rows.sum(), pairs.sum(), len(rows)
     if all_pairs == 0:
@@ -145,11 +145,11 @@ def _mean_and_spread(rows: Tensor, pairs: Tensor) -> tuple[float | None, float |
 
 @torch.no_grad()
 def nearest_modes(dataset: Dataset, embeddings: Tensor, size: int) -> dict[str, int]:
-    """Photo id -> the mode whose centre's picture is nearest by LPIPS-AlexNet at 64 px.
+    """Photo id -> the mode whose centre's image is nearest by LPIPS-AlexNet at 64 px.
 
     Args:
         dataset: photos.
-        embeddings: float [K, D], of the centres' pictures at 64 px (`ModeCentres.embeddings`).
+        embeddings: float [K, D], of the centres' images at 64 px (`ModeCentres.embeddings`).
         size: side in pixels of the networks that drew the centres; photos are read at it, so both
             are equally sharp.
     """

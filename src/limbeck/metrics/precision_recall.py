@@ -11,7 +11,7 @@ from limbeck.kit.distances import CHUNK, Points
 from limbeck.records import Record
 
 PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS = 3, 5
-_EDGE = 1 + 1e-5  # a picture on a sphere, to within the rounding of float32, lies inside
+_EDGE = 1 + 1e-5  # an image on a sphere, to within the rounding of float32, lies inside
 
 
 class Overlap(Record):
@@ -28,7 +28,7 @@ class Overlap(Record):
 def manifold_overlap(real: Tensor, fake: Tensor, *, chunk: int = CHUNK) -> Overlap:
     """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
-    A picture's sphere reaches to its k-th nearest other picture of its own set. Precision and
+    An image's sphere reaches to its k-th nearest other image of its own set. Precision and
     recall, arXiv 1904.06991, equation 2, k = 3; density and coverage, arXiv 2002.09797, equations 4
     and 6, k = 5. All but density lie in [0, 1]; for two samples of one distribution density is
     about 1 and coverage about 1 - 2^-5. They depend on the counts: compare equal counts only.
@@ -39,13 +39,13 @@ def manifold_overlap(real: Tensor, fake: Tensor, *, chunk: int = CHUNK) -> Overl
         chunk: rows of distances at once; memory is chunk x max(N, M) x 4 bytes.
 
     Raises:
-        DataError: fewer pictures than the neighbours need, or other shapes.
+        DataError: fewer images than the neighbours need, or other shapes.
     """
     if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
         raise DataError(f"features {tuple(real.shape)} and {tuple(fake.shape)}: wanted [N, D] each")
     if len(real) <= DENSITY_NEIGHBOURS or len(fake) <= PRECISION_NEIGHBOURS:
         raise DataError(
-            f"{len(real)} real and {len(fake)} drawn pictures are too few for nearest neighbours",
+            f"{len(real)} real and {len(fake)} generated images are too few for nearest neighbours",
             f"give more than {DENSITY_NEIGHBOURS} of each",
         )
     radii = squared_radii(real, DENSITY_NEIGHBOURS, chunk) * _EDGE
@@ -87,7 +87,7 @@ def distance_blocks(a: Tensor, b: Tensor, chunk: int = CHUNK) -> Iterator[tuple[
 def squared_radii(x: Tensor, most: int, chunk: int = CHUNK) -> Tensor:
     """Squared distances to the nearest others of the same set, float32 [N, most], ascending.
 
-    `x` float [N > most, D]; a picture is not its own neighbour, a copy of it is.
+    `x` float [N > most, D]; an image is not its own neighbour, a copy of it is.
     """
     radii = torch.empty(len(x), most)
     for rows, block in distance_blocks(x, x, chunk):

@@ -10,7 +10,7 @@ pipeline_tag: unconditional-image-generation
 tags: [limbeck, stylegan2, self-distilled-stylegan]
 license: {licence_yaml}
 ---
-# A generator of {size} px pictures, made by limbeck {version}
+# A generator of {size} px images, made by limbeck {version}
 
 ![samples](samples.png)
 
@@ -43,11 +43,11 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 {settings}
 
 ## Limits
-* The pictures look like the photos it was trained on, with their bias of place, time and
+* The images look like the photos it was trained on, with their bias of place, time and
   photographer. What a filter dropped as untypical is missing from them, rare kinds first.
 * It may repeat training photos more closely than one would like; unless Data says so, nobody has
   measured that.
-* `invert` gives the nearest picture that the generator can make, not the photo; do not use it to
+* `invert` gives the nearest image that the generator can make, not the photo; do not use it to
   tell who or what is on a photo.
 * Figures of quality are in the report of the run; here are only those that Data states.
 * The right to share these weights depends on the photos' licences, which limbeck does not know.
@@ -63,7 +63,7 @@ def write_card(about: ModelConfig, modes: int) -> str:
     """
     net = about.net
     has_encoder = ENCODER in about.files
-    invert = "w, picture, lpips = model.invert(image)  # a PIL image or uint8 [3, H, W]\n"
+    invert = "w, image, lpips = model.invert(image)  # a PIL image or uint8 [3, H, W]\n"
     return _TEXT.format(
         licence=_one_line(about.licence),
         licence_yaml=json.dumps(_one_line(about.licence)),
@@ -75,7 +75,7 @@ def write_card(about: ModelConfig, modes: int) -> str:
         architecture=net.g_architecture,
         w_dim=net.w_dim,
         dtype=about.dtype,
-        encoder="one w per picture" if has_encoder else "none",
+        encoder="one w per image" if has_encoder else "none",
         modes=f"{modes} centres" if modes else "none; use global truncation",
         classes=net.num_classes or "none",
         data=_data(about),
@@ -106,7 +106,7 @@ def _settings(about: ModelConfig) -> str:
         return "Not stated by whoever made this folder."
     train, begun = config.train, ", which goes on from the first" * (config.kept_from == "raw")
     lines = [
-        f"preset `{config.preset}`, seed {config.seed}, {train.kimg:g} thousand pictures shown in "
+        f"preset `{config.preset}`, seed {config.seed}, {train.kimg:g} thousand images shown in "
         f"the first training and {config.second().train.kimg:g} in the second{begun}, batch "
         f"{train.batch}, R1 weight {config.gamma():.4g}, augmentation `{train.augment}`, encoder "
         f"learns from `{train.reconstruct}` pictures.",

@@ -136,8 +136,8 @@ def _of_file(path: Path) -> DataError:
         return DataError(f"{path} is a file of weights without its config.json beside it", _WANTED)
     if kind in Image.registered_extensions():
         return DataError(
-            f"{path} is a picture, not a model",
-            "load a model folder, then give the picture to its invert()",
+            f"{path} is an image, not a model",
+            "load a model folder, then give the image to its invert()",
         )
     return DataError(f"{path} is a file, not a model folder", _WANTED)
 

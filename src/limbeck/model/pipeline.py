@@ -1,4 +1,4 @@
-"""A trained model in use: seeds to pictures, pictures to latents, and its folder."""
+"""A trained model in use: seeds to images, images to latents, and its folder."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,9 +25,9 @@ from limbeck.latents import (
     ModeCentres,
     Seeds,
     check_latents,
+    images_of_seeds,
+    images_of_w,
     needs_pictures,
-    paint_seeds,
-    paint_w,
     tensors_digest,
 )
 from limbeck.model.card import write_card
@@ -51,7 +51,7 @@ from limbeck.percept import LPIPS, at_least
 
 _SHOWN = range(32)
 _PSI = 0.7
-_MANY = 256  # pictures, from which on progress is shown
+_MANY = 256  # images, from which on progress is shown
 
 
 @dataclass(frozen=True)
@@ -171,11 +171,11 @@ class Pipeline:
         labels: Labels = "natural",
         progress: bool | None = None,
     ) -> Tensor | list[Image.Image]:
-        """Pictures of seeds, as `limbeck.sample` draws them, or of latents.
+        """Images of seeds, as `limbeck.sample` draws them, or of latents.
 
         Args:
             seeds: one whole number from 0 to 2**63 - 1, or a sequence, tensor or array of them:
-                one seed, one picture. Or latents, float [N, w_dim] or [N, num_ws, w_dim], drawn as
+                one seed, one image. Or latents, float [N, w_dim] or [N, num_ws, w_dim], drawn as
                 they are unless `psi` or `truncation` is given. None: random seeds; without
                 `generator` they are fresh and told on stderr.
             psi: strength, 0 = the target itself, 1 = not truncated, default 0.7; beyond, with a
@@ -186,10 +186,10 @@ class Pipeline:
             n: how many random seeds; default 1. Not with `seeds`.
             generator: where random seeds come from; the same state gives the same ones.
             mode_index: the mode, for truncation `index`.
-            batch: pictures at once; changes a picture by at most 1/255.
+            batch: images at once; changes an image by at most 1/255.
             labels: where the generator has classes: `natural`, as often as in training; `uniform`,
                 all alike; or the class of each seed, by number or name.
-            progress: a bar on stderr, where that is a terminal; None = from 256 pictures on.
+            progress: a bar on stderr, where that is a terminal; None = from 256 images on.
 
         Raises:
             UsageError: seeds, latents or options that cannot be drawn; see `limbeck.sample`.
@@ -209,7 +209,7 @@ class Pipeline:
 
     def _of_seeds(self, seeds: Sequence[int], ask: "_Ask", labels: Labels) -> Iterator[Tensor]:
         truncation = ask.truncation or "multimodal-lpips"
-        drawn = paint_seeds(
+        drawn = images_of_seeds(
             self, seeds, psi=_PSI if ask.psi is None else ask.psi, truncation=truncation,
             modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
             batch=ask.batch, labels=labels, as_float=ask.as_float,
@@ -219,7 +219,7 @@ class Pipeline:
     def _of_latents(self, w: Tensor | NDArray[Any], ask: "_Ask") -> Iterator[Tensor]:
         asked = ask.psi is not None or ask.truncation is not None
         truncation = ask.truncation or ("multimodal-lpips" if asked else "none")
-        return paint_w(
+        return images_of_w(
             self, w, psi=_PSI if ask.psi is None else ask.psi, truncation=truncation,
             modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
             batch=ask.batch, as_float=ask.as_float,
@@ -228,7 +228,7 @@ class Pipeline:
     def _embedder(self, truncation: Truncation) -> LPIPS | None:
         return self._lpips if needs_pictures(truncation) and self.modes else None
 
-    def paint(self, w: Tensor) -> Tensor:
+    def generate(self, w: Tensor) -> Tensor:
         """Latents float [N, w_dim] or [N, num_ws, w_dim] -> uint8 [N, 3, S, S] on the CPU.
 
         Nothing is truncated; constant noise.
@@ -250,21 +250,21 @@ class Pipeline:
     def invert(
         self, image: Picture, *, output: Output = "uint8"
     ) -> tuple[Tensor, Tensor | Image.Image, float]:
-        """The latent of a picture, what the generator makes of it, and how far apart they are.
+        """The latent of an image, what the generator makes of it, and how far apart they are.
 
         Args:
             image: PIL image; uint8 tensor [3, H, W] or [1, 3, H, W]; uint8 array [H, W, 3]; or the
-                path of a picture's file. The centre square is used; see `centre_square`.
-            output: kind of the picture that comes back: `uint8`, `float` or `pil`.
+                path of an image's file. The centre square is used; see `centre_square`.
+            output: kind of the image that comes back: `uint8`, `float` or `pil`.
 
         Returns:
-            w float32 [1, w_dim], the picture (uint8 [3, S, S], float32 in [-1, 1] [3, S, S], or
-            PIL), tensors on the CPU, and LPIPS-AlexNet between the picture and the square, on at
+            w float32 [1, w_dim], the image (uint8 [3, S, S], float32 in [-1, 1] [3, S, S], or
+            PIL), tensors on the CPU, and LPIPS-AlexNet between the image and the square, on at
             least 64 px.
 
         Raises:
             UsageError: the model has no encoder, or the image is of another form.
-            DataError: no picture lies at that path, or it cannot be decoded.
+            DataError: no image lies at that path, or it cannot be decoded.
         """
         check_output(output)
         if self.E_ema is None:

@@ -1,4 +1,4 @@
-"""Seeds in, pictures out: one seed, one picture."""
+"""Seeds in, images out: one seed, one image."""
 
 import re
 import time
@@ -24,8 +24,8 @@ from limbeck.latents import (
     check_psi,
     check_seeds,
     classes_of,
+    images_of_seeds,
     needs_pictures,
-    paint_seeds,
     tensors_digest,
 )
 from limbeck.percept import LPIPS
@@ -73,7 +73,7 @@ def sample(
     output: Literal["uint8", "float"] = "uint8",
     progress: bool = False,
 ) -> Iterator[Sample]:
-    """Pictures of the averaged generator, one a seed, in the seeds' order.
+    """Images of the averaged generator, one a seed, in the seeds' order.
 
     Args:
         networks: `Networks`, or a `Pipeline`.
@@ -82,7 +82,7 @@ def sample(
         truncation: see `latents.target_for`; multi-modal ones need `modes`.
         modes: centres of this generator's latents.
         mode_index: the centre for `index`.
-        batch: pictures at once; changes a picture by at most 1/255.
+        batch: images at once; changes an image by at most 1/255.
         noise: `const` (the stored maps), `random` (drawn per seed), `none`.
         labels: where the generator has classes: `natural`, as often as in training; `uniform`, all
             alike; or the class of each seed, by number or name.
@@ -90,7 +90,7 @@ def sample(
         progress: show a bar on stderr, where that is a terminal.
 
     Yields:
-        Sample(seed, image [3, S, S] on the CPU, mode); its `pil` is the picture as a PIL image.
+        Sample(seed, image [3, S, S] on the CPU, mode); its `pil` is the image as a PIL image.
 
     Raises:
         UsageError: something that the truncation needs is missing, or a value out of range.
@@ -101,7 +101,7 @@ def sample(
     embedder = None
     if needs_pictures(truncation) and modes is not None:
         embedder = LPIPS.load("alex").to(networks.G_ema.mapping.w_avg.device)
-    drawn = paint_seeds(
+    drawn = images_of_seeds(
         networks, chosen, psi=psi, truncation=truncation, modes=modes, embedder=embedder,
         mode_index=mode_index, batch=batch, noise=noise, labels=labels, as_float=output == "float",
     )  # fmt: skip
@@ -126,7 +126,7 @@ def write_samples(
     The same call again does nothing while all its files are there; other seeds add to the folder.
 
     Returns:
-        The pictures' paths in the order of `seeds`.
+        The images' paths in the order of `seeds`.
 
     Raises:
         UsageError: as `sample`; no seeds.

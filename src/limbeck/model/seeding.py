@@ -28,7 +28,7 @@ def choose_seeds(
         return check_seeds(seeds)
     count = 1 if n is None else n
     if not is_whole(count) or count < 0:
-        raise UsageError(f"n {n!r} is no count of pictures", "give a whole number, e.g. 8")
+        raise UsageError(f"n {n!r} is no count of images", "give a whole number, e.g. 8")
     if generator is not None:
         if not isinstance(generator, torch.Generator):
             raise UsageError(
@@ -40,7 +40,7 @@ def choose_seeds(
         return [int(seed) for seed in drawn.tolist()]
     first = secrets.randbelow(_FRESH)
     if count == 1:
-        logs.say(f"seed {first}: give it again to draw the same picture")
+        logs.say(f"seed {first}: give it again to draw the same image")
     elif count:
-        logs.say(f"seeds range({first}, {first + count}): give them to draw the same pictures")
+        logs.say(f"seeds range({first}, {first + count}): give them to draw the same images")
     return list(range(first, first + count))

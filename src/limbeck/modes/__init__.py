@@ -1,6 +1,6 @@
 """The modes of a generator: clusters of its latents, their centres, the map to them, an atlas."""
 
-from limbeck.modes.atlas import paint_latents as paint_latents
+from limbeck.modes.atlas import images_of_latents as images_of_latents
 from limbeck.modes.clustering import Points as Points
 from limbeck.modes.clustering import cluster as cluster
 from limbeck.modes.clustering import perceptual_points as perceptual_points
@@ -19,9 +19,9 @@ __all__ = [
     "choose_count",
     "cluster",
     "find_modes",
+    "images_of_latents",
     "learn_map",
     "lpips_to_centres",
     "modes_provenance",
-    "paint_latents",
     "perceptual_points",
 ]

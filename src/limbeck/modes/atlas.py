@@ -1,4 +1,4 @@
-"""Pictures of the modes: one sheet each, and an atlas with a row per mode."""
+"""Images of the modes: one sheet each, and an atlas with a row per mode."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ _COLUMNS, _CHUNK = 4, 16
 
 
 @torch.no_grad()
-def paint_latents(painter: Generator, w: Tensor) -> Tensor:
+def images_of_latents(G: Generator, w: Tensor) -> Tensor:
     """float [N, w_dim] -> uint8 [N, 3, S, S] on the CPU, const noise."""
     parts = [
-        to_uint8(painter.synthesis(painter.broadcast(part), noise="const")).cpu()
+        to_uint8(G.synthesis(G.broadcast(part), noise="const")).cpu()
         for part in torch.split(w, _CHUNK)
     ]
     return torch.cat(parts)
@@ -38,7 +38,7 @@ def write_atlas(
 
     Args:
         path: the file.
-        centres: uint8 [K, 3, S, S], the centres' pictures.
+        centres: uint8 [K, 3, S, S], the centres' images.
         examples: for each mode uint8 [n, 3, S, S].
         sizes: members of each mode.
     """

@@ -55,7 +55,7 @@ def cluster(points: Points, count: int, seed: int) -> Clusters:
     if len(found) < count:
         logs.warn(
             f"only {len(found)} clusters where {count} were asked for: the generator repeats "
-            "itself, as after a collapse. Look at its pictures (grid-*.png of the training) and "
+            "itself, as after a collapse. Look at its images (grid-*.png of the training) and "
             "use an earlier snapshot, or train again"
         )
     order = np.argsort(-sizes, kind="stable")
@@ -84,39 +84,39 @@ def _kmeans(points: Points, count: int, seed: int) -> KMeans:
 
 
 def perceptual_points(
-    painter: Generator, embedder: LPIPS, w: Tensor, components: int, seed: int
+    G: Generator, embedder: LPIPS, w: Tensor, components: int, seed: int
 ) -> tuple[Points, Tensor]:
     """LPIPS embeddings of G(w) at 64 px, reduced by PCA: float32 [N, <= components].
 
     Squared distances of embeddings are LPIPS, so k-means here is k-means in LPIPS space.
-    An embedding has some 32,000 numbers, so the axes are fitted on the first 2,048 pictures (w is
+    An embedding has some 32,000 numbers, so the axes are fitted on the first 2,048 images (w is
     random) and the rest is projected chunk by chunk; all embeddings are never held at once.
 
     Args:
-        painter: the generator.
+        G: the generator.
         embedder: LPIPS.
         w: float [N, w_dim] in random order.
-        components: axes kept; fewer when there are fewer pictures.
+        components: axes kept; fewer when there are fewer images.
         seed: of the randomised PCA.
 
     Returns:
-        The points, and the embeddings of the first 2,048 pictures, float32 [<= 2048, D] on the CPU.
+        The points, and the embeddings of the first 2,048 images, float32 [<= 2048, D] on the CPU.
     """
     head = w[:_FIT_ROWS]
     chunks = logs.track(
-        torch.split(head, _CHUNK), "looking at pictures of latents", -(-len(head) // _CHUNK)
+        torch.split(head, _CHUNK), "looking at images of latents", -(-len(head) // _CHUNK)
     )
-    first = torch.cat([embed_w(painter, embedder, part).cpu() for part in chunks]).numpy()
+    first = torch.cat([embed_w(G, embedder, part).cpu() for part in chunks]).numpy()
     kept = min(components, len(first) - 1, first.shape[1])
     state = derive_seed(seed, "pca") % 2**32
-    with logs.working("finding the main axes of the pictures"):
+    with logs.working("finding the main axes of the images"):
         pca = PCA(n_components=kept, svd_solver="randomized", random_state=state).fit(first)
     mean = torch.from_numpy(np.ascontiguousarray(pca.mean_, dtype=np.float32))
     axes = torch.from_numpy(np.ascontiguousarray(pca.components_.T, dtype=np.float32))
     parts = [(torch.from_numpy(first) - mean) @ axes]
     mean, axes = mean.to(w.device), axes.to(w.device)
     rest = torch.split(w[_FIT_ROWS:], _CHUNK) if len(w) > _FIT_ROWS else ()
-    for part in logs.track(rest, "looking at more pictures of latents", len(rest)):
-        parts.append(((embed_w(painter, embedder, part) - mean) @ axes).cpu())
+    for part in logs.track(rest, "looking at more images of latents", len(rest)):
+        parts.append(((embed_w(G, embedder, part) - mean) @ axes).cpu())
     points = np.ascontiguousarray(torch.cat(parts).numpy(), dtype=np.float32)
     return points, torch.from_numpy(first)

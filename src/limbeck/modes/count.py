@@ -1,10 +1,10 @@
 """How many clusters: the smallest number after which more of them explain little more.
 
-At strength psi a picture's deviation from its centre shrinks by about psi, so the variance of
-truncated pictures is about B + psi^2 (1 - B), where B(N) is the share of the variance that lies
+At strength psi an image's deviation from its centre shrinks by about psi, so the variance of
+truncated images is about B + psi^2 (1 - B), where B(N) is the share of the variance that lies
 between N clusters. Twice as many clusters can therefore add at most (1 - psi^2) (B(2N) - B(N)) to
 diversity. The rule takes the smallest N in 8, 16, 32, 64, 128 whose doubling gains less than 2 %.
-It sees latents and pictures of the generator alone, no label.
+It sees latents and images of the generator alone, no label.
 """
 
 import numpy as np

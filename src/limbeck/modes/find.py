@@ -24,7 +24,7 @@ from limbeck.latents import (
     nearest_l2,
     tensors_digest,
 )
-from limbeck.modes.atlas import paint_latents, write_atlas, write_sheets
+from limbeck.modes.atlas import images_of_latents, write_atlas, write_sheets
 from limbeck.modes.clustering import Clusters, cluster, perceptual_points
 from limbeck.modes.count import choose_count
 from limbeck.modes.learned_map import learn_map, lpips_to_centres
@@ -40,7 +40,7 @@ def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
 
     Args:
         points: latents float [N, w_dim] (nearest centre in W), or LPIPS-AlexNet embeddings at 64 px
-            float [N, D] (nearest centre's picture); told apart by their width.
+            float [N, D] (nearest centre's image); told apart by their width.
         modes: the centres.
 
     Raises:
@@ -59,18 +59,18 @@ def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
 
 
 @torch.no_grad()
-def centres_of(painter: Generator, embedder: LPIPS, w: Tensor, clusters: Clusters) -> ModeCentres:
+def centres_of(G: Generator, embedder: LPIPS, w: Tensor, clusters: Clusters) -> ModeCentres:
     """The centres of clusters of latents, on the CPU, without a map.
 
     Args:
-        painter: the generator.
+        G: the generator.
         embedder: LPIPS.
         w: float [N, w_dim], the latents that were clustered.
         clusters: their partition.
     """
     rows = [torch.from_numpy(r).to(w.device) for r in clusters.nearest]
     centres = torch.stack([w[r].double().mean(0).float() for r in rows])
-    parts = [embed_w(painter, embedder, part) for part in torch.split(centres, _CHUNK)]
+    parts = [embed_w(G, embedder, part) for part in torch.split(centres, _CHUNK)]
     sizes = torch.from_numpy(clusters.sizes).to(torch.int64)
     return ModeCentres(centres.cpu(), torch.cat(parts).float().cpu(), sizes)
 
@@ -80,7 +80,7 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
     """Cluster latents of the averaged generator.
 
     `config.samples` w are drawn and clustered by k-means in W, or in LPIPS space (embeddings of
-    their pictures at 64 px, PCA to `config.pca`). A centre is the mean w of the members in both.
+    their images at 64 px, PCA to `config.pca`). A centre is the mean w of the members in both.
     Their number is `config.clusters`, or chosen (see `choosing`). From the first `map_samples` of
     them a map w -> centre is learned and measured. Writes modes.safetensors, modes.json,
     mode-00.png ..., atlas.png, and done.json last; the same call again reads what is there.
@@ -101,7 +101,7 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
             "draw more samples or ask for fewer clusters",
         )
     out, started = Path(out), time.perf_counter()
-    painter = networks.G_ema
+    G = networks.G_ema
     provenance, settings = modes_provenance(networks, config, seed), _settings(config, seed)
     if provenance.done_in(out) and (out / "modes.safetensors").exists():
         return read_modes(out)
@@ -114,7 +114,7 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
         )  # fmt: skip
         _write(folder, found, summary, settings)
         with logs.working("drawing the atlas"):
-            _draw(folder, painter, w, clusters, found, config.exemplars)
+            _draw(folder, G, w, clusters, found, config.exemplars)
         provenance.finish(folder, "modes", started=started, summary=summary.model_dump())
     _say(summary)
     return Modes(found, summary)
@@ -134,15 +134,15 @@ def _clustered(
     networks: HoldsGenerator, config: ModesConfig, seed: int
 ) -> tuple[Tensor, Clusters, ModeCentres, MapQuality | None, ClusterChoice | None]:
     """Latents, their clusters, the centres, how good the map is, and why so many clusters."""
-    painter = networks.G_ema
-    lpips = LPIPS.load("alex").to(painter.mapping.w_avg.device)
+    G = networks.G_ema
+    lpips = LPIPS.load("alex").to(G.mapping.w_avg.device)
     with logs.working(f"drawing {config.samples:,} latents"):
-        w = draw_w(painter.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
+        w = draw_w(G.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
     head = None
     if config.space == "w":
         points = np.ascontiguousarray(w.cpu().numpy(), dtype=np.float32)
     else:
-        points, head = perceptual_points(painter, lpips, w, config.pca, seed)
+        points, head = perceptual_points(G, lpips, w, config.pca, seed)
     choice = None
     if config.clusters is None:
         with logs.working("choosing the number of clusters"):
@@ -150,12 +150,12 @@ def _clustered(
     count = choice.chosen if choice else config.clusters or 1
     with logs.working(f"grouping {len(points):,} latents into {count} clusters"):
         clusters = cluster(points, count, seed)
-        found = centres_of(painter, lpips, w, clusters)
+        found = centres_of(G, lpips, w, clusters)
     if not config.map_samples:
         return w, clusters, found, None, choice
     seen = w[: config.map_samples]
     head = None if head is None else head[: len(seen)]
-    distances = lpips_to_centres(painter, lpips, seen, found.embeddings, head)
+    distances = lpips_to_centres(G, lpips, seen, found.embeddings, head)
     with logs.working("learning which cluster a latent belongs to"):
         chooser, quality = learn_map(seen, distances, found.centres, seed)
     return w, clusters, replace(found, map=chooser), quality, choice
@@ -179,13 +179,13 @@ def _say(summary: ModesSummary) -> None:
 
 
 def _draw(
-    out: Path, painter: Generator, w: Tensor, clusters: Clusters, found: ModeCentres, count: int
+    out: Path, G: Generator, w: Tensor, clusters: Clusters, found: ModeCentres, count: int
 ) -> None:
     """The sheets and the atlas, with `count` members of each cluster."""
     rows = [torch.from_numpy(r[:count]).to(w.device) for r in clusters.nearest]
-    examples = [paint_latents(painter, w[r]) for r in rows]
+    examples = [images_of_latents(G, w[r]) for r in rows]
     write_sheets(out, examples)
-    centres = paint_latents(painter, found.centres.to(w.device))
+    centres = images_of_latents(G, found.centres.to(w.device))
     write_atlas(out / "atlas.png", centres, examples, found.sizes.tolist())
 
 

@@ -1,6 +1,6 @@
 """A learned map w -> centre that saves the synthesis pass of multimodal-lpips.
 
-multimodal-lpips draws G(w), embeds it and looks which centre's picture is nearest. Where w goes is
+multimodal-lpips draws G(w), embeds it and looks which centre's image is nearest. Where w goes is
 a function of w alone, so a small network can learn it from latents that were once looked at.
 """
 
@@ -28,16 +28,16 @@ _CHUNK = 64
 
 @torch.no_grad()
 def lpips_to_centres(
-    painter: Generator, embedder: LPIPS, w: Tensor, centres: Tensor, head: Tensor | None = None
+    G: Generator, embedder: LPIPS, w: Tensor, centres: Tensor, head: Tensor | None = None
 ) -> Tensor:
-    """LPIPS between the picture of each w and each centre's: float32 [N, K] on the CPU.
+    """LPIPS between the image of each w and each centre's: float32 [N, K] on the CPU.
 
     Args:
-        painter: the generator.
+        G: the generator.
         embedder: LPIPS.
         w: float [N, w_dim].
-        centres: float [K, D], embeddings of the centres' pictures at 64 px.
-        head: embeddings of the first pictures where they are known, float32 [<= N, D]; the
+        centres: float [K, D], embeddings of the centres' images at 64 px.
+        head: embeddings of the first images where they are known, float32 [<= N, D]; the
             others are drawn.
     """
     known = 0 if head is None else len(head)
@@ -47,8 +47,8 @@ def lpips_to_centres(
         parts = [squared_distances(part, near).cpu() for part in torch.split(head, _CHUNK)]
     rest = torch.split(w[known:], _CHUNK) if len(w) > known else ()
     near = centres.to(w.device)
-    for part in logs.track(rest, "looking at pictures for the map", len(rest)):
-        parts.append(squared_distances(embed_w(painter, embedder, part), near).cpu())
+    for part in logs.track(rest, "looking at images for the map", len(rest)):
+        parts.append(squared_distances(embed_w(G, embedder, part), near).cpu())
     return torch.cat(parts)
 
 
@@ -61,7 +61,7 @@ def learn_map(
 
     Args:
         w: float [N >= 16, w_dim] in random order.
-        distances: float [N, K], LPIPS of G(w) to the centres' pictures (`lpips_to_centres`).
+        distances: float [N, K], LPIPS of G(w) to the centres' images (`lpips_to_centres`).
         centres: float [K, w_dim], for the baseline (nearest in W).
         seed: of the first weights and of the order.
     """

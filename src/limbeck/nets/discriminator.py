@@ -32,7 +32,7 @@ def group_spread(x: Tensor, group: int | None, splits: int = 1) -> Tensor:
     size = part if group is None else min(group, part)
     if n % splits or part % max(size, 1) or not size:
         raise ValueError(
-            f"minibatch-std: {n} pictures do not form {splits} part(s) in groups of {group}"
+            f"minibatch-std: {n} images do not form {splits} part(s) in groups of {group}"
         )
     y = x.reshape(splits, size, part // size, c, h, w)
     y = y - y.mean(1, keepdim=True)
@@ -98,14 +98,14 @@ class Discriminator(Trunk):
         """float32 [N, 3, S, S] in [-1, 1] -> logits float32 [N, 1]; higher is more real.
 
         Args:
-            x: pictures.
+            x: images.
             c: class labels [N] of class-conditional networks, else ignored.
             splits: 2 for real and fake stacked: minibatch-std is taken within each half.
-            spread: [], in place of the minibatch statistic: each picture is judged by itself.
+            spread: [], in place of the minibatch statistic: each image is judged by itself.
 
         Raises:
             UsageError: labels are missing or out of range.
-            ValueError: wrong picture size, or a batch that does not divide into groups.
+            ValueError: wrong image size, or a batch that does not divide into groups.
         """
         y: Tensor = self.b4(self.features(x)[-1], splits, spread)
         if self.mapping is None:

@@ -23,7 +23,7 @@ class _Neck(nn.Module):
 
 
 class Encoder(Trunk):
-    """Picture -> one w in W: `w_avg` + head(trunk(x)); the head starts at zero, so E(x) = w_avg.
+    """Image -> one w in W: `w_avg` + head(trunk(x)); the head starts at zero, so E(x) = w_avg.
 
     Args:
         net: sizes and architecture.
@@ -44,7 +44,7 @@ class Encoder(Trunk):
         """float32 [N, 3, S, S] in [-1, 1] -> w, float32 [N, w_dim].
 
         Raises:
-            ValueError: wrong picture size.
+            ValueError: wrong image size.
         """
         y: Tensor = self.head(self.b4(self.features(x)[-1]).float())
         return self.w_avg + y

@@ -37,7 +37,7 @@ class Generator(nn.Module):
         noise: Noise = "const",
         rng: Draws | None = None,
     ) -> Tensor:
-        """[N, z_dim] -> pictures, float32 [N, 3, S, S], about [-1, 1].
+        """[N, z_dim] -> images, float32 [N, 3, S, S], about [-1, 1].
 
         Raises:
             UsageError: labels are missing or out of range.

@@ -2,7 +2,7 @@
 
 Parameters are stored at unit scale; every gain (fan-in, learning rate, sqrt 2 of the leaky ReLU)
 is folded into weight and bias at run time. Parameters stay float32; `compute_dtype` of
-the networks decides in which dtype pictures are convolved. Constructors leave parameters empty;
+the networks decides in which dtype images are convolved. Constructors leave parameters empty;
 `initialise` fills them from one explicit generator.
 """
 

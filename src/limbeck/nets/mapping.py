@@ -18,7 +18,7 @@ def one_hot(c: Tensor | None, classes: int, like: Tensor) -> Tensor:
     if c is None:
         raise UsageError(
             f"these networks know {classes} classes, and no label was given",
-            "give a class label for each picture",
+            "give a class label for each image",
         )
     recording = c.is_cuda and torch.cuda.is_current_stream_capturing()  # cannot ask for values
     if c.ndim != 1 or (not recording and bool((c < 0).any() | (c >= classes).any())):

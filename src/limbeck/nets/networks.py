@@ -38,7 +38,7 @@ class _About(Record):
 class Networks(nn.Module):
     """G, D, E and the averages G_ema, E_ema; E and E_ema are None without an encoder.
 
-    Parameters are float32; `set_compute_dtype` decides in which dtype pictures are convolved.
+    Parameters are float32; `set_compute_dtype` decides in which dtype images are convolved.
     Averages need no gradient.
 
     Args:
@@ -79,7 +79,7 @@ class Networks(nn.Module):
     def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """Convolve in `dtype` (float32 or bfloat16; `limbeck.kit.device.compute_dtype`).
 
-        Mapping, styles, minibatch-std, the last layer of D and E and the sum of RGB pictures
+        Mapping, styles, minibatch-std, the last layer of D and E and the sum of RGB images
         stay float32, and so do parameters.
         """
         for module in self.members().values():

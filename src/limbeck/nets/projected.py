@@ -1,6 +1,6 @@
 """A discriminator on projected features (Sauer et al. 2021, arXiv 2111.01007).
 
-Somebody else's frozen trunk turns a picture into four maps. Fixed random convolutions mix channels
+Somebody else's frozen trunk turns an image into four maps. Fixed random convolutions mix channels
 (CCM: 1x1) and scales (CSM: 3x3 of a map plus the enlarged coarser one), so that no head can look at
 a few convenient channels alone (section 3.2). One small discriminator a scale, spectrally
 normalised (Miyato et al. 2018, arXiv 1802.05957), judges patches; only these heads are trained.
@@ -79,7 +79,7 @@ class Head(nn.Module):
     """One scale: strided 4x4 convolutions down to a few pixels, the spread over a group, logits.
 
     Args:
-        inputs, side: of the maps; 3 channels are a picture, which a 3x3 convolution meets first.
+        inputs, side: of the maps; 3 channels are an image, which a 3x3 convolution meets first.
         net: `d_head_width`, `d_separable` and `mbstd_group` count.
     """
 
@@ -221,10 +221,10 @@ class ProjectedDiscriminator(nn.Module):
                 module.settle()
 
     def look(self, picture: Tensor, maps: list[Tensor]) -> list[Tensor]:
-        """What the heads look at: the trunk's `maps` of a picture, mixed; and the picture itself.
+        """What the heads look at: the trunk's `maps` of an image, mixed; and the image itself.
 
         Args:
-            picture: float32 [N, 3, S, S] in [-1, 1].
+            image: float32 [N, 3, S, S] in [-1, 1].
             maps: [N, C, h, w], finest first.
         """
         mixed: list[Tensor] = self.mixing(maps)
@@ -256,7 +256,7 @@ class ProjectedDiscriminator(nn.Module):
                 2018, arXiv 1802.05637).
             splits: 2 for real and fake stacked: the spread over a group is taken in each half.
             learn: without it gradients go to the maps alone.
-            spread: [] a head, in place of the minibatch statistic: each picture by itself.
+            spread: [] a head, in place of the minibatch statistic: each image by itself.
 
         Raises:
             UsageError: labels are missing or out of range.

@@ -1,4 +1,4 @@
-"""The synthesis network ws -> picture (StyleGAN2, sections 2.2 and 4: `skip` or `orig`)."""
+"""The synthesis network ws -> image (StyleGAN2, sections 2.2 and 4: `skip` or `orig`)."""
 
 import math
 from typing import Literal
@@ -136,7 +136,7 @@ class Block(Layer):
         noise: Noise,
         rng: Draws | None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Features and picture so far, and this block's w's (convolutions, then RGB) -> both."""
+        """Features and image so far, and this block's w's (convolutions, then RGB) -> both."""
         if not self.first:
             x = self.conv0(x, ws[0], noise, rng)
         x = self.conv1(x, ws[self.num_convs - 1], noise, rng)
@@ -149,9 +149,9 @@ class Block(Layer):
 
 
 class Synthesis(nn.Module):
-    """ws [N, num_ws, w_dim] -> picture; blocks `b4`, `b8`, ... `b{size}`.
+    """ws [N, num_ws, w_dim] -> image; blocks `b4`, `b8`, ... `b{size}`.
 
-    `compute_dtype`: dtype of convolutions; styles and the sum of RGB pictures stay float32.
+    `compute_dtype`: dtype of convolutions; styles and the sum of RGB images stay float32.
     """
 
     def __init__(self, net: NetConfig) -> None:
@@ -169,7 +169,7 @@ class Synthesis(nn.Module):
         return block
 
     def forward(self, ws: Tensor, noise: Noise = "const", rng: Draws | None = None) -> Tensor:
-        """Pictures, float32 [N, 3, S, S], about [-1, 1].
+        """Images, float32 [N, 3, S, S], about [-1, 1].
 
         Args:
             ws: float32 [N, num_ws, w_dim]; a block's RGB shares its w with the next convolution.
@@ -189,5 +189,5 @@ class Synthesis(nn.Module):
             block = self.block(size)
             x, picture = block(x, picture, each[at : at + block.num_convs + 1], noise, rng)
             at += block.num_convs
-        assert picture is not None, "the last block has a picture"
+        assert picture is not None, "the last block has an image"
         return picture

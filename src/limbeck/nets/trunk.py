@@ -1,4 +1,4 @@
-"""The trunk that discriminator and encoder share: picture -> features (StyleGAN2, section 4)."""
+"""The trunk that discriminator and encoder share: image -> features (StyleGAN2, section 4)."""
 
 import torch
 from torch import Tensor, nn
@@ -54,11 +54,11 @@ class Trunk(nn.Module):
             x: float32 [N, 3, S, S] in [-1, 1].
 
         Raises:
-            ValueError: pictures of another size.
+            ValueError: images of another size.
         """
         if x.shape[1:] != (3, self.net_size, self.net_size):
             raise ValueError(
-                f"pictures are {tuple(x.shape)}, this network takes "
+                f"images are {tuple(x.shape)}, this network takes "
                 f"[N, 3, {self.net_size}, {self.net_size}]"
             )
         x = x.to(self.compute_dtype, memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
 """FIR resampling as a linear map whose adjoint is a map of the same kind.
 
-`upfirdn` is linear in the picture, and its transpose is again an `upfirdn`: factors swapped, filter
+`upfirdn` is linear in the image, and its transpose is again an `upfirdn`: factors swapped, filter
 turned round, paddings recomputed. So one autograd function, which is its own backward with the
 adjoint's plan, gives derivatives of any order, each as one depthwise convolution.
 Depthwise, because pooling and slice-adds are 4 to 10 times slower on a CPU.
@@ -31,7 +31,7 @@ class Plan:
     gain: float = 1.0
 
     def output(self, height: int, width: int, fh: int, fw: int) -> tuple[int, int]:
-        """Sides of the result for a picture [height, width] and a filter [fh, fw]."""
+        """Sides of the result for an image [height, width] and a filter [fh, fw]."""
         x0, x1, y0, y1 = self.padding
         return (
             (height * self.up + y0 + y1 - fh) // self.down + 1,
@@ -39,7 +39,7 @@ class Plan:
         )
 
     def adjoint(self, height: int, width: int, fh: int, fw: int) -> "Plan":
-        """The transpose of this map on pictures [height, width]."""
+        """The transpose of this map on images [height, width]."""
         out_h, out_w = self.output(height, width, fh, fw)
         x0, _, y0, _ = self.padding
         padding = (
@@ -148,12 +148,12 @@ def _upsample_plan(f: Tensor) -> Plan:
 
 
 def upsample2(x: Tensor, f: Tensor) -> Tensor:
-    """Twice the size, a constant picture stays that constant: [N,C,H,W] -> [N,C,2H,2W]."""
+    """Twice the size, a constant image stays that constant: [N,C,H,W] -> [N,C,2H,2W]."""
     return resample(x, f, _upsample_plan(f))
 
 
 def downsample2(x: Tensor, f: Tensor) -> Tensor:
-    """Half the size, a constant picture stays that constant: [N,C,H,W] -> [N,C,H/2,W/2]."""
+    """Half the size, a constant image stays that constant: [N,C,H,W] -> [N,C,H/2,W/2]."""
     fh, fw = f.shape
     return resample(x, f, Plan(1, 2, ((fw - 1) // 2, (fw - 2) // 2, (fh - 1) // 2, (fh - 2) // 2)))
 

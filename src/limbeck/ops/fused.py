@@ -1,7 +1,7 @@
-"""What follows a convolution (scale, bias, noise, leaky ReLU) as one pass over the picture.
+"""What follows a convolution (scale, bias, noise, leaky ReLU) as one pass over the image.
 
 From 512 px on a GPU is bound by memory, and each of these operations reads and writes the whole
-picture. The twin compiled by TorchInductor makes one kernel of them, and few of
+image. The twin compiled by TorchInductor makes one kernel of them, and few of
 their gradients; derivatives of higher order take the plain operations. It is an option: without a
 device, a compiler or the same numbers as the plain form, the plain form stays (`fused_epilogue`).
 """

@@ -1,6 +1,6 @@
-"""Convolution whose weight each picture scales: StyleGAN2, section 2.2, equations 1 to 3.
+"""Convolution whose weight each image scales: StyleGAN2, section 2.2, equations 1 to 3.
 
-Scaling the weight's input channels by s is scaling the picture's channels by s; the norm that
+Scaling the weight's input channels by s is scaling the image's channels by s; the norm that
 demodulates is exact without the per-picture weight [N, O, I, k, k]. The plain form
 that does build that weight stands beside it and the tests compare the two.
 """
@@ -98,9 +98,9 @@ def modulated_conv2d(
 
 
 def modulated_1x1(x: Tensor, weight: Tensor, styles: Tensor) -> Tensor:
-    """Modulated 1x1 convolution without demodulation, as one small matrix for each picture.
+    """Modulated 1x1 convolution without demodulation, as one small matrix for each image.
 
-    For few output maps (RGB) the per-picture weight [N, O, I] is smaller than the picture.
+    For few output maps (RGB) the per-picture weight [N, O, I] is smaller than the image.
 
     Args:
         x: [N, I, H, W]; weight: [O, I, 1, 1]; styles: [N, I].
@@ -123,7 +123,7 @@ def modulated_conv2d_reference(
     up: int = 1,
     f: Tensor | None = None,
 ) -> Tensor:
-    """The same with the weight of each picture built and used by itself; slow, for tests."""
+    """The same with the weight of each image built and used by itself; slow, for tests."""
     w = weight[None] * styles[:, None, :, None, None]
     if demodulate:
         w = w * (w.square().sum((2, 3, 4), keepdim=True) + EPSILON).rsqrt()

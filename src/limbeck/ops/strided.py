@@ -2,11 +2,11 @@
 
 oneDNN's float32 gradient to the weight of a channels_last convolution is slow without AVX-512: 67
 of 155 GFLOP/s. As one matrix product for each of the nine taps it needs no such kernel: where the
-larger picture's rows and columns are parted by parity, a tap is a shift by whole rows of the
-flattened picture. The two convolutions and the gradient are bilinear and each one's derivatives are
+larger image's rows and columns are parted by parity, a tap is a shift by whole rows of the
+flattened image. The two convolutions and the gradient are bilinear and each one's derivatives are
 the other two, so any order of derivative is at hand.
 
-A weight is [S, B, 3, 3]: channels of the smaller picture first, of the larger one second.
+A weight is [S, B, 3, 3]: channels of the smaller image first, of the larger one second.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ class _Up(torch.autograd.Function):
 
 
 class _Weight(torch.autograd.Function):
-    """What both have as gradient to the weight, of a large and a small picture."""
+    """What both have as gradient to the weight, of a large and a small image."""
 
     @staticmethod
     def forward(ctx: Any, big: Tensor, small: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ become 16 matrix products. Exact but for rounding. The gradient to x is the same
 the weight turned round; the gradient to w is G^T [(B^T x B)^T (A g A^T)] G, from the same parts.
 As each of the two functions here is a derivative of the other, any order of derivative is at hand.
 
-Pictures are worked through in pieces that stay in the cache, which also bounds the memory. What the
+Images are worked through in pieces that stay in the cache, which also bounds the memory. What the
 products save must pay for the way to tiles and back, so narrow layers take the plain convolution.
 """
 
@@ -27,7 +27,7 @@ PIECE = 2**21  # elements of one piece in the 4x4 domain: 8 MB
 
 
 def _pieces(n: int, rows: int, columns: int, channels: int) -> Iterator[tuple[slice, slice]]:
-    """Whole pictures, or rows of tiles of one picture, that make up a piece each."""
+    """Whole images, or rows of tiles of one image, that make up a piece each."""
     row = 16 * columns * channels
     count = max(PIECE // (row * rows), 1)
     height = rows if count > 1 else min(max(PIECE // row, 1), rows)
@@ -131,7 +131,7 @@ class _Conv(torch.autograd.Function):
 
 
 class _Weight(torch.autograd.Function):
-    """The gradient to the weight as a function of the results' gradient g and the pictures x."""
+    """The gradient to the weight as a function of the results' gradient g and the images x."""
 
     @staticmethod
     def forward(ctx: Any, g: Tensor, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""What a picture shows, by a network that limbeck trains and filters nothing with.
+"""What an image shows, by a network that limbeck trains and filters nothing with.
 
 EfficientNet-Lite2 (Tan and Le, arXiv 1905.11946), ImageNet's 1,000 classes. Its smaller sister
-Lite0 is the eye of the projected discriminator and of the score `recommended+`, so that pictures
+Lite0 is the eye of the projected discriminator and of the score `recommended+`, so that images
 made or photos kept with it are no test of it; Lite2 shares no weights with it. (The Inception of
 FID is no help: the released file that limbeck reads stops at pool3, without the output layer.)
 """
@@ -44,7 +44,7 @@ class EfficientNetLite2(EfficientNetLite0):
 
 
 class Classifier:
-    """EfficientNet-Lite2 with its weights, as a judge of pictures."""
+    """EfficientNet-Lite2 with its weights, as a judge of images."""
 
     name = CLASSIFIER
     classes_known = 1000
@@ -64,10 +64,10 @@ class Classifier:
 
     @torch.no_grad()
     def classes(self, pictures: Tensor) -> Tensor:
-        """The likeliest of ImageNet's classes for each picture.
+        """The likeliest of ImageNet's classes for each image.
 
         Args:
-            pictures: uint8 [N, 3, H, W] RGB of any size; brought to 260 px bicubically
+            images: uint8 [N, 3, H, W] RGB of any size; brought to 260 px bicubically
                 (antialiased where they shrink).
 
         Returns:
@@ -79,7 +79,7 @@ class Classifier:
         if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3:
             raise UsageError(
                 f"classes of {pictures.dtype} {tuple(pictures.shape)}",
-                "give uint8 pictures [N, 3, H, W]",
+                "give uint8 images [N, 3, H, W]",
             )
         x = pictures.to(self.device).float()
         if x.shape[-2:] != (SIDE, SIDE):

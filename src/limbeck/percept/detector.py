@@ -1,4 +1,4 @@
-"""Which objects a picture shows and where: YOLOX-nano on COCO's 80 classes, through onnxruntime.
+"""Which objects an image shows and where: YOLOX-nano on COCO's 80 classes, through onnxruntime.
 
 Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv 2107.08430). No training and no filter of
 limbeck uses it, so that it can judge what they made. onnxruntime comes with the extra `detect`;
@@ -40,12 +40,12 @@ _ENLARGED, _LEAST_SHOWN = 2.5, 160
 
 @dataclass(frozen=True)
 class Box:
-    """An object found in a picture.
+    """An object found in an image.
 
     Attributes:
         name: its class, one of `COCO`.
         score: objectness times the class's probability, in [0, 1].
-        x0, y0, x1, y1: left, top, right and bottom edge in pixels of the picture, within it;
+        x0, y0, x1, y1: left, top, right and bottom edge in pixels of the image, within it;
             pixel (row r, column c) covers [c, c + 1] x [r, r + 1].
     """
 
@@ -63,7 +63,7 @@ class Box:
 
 
 class Detector:
-    """YOLOX-nano, loaded once; gives the same boxes for a picture whatever came before it."""
+    """YOLOX-nano, loaded once; gives the same boxes for an image whatever came before it."""
 
     name = DETECTOR
 
@@ -85,9 +85,9 @@ class Detector:
     def detect(
         self, image: Tensor, *, least: float = LEAST_SCORE, overlap: float = MOST_OVERLAP
     ) -> list[Box]:
-        """Objects of a picture, the surest first; none is an empty list.
+        """Objects of an image, the surest first; none is an empty list.
 
-        How large the network sees it, see `letterbox`: small pictures are enlarged.
+        How large the network sees it, see `letterbox`: small images are enlarged.
 
         Args:
             image: uint8 [3, H, W] RGB of any size, on any device.
@@ -120,7 +120,7 @@ class Detector:
         least: float = LEAST_SCORE,
         overlap: float = MOST_OVERLAP,
     ) -> list[list[Box]]:
-        """`detect` of each picture of uint8 [n, 3, H, W] batches, in order; one list a picture.
+        """`detect` of each image of uint8 [n, 3, H, W] batches, in order; one list an image.
 
         Raises:
             UsageError: as `detect`.
@@ -131,11 +131,11 @@ class Detector:
 
 
 def letterbox(image: Tensor, side: int = SIDE) -> tuple[Tensor, float]:
-    """uint8 [3, H, W] RGB -> what the network reads, and pixels of it to a pixel of the picture.
+    """uint8 [3, H, W] RGB -> what the network reads, and pixels of it to a pixel of the image.
 
-    The picture is enlarged 2.5 times, to 160 px along its longer edge at least and to `side` at
+    The image is enlarged 2.5 times, to 160 px along its longer edge at least and to `side` at
     most (bicubic; antialiased where it shrinks), and put at the top left; the rest is grey. Larger
-    still, small pictures are too blurred for the network: at 416 px it finds the dog in 2 % of
+    still, small images are too blurred for the network: at 416 px it finds the dog in 2 % of
     photos of 32 px, at 160 px in 27 % (of 96 px: at 416 px in 43 %, at 240 px in over 60 %).
 
     Returns:
@@ -232,7 +232,7 @@ def _onnxruntime() -> ModuleType:
 def _check(image: Tensor, least: float, overlap: float) -> None:
     if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3 or not image.numel():
         raise UsageError(
-            f"objects in {image.dtype} {tuple(image.shape)}", "give a uint8 picture [3, H, W]"
+            f"objects in {image.dtype} {tuple(image.shape)}", "give a uint8 image [3, H, W]"
         )
     for name, value in (("least", least), ("overlap", overlap)):
         if not 0 <= value <= 1:

@@ -1,4 +1,4 @@
-"""Features of an image stream: uint8 pictures in, one vector a picture out."""
+"""Features of an image stream: uint8 images in, one vector an image out."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -69,7 +69,7 @@ class Features:
         if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3:
             raise UsageError(
                 f"features of {pictures.dtype} {tuple(pictures.shape)}",
-                "give uint8 pictures [N, 3, H, W]",
+                "give uint8 images [N, 3, H, W]",
             )
         x = pictures.to(self.device)
         if isinstance(self._net, LPIPS):
@@ -106,11 +106,11 @@ def features_of(batches: Iterable[Tensor], extractor: FeatureExtractor) -> Tenso
     """Features of a stream of uint8 [n, 3, H, W] batches -> float32 [N, dim] on the CPU.
 
     Raises:
-        DataError: no pictures came, or a feature is not finite.
+        DataError: no images came, or a feature is not finite.
     """
     parts = [extractor(batch).float().cpu() for batch in batches]
     if not parts:
-        raise DataError("features of no pictures", "give at least one batch")
+        raise DataError("features of no images", "give at least one batch")
     features = torch.cat(parts)
     if not torch.isfinite(features).all():
         raise DataError(f"{extractor.name} gave features that are not finite")

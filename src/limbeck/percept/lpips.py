@@ -19,7 +19,7 @@ _SCALE = (0.458, 0.448, 0.450)
 
 
 def at_least(x: Tensor, side: int = 64) -> Tensor:
-    """Bring float NCHW pictures whose shorter side is below `side` up to it, bilinearly.
+    """Bring float NCHW images whose shorter side is below `side` up to it, bilinearly.
 
     Larger ones pass untouched; the aspect is kept. AlexNet's score is always taken on at least
     64 px.
@@ -36,9 +36,9 @@ class LPIPS(nn.Module):
     """LPIPS(a, b) = |phi(a) - phi(b)|^2, phi = `embed` (docs/method.md, 'Algebra').
 
     phi(x) joins, over the five layers l of a trunk, sqrt(v_l / (H_l W_l)) f_l(x): f_l are the
-    activations scaled to unit length over channels, v_l >= 0 the learned weights. Pictures are
+    activations scaled to unit length over channels, v_l >= 0 the learned weights. Images are
     float [-1, 1] NCHW RGB of at least 32 px; everything is computed in fp32. Frozen, but
-    differentiable in the pictures.
+    differentiable in the images.
     """
 
     shift: Tensor
@@ -76,7 +76,7 @@ class LPIPS(nn.Module):
         return lpips
 
     def embed(self, x: Tensor) -> Tensor:
-        """Pictures [N, 3, H, W] -> phi, f32 [N, D] (alex: D = 31,872 at 64 px).
+        """Images [N, 3, H, W] -> phi, f32 [N, D] (alex: D = 31,872 at 64 px).
 
         Raises:
             UsageError: not float NCHW RGB of at least 32 px.
@@ -93,7 +93,7 @@ class LPIPS(nn.Module):
         return parts
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
-        """LPIPS of pictures [N, 3, H, W] to pictures of the same shape -> f32 [N], >= 0."""
+        """LPIPS of images [N, 3, H, W] to images of the same shape -> f32 [N], >= 0."""
         pairs = zip(self.embed_layers(x), self.embed_layers(y), strict=True)
         return torch.stack([(a - b).square().sum(1) for a, b in pairs]).sum(0)
 
@@ -104,12 +104,12 @@ class LPIPS(nn.Module):
     def _maps(self, x: Tensor) -> list[Tensor]:
         if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point():
             raise UsageError(
-                f"LPIPS got {x.dtype} {tuple(x.shape)}", "give float [-1, 1] pictures [N, 3, H, W]"
+                f"LPIPS got {x.dtype} {tuple(x.shape)}", "give float [-1, 1] images [N, 3, H, W]"
             )
         if min(x.shape[-2:]) < SMALLEST:
             raise UsageError(
                 f"LPIPS needs {SMALLEST} px, got {x.shape[-2]} x {x.shape[-1]}",
-                "bring the pictures up with percept.at_least(x, 64)",
+                "bring the images up with percept.at_least(x, 64)",
             )
         maps: list[Tensor] = self.trunk((x.float() - self.shift) / self.scale)
         return maps

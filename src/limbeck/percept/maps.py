@@ -61,10 +61,10 @@ class _Block(nn.Module):
 
 
 class FeatureMaps(nn.Module):
-    """Pictures -> four maps of EfficientNet-Lite0; frozen, differentiable in the pictures.
+    """Images -> four maps of EfficientNet-Lite0; frozen, differentiable in the images.
 
     Args:
-        side: pixels that pictures are brought to first, a multiple of 32.
+        side: pixels that images are brought to first, a multiple of 32.
         dtype: in which it computes; float32 or bfloat16.
         device: where it lives.
 

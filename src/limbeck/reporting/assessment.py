@@ -67,9 +67,9 @@ def assess(run: Path, found: Artefacts) -> Quality:
 def _title(weak: Sequence[Verdict], few: bool) -> str:
     poor = [v for v in weak if v.poor]
     if poor:
-        return "Not trained enough: do not judge the generated pictures and modes yet"
+        return "Not trained enough: do not judge the generated images and modes yet"
     if weak:
-        return "Not trained long: the generated pictures are rough"
+        return "Not trained long: the generated images are rough"
     return "Few photos" if few else ""
 
 
@@ -89,7 +89,7 @@ def _means(
     shown = kept or raw
     if shown is not None and shown.level <= Level.ROUGH:
         said.append(
-            "Modes are groups of generated pictures: for now colours and layouts, not kinds of "
+            "Modes are groups of generated images: for now colours and layouts, not kinds of "
             "things. Their number says nothing about the photos."
             if shown.poor
             else "Modes are a first sketch: some are colours and layouts only."
@@ -97,7 +97,7 @@ def _means(
     if few:
         said.append(
             "So few photos are learnt by heart or stay a blur, and what is merely rare "
-            "looks odd: look through all dropped photos."
+            "looks unusual: look through all dropped photos."
         )
     return tuple(said)
 

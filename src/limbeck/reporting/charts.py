@@ -1,6 +1,6 @@
 """Charts as plain numbers: positions in percent of the plot, drawn as inline SVG by the template.
 
-Percentages let the picture stretch with the page while its words stay readable HTML.
+Percentages let the image stretch with the page while its words stay readable HTML.
 """
 
 import math

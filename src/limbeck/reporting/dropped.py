@@ -69,7 +69,7 @@ def list_dropped(
 ) -> Dropped:
     """All dropped photos, and those that a person kept against the rule.
 
-    The first `THUMBNAILS` have a picture, the next up to `ROWS` names only.
+    The first `THUMBNAILS` have an image, the next up to `ROWS` names only.
     """
     values = scores.column(keep_column(scores, keep))
     chosen = [

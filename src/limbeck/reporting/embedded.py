@@ -1,4 +1,4 @@
-"""Pictures inside the page: contact sheets with transparent gaps, encoded as data URIs."""
+"""Images inside the page: contact sheets with transparent gaps, encoded as data URIs."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ SMALL = 64
 class Picture:
     """A data URI with the words that stand in for it; width and height in pixels.
 
-    `crisp`: the pictures in it are so small that the page shows their pixels as squares.
+    `crisp`: the images in it are so small that the page shows their pixels as squares.
     """
 
     uri: str
@@ -42,7 +42,7 @@ def picture(image: Image.Image, alt: str, *, exact: bool, crisp: bool = False) -
 
 
 def single(image: Tensor, alt: str, *, at_most: int = 128) -> Picture:
-    """uint8 [3, S, S] -> picture, reduced to `at_most` pixels a side."""
+    """uint8 [3, S, S] -> image, reduced to `at_most` pixels a side."""
     if image.shape[-1] > at_most:
         image = resize_area(image[None], at_most)[0]
     side = image.shape[-1]
@@ -50,7 +50,7 @@ def single(image: Tensor, alt: str, *, at_most: int = 128) -> Picture:
 
 
 def sheet(images: Tensor, columns: int, alt: str, *, at_most: int = 96) -> Picture:
-    """uint8 [N, 3, S, S] -> one picture, row by row, cells of at most `at_most` pixels."""
+    """uint8 [N, 3, S, S] -> one image, row by row, cells of at most `at_most` pixels."""
     if images.shape[-1] > at_most:
         images = resize_area(images, at_most)
     count, _, side, _ = images.shape
@@ -67,7 +67,7 @@ def sheet(images: Tensor, columns: int, alt: str, *, at_most: int = 96) -> Pictu
 
 
 def from_file(path: Path, alt: str, *, at_most: int = 1024, crisp: bool = False) -> Picture:
-    """A picture that a stage left on disk, its longer side reduced to `at_most` pixels.
+    """An image that a stage left on disk, its longer side reduced to `at_most` pixels.
 
     Raises:
         DataError: it cannot be read.

@@ -1,4 +1,4 @@
-"""Photos as cards with name, id, score and reason: at the threshold, oddest, most typical."""
+"""Photos as cards with name, id, score and reason: at the threshold, outliers, typical."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ class Gallery:
             ),
         )
         ends = (
-            Strip("The oddest", "What the filter is for.", self.cards(ranked[::-1][:ODDEST])),
+            Strip("Likeliest outliers", "The highest scores.", self.cards(ranked[::-1][:ODDEST])),
             Strip("The most typical", "What most photos are like.", self.cards(ranked[:TYPICAL])),
         )
         return Strips(*sides, ends)

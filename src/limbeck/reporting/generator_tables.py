@@ -10,17 +10,17 @@ from limbeck.reporting.facts import Table
 METRICS = ("set_distance", "diversity", "memorising")
 _SETS = {"raw": "all photos", "kept": "kept photos", "clean": "ordinary photos"}
 _DISTANCE = (
-    "trained on", "against", "drawn", "of each", "FID", "KID", "precision", "recall", "density",
-    "coverage",
+    "trained on", "against", "truncation", "of each", "FID", "KID", "precision", "recall",
+    "density", "coverage",
 )  # fmt: skip
 _LEGEND = (
-    "FID and KID say how far drawn pictures are from photos (0 is best), precision and density how "
-    "many of them look like photos, recall and coverage how much of the photos' variety they reach "
-    "(1 is best); compare rows of one table with equal counts only, and published figures with "
-    "those of inception only."
+    "FID and KID say how far generated images are from photos (0 is best), precision and density "
+    "how many of them look like photos, recall and coverage how much of the photos' variety they "
+    "reach (1 is best); compare rows of one table with equal counts only, and published figures "
+    "with those of inception only."
 )
-_DIVERSITY = ("pictures", "drawn", "how many", "any two", "of one mode", "of two modes")
-_COPIES = ("trained on", "drawn", "nearer than a photo", "z", "nearest 1 %")
+_DIVERSITY = ("images of", "truncation", "how many", "any two", "of one mode", "of two modes")
+_COPIES = ("trained on", "truncation", "nearer than a photo", "z", "nearest 1 %")
 
 
 def generator_tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
@@ -53,7 +53,7 @@ def _distances(features: str, rows: Sequence[dict[str, Any]]) -> Table:
         )
         for row in rows
     )  # fmt: skip
-    title = f"Drawn pictures against photos, by features of {features}"
+    title = f"Generated images against photos, by features of {features}"
     return Table(title, _DISTANCE, body, texts=3)
 
 
@@ -66,7 +66,7 @@ def _diversity(rows: Sequence[dict[str, Any]]) -> Table:
         for row in rows
     )  # fmt: skip
     note = (
-        "Mean perceptual distance (LPIPS) between two pictures, ± one standard error: larger is "
+        "Mean perceptual distance (LPIPS) between two images, ± one standard error: larger is "
         "more varied, and photos show what there is to reach."
     )
     return Table("Variety", _DIVERSITY, body, note, 2)
@@ -81,9 +81,9 @@ def _copies(rows: Sequence[dict[str, Any]]) -> Table:
         for row in rows
     )  # fmt: skip
     note = (
-        "How often a drawn picture is nearer to a training photo than another photo is (0.5 by "
+        "How often a generated image is nearer to a training photo than another photo is (0.5 by "
         "chance; z in standard deviations), and the share nearer than the nearest 1 % of photos "
-        "(1 % by chance): much more may mean copies, but truncation brings pictures nearer as well."
+        "(1 % by chance): much more may mean copies, but truncation brings images nearer as well."
     )
     return Table("Copies of training photos", _COPIES, body, note, 2)
 

@@ -38,10 +38,10 @@ class Atlas:
     clusters: int
 
 
-def _centres(artist: Renderer | None, modes: ModeCentres, order: list[int]) -> dict[int, Picture]:
-    if artist is None:
+def _centres(renderer: Renderer | None, modes: ModeCentres, order: list[int]) -> dict[int, Picture]:
+    if renderer is None:
         return {}
-    drawn = artist.paint(modes.centres[order])
+    drawn = renderer.generate(modes.centres[order])
     return {k: single(drawn[i], f"centre of mode {k}") for i, k in enumerate(order)}
 
 
@@ -52,12 +52,12 @@ def _order(modes: ModeCentres) -> tuple[list[int], list[float]]:
     return order, [s / total for s in sizes]
 
 
-def distilled_atlas(folder: Path, modes: ModeCentres, artist: Renderer | None) -> Atlas:
+def distilled_atlas(folder: Path, modes: ModeCentres, renderer: Renderer | None) -> Atlas:
     """Modes of the distilled generator, with the exemplars that the stage left as mode-NN.png."""
     order, shares = _order(modes)
     order = [k for k in order if shares[k] > 0]
-    centres = _centres(artist, modes, order)
-    crisp = artist is not None and artist.networks.config.size < SMALL
+    centres = _centres(renderer, modes, order)
+    crisp = renderer is not None and renderer.networks.config.size < SMALL
     cards = []
     for k in order:
         path, alt = folder / f"mode-{k:02d}.png", f"examples of mode {k}"
@@ -67,7 +67,9 @@ def distilled_atlas(folder: Path, modes: ModeCentres, artist: Renderer | None) -
     return Atlas(tuple(cards), used - len(cards), count_modes(modes.sizes), len(shares))
 
 
-def raw_atlas(modes: ModeCentres, artist: Renderer | None, scores: Scores, keep: KeepList) -> Atlas:
+def raw_atlas(
+    modes: ModeCentres, renderer: Renderer | None, scores: Scores, keep: KeepList
+) -> Atlas:
     """Modes of the first generator with the photos nearest to each and the share of them kept.
 
     Modes that no photo is nearest to are left out.
@@ -81,7 +83,7 @@ def raw_atlas(modes: ModeCentres, artist: Renderer | None, scores: Scores, keep:
     kept = np.array([keep.kept.get(photo, False) for photo in scores.ids], dtype=bool)
     order, shares = _order(modes)
     order = [k for k in order if (mode_of == k).any()]
-    centres = _centres(artist, modes, order)
+    centres = _centres(renderer, modes, order)
     overall = float(kept.mean()) if len(kept) else 0.0
     cards = []
     for k in order:

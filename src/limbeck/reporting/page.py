@@ -1,4 +1,4 @@
-"""`report`: read the run, draw what is missing as pictures, fill one HTML page."""
+"""`report`: read the run, draw what is missing as images, fill one HTML page."""
 
 import base64
 import hashlib
@@ -45,10 +45,10 @@ PARTS = {
     "keep": "the filter",
     "kept": "the second training, on the kept photos",
     "modes": "the modes",
-    "strips": "the photos at the threshold, the oddest and the most typical",
+    "strips": "the photos at the threshold, the likeliest outliers and the most typical",
     "dropped": "the list of dropped photos",
     "quality": "the judgement on the generators",
-    "samples": "the sample pictures",
+    "samples": "the sample images",
     "kept share": "the kept share of each mode",
     "metrics": "the measured figures",
     "labels": "the labels",
@@ -79,7 +79,7 @@ class Page:
     labelled: int = 0
 
 
-def _artist(found: Artefacts, training: Training | None, part: str) -> Renderer | None:
+def _renderer(found: Artefacts, training: Training | None, part: str) -> Renderer | None:
     if training is None:
         return None
     with found.part(part):
@@ -108,8 +108,8 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     """Every section, each on its own: what cannot be made is named."""
     found = page.found
     page.intake = take_in(found.files, found.keep) if found.files else None
-    raw = _artist(found, found.raw, "raw")
-    kept = _artist(found, found.kept, "kept")
+    raw = _renderer(found, found.raw, "raw")
+    kept = _renderer(found, found.kept, "kept")
     modes = _modes(found, found.root / "modes", "modes")
     _photos(page, raw, labels)
     page.quality = _attempt(found, "quality", lambda: assess(page.run, found))

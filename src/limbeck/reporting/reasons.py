@@ -1,4 +1,4 @@
-"""Why a photo is odd, in words: which column adds most to the score that the filter reads."""
+"""Why a photo looks like an outlier: which column adds most to the filter's score, in words."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from limbeck.kit.tables import Column
 from limbeck.metrics import log_scores, ordinary
 
 FAR = 0.95
-"""A further column is named where a photo is odder in it than this share of all photos."""
+"""A further column is named where a photo scores higher in it than this share of all photos."""
 
 _PARTS = re.compile(r"over s in \(([^)]*)\)")
 _FUSIONS = (RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, "rank_fusion")
@@ -21,7 +21,7 @@ _FUSIONS = (RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, "rank_fusion")
 
 @dataclass(frozen=True)
 class Ground:
-    """What a column says of a photo that is odd in it: a few words, and a sentence."""
+    """What a column says of a photo that scores high in it: a few words, and a sentence."""
 
     words: str
     meaning: str
@@ -36,7 +36,7 @@ _PATTERNS = Ground(  # both densities of the same features: the orders they give
 GROUNDS = {
     "seam": Ground(
         "straight seam",
-        "A sharp straight line crosses the whole picture: collages, frames, bars, bands of text.",
+        "A sharp straight line crosses the whole image: collages, frames, bars, bands of text.",
     ),
     "feature_gauss": _PATTERNS,
     "feature_ppca": _PATTERNS,
@@ -60,14 +60,14 @@ GROUNDS = {
         "far from the generator's mean", "The encoder places it where the generator rarely draws."
     ),
     "d_logit": Ground("the discriminator finds it unreal", "The discriminator's own judgement."),
-    "mode_distance": Ground("far from every mode", "No mode's centre picture is near."),
-    "nngen": Ground("far from what the generator draws", "No generated picture is near."),
+    "mode_distance": Ground("far from every mode", "No mode's centre image is near."),
+    "nngen": Ground("far from what the generator draws", "No generated image is near."),
 }
 
 
 @dataclass(frozen=True)
 class Why:
-    """Of one photo: the column that counts most, in words; `more` is odder than so many percent."""
+    """Of one photo: the column that counts most, in words; `more`: photos below it, in percent."""
 
     column: str
     words: str
@@ -93,16 +93,16 @@ def parts_of(scores: Scores, column: str) -> tuple[str, ...]:
 
 def ground(column: str) -> Ground:
     """The words of a column; one that this page does not know is named."""
-    return GROUNDS.get(column, Ground(f"odd by {column}", "A high score, by itself."))
+    return GROUNDS.get(column, Ground(f"high {column}", "A high score, by itself."))
 
 
 class Grounds:
     """Compares a score's parts photo by photo.
 
     Fisher's fusion adds up -log p over columns, where p is the share of ordinary photos that would
-    be at least as odd, after the normal through the 10 % and 40 % points of the column's logarithm
-    (docs/method.md, `tail_share`). The part with the smallest p adds most; where several are beyond
-    counting, the one that lies farthest out in its own spread.
+    score at least as high, after the normal through the 10 % and 40 % points of the column's
+    logarithm (docs/method.md, `tail_share`). The part with the smallest p adds most; where several
+    are beyond counting, the one that lies farthest out in its own spread.
     """
 
     def __init__(self, scores: Scores, column: str) -> None:
@@ -144,5 +144,5 @@ def far_out(values: Column) -> Column:
 
 
 def _share_below(values: Column) -> NDArray[np.float64]:
-    """[N] -> the share of the other photos that are less odd."""
+    """[N] -> the share of the other photos that score lower."""
     return np.asarray((rankdata(values, method="min") - 1) / max(len(values) - 1, 1))

@@ -1,4 +1,4 @@
-"""Pictures that the finished networks draw for the page; a few hundred at most."""
+"""Images that the finished networks draw for the page; a few hundred at most."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class Renderer:
         chunks = [
             encoder(to_float(part.to(self.device))) for part in torch.split(photos, self.batch)
         ]
-        return self.paint(torch.cat(chunks))
+        return self.generate(torch.cat(chunks))
 
     @torch.no_grad()
     def latents(self, seeds: range) -> Tensor:
@@ -61,7 +61,7 @@ class Renderer:
         return mapping.w(z, None if classes is None else classes.to(self.device))
 
     @torch.no_grad()
-    def paint(self, w: Tensor) -> Tensor:
+    def generate(self, w: Tensor) -> Tensor:
         """f32 [N, w_dim] -> uint8 [N, 3, S, S] on the CPU, const noise."""
         G = self.networks.G_ema
         chunks = [

@@ -8,7 +8,7 @@ from limbeck.reporting.rendering import Renderer
 
 PSIS = (0.3, 0.5, 0.7, 1.0)
 HEADLINE_PSI = 0.7
-_SAME = "At psi 1 nothing is pulled anywhere, so both ways give the same pictures."
+_SAME = "At psi 1 nothing is pulled anywhere, so both ways give the same images."
 _NO_MODES = "There are no modes yet to pull to."
 
 
@@ -35,14 +35,14 @@ class Samples:
 
 
 def show_samples(raw: Renderer | None, kept: Renderer | None, modes: ModeCentres | None) -> Samples:
-    """Draw every comparison; fewer seeds where pictures are large, to stay within seconds.
+    """Draw every comparison; fewer seeds where images are large, to stay within seconds.
 
     The big pair compares what each way gives a user: all photos and global truncation against kept
     photos and multi-modal truncation. `generators` changes the training set alone (global
     truncation), `by_psi` the truncation alone (distilled generator).
     """
-    any_artist = kept or raw
-    size = any_artist.networks.config.size if any_artist else 64
+    any_renderer = kept or raw
+    size = any_renderer.networks.config.size if any_renderer else 64
     many = 48 if size <= 64 else 24 if size <= 128 else 12
     few = 24 if size <= 64 else 12 if size <= 128 else 6
     columns, narrow = (8 if many == 48 else 6 if many == 24 else 4), (6 if few > 6 else 3)
@@ -53,7 +53,7 @@ def show_samples(raw: Renderer | None, kept: Renderer | None, modes: ModeCentres
     how = "multi-modal truncation" if modes else "global truncation"
     if raw:
         raw_sheet = sheet(
-            raw.paint(raw.globally(range(many), HEADLINE_PSI)), columns,
+            raw.generate(raw.globally(range(many), HEADLINE_PSI)), columns,
             f"{words} of the generator trained on all accepted photos, global truncation",
         )  # fmt: skip
     if kept is None:
@@ -61,7 +61,7 @@ def show_samples(raw: Renderer | None, kept: Renderer | None, modes: ModeCentres
     w = kept.latents(range(many))
     targets = kept.nearest_centres(w, modes) if modes else None
     kept_sheet = sheet(
-        kept.paint(
+        kept.generate(
             kept.globally(range(many), HEADLINE_PSI)
             if targets is None
             else truncate(w, HEADLINE_PSI, targets)
@@ -72,13 +72,13 @@ def show_samples(raw: Renderer | None, kept: Renderer | None, modes: ModeCentres
     rows = []
     for psi in psis:
         left = sheet(
-            kept.paint(kept.globally(range(few), psi)), narrow,
+            kept.generate(kept.globally(range(few), psi)), narrow,
             f"{few} samples, global truncation, psi {psi:g}",
         )  # fmt: skip
         right = None
         if targets is not None and psi < 1:
             right = sheet(
-                kept.paint(truncate(w[:few], psi, targets[:few])), narrow,
+                kept.generate(truncate(w[:few], psi, targets[:few])), narrow,
                 f"{few} samples, multi-modal truncation, psi {psi:g}",
             )  # fmt: skip
         rows.append(Pair(f"psi {psi:g}", left, right, _NO_MODES if targets is None else _SAME))
@@ -93,10 +93,10 @@ def _generators(raw: Renderer | None, kept: Renderer, few: int, columns: int) ->
     for psi in (HEADLINE_PSI, 1.0):
         sheets = [
             sheet(
-                artist.paint(artist.globally(range(few), psi)), columns,
+                renderer.generate(renderer.globally(range(few), psi)), columns,
                 f"{few} samples of the generator trained on {name} photos, psi {psi:g}",
             )
-            for artist, name in ((raw, "all accepted"), (kept, "kept"))
+            for renderer, name in ((raw, "all accepted"), (kept, "kept"))
         ]  # fmt: skip
         title = f"psi {psi:g}" + ("" if psi < 1 else ", no truncation")
         pairs.append(Pair(title, sheets[0], sheets[1]))

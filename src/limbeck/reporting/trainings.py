@@ -10,7 +10,7 @@ Rows = list[dict[str, Any]]
 
 _FIGURES = {
     "kid": "KID of the snapshots to the photos (0 is best)",
-    "spread": "variety of the pictures, in that of the photos (1 is best)",
+    "spread": "variety of the images, in that of the photos (1 is best)",
 }
 _STATISTICS = {
     "loss/G": "generator loss",
@@ -18,7 +18,7 @@ _STATISTICS = {
     "signs/real": "sign of D on photos (0.6 is the aim, near 1 is over-fitting)",
     "augment_p": "augmentation probability p",
     "rec/l1": "reconstruction error, L1",
-    "rec_fake/l1": "reconstruction error of generated pictures, L1",
+    "rec_fake/l1": "reconstruction error of generated images, L1",
     "rec_real/l1": "reconstruction error of photos, L1",
     "E/std_ratio": "spread of the encoder's latents, in that of the generator's (1 is best)",
     "images_per_second": "photos a second",

@@ -4,12 +4,12 @@ The criteria, deliberately few:
 
 * **KID** of the snapshot in use (`snapshots.jsonl`: LPIPS-AlexNet features in units of the photos'
   spread). On photos of dogs it fell from 8 (blurs) over 3 (patches of fur) and 0.85 (first shapes)
-  to 0.46 (half of the pictures are dogs; docs/results.md). Above 1: nothing is learned
+  to 0.46 (half of the images are dogs; docs/results.md). Above 1: nothing is learned
   yet that deserves a name; above 0.5: rough.
-* **Variety**, from the same row: below 0.3 of the photos' spread the pictures are all alike.
-* **Precision and coverage** of untruncated pictures, where `evaluate` has run: below 0.1 is
+* **Variety**, from the same row: below 0.3 of the photos' spread the images are all alike.
+* **Precision and coverage** of untruncated images, where `evaluate` has run: below 0.1 is
   nothing.
-* **Length**, where none of these is known: below 20 kimg nobody should expect pictures.
+* **Length**, where none of these is known: below 20 kimg nobody should expect images.
 """
 
 import math
@@ -22,7 +22,7 @@ from limbeck.artefacts.contents import Training
 from limbeck.reporting.charts import number
 
 UNLEARNED, ROUGH = 1.0, 0.5  # KID
-ALIKE = 0.3  # spread of the pictures over that of the photos
+ALIKE = 0.3  # spread of the images over that of the photos
 NOTHING = 0.1  # precision, coverage
 SHORT = 20.0  # kimg
 FEW_PHOTOS = 1000
@@ -40,12 +40,12 @@ class Level(IntEnum):
 
 SAID = {
     Level.POOR: "has not learned the subject yet",
-    Level.ROUGH: "is rough: the subject in some pictures, not in most",
+    Level.ROUGH: "is rough: the subject in some images, not in most",
     Level.UNKNOWN: "was not measured",
-    Level.FAIR: "draws pictures that are near the photos, as far as was measured",
+    Level.FAIR: "draws images that are near the photos, as far as was measured",
 }
 LEGEND = (
-    "kimg: thousands of photos shown in training. KID: distance of pictures from photos, 0 is "
+    "kimg: thousands of photos shown in training. KID: distance of images from photos, 0 is "
     f"best; above {UNLEARNED:g} expect blurs and patches, below {ROUGH:g} the subject. Variety: 1 "
     "is that of the photos. Precision, coverage: 1 is best."
 )
@@ -112,7 +112,7 @@ def judge(training: Training, photos: int, metrics: Sequence[dict[str, Any]]) ->
         known.append(f"variety {number(min(spread, _BEYOND))}")
         if spread < ALIKE:
             level = Level.POOR
-            faults.append(f"{known[-1]}: its pictures are all alike")
+            faults.append(f"{known[-1]}: its images are all alike")
     for name, value in _measured(training.name, metrics).items():
         known.append(f"{name} {value:.2f}")
         if value < NOTHING:
@@ -125,7 +125,7 @@ def judge(training: Training, photos: int, metrics: Sequence[dict[str, Any]]) ->
 
 
 def _measured(generator: str, metrics: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """The worst precision and coverage of untruncated pictures against the photos trained on."""
+    """The worst precision and coverage of untruncated images against the photos trained on."""
     worst: dict[str, float] = {}
     for row in metrics:
         mine = row.get("metric") == "set_distance" and row.get("generator") == generator

@@ -1,9 +1,9 @@
 """The augment pipeline of ADA (Karras et al. 2020, arXiv 2006.06676, appendix B).
 
 Pixel blits, general geometric transformations and colour transformations, each applied to each
-picture with probability p, differentiable to first order. Geometry is one affine map read from a
-picture enlarged twice by the sym6 wavelet, then reduced by it, with mirrored borders. The wavelet
-is orthonormal, so enlarging and reducing alone change nothing; pictures without geometry go past
+image with probability p, differentiable to first order. Geometry is one affine map read from a
+image enlarged twice by the sym6 wavelet, then reduced by it, with mirrored borders. The wavelet
+is orthonormal, so enlarging and reducing alone change nothing; images without geometry go past
 both all the same.
 """
 
@@ -22,7 +22,7 @@ _SYM6 = (
     0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252,
     -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
 )  # fmt: skip
-_EDGE = len(_SYM6) // 2 - 1  # samples beyond the picture that its filter reaches on either side
+_EDGE = len(_SYM6) // 2 - 1  # samples beyond the image that its filter reaches on either side
 _OFF_CENTRE = sum(k * tap for k, tap in enumerate(_SYM6)) / sum(_SYM6) - (_EDGE + 0.5)
 
 
@@ -60,7 +60,7 @@ class _Coins:
 
 
 def _geometry(draw: _Coins, size: int) -> Tensor:
-    """Inverse affine maps [N, 3, 3] from output to input, in units of half the picture."""
+    """Inverse affine maps [N, 3, 3] from output to input, in units of half the image."""
     one, zero = (
         torch.ones(draw.count, device=draw.device),
         torch.zeros(draw.count, device=draw.device),
@@ -122,7 +122,7 @@ def _resampling(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     As matrix products they cost a fifth of convolutions by twelve taps on a CPU.
 
     Returns:
-        float32 [4 S, S], the middle half of which is the picture; and [S, 2 S + 2 _EDGE].
+        float32 [4 S, S], the middle half of which is the image; and [S, 2 S + 2 _EDGE].
     """
     taps = torch.tensor(_SYM6)[None, None, :, None]
     bordered = F.pad(torch.eye(size)[None, None], [0, 0, size // 2, size // 2], mode="reflect")
@@ -132,12 +132,12 @@ def _resampling(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _moved(pictures: Tensor, matrix: Tensor) -> Tensor:
-    """Pictures [N, 3, S, S] read where the maps [N, 3, 3] from output to input say."""
+    """Images [N, 3, S, S] read where the maps [N, 3, 3] from output to input say."""
     count, _, size, _ = pictures.shape
     up, down = _resampling(size, pictures.device)
     x = up @ pictures @ up.T
-    # The picture is the middle half of what is read; more samples all round feed the filter. It
-    # leans to one side, so the picture's centre is not the samples'.
+    # The image is the middle half of what is read; more samples all round feed the filter. It
+    # leans to one side, so the image's centre is not the samples'.
     side = 2 * size + 2 * _EDGE
     lean = _OFF_CENTRE / size
     there, back = (torch.eye(3, device=x.device) for _ in range(2))
@@ -172,7 +172,7 @@ def augment(pictures: Tensor, p: float | Tensor, draws: Draws) -> Tensor:
     """Augment float32 [N, 3, S, S] with strength p in [0, 1]; at the number 0 the input itself.
 
     Args:
-        pictures: in [-1, 1]; gradients flow to them.
+        images: in [-1, 1]; gradients flow to them.
         p: probability of each transformation; a number, or a scalar tensor that may change.
         draws: the only source of randomness.
     """

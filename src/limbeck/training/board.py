@@ -1,4 +1,4 @@
-"""TensorBoard beside stats.jsonl: the same numbers, and the grids, as curves and pictures."""
+"""TensorBoard beside stats.jsonl: the same numbers, and the grids, as curves and images."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

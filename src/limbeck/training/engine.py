@@ -235,5 +235,5 @@ class Engine:
 
 
 def _first_layers(module: torch.nn.Module, count: int) -> list[Layer]:
-    """The first `count` layers from the picture inwards (Freeze-D, Mo et al. 2020)."""
+    """The first `count` layers from the image inwards (Freeze-D, Mo et al. 2020)."""
     return [layer for layer in module.modules() if isinstance(layer, Layer)][:count]

@@ -1,4 +1,4 @@
-"""Pictures of training: what G draws, and what E and G make of real photos."""
+"""Images of training: what G draws, and what E and G make of real photos."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def write_grids(out: Path, state: TrainState, config: Config, view: PixelView) -
 
 
 def _visible(pictures: Tensor, columns: int) -> Tensor:
-    """A contact sheet; very small pictures are shown at 64 px."""
+    """A contact sheet; very small images are shown at 64 px."""
     if pictures.shape[-1] < 64:
         pictures = resize_area(pictures, 64)
     return grid(pictures, columns)

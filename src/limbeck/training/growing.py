@@ -1,15 +1,15 @@
-"""Smaller pictures first: a generator at half the size is several times as fast to train.
+"""Smaller images first: a generator at half the size is several times as fast to train.
 
 What it has learnt goes on: the blocks of both sizes have the same names and shapes, and so do heads
 on features of the same side, so only the new block of the whole size begins fresh (docs/log.md,
 2026-11-27). Unlike progressive growing (Karras et al. 2018) nothing fades in: the new block adds
-to the smaller picture from its first step on.
+to the smaller image from its first step on.
 """
 
 from limbeck.config import Config
 
 SMALLEST = 32
-"""Pixels below which nothing grows: 16 px kept few kinds of picture (docs/log.md)."""
+"""Pixels below which nothing grows: 16 px kept few kinds of image (docs/log.md)."""
 
 
 def half(config: Config) -> Config | None:

@@ -1,6 +1,6 @@
 """The objective, term by term: pure functions of tensors (StyleGAN2, arXiv 1912.04958).
 
-Logits are float32 [N, 1]; pictures float32 [N, 3, S, S] in [-1, 1]; every loss is a scalar mean.
+Logits are float32 [N, 1]; images float32 [N, 3, S, S] in [-1, 1]; every loss is a scalar mean.
 """
 
 from collections.abc import Sequence
@@ -50,8 +50,8 @@ def hinge_generator_loss(fake_logits: Sequence[Tensor]) -> Tensor:
 def r1_penalty(real_logits: Tensor, real: Tensor) -> Tensor:
     """Per-picture |dD/dx|^2 [N] (Mescheder et al. 2018, eq. 9, without gamma / 2).
 
-    `real` must require grad and be what D saw: with augmentation, the augmented pictures. On
-    generated pictures the same term is R2 (eq. 10).
+    `real` must require grad and be what D saw: with augmentation, the augmented images. On
+    generated images the same term is R2 (eq. 10).
     """
     (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
     return gradient.square().sum([1, 2, 3])
@@ -61,7 +61,7 @@ def path_lengths(pictures: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     """Per-picture |J_w^T y| [N] (StyleGAN2, eq. 4), y = noise / sqrt(H W), J by one product.
 
     Args:
-        pictures: [N, 3, H, W], made from `ws`.
+        images: [N, 3, H, W], made from `ws`.
         ws: [N, num_ws, w_dim], requires grad.
         noise: standard normal, like `pictures`.
     """
@@ -80,9 +80,9 @@ def path_penalty(lengths: Tensor, mean: Tensor) -> Tensor:
 
 
 def feature_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    """Mean over layers and pictures of |f(a) - f(b)|_1 / |f(b)|_1: scale-free, so D may grow.
+    """Mean over layers and images of |f(a) - f(b)|_1 / |f(b)|_1: scale-free, so D may grow.
 
-    Our choice; by picture, so that it is a mean over any shares of the batch.
+    Our choice; by image, so that it is a mean over any shares of the batch.
     """
     terms = []
     for x, y in zip(a, b, strict=True):

@@ -68,20 +68,20 @@ def _heads(nets: Networks) -> ProjectedDiscriminator:
 
 
 class Critic(Protocol):
-    """How pictures are judged where D itself does not learn."""
+    """How images are judged where D itself does not learn."""
 
     def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
         """Scalar loss of whoever made `fake` [N, 3, S, S]."""
         ...
 
     def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
-        """Maps [N, C, h, w] of pictures that are not augmented."""
+        """Maps [N, C, h, w] of images that are not augmented."""
         ...
 
 
 @dataclass(frozen=True)
 class Own:
-    """StyleGAN2's discriminator, which sees pictures.
+    """StyleGAN2's discriminator, which sees images.
 
     relativistic: its logits mean something only as differences to those of photos.
     """
@@ -106,14 +106,14 @@ class Own:
 class Projected:
     """Heads on a frozen trunk.
 
-    maps: the trunk; shifts: whether pictures are shifted before it.
+    maps: the trunk; shifts: whether images are shifted before it.
     """
 
     maps: FeatureMaps
     shifts: bool
 
     def see(self, nets: Networks, step: Step, pictures: Tensor) -> list[Tensor]:
-        """What the heads look at, of pictures shifted if that is asked for."""
+        """What the heads look at, of images shifted if that is asked for."""
         shown = translate(pictures, step.draws) if self.shifts else pictures
         return _heads(nets).look(shown, self.maps(shown))
 
@@ -161,7 +161,7 @@ def _styles(
 
 
 def g_main(config: Config, critic: Critic) -> LossFn:
-    """Loss of G: what the critic says of its pictures."""
+    """Loss of G: what the critic says of its images."""
 
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         w, ws = _styles(nets.G, step, len(step.real), config.train.style_mixing, step.labels)
@@ -258,7 +258,7 @@ def d_r1(config: Config) -> LossFn:
 
 
 def d_r2(config: Config) -> LossFn:
-    """R2: the same penalty on G's pictures, for the relativistic loss."""
+    """R2: the same penalty on G's images, for the relativistic loss."""
 
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         with torch.no_grad():
@@ -306,7 +306,7 @@ def e_real(config: Config, judges: "LossNetworks") -> LossFn:
 
 
 def e_fake(config: Config, judges: "LossNetworks") -> LossFn:
-    """Phase B on G's own pictures, detached: only E learns, so it cannot serve outliers."""
+    """Phase B on G's own images, detached: only E learns, so it cannot serve outliers."""
     train = config.train
 
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:

@@ -3,7 +3,7 @@
 A snapshot's figure is KID (Binkowski et al. 2018, arXiv 1801.01401: squared MMD, cubic polynomial
 kernel, unbiased) between photos and samples of G_ema on LPIPS-AlexNet's pooled features, which ship
 with limbeck, each divided by its spread over the photos. It ranks snapshots of one run; it is
-no KID to quote, which needs Inception features and more pictures (`limbeck evaluate`).
+no KID to quote, which needs Inception features and more images (`limbeck evaluate`).
 """
 
 import math
@@ -33,7 +33,7 @@ class Quality:
 
     Args:
         out: folder of the training.
-        config: `train.quality_images` pictures a side; 0 = no figures.
+        config: `train.quality_images` images a side; 0 = no figures.
         view: the photos.
         images: rows beyond it were told by a session that was killed; they go.
     """
@@ -110,7 +110,7 @@ def advice(rows: Sequence[dict[str, Any]], augment_p: float) -> dict[str, str]:
     worse = [float(row["kid"]) > WORSE * max(float(best["kid"]), 1e-6) for row in after[1:]]
     if len(worse) >= PATIENCE and all(worse[-PATIENCE:]):
         told["worse"] = (
-            f"pictures get worse since kimg {best['images'] / 1000:g} (KID {best['kid']:.3g}, now "
+            f"images get worse since kimg {best['images'] / 1000:g} (KID {best['kid']:.3g}, now "
             f"{rows[-1]['kid']:.3g}); that snapshot is kept. More photos or a higher gamma help"
         )
     if augment_p > 0.9:

@@ -105,7 +105,7 @@ class Stats:
         return row
 
     def _watch(self, ratio: float) -> None:
-        """Warn once when E has given (nearly) one picture for every photo for ten ticks."""
+        """Warn once when E has given (nearly) one image for every photo for ten ticks."""
         low, high = _ENCODER_RANGE
         self._outside = 0 if low <= ratio <= high else self._outside + 1
         if self._outside == _PATIENCE:
