@@ -1,4 +1,4 @@
-"""Networks against the numbers of the public StyleGAN2 (tests/data/reference/README.md)."""
+"""Networks against the numbers of the public StyleGAN2 (tests/fixtures/reference/README.md)."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from limbeck.config import NetConfig
 from limbeck.nets import Discriminator, Generator
 from limbeck.ops import strided, winograd
 
-REFERENCE = Path(__file__).parents[1] / "data" / "reference" / "stylegan2_reference.safetensors"
+REFERENCE = Path(__file__).parents[1] / "fixtures" / "reference" / "stylegan2_reference.safetensors"
 NARROW = {"channel_base": 512, "channel_max": 32, "z_dim": 32}
 CONFIGS = {
     "skip32": NetConfig(size=32, w_dim=32, mapping_layers=2, **NARROW),

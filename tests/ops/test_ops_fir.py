@@ -20,7 +20,7 @@ from limbeck.ops import (
     upsample2,
 )
 
-REFERENCE = Path(__file__).parents[1] / "data" / "reference" / "stylegan2_reference.safetensors"
+REFERENCE = Path(__file__).parents[1] / "fixtures" / "reference" / "stylegan2_reference.safetensors"
 PLANS = [
     Plan(),
     Plan(1, 1, (2, 2, 2, 2)),

@@ -18,7 +18,7 @@ from limbeck.ops import (
 )
 from limbeck.ops.act import Activation
 
-REFERENCE = Path(__file__).parents[1] / "data" / "reference" / "stylegan2_reference.safetensors"
+REFERENCE = Path(__file__).parents[1] / "fixtures" / "reference" / "stylegan2_reference.safetensors"
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:

@@ -14,7 +14,7 @@ from limbeck.kit.images import to_float
 from limbeck.kit.rng import generator
 from limbeck.percept import LPIPS, at_least, list_weights
 
-EXAMPLES = Path(__file__).parents[1] / "data" / "lpips"
+EXAMPLES = Path(__file__).parents[1] / "fixtures" / "lpips"
 VGG16 = WEIGHTS / "lpips_vgg16_fp16.safetensors"
 
 

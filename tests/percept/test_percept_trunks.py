@@ -44,7 +44,7 @@ def pictures(count: int, side: int) -> Tensor:
 
 
 def example() -> Tensor:
-    with Image.open(HERE.parent / "data" / "lpips" / "ex_ref.png") as picture:
+    with Image.open(HERE.parent / "fixtures" / "lpips" / "ex_ref.png") as picture:
         return torch.from_numpy(np.asarray(picture.convert("RGB")).copy()).permute(2, 0, 1)[None]
 
 
