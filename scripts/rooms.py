@@ -1,7 +1,7 @@
 """Draw the rooms of the package and which imports which: `python scripts/rooms.py OUT [SRC]`.
 
 Writes Graphviz source where OUT ends in .dot, else calls `dot`. An arrow that other arrows imply is
-left out (`tred`); errors, logs, fsio, config and reading, which nearly all rooms import, are left out too.
+left out (`tred`), and so are errors, logs, fsio, config and reading, which nearly all rooms import.
 Prints how many lines, rooms and imports there are. SRC: another tree's folder `src/limbeck`.
 """
 
