@@ -149,7 +149,7 @@ def truncation(
     )
     few: dict[str, Any] = {
         "psis": (0.5, 0.7, 1.0), "clusters": (8, 16), "cluster_psis": (0.7,), "base_clusters": 16,
-        "samples": 2000, "map_samples": 1024,
+        "samples": 2000,
     }  # fmt: skip
     found = study_truncation(
         generator, open_dataset(existing(data, "dataset")), out, features=_features(features),

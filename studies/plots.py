@@ -17,8 +17,6 @@ _LOOK = {
     "global": ("#000000", "o", "-"),
     "multimodal-lpips": ("#D55E00", "s", "-"),
     "multimodal-l2": ("#0072B2", "^", "-"),
-    "multimodal-soft": ("#009E73", "D", "-"),
-    "multimodal-map": ("#CC79A7", "v", "--"),
     "index": ("#E69F00", "x", ":"),
 }
 _SPACES = {"w": "clusters in W", "lpips": "clusters in LPIPS space"}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from limbeck import __version__, fsio, logs
 from limbeck.bench import Work, compare
@@ -55,7 +55,6 @@ def study_truncation(
     base_clusters: int = 64,
     spaces: Sequence[Space] = ("w", "lpips"),
     samples: int = 10_000,
-    map_samples: int = 8192,
     repeats: int = 7,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -74,9 +73,8 @@ def study_truncation(
         count: images of a cell.
         psis, clusters, cluster_psis, base_clusters, spaces: what is varied.
         samples: latents that are clustered.
-        map_samples: latents that a map learns from.
         repeats: turns of the timing; 0 = none.
-        seed: of latents, clusters and maps.
+        seed: of latents and clusters.
 
     Returns:
         What summary.json holds.
@@ -92,12 +90,10 @@ def study_truncation(
             "ask for at least one space and no more clusters than samples",
         )
     cells = plan(psis, clusters, cluster_psis, base_clusters, spaces)
-    study = _Study(networks, dataset, list(features), count, seed, (samples, map_samples))
+    study = _Study(networks, dataset, list(features), count, seed, samples)
     combinations = list(dict.fromkeys((cell.space, cell.clusters) for cell in cells))
-    wanted = Wanted(samples=samples, map_samples=map_samples, seed=seed)
-    sets, qualities = study_centres(
-        networks, study.lpips, out / "centres", combinations, wanted, study.run
-    )
+    wanted = Wanted(samples=samples, seed=seed)
+    sets = study_centres(networks, study.lpips, out / "centres", combinations, wanted, study.run)
     _measure(study, cells, sets, out / "cells.jsonl")
     path = out / "costs.json"
     costs = fsio.read_json(path) if path.exists() else {}
@@ -108,7 +104,7 @@ def study_truncation(
         fsio.write_json(path, costs)
     rows = [row for row in fsio.read_jsonl(out / "cells.jsonl") if row["study"] == study.digest]
     found = summarise(rows, cells, base_clusters, out)
-    found |= {"costs": costs.get(study.run), "maps": qualities, "run": study.run}
+    found |= {"costs": costs.get(study.run), "run": study.run}
     fsio.write_json(out / "summary.json", found)
     return found
 
@@ -128,10 +124,9 @@ class _Study:
         features: list[str],
         count: int,
         seed: int,
-        latents: tuple[int, int],
+        latents: int,
     ) -> None:
         G = networks.G_ema
-        assert isinstance(G, nn.Module)
         self.networks, self.seed = networks, seed
         self.device = G.mapping.w_avg.device
         self.extractors: list[FeatureExtractor] = [Features(n, self.device) for n in features]
@@ -140,7 +135,7 @@ class _Study:
         size = networks.config.size
         self.photos = min(len(dataset), MOST_PHOTOS)
         self.digest = fsio.digest_json(
-            [FORMAT_VERSION, dataset.digest, size, self.photos, features, count, list(latents)]
+            [FORMAT_VERSION, dataset.digest, size, self.photos, features, count, latents]
         )
         self.run = fsio.digest_json([tensors_digest(G.state_dict()), seed])
         self.w = draw_w(G.mapping, networks.config, count, derive_seed(seed, "truncation study"))
@@ -224,8 +219,8 @@ def truncation_costs(
     Args:
         networks: the generator, where it lies.
         embedder: LPIPS on the same device.
-        modes: its centres; without a map multimodal-map is left out.
-        images: drawn in one turn.
+        modes: its centres.
+        pictures: images in one turn.
         batch: at once.
         repeats: turns of each.
     """
@@ -249,11 +244,9 @@ def truncation_costs(
         look()
         draw("global")()
 
-    methods: Sequence[Truncation] = ("multimodal-l2", "multimodal-lpips", "multimodal-soft")
+    methods: Sequence[Truncation] = ("multimodal-l2", "multimodal-lpips")
     works: dict[str, Work] = {PLAIN: draw("global"), EMBEDDED: look, LOOKED: look_and_draw}
     works |= {method: draw(method) for method in methods}
-    if modes.map is not None:
-        works["multimodal-map"] = draw("multimodal-map")
     times = compare({name: {"draw": work} for name, work in works.items()}, device, repeats)
     wall = {name: pieces["draw"]["wall"] for name, pieces in times.items()}
     plain = wall[PLAIN]["median"]

@@ -1,7 +1,7 @@
 """The truncation study's cells: which method, towards which centres, how strongly."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from limbeck.modes import (
     Points,
     centres_of,
     cluster,
-    learn_map,
-    lpips_to_centres,
     perceptual_points,
 )
 from limbeck.nets import Generator
@@ -34,9 +32,7 @@ from limbeck.percept import LPIPS
 Sets = Mapping[tuple[Space, int], ModeCentres]
 """(space of clustering, number of clusters) -> centres."""
 
-TOWARDS_MODES: tuple[Truncation, ...] = (
-    "multimodal-lpips", "multimodal-l2", "multimodal-soft", "multimodal-map",
-)  # fmt: skip
+TOWARDS_MODES: tuple[Truncation, ...] = ("multimodal-lpips", "multimodal-l2")
 METHODS: tuple[Truncation, ...] = ("global", *TOWARDS_MODES, "index")
 _CHUNK = 64
 
@@ -152,10 +148,9 @@ Combination = tuple[Space, int]
 
 @dataclass(frozen=True)
 class Wanted:
-    """How centres are made: latents clustered, latents a map learns from, the seed of both."""
+    """How centres are made: how many latents are clustered, and the seed."""
 
     samples: int
-    map_samples: int
     seed: int
 
 
@@ -166,8 +161,8 @@ def study_centres(
     combinations: Sequence[Combination],
     wanted: Wanted,
     run: str,
-) -> tuple[dict[Combination, ModeCentres], dict[str, Any]]:
-    """Centres with maps for each (space, clusters), and how good each map is.
+) -> dict[Combination, ModeCentres]:
+    """Centres for each (space, clusters), on the CPU.
 
     What lies in `folder` is read; the rest is made together, each image drawn once a purpose, and
     written there.
@@ -179,70 +174,41 @@ def study_centres(
         combinations: what is asked for.
         wanted: how they are made.
         run: names generator and seed.
-
-    Returns:
-        The centres on the CPU, and `"w-64"` -> what `learn_map` measured, as plain values.
     """
     paths = {
         key: folder / f"{run}-{fsio.digest_json(asdict(wanted))}-{key[0]}-{key[1]}.safetensors"
         for key in combinations
     }
-    missing = [key for key in combinations if not _quality(paths[key]).exists()]
+    missing = [key for key in combinations if not paths[key].exists()]
     if missing:
         logs.say(f"making {len(missing)} sets of clusters of {wanted.samples:,} latents")
-        made, quality = _make(networks, embedder, missing, wanted)
-        for key in missing:
-            made[key].save(paths[key])
-            fsio.write_json(_quality(paths[key]), quality[key])
-    found = {key: ModeCentres.load(paths[key]) for key in combinations}
-    names = {key: f"{key[0]}-{key[1]}" for key in combinations}
-    return found, {names[key]: fsio.read_json(_quality(paths[key])) for key in combinations}
-
-
-def _quality(path: Path) -> Path:
-    return path.with_suffix(".json")
+        for key, one in _make(networks, embedder, missing, wanted).items():
+            one.save(paths[key])
+    return {key: ModeCentres.load(paths[key]) for key in combinations}
 
 
 def _make(
     networks: HoldsGenerator, embedder: LPIPS, keys: Sequence[Combination], wanted: Wanted
-) -> tuple[dict[Combination, ModeCentres], dict[Combination, Any]]:
+) -> dict[Combination, ModeCentres]:
     G, seed = networks.G_ema, wanted.seed
     w = draw_w(G.mapping, networks.config, wanted.samples, derive_seed(seed, "modes"))
-    points, head = _points(networks, embedder, w, {space for space, _ in keys}, seed)
+    points = _points(networks, embedder, w, {space for space, _ in keys}, seed)
     found = {}
     for space, count in keys:
         with logs.working(f"grouping latents into {count} clusters in {space}"):
             clusters = cluster(points[space], count, seed)
             found[space, count] = centres_of(G, embedder, w, clusters)
-    seen = w[: wanted.map_samples]
-    if len(seen) == 0:
-        return found, dict.fromkeys(keys)
-    every = torch.cat([found[key].embeddings for key in keys])
-    known = None if head is None else head[: len(seen)]
-    distances = lpips_to_centres(G, embedder, seen, every, known)
-    quality: dict[Combination, Any] = {}
-    parts = torch.split(distances, [len(found[key]) for key in keys], dim=1)
-    for key, part in zip(keys, parts, strict=True):
-        with logs.working(f"learning the map to {key[1]} clusters in {key[0]}"):
-            chooser, measured = learn_map(seen, part, found[key].centres, seed)
-        found[key] = replace(found[key], map=chooser)
-        quality[key] = measured.model_dump(mode="json")
-        logs.say(
-            f"map to {key[1]} clusters in {key[0]}: right for {measured.agreement:.1%} of latents "
-            f"it had not seen (the nearest centre: {measured.agreement_l2:.1%})"
-        )
-    return found, quality
+    return found
 
 
 def _points(
     networks: HoldsGenerator, embedder: LPIPS, w: Tensor, spaces: set[Space], seed: int
-) -> tuple[dict[Space, Points], Tensor | None]:
-    """What is clustered in each space, and embeddings of the first images where there are."""
+) -> dict[Space, Points]:
+    """What is clustered in each space."""
     points: dict[Space, Points] = {}
-    head = None
     if "w" in spaces:
         points["w"] = np.ascontiguousarray(w.cpu().numpy(), dtype=np.float32)
     if "lpips" in spaces:
         components = ModesConfig().pca
-        points["lpips"], head = perceptual_points(networks.G_ema, embedder, w, components, seed)
-    return points, head
+        points["lpips"] = perceptual_points(networks.G_ema, embedder, w, components, seed)
+    return points

@@ -20,10 +20,7 @@ from pydantic import (
 
 from limbeck.errors import UsageError
 
-Truncation = Literal[
-    "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-soft",
-    "multimodal-map",
-]  # fmt: skip
+Truncation = Literal["none", "global", "index", "multimodal-l2", "multimodal-lpips"]
 Space = Literal["w", "lpips"]
 
 
@@ -240,23 +237,11 @@ class ModesConfig(_Section):
     space: Space = "w"
     pca: int = Field(256, ge=2, description="components kept when clustering in LPIPS space")
     exemplars: int = Field(8, ge=1)
-    map_samples: int = Field(
-        8192,
-        ge=0,
-        description="of the samples, those that the map w -> centre learns from; 0 = no map",
-    )
 
     @field_validator("clusters", mode="before")
     @classmethod
     def _auto(cls, clusters: object) -> object:
         return None if clusters == "auto" else clusters
-
-    @field_validator("map_samples")
-    @classmethod
-    def _none_or_enough(cls, count: int) -> int:
-        if 0 < count < 16:
-            raise ValueError("must be 0 (no map) or at least 16")
-        return count
 
 
 class SampleConfig(_Section):

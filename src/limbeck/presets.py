@@ -19,7 +19,7 @@ def smoke(size: int = 16) -> Config:
             kimg=0.256, batch=8, ema_kimg=0.05, ema_rampup=None, encoder_start_kimg=0.0,
             ada_kimg=1.0, tick_kimg=0.064, snapshot_kimg=0.128,
         ),
-        modes=ModesConfig(samples=256, clusters=4, exemplars=4, map_samples=64),
+        modes=ModesConfig(samples=256, clusters=4, exemplars=4),
         sample=SampleConfig(seeds=8),
     )  # fmt: skip
 

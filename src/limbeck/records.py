@@ -138,23 +138,6 @@ class KeepSummary(Record):
     warnings: list[str] = Field(default_factory=list)
 
 
-class MapQuality(Record):
-    """How well a learned map w -> centre does what LPIPS would, on latents it never saw.
-
-    `agreement` is the share given to the perceptually nearest centre; `regret` the mean of
-    LPIPS(chosen) - LPIPS(nearest) where they differ, 0 where they never do. `l2` is the baseline:
-    the centre nearest in W.
-    """
-
-    fitted: NonNegativeInt = Field(description="latents that the map learned from")
-    held_out: NonNegativeInt = Field(description="latents that it was measured on")
-    agreement: float
-    agreement_l2: float
-    regret: float
-    regret_l2: float
-    distance: float = Field(description="mean LPIPS to the nearest centre, for scale")
-
-
 class ClusterChoice(Record):
     """Why so many clusters: `explained[i]` is the share of held-out variance that `counts[i]`
     centres explain."""
@@ -173,7 +156,6 @@ class ModesSummary(Record):
     samples: NonNegativeInt
     sizes: list[int]
     seconds: float
-    map: MapQuality | None = None
     choice: ClusterChoice | None = Field(None, description="where their number was not given")
 
 

@@ -34,7 +34,7 @@ def failing(*args: object) -> tuple[int, list[str]]:
 def writers(smoke: Any) -> dict[str, tuple[object, ...]]:
     """Verb -> its arguments without --out, quick ones."""
     run = smoke.run
-    few = ("--set", "modes.samples=64", "--set", "modes.map_samples=32", "--clusters", "4")
+    few = ("--set", "modes.samples=64", "--clusters", "4")
     return {
         "ingest": ("ingest", smoke.photos, "--preset", "smoke"),
         "train": ("train", run / "data", "--preset", "smoke", "--kimg", "0.016", *SMALL),

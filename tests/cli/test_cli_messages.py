@@ -95,7 +95,7 @@ def test_the_verbs_one_by_one_in_a_folder_of_any_name(smoke: Any, tmp_path: Path
         for name in ("data", "nets", "scores", "keep", "modes", "model", "samples")
     )
     small = ("--preset", "smoke", "--device", "cpu")
-    few = ("--set", "modes.samples=64", "--set", "modes.map_samples=32", "--clusters", "4")
+    few = ("--set", "modes.samples=64", "--clusters", "4")
     for args in (
         ("ingest", smoke.photos, "--out", data, "--preset", "smoke"),
         ("train", data, "--out", nets, *small, "--kimg", "0.016"),

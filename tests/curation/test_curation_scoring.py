@@ -242,7 +242,7 @@ def test_scores_with_the_networks_modes_can_be_kept_per_mode(
     dataset: Dataset, networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
-    config = ModesConfig(samples=64, clusters=3, exemplars=2, map_samples=0)
+    config = ModesConfig(samples=64, clusters=3, exemplars=2)
     found = find_modes(networks, tmp_path / "raw-modes", config)
     scores = score(dataset, networks, tmp_path / "scores", CONFIG, centres=found.centres)
     again = read_scores(tmp_path / "scores")

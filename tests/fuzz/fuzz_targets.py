@@ -28,7 +28,7 @@ from limbeck.data import open_dataset, write_dataset
 from limbeck.ingestion.decode import Rejected, square, upright_size
 from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.source import Source
-from limbeck.latents import CentreMap, ModeCentres
+from limbeck.latents import ModeCentres
 from limbeck.model.folder import ModelConfig, load_module, read_config, verify, write_module
 from limbeck.nets import Generator, Networks, load_networks
 from limbeck.presets import preset
@@ -159,18 +159,17 @@ def _make_networks(root: Path) -> None:
 
 def _make_modes(root: Path) -> None:
     w, k = NET.w_dim, 3
-    chooser = CentreMap(torch.zeros(w), torch.ones(w), (torch.ones(k, w),), (torch.zeros(k),))
-    centres = ModeCentres(torch.rand(k, w), torch.rand(k, 5), torch.tensor([4, 2, 1]), chooser)
+    centres = ModeCentres(torch.rand(k, w), torch.rand(k, 5), torch.tensor([4, 2, 1]))
     centres.save(root / "modes.safetensors")
     summary = ModesSummary(clusters=k, found=k, space="w", samples=7, sizes=[4, 2, 1], seconds=0.1)
     rows = [{"mode": i, "size": 1, "share": 0.1, "picture": "mode-00.png"} for i in range(k)]
-    about = {"format_version": 2, "summary": summary.model_dump(mode="json"), "settings": {}}
+    about = {"format_version": 3, "summary": summary.model_dump(mode="json"), "settings": {}}
     _put(root / "modes.json", {**about, "centres": centres.digest(), "modes": rows})
 
 
 def _read_modes(root: Path) -> object:
     modes = read_modes(root)
-    return modes.mode_centres.tau, modes.centres, inputs.load_centres(root / "modes.safetensors")
+    return modes.centres, inputs.load_centres(root / "modes.safetensors")
 
 
 def _sign_modes(root: Path) -> None:

@@ -62,7 +62,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_other_shapes_dtypes_and_values_are_refused_by_file(tmp_path: Path) -> None:
-    path, about = tmp_path / "modes.safetensors", {"format": "limbeck-modes", "format_version": "2"}
+    path, about = tmp_path / "modes.safetensors", {"format": "limbeck-modes", "format_version": "3"}
     c, e, s = torch.zeros(3, 4), torch.zeros(3, 7), torch.ones(3, dtype=torch.int64)
     for tensors, message in [
         ({"centres": c[:, :0], "embeddings": e, "sizes": s}, "3 centres of 0 numbers"),

@@ -160,9 +160,7 @@ def test_latents_are_drawn_as_they_are(networks: Networks) -> None:
     assert list(images_of_w(networks, w[:0])) == []
 
 
-@pytest.mark.parametrize(
-    "truncation", ["global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-soft"]
-)
+@pytest.mark.parametrize("truncation", ["global", "index", "multimodal-l2", "multimodal-lpips"])
 def test_latents_are_pulled_as_seeds_are(
     networks: Networks, modes: ModeCentres, truncation: Any
 ) -> None:

@@ -1,5 +1,7 @@
 """Truncation: laws that hold for any latents."""
 
+from typing import get_args
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,14 +15,11 @@ from limbeck.latents import (
     nearest_embedding,
     nearest_l2,
     needs_pictures,
-    soft_target,
     target_for,
     truncate,
 )
 
-METHODS: list[Truncation] = [
-    "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-soft",
-]  # fmt: skip
+METHODS = get_args(Truncation)
 
 
 def numbers(*shape: int, seed: int) -> Tensor:
@@ -34,10 +33,10 @@ def centres_of(count: int, w_dim: int = 6, width: int = 20, seed: int = 1) -> Mo
     )  # fmt: skip
 
 
-def target(method: Truncation, w: Tensor, modes: ModeCentres, tau: float | None = None) -> Tensor:
+def target(method: Truncation, w: Tensor, modes: ModeCentres) -> Tensor:
     found = target_for(
         method, w, w_avg=numbers(6, seed=9), modes=modes, embeddings=numbers(len(w), 20, seed=5),
-        mode_index=1 if method == "index" else None, tau=tau,
+        mode_index=1 if method == "index" else None,
     )  # fmt: skip
     return found.w
 
@@ -71,16 +70,14 @@ def test_index_pulls_everyone_to_the_given_centre() -> None:
         assert found.modes.tolist() == [index] * 3
 
 
-@pytest.mark.parametrize("method", ["multimodal-l2", "multimodal-lpips", "multimodal-soft"])
+@pytest.mark.parametrize("method", ["multimodal-l2", "multimodal-lpips"])
 def test_equal_centres_are_global_truncation(method: Truncation) -> None:
     w_avg = numbers(6, seed=3)
     modes = ModeCentres(
         w_avg.repeat(5, 1), numbers(5, 20, seed=4), torch.ones(5, dtype=torch.int64)
     )
     w = numbers(7, 6, seed=0)
-    found = target_for(
-        method, w, w_avg=w_avg, modes=modes, embeddings=numbers(7, 20, seed=5), tau=0.3
-    )
+    found = target_for(method, w, w_avg=w_avg, modes=modes, embeddings=numbers(7, 20, seed=5))
     assert torch.allclose(truncate(w, 0.6, found.w), truncate(w, 0.6, w_avg), atol=1e-6)
 
 
@@ -92,34 +89,8 @@ def test_nearest_is_the_nearest() -> None:
     assert torch.equal(nearest_l2(centres, centres), torch.arange(9))
 
 
-def test_soft_becomes_hard_and_uniform() -> None:
-    modes, e = centres_of(5), numbers(8, 20, seed=5)
-    hard = modes.centres[nearest_embedding(e, modes.embeddings)]
-
-    def gap(tau: float) -> float:
-        soft = soft_target(modes.distances(e), modes.centres, tau)
-        return float((soft - hard).abs().max())
-
-    assert gap(0.0) == 0
-    assert gap(1e-3) < 1e-5
-    assert gap(1e-3) <= gap(1.0) <= gap(10.0)
-    everywhere = soft_target(modes.distances(e), modes.centres, 1e9)
-    assert torch.allclose(everywhere, modes.centres.mean(0).expand(8, -1), atol=1e-5)
-
-
-def test_default_tau_is_a_tenth_of_the_median_nearest_distance() -> None:
-    line = torch.tensor([[0.0], [1.0], [3.0], [6.0]])  # nearest others at 1, 1, 4, 9 (squared)
-    modes = ModeCentres(numbers(4, 6, seed=0), line, torch.ones(4, dtype=torch.int64))
-    assert modes.tau == pytest.approx(0.1 * 1.0)  # torch's median is the lower one
-    assert centres_of(1).tau == 0
-    w, e = numbers(3, 6, seed=2), numbers(3, 1, seed=3)
-    default = target_for("multimodal-soft", w, w_avg=w[0], modes=modes, embeddings=e)
-    given = target_for("multimodal-soft", w, w_avg=w[0], modes=modes, embeddings=e, tau=0.1)
-    assert torch.allclose(default.w, given.w)
-
-
 def test_only_perceptual_methods_need_pictures() -> None:
-    assert [m for m in METHODS if needs_pictures(m)] == ["multimodal-lpips", "multimodal-soft"]
+    assert [m for m in METHODS if needs_pictures(m)] == ["multimodal-lpips"]
 
 
 def test_what_is_missing_is_named() -> None:

@@ -108,34 +108,8 @@ def test_damaged_folders_are_refused(networks: Networks, tmp_path: Path) -> None
         read_modes(tmp_path)
 
 
-@pytest.mark.parametrize("space", ["w", "lpips"])
-def test_a_map_is_learned_measured_and_kept(
-    networks: Networks, tmp_path: Path, space: Space
-) -> None:
-    config = CONFIG.model_copy(update={"space": space, "map_samples": 32})
-    found = find_modes(networks, tmp_path, config, seed=3)
-    quality = found.summary.map
-    assert quality is not None
-    assert (quality.fitted, quality.held_out) == (24, 4)
-    back = read_modes(tmp_path)
-    assert back.summary.map == quality
-    assert back.mode_centres.map is not None
-    assert found.mode_centres.map is not None
-    w = draw_w(networks.G_ema.mapping, NET, 9, 0)
-    assert torch.equal(back.mode_centres.map.choose(w), found.mode_centres.map.choose(w))
-    assert json.loads((tmp_path / "modes.json").read_text())["summary"]["map"]["held_out"] == 4
-
-
-def test_no_map_where_none_is_wanted(networks: Networks, tmp_path: Path) -> None:
-    found = find_modes(networks, tmp_path, CONFIG.model_copy(update={"map_samples": 0}))
-    assert found.summary.map is None
-    assert found.mode_centres.map is None
-    with pytest.raises(ValueError, match="at least 16"):
-        ModesConfig(map_samples=15)
-
-
 def test_their_number_can_be_chosen(networks: Networks, tmp_path: Path) -> None:
-    config = ModesConfig(samples=128, clusters="auto", exemplars=2, map_samples=0)  # type: ignore[arg-type]
+    config = ModesConfig(samples=128, clusters="auto", exemplars=2)  # type: ignore[arg-type]
     assert config.clusters is None
     found = find_modes(networks, tmp_path, config)
     choice = read_modes(tmp_path).summary.choice
@@ -143,14 +117,6 @@ def test_their_number_can_be_chosen(networks: Networks, tmp_path: Path) -> None:
     assert choice.chosen == found.summary.clusters == 2  # 128 latents, 50 each
     assert choice.counts == [2]
     assert len(choice.explained) == 1
-
-
-def test_modes_written_before_there_were_maps_are_read(networks: Networks, tmp_path: Path) -> None:
-    find_modes(networks, tmp_path, CONFIG.model_copy(update={"map_samples": 0}))
-    about = json.loads((tmp_path / "modes.json").read_text())
-    del about["summary"]["map"], about["summary"]["choice"]
-    (tmp_path / "modes.json").write_text(json.dumps({**about, "format_version": 1}))
-    assert read_modes(tmp_path).summary.map is None
 
 
 def test_classes_take_part(tmp_path: Path) -> None:

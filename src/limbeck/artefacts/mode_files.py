@@ -11,7 +11,7 @@ from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
 from limbeck.records import ModesSummary, Record
 
-MODES_FORMAT = 2
+MODES_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def read_modes(folder: Path) -> Modes:
     path = Path(folder) / "modes.json"
     values = fsio.read_object(path)
     version = values.get("format_version")
-    if version not in (1, MODES_FORMAT):  # 1: before maps
+    if version != MODES_FORMAT:
         raise DataError(
-            f"{path}: format {fsio.plain(repr(version))}, this limbeck reads 1 to {MODES_FORMAT}",
+            f"{path}: format {fsio.plain(repr(version))}, this limbeck reads {MODES_FORMAT}",
             "use the limbeck version that made it",
         )
     about = fsio.as_record(values, _About, str(path), "run `limbeck modes` again")

@@ -39,7 +39,7 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
         again = together * measure_speed(dataset, alone.second(), seconds=trial)
     probe = Networks.create(config.net, config.seed, encoder=config.train.encoder)
     per_photo = seconds_per_photo(dataset, probe.to(pick_device(config.device)), config.score)
-    fixed = 30 + 2 * config.modes.samples * 1e-3 + config.modes.map_samples * 4e-3
+    fixed = 30 + 2 * config.modes.samples * 1e-3
     other = per_photo * len(dataset) * 1.1 + fixed
     spent = time.perf_counter() - began
     share = config.second().train.kimg / config.train.kimg

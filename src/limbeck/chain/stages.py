@@ -22,7 +22,7 @@ from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import networks_of
 from limbeck.artefacts.stage import BEGUN, DONE, Provenance, read_done, read_summary
 from limbeck.chain.request import Request
-from limbeck.config import Config, ModesConfig
+from limbeck.config import Config
 from limbeck.curation import formulas_digest, keep, prospects, score, scores_provenance
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
@@ -52,19 +52,14 @@ def score_photos(dataset: Dataset, networks: Networks, out: Path, config: Config
     Raises:
         DataError: as `score`; `out` holds something else.
     """
-    unmapped, seed = _unmapped(config), config.seed
-    if modes_provenance(networks, unmapped, seed).done_in(out / RAW_MODES):
+    settings, seed = config.modes, config.seed
+    if modes_provenance(networks, settings, seed).done_in(out / RAW_MODES):
         centres = read_modes(out / RAW_MODES).centres
         if scores_provenance(dataset, networks, config.score, centres, seed).done_in(out):
             return read_scores(out)
     with fresh(out, "scores") as folder:
-        modes = find_modes(networks, folder / RAW_MODES, unmapped, seed=seed)
+        modes = find_modes(networks, folder / RAW_MODES, settings, seed=seed)
         return score(dataset, networks, folder, config.score, centres=modes.centres, seed=seed)
-
-
-def _unmapped(config: Config) -> ModesConfig:
-    """Settings of modes that nothing is sampled towards."""
-    return config.modes.model_copy(update={"map_samples": 0})
 
 
 class Halt(Exception):
@@ -142,7 +137,7 @@ class Chain:
         modes = self.config.modes
         rough = {
             "scores": 10 + 2 * each * photos, "keep": 1.0, "kept": each * kept_kimg * 1000,
-            "modes": 5 + modes.samples * 1e-3 + modes.map_samples * 4e-3, "samples": 5.0,
+            "modes": 5 + modes.samples * 1e-3, "samples": 5.0,
             "model": 2.0, "report": 5.0,
         }  # fmt: skip
         for name, seconds in rough.items():
@@ -220,13 +215,12 @@ class Chain:
     def scores(self, dataset: Dataset, nets_dir: Path) -> Path:
         """Modes of the raw generator, then every score column."""
         config = self.config
-        unmapped = _unmapped(config)
 
         def work(out: Path) -> None:
             score_photos(dataset, self.networks(nets_dir), out, config)
 
         settings = [
-            config.score.model_dump(), unmapped.model_dump(), config.seed, formulas_digest(),
+            config.score.model_dump(), config.modes.model_dump(), config.seed, formulas_digest(),
         ]  # fmt: skip
         inputs = {"dataset": dataset.digest, "networks": _networks_digest(nets_dir)}
         return self.stage("scores", inputs, settings, work)

@@ -141,8 +141,7 @@ TruncationName = Annotated[
     str | None,
     typer.Option(
         "--truncation",
-        help="none, global, index, multimodal-l2, multimodal-lpips, multimodal-soft or "
-        "multimodal-map.",
+        help="none, global, index, multimodal-l2 or multimodal-lpips.",
     ),
 ]
 Strict = Annotated[

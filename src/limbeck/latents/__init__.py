@@ -1,6 +1,5 @@
 """Latents of a generator: drawing them, truncating them towards many centres, painting seeds."""
 
-from limbeck.latents.centres import CentreMap as CentreMap
 from limbeck.latents.centres import ModeCentres as ModeCentres
 from limbeck.latents.centres import tensors_digest as tensors_digest
 from limbeck.latents.class_shares import Labels as Labels
@@ -27,13 +26,11 @@ from limbeck.latents.truncation import Target as Target
 from limbeck.latents.truncation import nearest_embedding as nearest_embedding
 from limbeck.latents.truncation import nearest_l2 as nearest_l2
 from limbeck.latents.truncation import needs_pictures as needs_pictures
-from limbeck.latents.truncation import soft_target as soft_target
 from limbeck.latents.truncation import target_for as target_for
 from limbeck.latents.truncation import truncate as truncate
 
 __all__ = [
     "SPACE_SIZE",
-    "CentreMap",
     "HoldsGenerator",
     "Labels",
     "ModeCentres",
@@ -57,7 +54,6 @@ __all__ = [
     "nearest_l2",
     "needs_pictures",
     "seeds_to_z",
-    "soft_target",
     "target_for",
     "tensors_digest",
     "truncate",

@@ -48,22 +48,9 @@ def nearest_embedding(embeddings: Tensor, centre_embeddings: Tensor) -> Tensor:
     return squared_distances(embeddings, centre_embeddings).argmin(1)
 
 
-def soft_target(distances: Tensor, centres: Tensor, tau: float) -> Tensor:
-    """Mean of centres weighted by softmax(-LPIPS / tau): float [N, w_dim]; hard at tau = 0.
-
-    Args:
-        distances: float [N, K], LPIPS to the centres' images.
-        centres: float [K, w_dim].
-        tau: softness in LPIPS units, >= 0.
-    """
-    if tau <= 0:
-        return centres[distances.argmin(1)]
-    return torch.softmax(-distances / tau, dim=1) @ centres
-
-
 def needs_pictures(truncation: Truncation) -> bool:
     """Whether the target depends on what G(w) looks like (and so needs an embedder)."""
-    return truncation in ("multimodal-lpips", "multimodal-soft")
+    return truncation == "multimodal-lpips"
 
 
 def target_for(
@@ -74,21 +61,17 @@ def target_for(
     modes: ModeCentres | None = None,
     embeddings: Tensor | None = None,
     mode_index: int | None = None,
-    tau: float | None = None,
 ) -> Target:
     """The target of each w, by method; `none` is w itself.
 
     Args:
         truncation: `none`, `global` (w_avg), `index` (centre `mode_index`), `multimodal-l2` (centre
-            nearest in W), `multimodal-lpips` (centre whose image is nearest; the paper's),
-            `multimodal-soft` (centres weighted by softmax(-LPIPS / tau)), `multimodal-map` (the
-            centre that the modes' learned map takes for the perceptually nearest).
+            nearest in W), `multimodal-lpips` (centre whose image is nearest; the paper's).
         w: float [N, w_dim].
         w_avg: float [w_dim], or a row for each w.
         modes: needed by all but `none` and `global`.
         embeddings: float [N, D], LPIPS of G(w) at 64 px; needed where `needs_pictures`.
         mode_index: for `index`.
-        tau: softness; default `modes.tau`.
 
     Raises:
         UsageError: an unknown method, or something it needs is missing or out of range.
@@ -119,19 +102,8 @@ def target_for(
         chosen = torch.full((len(w),), mode_index, device=w.device)
     elif truncation == "multimodal-l2":
         chosen = nearest_l2(w, centres)
-    elif truncation == "multimodal-map":
-        if modes.map is None:
-            raise UsageError(
-                "truncation 'multimodal-map' needs modes with a map, these have none",
-                "run `limbeck modes` again, or use 'multimodal-lpips'",
-            )
-        chosen = modes.map.choose(w)
     elif embeddings is None:
         raise UsageError(f"truncation {truncation!r} needs the images' LPIPS embeddings")
     else:
-        distances = modes.distances(embeddings)
-        chosen = distances.argmin(1)
-        if truncation == "multimodal-soft":
-            softness = modes.tau if tau is None else tau
-            return Target(soft_target(distances, centres, softness), chosen)
+        chosen = modes.distances(embeddings).argmin(1)
     return Target(centres[chosen], chosen)

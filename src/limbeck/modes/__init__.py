@@ -1,4 +1,4 @@
-"""The modes of a generator: clusters of its latents, their centres, the map to them, an atlas."""
+"""The modes of a generator: clusters of its latents, their centres, an atlas."""
 
 from limbeck.modes.atlas import images_of_latents as images_of_latents
 from limbeck.modes.clustering import Points as Points
@@ -9,8 +9,6 @@ from limbeck.modes.find import assign as assign
 from limbeck.modes.find import centres_of as centres_of
 from limbeck.modes.find import find_modes as find_modes
 from limbeck.modes.find import modes_provenance as modes_provenance
-from limbeck.modes.learned_map import learn_map as learn_map
-from limbeck.modes.learned_map import lpips_to_centres as lpips_to_centres
 
 __all__ = [
     "Points",
@@ -20,8 +18,6 @@ __all__ = [
     "cluster",
     "find_modes",
     "images_of_latents",
-    "learn_map",
-    "lpips_to_centres",
     "modes_provenance",
     "perceptual_points",
 ]

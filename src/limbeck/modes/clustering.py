@@ -85,7 +85,7 @@ def _kmeans(points: Points, count: int, seed: int) -> KMeans:
 
 def perceptual_points(
     G: Generator, embedder: LPIPS, w: Tensor, components: int, seed: int
-) -> tuple[Points, Tensor]:
+) -> Points:
     """LPIPS embeddings of G(w) at 64 px, reduced by PCA: float32 [N, <= components].
 
     Squared distances of embeddings are LPIPS, so k-means here is k-means in LPIPS space.
@@ -98,9 +98,6 @@ def perceptual_points(
         w: float [N, w_dim] in random order.
         components: axes kept; fewer when there are fewer images.
         seed: of the randomised PCA.
-
-    Returns:
-        The points, and the embeddings of the first 2,048 images, float32 [<= 2048, D] on the CPU.
     """
     head = w[:_FIT_ROWS]
     chunks = logs.track(
@@ -118,5 +115,4 @@ def perceptual_points(
     rest = torch.split(w[_FIT_ROWS:], _CHUNK) if len(w) > _FIT_ROWS else ()
     for part in logs.track(rest, "looking at more images of latents", len(rest)):
         parts.append(((embed_w(G, embedder, part) - mean) @ axes).cpu())
-    points = np.ascontiguousarray(torch.cat(parts).numpy(), dtype=np.float32)
-    return points, torch.from_numpy(first)
+    return np.ascontiguousarray(torch.cat(parts).numpy(), dtype=np.float32)

@@ -1,7 +1,6 @@
 """The stage `modes`: latents of a generator -> clusters, centres, exemplars, atlas."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +26,9 @@ from limbeck.latents import (
 from limbeck.modes.atlas import images_of_latents, write_atlas, write_sheets
 from limbeck.modes.clustering import Clusters, cluster, perceptual_points
 from limbeck.modes.count import choose_count
-from limbeck.modes.learned_map import learn_map, lpips_to_centres
 from limbeck.nets import Generator
 from limbeck.percept import LPIPS
-from limbeck.records import ClusterChoice, MapQuality, ModesSummary
+from limbeck.records import ClusterChoice, ModesSummary
 
 _CHUNK = 64
 
@@ -60,7 +58,7 @@ def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
 
 @torch.no_grad()
 def centres_of(G: Generator, embedder: LPIPS, w: Tensor, clusters: Clusters) -> ModeCentres:
-    """The centres of clusters of latents, on the CPU, without a map.
+    """The centres of clusters of latents, on the CPU.
 
     Args:
         G: the generator.
@@ -81,14 +79,14 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
 
     `config.samples` w are drawn and clustered by k-means in W, or in LPIPS space (embeddings of
     their images at 64 px, PCA to `config.pca`). A centre is the mean w of the members in both.
-    Their number is `config.clusters`, or chosen (see `choosing`). From the first `map_samples` of
-    them a map w -> centre is learned and measured. Writes modes.safetensors, modes.json,
-    mode-00.png ..., atlas.png, and done.json last; the same call again reads what is there.
+    Their number is `config.clusters`, or chosen (see `choose_count`). Writes modes.safetensors,
+    modes.json, mode-00.png ..., atlas.png, and done.json last; the same call again reads what is
+    there.
 
     Args:
         networks: `Networks` or a `Pipeline`.
         out: the stage's folder.
-        config: how many latents, how many clusters, in which space, the map.
+        config: how many latents, how many clusters, in which space.
         seed: the same seed gives the same modes.
 
     Raises:
@@ -106,11 +104,11 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
     if provenance.done_in(out) and (out / "modes.safetensors").exists():
         return read_modes(out)
     with fresh(out, "modes") as folder:
-        w, clusters, found, quality, choice = _clustered(networks, config, seed)
+        w, clusters, found, choice = _clustered(networks, config, seed)
         summary = ModesSummary(
             clusters=len(found), found=count_modes(found.sizes), space=config.space,
             samples=config.samples, sizes=found.sizes.tolist(),
-            seconds=round(time.perf_counter() - started, 3), map=quality, choice=choice,
+            seconds=round(time.perf_counter() - started, 3), choice=choice,
         )  # fmt: skip
         _write(folder, found, summary, settings)
         with logs.working("drawing the atlas"):
@@ -132,17 +130,16 @@ def _settings(config: ModesConfig, seed: int) -> dict[str, object]:
 
 def _clustered(
     networks: HoldsGenerator, config: ModesConfig, seed: int
-) -> tuple[Tensor, Clusters, ModeCentres, MapQuality | None, ClusterChoice | None]:
-    """Latents, their clusters, the centres, how good the map is, and why so many clusters."""
+) -> tuple[Tensor, Clusters, ModeCentres, ClusterChoice | None]:
+    """Latents, their clusters, the centres, and why so many clusters."""
     G = networks.G_ema
     lpips = LPIPS.load("alex").to(G.mapping.w_avg.device)
     with logs.working(f"drawing {config.samples:,} latents"):
         w = draw_w(G.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
-    head = None
     if config.space == "w":
         points = np.ascontiguousarray(w.cpu().numpy(), dtype=np.float32)
     else:
-        points, head = perceptual_points(G, lpips, w, config.pca, seed)
+        points = perceptual_points(G, lpips, w, config.pca, seed)
     choice = None
     if config.clusters is None:
         with logs.working("choosing the number of clusters"):
@@ -151,14 +148,7 @@ def _clustered(
     with logs.working(f"grouping {len(points):,} latents into {count} clusters"):
         clusters = cluster(points, count, seed)
         found = centres_of(G, lpips, w, clusters)
-    if not config.map_samples:
-        return w, clusters, found, None, choice
-    seen = w[: config.map_samples]
-    head = None if head is None else head[: len(seen)]
-    distances = lpips_to_centres(G, lpips, seen, found.embeddings, head)
-    with logs.working("learning which cluster a latent belongs to"):
-        chooser, quality = learn_map(seen, distances, found.centres, seed)
-    return w, clusters, replace(found, map=chooser), quality, choice
+    return w, clusters, found, choice
 
 
 def _say(summary: ModesSummary) -> None:
@@ -169,12 +159,6 @@ def _say(summary: ModesSummary) -> None:
         )
         logs.say(
             f"{summary.choice.chosen} clusters chosen (variance that so many explain: {gains})"
-        )
-    if summary.map is not None:
-        logs.say(
-            f"learned map from latents to clusters: right for {summary.map.agreement:.0%} of "
-            f"{summary.map.held_out} latents it had not seen (the nearest centre: "
-            f"{summary.map.agreement_l2:.0%})"
         )
 
 
