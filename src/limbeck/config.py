@@ -193,6 +193,9 @@ class ScoreConfig(_Section):
         False, description="also EfficientNet-Lite0's features and the column recommended+"
     )
     blur: float = Field(2.0, gt=0, description="sigma of the blurred copy, pixels at 64 px")
+    generated: int = Field(
+        1500, ge=20, description="generated images that nngen compares each photo with"
+    )
     batch: int = Field(64, ge=1)
 
 

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from limbeck.config import Config, DataConfig, ModesConfig, NetConfig, SampleConfig, TrainConfig
+from limbeck.config import (
+    Config,
+    DataConfig,
+    ModesConfig,
+    NetConfig,
+    SampleConfig,
+    ScoreConfig,
+    TrainConfig,
+)
 from limbeck.errors import UsageError
 from limbeck.processes import ranks
 
@@ -19,6 +27,7 @@ def smoke(size: int = 16) -> Config:
             kimg=0.256, batch=8, ema_kimg=0.05, ema_rampup=None, encoder_start_kimg=0.0,
             ada_kimg=1.0, tick_kimg=0.064, snapshot_kimg=0.128,
         ),
+        score=ScoreConfig(generated=64),
         modes=ModesConfig(samples=256, clusters=4, exemplars=4),
         sample=SampleConfig(seeds=8),
     )  # fmt: skip

@@ -38,26 +38,19 @@ def writers(smoke: Any) -> dict[str, tuple[object, ...]]:
     return {
         "ingest": ("ingest", smoke.photos, "--preset", "smoke"),
         "train": ("train", run / "data", "--preset", "smoke", "--kimg", "0.016", *SMALL),
-        "score": ("score", run / "data", run, *SMALL),
+        "score": ("score", run / "data", run, "--set", "score.generated=20", *SMALL),
         "keep": ("keep", run / "scores"),
         "modes": ("modes", run, *few, *SMALL),
         "sample": ("sample", run / "model", "--seeds", "0", *SMALL),
         "export": ("export", run, *SMALL),
         "run": ("run", smoke.photos, "--preset", "smoke", *SMALL),
-        "demo": ("demo", "--count", "50", "--kimg", "0.016", *SMALL),
+        "demo": ("demo", "--count", "50", "--kimg", "0.016", "--set", "score.generated=20", *SMALL),
     }
 
 
 VERBS = ("ingest", "train", "score", "keep", "modes", "sample", "export", "run", "demo")
 
 
-@pytest.fixture
-def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores compare with few images: here nobody reads them."""
-    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", 16)
-
-
-@pytest.mark.usefixtures("few_pictures")
 @pytest.mark.parametrize("out", ["file/x", "/proc/nonexistent/x", "/dev/null/x"])
 @pytest.mark.parametrize("name", VERBS)
 def test_an_out_that_cannot_be_written(name: str, out: str, smoke: Any, tmp_path: Path) -> None:
@@ -69,7 +62,6 @@ def test_an_out_that_cannot_be_written(name: str, out: str, smoke: Any, tmp_path
     assert str(where).rsplit("/x", 1)[0] in lines[0]
 
 
-@pytest.mark.usefixtures("few_pictures")
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("name", ["ingest", "keep", "export", "sample"])
 def test_a_disk_that_refuses(

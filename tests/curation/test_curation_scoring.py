@@ -34,7 +34,7 @@ from limbeck.percept import LPIPS, at_least
 from limbeck.records import ImageInfo, Status
 
 PICTURES = 40
-CONFIG = ScoreConfig(batch=8)
+CONFIG = ScoreConfig(batch=8, generated=PICTURES)
 PHOTOS = 20
 
 
@@ -89,14 +89,16 @@ def warm(made: Networks, seed: int) -> Networks:
 @pytest.fixture(scope="module")
 def columns(dataset: Dataset, networks: Networks) -> dict[str, np.ndarray]:
     centres = torch.randn(3, 16, generator=generator("centres"))
-    return columns_of(dataset, networks, CONFIG, centres=centres, pictures=PICTURES)
+    return columns_of(dataset, networks, CONFIG, centres=centres)
 
 
 def test_streaming_in_batches_changes_no_column(
     dataset: Dataset, networks: Networks, columns: dict[str, np.ndarray]
 ) -> None:
     centres = torch.randn(3, 16, generator=generator("centres"))
-    whole = columns_of(dataset, networks, ScoreConfig(batch=20), centres=centres, pictures=PICTURES)
+    whole = columns_of(
+        dataset, networks, ScoreConfig(batch=20, generated=PICTURES), centres=centres
+    )
     assert list(whole) == list(columns)
     for name, values in whole.items():
         np.testing.assert_allclose(columns[name], values, rtol=2e-3, atol=2e-4, err_msg=name)
@@ -156,7 +158,7 @@ def test_what_the_generator_draws_is_ordinary_and_noise_is_odd(
         ImageInfo(source=f"{i}.png", id=f"{i:016x}", status=Status.ACCEPTED) for i in range(24)
     ]
     write_dataset(tmp_path, infos, iter(drawn), 32)
-    found = columns_of(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    found = columns_of(open_dataset(tmp_path), networks, CONFIG)
     for name in ("nngen", "centroid", "recommended"):
         assert found[name].argmax() == 7, name
 
@@ -166,15 +168,15 @@ def test_a_mirrored_photo_has_the_same_reconstruction_score(
 ) -> None:
     flipped = photos(128).flip(3)
     write_dataset(tmp_path, list(dataset.infos), iter(flipped), 128)
-    other = columns_of(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    other = columns_of(open_dataset(tmp_path), networks, CONFIG)
     np.testing.assert_allclose(other["lpips"], columns["lpips"], rtol=1e-3)
-    once = columns_of(dataset, networks, ScoreConfig(batch=8, mirror=False), pictures=PICTURES)
+    once = columns_of(dataset, networks, ScoreConfig(batch=8, mirror=False, generated=PICTURES))
     assert np.abs(once["lpips"] - columns["lpips"]).max() > 1e-3
 
 
 @pytest.mark.parametrize("size", [16, 64, 128])
 def test_every_size_of_networks_scores(dataset: Dataset, size: int) -> None:
-    found = columns_of(dataset, Networks.create(net(size), 1), CONFIG, pictures=8)
+    found = columns_of(dataset, Networks.create(net(size), 1), CONFIG)
     assert set(FUSED) < set(found)
     assert all(np.isfinite(values).all() for values in found.values())
 
@@ -182,7 +184,7 @@ def test_every_size_of_networks_scores(dataset: Dataset, size: int) -> None:
 def test_without_an_encoder_its_columns_are_absent_and_the_formula_says_so(
     dataset: Dataset,
 ) -> None:
-    found = columns_of(dataset, Networks.create(net(16), 0, encoder=False), CONFIG, pictures=8)
+    found = columns_of(dataset, Networks.create(net(16), 0, encoder=False), CONFIG)
     absent = {"lpips", "lpips_mid", "l2", "lpips_blur_ratio", "w_distance"}
     assert not (absent | {"mode_distance", "x_mode"}) & set(found)
     fused = fisher_tails([found[n] for n in FUSED[1:]])
@@ -198,7 +200,7 @@ def test_without_an_encoder_its_columns_are_absent_and_the_formula_says_so(
 def test_without_generator_looks_at_photos_alone(
     dataset: Dataset, columns: dict[str, np.ndarray]
 ) -> None:
-    other = columns_of(dataset, Networks.create(net(32), 7), CONFIG, pictures=8)
+    other = columns_of(dataset, Networks.create(net(32), 7), CONFIG)
     np.testing.assert_allclose(other["without_generator"], columns["without_generator"], rtol=1e-5)
     assert np.abs(other["recommended"] - columns["recommended"]).max() > 1e-3
     fused = fisher_tails([columns[n] for n in FUSED_WITHOUT])
@@ -219,10 +221,7 @@ def test_telling_photos_apart_is_counted() -> None:
     assert told_apart(alone, alone, own[:1]).tolist() == [0.5]
 
 
-def test_networks_that_have_learned_nothing_do_not_decide(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
+def test_networks_that_have_learned_nothing_do_not_decide(dataset: Dataset, tmp_path: Path) -> None:
     scores = score(dataset, Networks.create(net(32), 0), tmp_path / "scores", CONFIG)
     assert scores.summary.told_apart == 0.5
     assert read_scores(tmp_path / "scores").summary.told_apart == 0.5
@@ -239,9 +238,8 @@ def test_networks_that_have_learned_nothing_do_not_decide(
 
 
 def test_scores_with_the_networks_modes_can_be_kept_per_mode(
-    dataset: Dataset, networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, networks: Networks, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
     config = ModesConfig(samples=64, clusters=3, exemplars=2)
     found = find_modes(networks, tmp_path / "raw-modes", config)
     scores = score(dataset, networks, tmp_path / "scores", CONFIG, centres=found.centres)
@@ -255,9 +253,8 @@ def test_scores_with_the_networks_modes_can_be_kept_per_mode(
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
 @pytest.mark.parametrize("alike", [False, True])
 def test_few_photos_and_photos_all_alike_are_scored_and_kept(
-    networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, alike: bool
+    networks: Networks, tmp_path: Path, count: int, alike: bool
 ) -> None:
-    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", 8)
     some = photos(128)[:1] if alike else photos(128)
     some = some.repeat(count, 1, 1, 1)[:count]
     infos = [
@@ -265,7 +262,7 @@ def test_few_photos_and_photos_all_alike_are_scored_and_kept(
     ]
     write_dataset(tmp_path / "data", infos, iter(some), 128)
     centres = torch.randn(3, 16, generator=generator("centres"))
-    config = ScoreConfig(batch=7)
+    config = ScoreConfig(batch=7, generated=PICTURES)
     scores = score(
         open_dataset(tmp_path / "data"), networks, tmp_path / "scores", config, centres=centres
     )
@@ -300,8 +297,7 @@ def test_plus_adds_its_columns_and_changes_no_other(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr("limbeck.curation.scoring.Features", Tones)
-    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
-    config = ScoreConfig(batch=8, plus=True)
+    config = ScoreConfig(batch=8, plus=True, generated=PICTURES)
     found = score(dataset, networks, tmp_path, config)
     assert found.names[:3] == ("recommended", "recommended+", "without_generator")
     extra = {"recommended+", "lite0_gauss", "lite0_ppca"}
@@ -315,7 +311,7 @@ def test_plus_adds_its_columns_and_changes_no_other(
 
 
 def test_conditional_networks_score_without_a_label(dataset: Dataset) -> None:
-    found = columns_of(dataset, Networks.create(net(16, classes=3), 0), CONFIG, pictures=8)
+    found = columns_of(dataset, Networks.create(net(16, classes=3), 0), CONFIG)
     assert "d_logit" not in found
     assert "nngen" in found
 
@@ -323,7 +319,6 @@ def test_conditional_networks_score_without_a_label(dataset: Dataset) -> None:
 def test_the_stage_on_disk_and_again(
     dataset: Dataset, networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", PICTURES)
     scores = score(dataset, networks, tmp_path, CONFIG, seed=4)
     assert isinstance(scores, Scores)
     assert scores.ids == dataset.ids
@@ -418,7 +413,7 @@ def test_labels_in_the_records_change_no_score(
 ) -> None:
     infos = [info.model_copy(update={"label": i % 2}) for i, info in enumerate(dataset.infos)]
     write_dataset(tmp_path, infos, iter(photos(128)), 128)
-    found = columns_of(open_dataset(tmp_path), networks, CONFIG, pictures=PICTURES)
+    found = columns_of(open_dataset(tmp_path), networks, CONFIG)
     for name, values in found.items():
         np.testing.assert_array_equal(values, columns[name], err_msg=name)
 
@@ -436,6 +431,6 @@ def test_the_critic_sees_the_spread_that_photos_have(dataset: Dataset) -> None:
 
 def test_heads_on_features_judge_photos_too(dataset: Dataset) -> None:
     projected = net(16).model_copy(update={"d_architecture": "projected", "d_feature_side": 32})
-    found = columns_of(dataset, Networks.create(projected, 0), CONFIG, pictures=8)
+    found = columns_of(dataset, Networks.create(projected, 0), CONFIG)
     assert np.isfinite(found["d_logit"]).all()
     assert found["d_logit"].std() > 0

@@ -30,11 +30,6 @@ from studies.distillation import (
 KIMG = 0.064
 
 
-@pytest.fixture(autouse=True)
-def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", 48)
-
-
 def fid(variant: str, seed: int, value: float) -> Figure:
     return Figure("inception", "psi 1", "clean", "fid", variant, seed, value)
 

@@ -27,11 +27,6 @@ from studies.outliers import (
 )
 
 
-@pytest.fixture(autouse=True)
-def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("limbeck.curation.scoring.PICTURES", 48)
-
-
 def table(values: Mapping[str, tuple[float, float, float]]) -> OutlierTable:
     """Columns with an AUROC overall, on cartoons, on text."""
     rows = []
@@ -103,7 +98,7 @@ def test_a_judge_measures_and_names_clean_photos(smoke: Any) -> None:
 def test_baselines_and_score_columns_in_one_table(smoke: Any, tmp_path: Path) -> None:
     dataset = open_dataset(smoke.run / "data")
     nets = [load_networks(p) for p in sorted((smoke.run / "raw").glob("nets-*"))[-2:]]
-    judge, config = HiddenLabels(read_truth(smoke.truth)), ScoreConfig()
+    judge, config = HiddenLabels(read_truth(smoke.truth)), ScoreConfig(generated=64)
     given: dict[str, Any] = {"config": config, "features": ("lpips-alex",)}
     found = study_outliers(dataset, judge, tmp_path, networks=nets, **given)
     rows = {(row["score"], row["group"]): row for row in found["rows"]}
@@ -139,7 +134,7 @@ def test_wrong_labels_are_told_before_any_work(smoke: Any, tmp_path: Path) -> No
     with pytest.raises(DataError, match="named in the labels"):
         study_outliers(
             open_dataset(smoke.run / "data"), HiddenLabels(Truth([row])), tmp_path,
-            config=ScoreConfig(), features=("lpips-alex",),
+            config=ScoreConfig(generated=64), features=("lpips-alex",),
         )  # fmt: skip
     assert not list(tmp_path.iterdir())
 

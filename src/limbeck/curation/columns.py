@@ -8,7 +8,7 @@ from torch import Tensor
 from limbeck.config import ScoreConfig
 from limbeck.curation.covariates import blur, covariates
 from limbeck.curation.critic import Critic, has_critic
-from limbeck.curation.embedding import PICTURES, Pictures, embed_many
+from limbeck.curation.embedding import Pictures, embed_many
 from limbeck.kit.distances import squared_distances
 from limbeck.kit.images import to_float
 from limbeck.latents import SPACE_SIZE
@@ -43,7 +43,7 @@ class Scorer:
         centroid: Tensor,
         centres: Tensor | None,
         seed: int,
-        pictures: int = PICTURES,
+        pictures: int,
         photos: Tensor,
     ) -> None:
         """Draw the images; `centroid` is float [D] at 64 px, `centres` latents [K, w_dim].

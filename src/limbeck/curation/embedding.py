@@ -10,7 +10,7 @@ from limbeck.latents import draw_latents, embed_w, truncate, typical_w
 from limbeck.nets import Generator
 from limbeck.percept import LPIPS
 
-PICTURES, NEIGHBOURS, PSI = 1500, 20, 0.7
+NEIGHBOURS, PSI = 20, 0.7
 
 
 def nearest_mean(distances: Tensor, neighbours: int) -> Tensor:

@@ -24,7 +24,7 @@ from limbeck.curation.densities import (
     residual_distance,
     trimmed_distance,
 )
-from limbeck.curation.embedding import NEIGHBOURS, PICTURES
+from limbeck.curation.embedding import NEIGHBOURS
 from limbeck.curation.formulas import (
     FORMULAS,
     FUSED,
@@ -95,12 +95,10 @@ def score(
             return read_scores(out)
     networks.eval()
     with fresh(out, "scores") as folder:
-        columns, told = compute(
-            dataset, networks, config, centres=centres, seed=seed, pictures=PICTURES
-        )
+        columns, told = compute(dataset, networks, config, centres=centres, seed=seed)
         seconds = time.perf_counter() - started
         scores = Scores.of(
-            dataset.ids, columns, _formulas(columns), round(seconds, 3),
+            dataset.ids, columns, _formulas(columns, config), round(seconds, 3),
             sources=[info.source for info in dataset.infos], told_apart=told,
         )  # fmt: skip
         scores.save(folder)
@@ -160,7 +158,6 @@ def compute(
     *,
     centres: Tensor | None = None,
     seed: int = 0,
-    pictures: int = PICTURES,
 ) -> tuple[Columns, float | None]:
     """All columns [N] in dataset order, writing nothing; see `score`.
 
@@ -173,10 +170,10 @@ def compute(
     if next(lpips.parameters()).device.type == "cpu":
         keep_memory()
     centroid, features, seams = _survey(dataset, lpips, config.batch)
-    with logs.working(f"drawing {pictures:,} images to compare with"):
+    with logs.working(f"generating {config.generated:,} images to compare with"):
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=centres, seed=seed,
-            pictures=pictures, photos=_some(dataset, networks),
+            pictures=config.generated, photos=_some(dataset, networks),
         )  # fmt: skip
     streamed = {**_stream(dataset, scorer, config.batch), "seam": seams}
     told = streamed.pop(TOLD_APART, None)
@@ -283,12 +280,12 @@ def _assemble(
     return result
 
 
-def _formulas(columns: Columns) -> dict[str, str]:
+def _formulas(columns: Columns, config: ScoreConfig) -> dict[str, str]:
     known = {
         **FORMULAS,
         RECOMMENDED: recommended_formula(columns),
         RECOMMENDED_PLUS: recommended_formula(columns, FUSED_PLUS),
         WITHOUT_GENERATOR: recommended_formula(columns, FUSED_WITHOUT),
     }
-    known["nngen"] = known["nngen"].format(neighbours=NEIGHBOURS, pictures=PICTURES)
+    known["nngen"] = known["nngen"].format(neighbours=NEIGHBOURS, pictures=config.generated)
     return {name: known[name] for name in columns}
