@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limbeck.curation import automatic_share
 from limbeck.curation.rules import (
     find_cut,
     keep_lowest,
@@ -30,38 +29,38 @@ def test_auto_follows_the_outliers_of_a_mixture(
     odd: float, least: float, most: float, count: int
 ) -> None:
     for seed in range(5):
-        assert least <= automatic_share(mixture(odd, count, seed)) <= most
+        assert least <= find_cut(mixture(odd, count, seed)).share <= most
 
 
 def test_auto_keeps_most_of_a_clean_set_and_never_less_than_its_limit() -> None:
     for seed in range(5):
         random = np.random.default_rng(seed)
-        assert automatic_share(random.normal(size=5000)) == 0.95
-        assert automatic_share(random.gamma(3, size=5000)) == 0.95
-        assert automatic_share(fisher([random.normal(size=5000) for _ in range(5)])) == 0.95
-        assert automatic_share(mixture(0.45, 5000, seed)) == 0.6
-        assert automatic_share(mixture(0.45, 5000, seed), 0.2, 0.9) < 0.6
+        assert find_cut(random.normal(size=5000)).share == 0.95
+        assert find_cut(random.gamma(3, size=5000)).share == 0.95
+        assert find_cut(fisher([random.normal(size=5000) for _ in range(5)])).share == 0.95
+        assert find_cut(mixture(0.45, 5000, seed)).share == 0.6
+        assert find_cut(mixture(0.45, 5000, seed), 0.2, 0.9).share < 0.6
 
 
 @pytest.mark.parametrize(("odd", "least", "most"), [(0.0, 0.95, 0.95), (0.1, 0.81, 0.9)])
 def test_auto_takes_positive_scores_for_log_normal(odd: float, least: float, most: float) -> None:
     """A long tail alone is no outlier: nine tenths of these would lie within it."""
     for seed in range(5):
-        assert least <= automatic_share(np.exp(0.6 * mixture(odd, 5000, seed))) <= most
+        assert least <= find_cut(np.exp(0.6 * mixture(odd, 5000, seed))).share <= most
 
 
 def test_auto_on_fused_columns_that_agree_about_the_outliers() -> None:
     random = np.random.default_rng(0)
     odd = np.arange(4000) >= 3600
     columns = [random.normal(size=4000) + 2.5 * odd for _ in range(5)]
-    assert 0.82 <= automatic_share(fisher(columns)) <= 0.93
+    assert 0.82 <= find_cut(fisher(columns)).share <= 0.93
 
 
 def test_auto_ignores_shift_and_scale_of_signed_columns_and_scale_of_others() -> None:
     signed = mixture(0.1, 3000, 0)
-    assert automatic_share(signed) == automatic_share(signed * 13 - 500)
+    assert find_cut(signed).share == find_cut(signed * 13 - 500).share
     positive = np.random.default_rng(1).gamma(2, size=3000)
-    assert automatic_share(positive) == automatic_share(positive * 64)
+    assert find_cut(positive).share == find_cut(positive * 64).share
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_auto_ignores_shift_and_scale_of_signed_columns_and_scale_of_others() ->
 def test_auto_on_degenerate_columns_finds_no_cut(values: list[float], share: float) -> None:
     cut = find_cut(np.array(values))
     assert cut.decided_by == "no cut"
-    assert cut.share == automatic_share(np.array(values)) == share
+    assert cut.share == find_cut(np.array(values)).share == share
 
 
 def test_a_cut_says_whether_the_shape_or_the_limits_decided() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import spearmanr
 
-from limbeck.curation import automatic_share
+from limbeck.curation import find_cut
 from limbeck.curation.densities import (
     fit_components,
     gaussian_distance,
@@ -102,10 +102,10 @@ def test_tails_see_the_gap_that_ranks_forget() -> None:
     odd = np.arange(2000) >= 1800
     columns = [np.exp(0.3 * (common + 0.3 * random.normal(size=2000)) + 2 * odd) for _ in range(5)]
     tails = fisher_tails(columns)
-    share = automatic_share(tails)
+    share = find_cut(tails).share
     assert 0.8 <= share <= 0.9
     assert (tails[odd] > np.quantile(tails, share)).mean() > 0.98
-    assert automatic_share(fisher(columns)) > 0.9
+    assert find_cut(fisher(columns)).share > 0.9
 
 
 def test_gaussian_distance_is_the_full_mahalanobis_distance_when_all_axes_stay() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -123,11 +122,6 @@ class Scores:
         if MODE not in self.names:
             return None
         return dict(zip(self.ids, self.table.column(MODE).to_pylist(), strict=True))
-
-    def to_csv(self, path: Path) -> None:
-        """Write the table as CSV with a header, atomically."""
-        with fsio.atomic_file(Path(path)) as temporary:
-            pa_csv.write_csv(self.table, temporary)
 
     def save(self, folder: Path) -> None:
         """Write scores.parquet and scores.json (formulas); the caller writes done.json."""

@@ -11,7 +11,7 @@ from limbeck.curation.densities import residual_distance as residual_distance
 from limbeck.curation.formulas import formulas_digest as formulas_digest
 from limbeck.curation.keeping import keep as keep
 from limbeck.curation.keeping import keep_provenance as keep_provenance
-from limbeck.curation.rules import automatic_share as automatic_share
+from limbeck.curation.rules import find_cut as find_cut
 from limbeck.curation.scoring import score as score
 from limbeck.curation.scoring import score_inputs as score_inputs
 from limbeck.curation.scoring import scores_provenance as scores_provenance
@@ -20,7 +20,7 @@ from limbeck.curation.scoring import seconds_per_photo as seconds_per_photo
 __all__ = [
     "GAUSS_COMPONENTS",
     "PPCA_COMPONENTS",
-    "automatic_share",
+    "find_cut",
     "fit_components",
     "formulas_digest",
     "gaussian_distance",

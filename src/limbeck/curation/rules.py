@@ -25,11 +25,6 @@ class Cut(NamedTuple):
     asked: float
 
 
-def automatic_share(values: Column, least: float = 0.6, most: float = 0.95) -> float:
-    """The share of photos to keep: that of `find_cut`."""
-    return find_cut(values, least, most).share
-
-
 def find_cut(values: Column, least: float = 0.6, most: float = 0.95) -> Cut:
     """The share of photos to keep, read off the column's own shape (an empirical null, Efron 2004).
 

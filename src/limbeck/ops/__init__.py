@@ -1,15 +1,9 @@
 """Tensor operations without project nouns; each fast form has a plain reference beside it."""
 
-from limbeck.ops.act import GAINS as GAINS
-from limbeck.ops.act import bias_act as bias_act
 from limbeck.ops.act import lrelu as lrelu
 from limbeck.ops.fir import Plan as Plan
-from limbeck.ops.fir import downsample2 as downsample2
-from limbeck.ops.fir import filter2 as filter2
 from limbeck.ops.fir import make_filter as make_filter
 from limbeck.ops.fir import resample as resample
-from limbeck.ops.fir import upfirdn as upfirdn
-from limbeck.ops.fir import upfirdn_reference as upfirdn_reference
 from limbeck.ops.fir import upsample2 as upsample2
 from limbeck.ops.fused import FUSED_FROM as FUSED_FROM
 from limbeck.ops.fused import epilogue as epilogue
@@ -17,7 +11,6 @@ from limbeck.ops.fused import fused_epilogue as fused_epilogue
 from limbeck.ops.modconv import demodulation as demodulation
 from limbeck.ops.modconv import modulated_1x1 as modulated_1x1
 from limbeck.ops.modconv import modulated_conv2d as modulated_conv2d
-from limbeck.ops.modconv import modulated_conv2d_reference as modulated_conv2d_reference
 from limbeck.ops.modconv import scaled_conv2d as scaled_conv2d
 from limbeck.ops.modconv import squared_norms as squared_norms
 from limbeck.ops.modconv import up_conv as up_conv
@@ -31,30 +24,23 @@ from limbeck.ops.winograd import winograd3x3 as winograd3x3
 
 __all__ = [
     "FUSED_FROM",
-    "GAINS",
     "Plan",
-    "bias_act",
     "conv2d_down",
     "conv2d_same",
     "conv2d_up",
     "demodulation",
     "direct_convolutions",
-    "downsample2",
     "epilogue",
-    "filter2",
     "fused_epilogue",
     "least_channels",
     "lrelu",
     "make_filter",
     "modulated_1x1",
     "modulated_conv2d",
-    "modulated_conv2d_reference",
     "resample",
     "scaled_conv2d",
     "squared_norms",
     "up_conv",
-    "upfirdn",
-    "upfirdn_reference",
     "upsample2",
     "weight_products",
     "winograd3x3",

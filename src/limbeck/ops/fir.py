@@ -1,6 +1,6 @@
 """FIR resampling as a linear map whose adjoint is a map of the same kind.
 
-`upfirdn` is linear in the image, and its transpose is again an `upfirdn`: factors swapped, filter
+`resample` is linear in the image, and its transpose is again a `resample`: factors swapped, filter
 turned round, paddings recomputed. So one autograd function, which is its own backward with the
 adjoint's plan, gives derivatives of any order, each as one depthwise convolution.
 Depthwise, because pooling and slice-adds are 4 to 10 times slower on a CPU.
@@ -116,32 +116,6 @@ def resample(x: Tensor, f: Tensor, plan: Plan) -> Tensor:
     return _apply(x, f, plan)
 
 
-def upfirdn(
-    x: Tensor,
-    f: Tensor,
-    up: int = 1,
-    down: int = 1,
-    padding: Padding = (0, 0, 0, 0),
-    flip: bool = False,
-    gain: float = 1.0,
-) -> Tensor:
-    """Put zeros between pixels (up), pad or crop, filter, keep every `down`-th pixel.
-
-    Args:
-        x: [N, C, H, W], float.
-        f: [fh, fw], a constant.
-        up: factor of zero insertion.
-        down: factor of decimation.
-        padding: (x0, x1, y0, y1) pixels after zero insertion; negative ones crop.
-        flip: False convolves (the filter is turned round), True correlates.
-        gain: multiplies the result.
-
-    Returns:
-        [N, C, (H up + y0 + y1 - fh) // down + 1, ...], x's dtype.
-    """
-    return resample(x, f, Plan(up, down, padding, flip, gain))
-
-
 def _upsample_plan(f: Tensor) -> Plan:
     fh, fw = f.shape
     return Plan(2, 1, ((fw + 1) // 2, (fw - 2) // 2, (fh + 1) // 2, (fh - 2) // 2), False, 4.0)
@@ -150,32 +124,3 @@ def _upsample_plan(f: Tensor) -> Plan:
 def upsample2(x: Tensor, f: Tensor) -> Tensor:
     """Twice the size, a constant image stays that constant: [N,C,H,W] -> [N,C,2H,2W]."""
     return resample(x, f, _upsample_plan(f))
-
-
-def downsample2(x: Tensor, f: Tensor) -> Tensor:
-    """Half the size, a constant image stays that constant: [N,C,H,W] -> [N,C,H/2,W/2]."""
-    fh, fw = f.shape
-    return resample(x, f, Plan(1, 2, ((fw - 1) // 2, (fw - 2) // 2, (fh - 1) // 2, (fh - 2) // 2)))
-
-
-def filter2(x: Tensor, f: Tensor) -> Tensor:
-    """Low-pass at the same size: [N,C,H,W] -> [N,C,H,W]."""
-    fh, fw = f.shape
-    return resample(x, f, Plan(1, 1, (fw // 2, (fw - 1) // 2, fh // 2, (fh - 1) // 2)))
-
-
-def upfirdn_reference(x: Tensor, f: Tensor, plan: Plan) -> Tensor:
-    """The same by the definition, tap by tap; slow, for tests."""
-    x0, x1, y0, y1 = plan.padding
-    fh, fw = f.shape
-    n, c, h, w = x.shape
-    inflated = x.new_zeros(n, c, h * plan.up, w * plan.up)
-    inflated[:, :, :: plan.up, :: plan.up] = x
-    padded = F.pad(inflated, (x0, x1, y0, y1))
-    taps = f if plan.correlate else f.flip(0, 1)
-    rows, columns = padded.shape[2] - fh + 1, padded.shape[3] - fw + 1
-    total = x.new_zeros(n, c, rows, columns)
-    for i in range(fh):
-        for j in range(fw):
-            total = total + taps[i, j] * padded[:, :, i : i + rows, j : j + columns]
-    return plan.gain * total[:, :, :: plan.down, :: plan.down]

@@ -6,7 +6,6 @@ that does build that weight stands beside it and the tests compare the two.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.ops.fir import Plan, resample
@@ -112,22 +111,3 @@ def modulated_1x1(x: Tensor, weight: Tensor, styles: Tensor) -> Tensor:
     w = (styles[:, :, None] * weight[:, :, 0, 0].t()).to(x.dtype)
     y = torch.bmm(x.permute(0, 2, 3, 1).reshape(n, height * width, -1), w)
     return y.reshape(n, height, width, -1).permute(0, 3, 1, 2)
-
-
-def modulated_conv2d_reference(
-    x: Tensor,
-    weight: Tensor,
-    styles: Tensor,
-    *,
-    demodulate: bool = True,
-    up: int = 1,
-    f: Tensor | None = None,
-) -> Tensor:
-    """The same with the weight of each image built and used by itself; slow, for tests."""
-    w = weight[None] * styles[:, None, :, None, None]
-    if demodulate:
-        w = w * (w.square().sum((2, 3, 4), keepdim=True) + EPSILON).rsqrt()
-    if up == 2 and f is not None:
-        return torch.cat([up_conv(a[None], b, f) for a, b in zip(x, w, strict=True)])
-    pad = weight.shape[2] // 2
-    return torch.cat([F.conv2d(a[None], b, padding=pad) for a, b in zip(x, w, strict=True)])
