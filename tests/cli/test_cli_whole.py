@@ -9,8 +9,9 @@ from typing import Any
 from typer.testing import CliRunner
 
 import limbeck
-from limbeck import fsio
+from limbeck import chain, fsio
 from limbeck.cli import app
+from limbeck.reporting import report
 
 NAME = "[/b] [bold]; curl e|sh\x1b[31m it's :skull:"
 
@@ -55,3 +56,13 @@ def test_no_message_is_markup() -> None:
         text = file.read_text(encoding="utf-8")
         assert "rich.markup" not in text, file
         assert not re.search(r"\[/?(bold|dim|red|green|yellow)\]", text), file
+
+
+def test_a_report_with_labels_is_a_finished_stage(smoke: Any, tmp_path: Path) -> None:
+    run = shutil.copytree(smoke.run, tmp_path / "run")
+    report(run, labels=smoke.truth)
+    labelled = (run / "report" / "index.html").read_bytes()
+    assert {stage.state for stage in chain.status(run)} == {"done"}
+    resumed = CliRunner().invoke(app, ["resume", str(run)])
+    assert resumed.exit_code == 0, resumed.stderr
+    assert (run / "report" / "index.html").read_bytes() == labelled, "not made again"

@@ -34,7 +34,7 @@ from limbeck.modes import find_modes, modes_provenance
 from limbeck.nets import Networks, load_networks
 from limbeck.processes import rank
 from limbeck.records import IngestSummary
-from limbeck.reporting import report
+from limbeck.reporting import report, report_provenance
 from limbeck.training import conditional, train, train_slice
 
 RAW_MODES = "raw-modes"  # in scores/
@@ -327,6 +327,6 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     }  # fmt: skip
     chain.outputs(kept, modes.mode_centres, about)
     root = chain.run_dir.root
-    stages = [read_done(root / name) for name in STAGES if name != "report"]
-    digests = {d.stage: fsio.digest_json(d.model_dump(mode="json")) for d in stages if d}
-    chain.stage("report", digests, None, lambda folder: report(root, out=folder))
+    records = {name: read_done(root / name) for name in STAGES if name != "report"}
+    wanted = report_provenance({name: done for name, done in records.items() if done})
+    chain.stage("report", wanted.inputs, None, lambda folder: report(root, out=folder))

@@ -1,5 +1,6 @@
 """One self-contained HTML page per run: why these photos were kept, and what came of it."""
 
 from limbeck.reporting.page import report as report
+from limbeck.reporting.page import report_provenance as report_provenance
 
-__all__ = ["report"]
+__all__ = ["report", "report_provenance"]

@@ -15,10 +15,11 @@ from limbeck import __version__, fsio
 from limbeck.artefacts.contents import Artefacts, Training, read_artefacts
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.labels import TruthRow, read_truth
+from limbeck.artefacts.run import STAGES
 from limbeck.artefacts.stage import Provenance
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
-from limbeck.records import Status
+from limbeck.records import Done, Status
 from limbeck.reporting import facts
 from limbeck.reporting.assessment import Quality, assess
 from limbeck.reporting.charts import Chart
@@ -234,11 +235,22 @@ def report(run: Path, *, labels: Path | None = None, out: Path | None = None) ->
     _fill(page, known)
     out = Path(run) / "report" if out is None else Path(out)
     html = render(page)
-    digests = {n: fsio.digest_json(d.model_dump(mode="json")) for n, d in found.done.items()}
+    provenance = told = report_provenance(found.done)
     if labels is not None:
-        digests["labels"] = fsio.sha256_file(Path(labels))
+        told = Provenance({**told.inputs, "labels": fsio.sha256_file(Path(labels))}, told.config)
     with fresh(out, "report") as folder:
         fsio.write_text(folder / "index.html", html)
         summary = {"bytes": len(html.encode()), "missing": sorted(found.missing)}
-        Provenance.of(digests, None).finish(folder, "report", started=began, summary=summary)
+        provenance.begin(folder)  # a page with labels is current for the chain, too
+        told.finish(folder, "report", started=began, summary=summary)
     return out / "index.html"
+
+
+def report_provenance(done: Mapping[str, Done]) -> Provenance:
+    """What a report is made of: the records of the run's other stages, by stage."""
+    inputs = {
+        name: fsio.digest_json(record.model_dump(mode="json"))
+        for name, record in done.items()
+        if name in STAGES and name != "report"
+    }
+    return Provenance.of(inputs, None)
