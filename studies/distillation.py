@@ -63,7 +63,7 @@ def study_distillation(
         config: of every training (`train.kimg` is the length of each), of scores and keep rule;
             its seed is the first of `seeds`.
         out: the study's folder.
-        features, images: what each generator is measured with.
+        features, pictures: what each generator is measured with.
         only: the variants to train; empty = measure what there is.
 
     Returns:

@@ -50,7 +50,7 @@ class Measurer:
     Args:
         dataset: the photos.
         features: names that `limbeck.percept.Features` knows.
-        images: drawn of each generator, in each way.
+        pictures: drawn of each generator, in each way.
         device: where trunks run.
         draws: ways of drawing.
         size: of photos and images, smaller ones are enlarged; None = the generator's.

@@ -76,7 +76,7 @@ def study_quality(
         config: of `preset`; its seed is the first of `seeds`.
         out: the study's folder.
         seconds: of each training on this machine.
-        features, images: what snapshots are measured with; at most as many as are held out.
+        features, pictures: what snapshots are measured with; at most as many as are held out.
         only: the contestants to train; those that are there already are measured too.
 
     Returns:

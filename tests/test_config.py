@@ -118,3 +118,11 @@ def test_a_second_training_from_the_first_cools_from_its_start_and_never_grows()
     assert config.second().train.grow == 0
     anew = config.replace(kept_from="scratch").second()
     assert (anew.train.decay, anew.train.grow) == (0, config.train.grow)
+
+
+def test_a_setting_of_earlier_runs_is_left_out_and_cannot_be_given() -> None:
+    values = Config().model_dump(mode="json")
+    values["modes"]["map_samples"] = 8192  # the size of a learned map that is gone
+    assert parse_config(values) == Config()
+    with pytest.raises(UsageError, match=r"no setting 'modes\.map_samples'"):
+        Config().replace(**{"modes.map_samples": 8192})

@@ -269,6 +269,27 @@ def test_pages_name_functions_that_exist(page: str) -> None:
             body = getattr(found[0], "body", [])
 
 
+def documented(function: ast.FunctionDef, text: str | None) -> set[str]:
+    """Parameters that a docstring's Args list."""
+    found = re.search(r"^Args:\n((?:    .*\n?|\n)+)", text or "", re.M)
+    lines = re.findall(r"^    (\w[\w, ]*):", found[1], re.M) if found else []
+    return {name.strip() for line in lines for name in line.split(",")}
+
+
+@pytest.mark.parametrize("file", FILES, ids=shown)
+def test_docstrings_list_parameters_that_exist(file: Path) -> None:
+    for node in ast.walk(tree(file)):
+        functions = [node] if isinstance(node, ast.FunctionDef) else []
+        if isinstance(node, ast.ClassDef):
+            made = (n for n in node.body if isinstance(n, ast.FunctionDef))
+            functions = [n for n in made if n.name == "__init__"]
+        for function in functions:
+            a = function.args
+            known = {arg.arg for arg in (*a.args, *a.kwonlyargs, a.vararg, a.kwarg) if arg}
+            wrong = documented(function, ast.get_docstring(node)) - known  # type: ignore[arg-type]
+            assert not wrong, f"{shown(file)}:{function.lineno} documents {sorted(wrong)}"
+
+
 def test_settings_named_in_code_and_docs_exist() -> None:
     """`Config.replace` takes dotted names, which a type checker does not see."""
     known = set(setting_names())

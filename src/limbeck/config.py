@@ -241,6 +241,14 @@ class ModesConfig(_Section):
     pca: int = Field(256, ge=2, description="components kept when clustering in LPIPS space")
     exemplars: int = Field(8, ge=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _dropped(cls, values: object) -> object:
+        """Runs and models of the time of the learned map name its size, which means nothing now."""
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if name != "map_samples"}
+        return values
+
     @field_validator("clusters", mode="before")
     @classmethod
     def _auto(cls, clusters: object) -> object:

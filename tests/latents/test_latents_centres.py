@@ -88,3 +88,17 @@ def test_other_shapes_dtypes_and_values_are_refused_by_file(tmp_path: Path) -> N
 def test_embeddings_of_another_width_are_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="have 7 numbers, LPIPS gives 9"):
         centres().distances(torch.zeros(2, 9))
+
+
+def test_a_file_with_a_learned_map_gives_its_centres(tmp_path: Path) -> None:
+    plain = {
+        "centres": torch.rand(3, 4),
+        "embeddings": torch.rand(3, 5),
+        "sizes": torch.tensor([3, 2, 1]),
+    }
+    path, about = tmp_path / "modes.safetensors", {"format": "limbeck-modes", "format_version": "2"}
+    save_file({**plain, "map.mean": torch.rand(4)}, path, metadata=about)
+    found = ModeCentres.load(path)
+    assert torch.equal(found.centres, plain["centres"])
+    found.save(path)
+    assert ModeCentres.load(path).digest() == found.digest()

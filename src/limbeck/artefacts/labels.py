@@ -32,7 +32,7 @@ class TruthRow:
     """What is known of one file; empty text and None mean unknown.
 
     `file` is its path under the photo folder or in the archive, `sha256` that of its bytes, `label`
-    a class within the domain (a breed), `mode` the true mode of a generated image.
+    a class within the domain (a breed), `mode` the true mode of a synthetic photo.
     """
 
     file: str

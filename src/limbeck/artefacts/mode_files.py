@@ -54,7 +54,7 @@ def read_modes(folder: Path) -> Modes:
     if version != MODES_FORMAT:
         raise DataError(
             f"{path}: format {fsio.plain(repr(version))}, this limbeck reads {MODES_FORMAT}",
-            "use the limbeck version that made it",
+            "run `limbeck modes` again, or use the limbeck version that made it",
         )
     about = fsio.as_record(values, _About, str(path), "run `limbeck modes` again")
     centres = ModeCentres.load(Path(folder) / "modes.safetensors")

@@ -25,9 +25,7 @@ _GIB = 1 << 30
 
 
 @verb("device")
-def doctor(
-    shared: Shared,
-) -> Outcome:
+def doctor(shared: Shared) -> Outcome:
     """Show what this machine has, which code paths limbeck uses and why, and what is missing."""
     from limbeck.kit.allocator import keep_memory
     from limbeck.kit.device import machine, pick_device

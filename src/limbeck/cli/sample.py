@@ -97,10 +97,11 @@ def sample(
         mode_index=mode,
         labels=classes if classes in ("natural", "uniform") else [classes] * len(numbers),
     )
+    noun = "image" if len(numbers) == 1 else "images"
     return Outcome(
         values,
         [
-            logs.line("generated ", logs.bold(len(numbers)), f" images ({method}, psi {psi:g})"),
+            logs.line("generated ", logs.bold(len(numbers)), f" {noun} ({method}, psi {psi:g})"),
             f"images: {out}",
         ],
     )

@@ -134,7 +134,7 @@ def told_apart(photos: list[Tensor], pictures: list[Tensor], own: Tensor) -> Ten
     equally near: networks that draw the same for all give 1/2, and so does a photo alone.
 
     Args:
-        photos, images: LPIPS embeddings by layer of the photos and of their reconstructions.
+        photos, pictures: LPIPS embeddings by layer of the photos and of their reconstructions.
         own: LPIPS [N] of each photo to its own reconstruction.
     """
     pairs = zip(photos, pictures, strict=True)

@@ -70,7 +70,7 @@ def write_dataset(
         root: a folder without a dataset; it is made if need be.
         infos: one row per listed file; the accepted ones in the order of `pictures`. `shard` and
             `row` are filled in here.
-        images: uint8 [3, size, size] RGB, one for each accepted row.
+        pictures: uint8 [3, size, size] RGB, one for each accepted row.
         size: side of the stored images, pixels.
         class_names: names of the labels 0, 1, ...; empty = unconditional.
         shard_bytes: a shard file holds at most this many bytes of pixels (at least one image).

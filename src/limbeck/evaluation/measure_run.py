@@ -62,7 +62,7 @@ def evaluate(
         features: of `lpips-alex` (ships), `efficientnet-lite0`, `inception` (minutes to an hour on
             a CPU); None = all whose weights are on this machine, but for fewer than 256 images
             the first alone. What is absent is skipped with one line.
-        images: to draw from each generator; None = 2,000, or as many as there are photos.
+        pictures: to draw from each generator; None = 2,000, or as many as there are photos.
         seed: of the images generated and of KID's subsets; the run's own is in each row as `seed`.
         device: None = the run's own.
         recognise: also ask two judges what the images show (see `Recogniser`), as far as their

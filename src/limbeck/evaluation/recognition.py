@@ -301,7 +301,7 @@ def shuffle_tiles(pictures: Tensor, seed: int = 0) -> Tensor:
     """Each image cut into 4 x 4 tiles that are put together in a random order of its own.
 
     Args:
-        images: uint8 [N, 3, S, S]; S a multiple of 4.
+        pictures: uint8 [N, 3, S, S]; S a multiple of 4.
         seed: of the orders.
     """
     count, channels, side, _ = pictures.shape

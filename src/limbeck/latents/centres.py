@@ -16,6 +16,8 @@ from limbeck.kit.distances import Points
 from limbeck.kit.tensors import Stored, read_header, read_tensors
 
 _FORMAT = {"format": "limbeck-modes", "format_version": "3"}
+_OLDER = [{**_FORMAT, "format_version": version} for version in ("1", "2")]
+_MAP = "map."  # tensors of version 2, a learned map w -> centre; not read
 _DTYPES = {"centres": torch.float32, "embeddings": torch.float32, "sizes": torch.int64}
 CENTRES, W_DIM, EMBEDDING = 8192, 4096, 1_000_000
 """At most so many centres in a file, numbers of a centre and of an embedding. Distances between all
@@ -119,14 +121,16 @@ class ModeCentres:
             DataError: missing, damaged, of another format, or with other tensors.
         """
         header, metadata = read_header(path, _AGAIN)
-        if metadata != _FORMAT or header.keys() != _DTYPES.keys():
+        header = {name: one for name, one in header.items() if not name.startswith(_MAP)}
+        if metadata not in (_FORMAT, *_OLDER) or header.keys() != _DTYPES.keys():
             names = ", ".join(fsio.plain(name) for name in sorted(header)[:_NAMED])
             raise DataError(
                 f"{path} is not a file of modes: {fsio.plain(repr(metadata))}, tensors {names}",
                 "give modes.safetensors made by `limbeck modes`",
             )
         _check_header(path, header)
-        tensors = read_tensors(path, _AGAIN)
+        stored = read_tensors(path, _AGAIN)
+        tensors = {name: stored[name] for name in _DTYPES}
         if not 0 < sum(tensors["sizes"].tolist()) < 2**53:
             raise DataError(f"{path}: sizes are no counts of members", _AGAIN)
         if tensors["embeddings"].dtype == torch.float16:

@@ -56,7 +56,7 @@ def memorised(
 
     Args:
         photos: features of the photos the generator was trained on, float [N >= 2, D].
-        images: features of generated images, float [M >= 1, D].
+        pictures: features of generated images, float [M >= 1, D].
         ids: N ids.
         held_out: features of photos of the same kind that were not trained on, float [K, D].
         shown: how many nearest pairs to name.

@@ -49,7 +49,7 @@ def centre_square(picture: Picture, size: int) -> Tensor:
     white, 16 bits scaled to 8, embedded colour profile to sRGB, Lanczos. Tensors are averaged.
 
     Args:
-        image: PIL image; uint8 tensor [3, H, W] or [1, 3, H, W]; uint8 array [H, W, 3]; path.
+        picture: PIL image; uint8 tensor [3, H, W] or [1, 3, H, W]; uint8 array [H, W, 3]; path.
         size: side in pixels.
 
     Raises:

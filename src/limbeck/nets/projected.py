@@ -33,7 +33,7 @@ class SpectralConv(Layer):
     forward pass leaves them alone, so passes of a batch and phases of a step agree on sigma.
 
     Args:
-        inputs, outputs, kernel, stride, padding, groups: of the convolution.
+        inputs, outputs, kernel, stride, groups: of the convolution; its padding is kernel // 2.
     """
 
     u: Tensor
@@ -224,7 +224,7 @@ class ProjectedDiscriminator(nn.Module):
         """What the heads look at: the trunk's `maps` of an image, mixed; and the image itself.
 
         Args:
-            image: float32 [N, 3, S, S] in [-1, 1].
+            picture: float32 [N, 3, S, S] in [-1, 1].
             maps: [N, C, h, w], finest first.
         """
         mixed: list[Tensor] = self.mixing(maps)

@@ -67,7 +67,7 @@ class Classifier:
         """The likeliest of ImageNet's classes for each image.
 
         Args:
-            images: uint8 [N, 3, H, W] RGB of any size; brought to 260 px bicubically
+            pictures: uint8 [N, 3, H, W] RGB of any size; brought to 260 px bicubically
                 (antialiased where they shrink).
 
         Returns:

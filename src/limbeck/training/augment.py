@@ -172,7 +172,7 @@ def augment(pictures: Tensor, p: float | Tensor, draws: Draws) -> Tensor:
     """Augment float32 [N, 3, S, S] with strength p in [0, 1]; at the number 0 the input itself.
 
     Args:
-        images: in [-1, 1]; gradients flow to them.
+        pictures: in [-1, 1]; gradients flow to them.
         p: probability of each transformation; a number, or a scalar tensor that may change.
         draws: the only source of randomness.
     """

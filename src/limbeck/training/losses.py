@@ -61,7 +61,7 @@ def path_lengths(pictures: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     """Per-picture |J_w^T y| [N] (StyleGAN2, eq. 4), y = noise / sqrt(H W), J by one product.
 
     Args:
-        images: [N, 3, H, W], made from `ws`.
+        pictures: [N, 3, H, W], made from `ws`.
         ws: [N, num_ws, w_dim], requires grad.
         noise: standard normal, like `pictures`.
     """
