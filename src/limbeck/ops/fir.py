@@ -71,12 +71,31 @@ def _transposes_well(x: Tensor) -> bool:
     return x.dtype == torch.float32 or not x.is_cpu
 
 
+def _framed(x: Tensor, f: Tensor, plan: Plan) -> Tensor:
+    """`_depthwise` without factors and with equal paddings, by a filter of odd sides.
+
+    cuDNN has no fast depthwise kernel for an even side in channels_last: 4x4 at 64 px takes 697
+    microseconds of an H100 where 5x5 takes 10 and memory 12 (docs/log.md, 2026-11-27). So one more
+    row and column of zeros goes before the filter, and what is too much falls off.
+    """
+    fh, fw = f.shape
+    more = (1 - fw % 2, 0, 1 - fh % 2, 0)
+    kernel = F.pad(f if plan.correlate else f.flip(0, 1), more)
+    weight = kernel.expand(x.shape[1], 1, *kernel.shape)
+    padding = plan.padding[2] + more[2], plan.padding[0] + more[0]
+    height, width = plan.output(x.shape[2], x.shape[3], fh, fw)
+    return F.conv2d(x, weight, None, 1, padding, 1, x.shape[1])[:, :, :height, :width]
+
+
 def _depthwise(x: Tensor, f: Tensor, plan: Plan) -> Tensor:
     """The map itself, outside autograd: one depthwise (transposed) convolution where it fits."""
     fh, fw = f.shape
     x0, x1, y0, y1 = plan.padding
     channels = x.shape[1]
     kernel = (f * plan.gain if plan.gain != 1 else f).to(x.dtype)
+    equal = plan.up == plan.down == 1 and len(set(plan.padding)) == 1 and x0 >= 0
+    if x.is_cuda and equal and (fh % 2 == 0 or fw % 2 == 0):
+        return _framed(x, kernel, plan)
     if plan.up > 1 and plan.down == 1 and _transposes_well(x):
         crop, extra = (fh - 1 - y0, fw - 1 - x0), (y1 - y0 + plan.up - 1, x1 - x0 + plan.up - 1)
         if min(crop) >= 0 and min(extra) >= 0 and max(extra) < plan.up:
