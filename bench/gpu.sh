@@ -31,14 +31,15 @@ step() { # seconds, name, command; no step may eat the others' time
     echo "$name: exit $code, $((SECONDS - began)) s" >&2
     [ "$code" -eq 0 ] || tail -n 5 "$out/$name.log" >&2
 }
-cell() { # name, environment, then options of `limbeck bench train`
-    step "$each" "$1" env "$2" "$python" -m limbeck bench train --preset auto --alone --device "$device" --json "${@:3}"
+cell() { # name, environment, preset, then options of `limbeck bench train`; 20 to 40 s each on an H100
+    step "$each" "$1" env "$2" "$python" -m limbeck bench train --preset "$3" --alone --device "$device" --json "${@:4}"
 }
+heads=(--set net.d_feature_side=$((first * 2 < 32 ? 32 : first * 2)))
 step 60 doctor env LIMBECK_FUSED=0 "$python" -m limbeck doctor --device "$device" --json
-cell "train-$first-graphs" LIMBECK_GRAPHS=1 --size "$first" "${few[@]}" # 30 to 40 s each on an H100
-cell "train-$first-eager" LIMBECK_GRAPHS=0 --size "$first" "${few[@]}"
+cell "train-$first-projected-graphs" LIMBECK_GRAPHS=1 base --size "$first" "${few[@]}" "${heads[@]}"
+cell "train-$first-projected-eager" LIMBECK_GRAPHS=0 base --size "$first" "${few[@]}" "${heads[@]}"
 if [ -z "${QUICK:-}" ]; then
-    cell "train-$first-batch64-graphs" LIMBECK_GRAPHS=1 --size "$first" "${few[@]}" --batch 64
+    cell "train-$first-stylegan2-graphs" LIMBECK_GRAPHS=1 auto --size "$first" "${few[@]}"
     if [ "${TESTS:-1}" = 1 ]; then # bf16, recorded phases against plain ones, fused epilogues, resuming: 92 s
         step 150 pytest "$python" -m pytest -m gpu -p no:cacheprovider --show-capture=no tests/training/test_training_gpu.py
         tail -n 5 "$out/pytest.out" >&2
@@ -46,16 +47,16 @@ if [ -z "${QUICK:-}" ]; then
 fi
 for size in $sizes; do
     [ "$size" = "$first" ] && continue
-    cell "train-$size-graphs" LIMBECK_GRAPHS=1 --size "$size" "${few[@]}"
-    cell "train-$size-eager" LIMBECK_GRAPHS=0 --size "$size" "${few[@]}"
+    cell "train-$size-projected-graphs" LIMBECK_GRAPHS=1 base --size "$size" "${few[@]}"
+    cell "train-$size-stylegan2-graphs" LIMBECK_GRAPHS=1 auto --size "$size" "${few[@]}"
 done
-cell "train-${sizes##* }-fused" LIMBECK_FUSED=1 --size "${sizes##* }" "${few[@]}"
+cell "train-${sizes##* }-stylegan2-fused" LIMBECK_FUSED=1 auto --size "${sizes##* }" "${few[@]}"
 "$python" - "$out" <<'PY' | tee "$out/table.md"
 import json
 import sys
 from pathlib import Path
 
-print("| run | batch | dtype | s/kimg | images/s | ms G, G-path, D, D-R1 | of the conv ceiling | GB |")
+print("| run | batch | dtype | s/kimg | images/s | ms of each row | of the conv ceiling | GB |")
 print("|---|---|---|---|---|---|---|---|")
 for path in sorted(Path(sys.argv[1]).glob("train-*.out")):
     try:

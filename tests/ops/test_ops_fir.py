@@ -12,6 +12,7 @@ from torch import Tensor
 
 from limbeck.ops import (
     Plan,
+    fir,
     make_filter,
     resample,
     upsample2,
@@ -120,3 +121,17 @@ def test_channels_last_stays_channels_last() -> None:
         f = make_filter()
         for y in (upsample2(x.to(dtype), f), resample(x.to(dtype), f, HALVE)):
             assert y.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("correlate", [False, True])
+@pytest.mark.parametrize("shape", [(4, 4), (2, 3), (6, 2)])
+def test_a_filter_of_odd_sides_computes_the_same(
+    padding: int, correlate: bool, shape: tuple[int, int]
+) -> None:
+    """What CUDA takes in place of even sides."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 9, 11, generator=rng)
+    f = torch.randn(shape, generator=rng)
+    plan = Plan(1, 1, (padding,) * 4, correlate)
+    torch.testing.assert_close(fir._framed(x, f, plan), fir._depthwise(x, f, plan))
