@@ -6,13 +6,16 @@ from limbeck.presets import preset, preset_names, suggested
 
 def test_names() -> None:
     assert preset_names() == [
-        "smoke", "tiny", "small", "base", "large", "auto", "paper256", "paper512", "paper1024",
+        "smoke", "tiny", "small", "medium", "base", "large", "auto",
+        "paper256", "paper512", "paper1024",
     ]  # fmt: skip
     for name in preset_names():
         assert preset(name).preset == name
 
 
-@pytest.mark.parametrize("name", ["smoke", "tiny", "small", "base", "large", "auto", "paper256"])
+@pytest.mark.parametrize(
+    "name", ["smoke", "tiny", "small", "medium", "base", "large", "auto", "paper256"]
+)
 @pytest.mark.parametrize("size", [16, 64, 256, 1024])
 def test_the_size_reaches_data_and_networks(name: str, size: int) -> None:
     config = preset(name, size)
@@ -38,8 +41,8 @@ def test_paper256_is_the_published_recipe() -> None:
 
 @pytest.mark.parametrize(
     ("device", "hours", "name"),
-    [("cpu", None, "tiny"), ("cpu", 1, "tiny"), ("cpu", 2, "small"), ("cuda", None, "small"),
-     ("cuda", 0.2, "small"), ("cuda", 4, "base"), ("cuda", 12, "large")],
+    [("cpu", None, "tiny"), ("cpu", 1, "tiny"), ("cpu", 2, "small"), ("cuda", None, "medium"),
+     ("cuda", 0.2, "medium"), ("cuda", 4, "base"), ("cuda", 12, "large")],
 )  # fmt: skip
 def test_who_names_no_preset_gets_one_for_machine_and_time(
     device: str, hours: float | None, name: str

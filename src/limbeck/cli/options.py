@@ -85,7 +85,8 @@ ModesFolder = Annotated[
     typer.Option("--modes", help="Folder written by `limbeck modes`; default: the run's."),
 ]
 PRESETS = (
-    "smoke, tiny, small, base, large, auto, paper256, paper512 or paper1024; sets all the rest"
+    "smoke, tiny, small, medium, base, large, auto, paper256, paper512 or paper1024; "
+    "sets all the rest"
 )
 Preset = Annotated[str, typer.Option("--preset", help=f"{PRESETS}.")]
 Size = Annotated[
