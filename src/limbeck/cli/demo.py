@@ -14,7 +14,7 @@ from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.config import Config
 from limbeck.records import IngestSummary
 
-_PICTURES = 1000  # to draw from each generator when measuring
+_PICTURES = 1000  # to draw from each generator when measuring, and photos of the control
 
 Rows = list[dict[str, Any]]
 
@@ -110,15 +110,20 @@ def _walk(out: Path, count: int, config: Config, yes: bool) -> dict[str, Any]:
 
 
 def _control(out: Path, config: Config, truth: Path) -> Rows:
-    """The plain score and the recommended one with networks that never saw a photo."""
+    """The plain score and the recommended one with networks that never saw a photo.
+
+    A thousand photos are enough to tell a score from chance.
+    """
     from limbeck.artefacts.labels import read_truth
     from limbeck.curation import score
     from limbeck.data import open_dataset
     from limbeck.evaluation import untrained_control
     from limbeck.kit.device import pick_device
+    from limbeck.kit.selection import evenly
     from limbeck.nets import Networks
 
-    dataset = open_dataset(out / "run" / "data")
+    whole = open_dataset(out / "run" / "data")
+    dataset = whole.select(evenly(whole.ids, _PICTURES))
     networks = Networks.create(config.net, config.seed).to(pick_device(config.device))
     scores = score(dataset, networks, out / "control", config.score, seed=config.seed)
     return untrained_control(
