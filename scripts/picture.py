@@ -1,7 +1,7 @@
 """The README's pictures.
 
 python scripts/picture.py demo/run docs/img/demo.png          # what came in, was dropped, is drawn
-python scripts/picture.py models/dogs-64 docs/img/dogs.png    # untruncated and truncated, unpicked
+python scripts/picture.py models/dogs-64 docs/img/dogs.webp    # untruncated and truncated, unpicked
 """
 
 import sys
@@ -56,7 +56,7 @@ def main(folder: Path, out: Path) -> None:
         page.paste(sheet, (x, BAND))
         x += sheet.width + GAP
     out.parent.mkdir(parents=True, exist_ok=True)
-    page.save(out, optimize=True)
+    page.save(out, optimize=True, quality=92)
 
 
 if __name__ == "__main__":
