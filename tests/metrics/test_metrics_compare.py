@@ -72,7 +72,7 @@ def test_features_whose_weights_are_absent_are_skipped(
 
 
 def test_every_kind_is_one_that_features_know() -> None:
-    for name in ("lpips-alex", "efficientnet-lite0", "inception"):
+    for name in ("lpips-alex", "lpips-vgg16", "efficientnet-lite0", "inception"):
         assert feature_kind(name) is not None
     assert Features("lpips-alex").dim == 1152
 

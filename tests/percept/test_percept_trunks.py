@@ -28,6 +28,7 @@ from limbeck.percept import (
 from limbeck.percept.efficientnet import SameConv
 from limbeck.percept.inception import Forked, Mixed
 from limbeck.percept.plain_layers import fill
+from limbeck.percept.trunks import VGG16
 from limbeck.percept.weights import read_weights
 
 HERE = Path(__file__).parent
@@ -183,6 +184,18 @@ def test_features_of_lpips_are_its_pooled_activations() -> None:
     assert got.dtype == torch.float32
     assert torch.allclose(got, LPIPS.load("alex").pooled(to_float(shown)), rtol=1e-4, atol=1e-5)
     assert extractor(pictures(1, 16)).shape == (1, 1152)
+
+
+def test_features_of_vgg16_are_its_pooled_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = LPIPS(VGG16())
+    scatter(net.trunk)
+    nets = {"vgg16": net}
+    monkeypatch.setattr(LPIPS, "load", lambda name: nets[name])
+    extractor = Features("lpips-vgg16")
+    assert (extractor.name, extractor.dim) == ("lpips-vgg16", 1472)
+    shown = pictures(2, 64)
+    assert torch.allclose(extractor(shown), net.pooled(to_float(shown)))
+    assert extractor(pictures(1, 16)).shape == (1, 1472)
 
 
 class Means:

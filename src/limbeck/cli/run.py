@@ -221,7 +221,8 @@ def evaluate(
         str | None,
         typer.Option(
             "--features",
-            help="lpips-alex, efficientnet-lite0, inception; default: all whose weights are here.",
+            help="lpips-alex, lpips-vgg16, efficientnet-lite0, inception; default: all whose "
+            "weights are here.",
         ),
     ] = None,
     pictures: Annotated[

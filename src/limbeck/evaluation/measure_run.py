@@ -59,9 +59,9 @@ def evaluate(
     Args:
         run: a run's folder.
         labels: see `read_truth`; used here and nowhere else.
-        features: of `lpips-alex` (ships), `efficientnet-lite0`, `inception` (minutes to an hour on
-            a CPU); None = all whose weights are on this machine, but for fewer than 256 images
-            the first alone. What is absent is skipped with one line.
+        features: of `lpips-alex` (ships), `lpips-vgg16`, `efficientnet-lite0`, `inception` (minutes
+            to an hour on a CPU); None = all whose weights are on this machine, but for fewer than
+            256 images the first alone. What is absent is skipped with one line.
         pictures: to draw from each generator; None = 2,000, or as many as there are photos.
         seed: of the images generated and of KID's subsets; the run's own is in each row as `seed`.
         device: None = the run's own.

@@ -35,6 +35,10 @@ _KINDS = (
         resize="bilinear up to 64 px, larger ones untouched",
     ),
     FeatureKind(
+        name="lpips-vgg16", weights="lpips-vgg16",
+        resize="bilinear up to 64 px, larger ones untouched",
+    ),
+    FeatureKind(
         name="efficientnet-lite0", weights="efficientnet-lite0-trunk",
         resize="bilinear with antialiasing to 224 px",
     ),
@@ -45,7 +49,7 @@ _KINDS = (
 
 
 def feature_kind(name: str) -> FeatureKind | None:
-    """The kind of that name (`lpips-alex`, `efficientnet-lite0`, `inception`), or None."""
+    """The kind of that name (`lpips-alex`, `inception`, ...), or None."""
     return next((kind for kind in _KINDS if kind.name == name), None)
 
 

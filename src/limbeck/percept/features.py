@@ -15,7 +15,7 @@ from limbeck.percept.lpips import LPIPS, at_least
 from limbeck.percept.plain_layers import fill
 from limbeck.percept.weights import read_weights
 
-_DIMS = {"inception": 2048, "efficientnet-lite0": 1280, "lpips-alex": 1152}
+_DIMS = {"inception": 2048, "efficientnet-lite0": 1280, "lpips-alex": 1152, "lpips-vgg16": 1472}
 
 
 class FeatureExtractor(Protocol):
@@ -40,6 +40,7 @@ class Features:
     * `efficientnet-lite0`: pooled head [1280]; resized to 224 px (or `side`), bilinear with
       antialiasing.
     * `lpips-alex`: spatial means of AlexNet's five activations [1152], on at least 64 px.
+    * `lpips-vgg16`: the same of VGG16's [1472], which neither D, filter nor modes look through.
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class Features:
 def _trunk(name: str) -> nn.Module:
     if name == "lpips-alex":
         return LPIPS.load("alex")
+    if name == "lpips-vgg16":
+        return LPIPS.load("vgg16")
     net: nn.Module
     if name == "inception":
         net = inception.Inception()
