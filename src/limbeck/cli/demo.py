@@ -31,7 +31,7 @@ def demo(
 ) -> Outcome:
     """Make a synthetic crawl with known outliers, run everything on it, and measure the result.
 
-    About twenty minutes on two CPU cores. Labels are used for measuring alone.
+    About seventeen minutes on two CPU cores. Labels are used for measuring alone.
     """
     changes: dict[str, object] = {"train.kimg": kimg, "train.snapshot_kimg": 10.0}
     config = shared.config("tiny", changes=changes)
