@@ -34,10 +34,9 @@ step() { # seconds, name, command; no step may eat the others' time
 cell() { # name, environment, preset, then options of `limbeck bench train`; 20 to 40 s each on an H100
     step "$each" "$1" env "$2" "$python" -m limbeck bench train --preset "$3" --alone --device "$device" --json "${@:4}"
 }
-heads=(--set net.d_feature_side=$((first * 2 < 32 ? 32 : first * 2)))
 step 60 doctor env LIMBECK_FUSED=0 "$python" -m limbeck doctor --device "$device" --json
-cell "train-$first-projected-graphs" LIMBECK_GRAPHS=1 base --size "$first" "${few[@]}" "${heads[@]}"
-cell "train-$first-projected-eager" LIMBECK_GRAPHS=0 base --size "$first" "${few[@]}" "${heads[@]}"
+cell "train-$first-projected-graphs" LIMBECK_GRAPHS=1 base --size "$first" "${few[@]}"
+cell "train-$first-projected-eager" LIMBECK_GRAPHS=0 base --size "$first" "${few[@]}"
 if [ -z "${QUICK:-}" ]; then
     cell "train-$first-stylegan2-graphs" LIMBECK_GRAPHS=1 auto --size "$first" "${few[@]}"
     if [ "${TESTS:-1}" = 1 ]; then # bf16, recorded phases against plain ones, fused epilogues, resuming: 92 s

@@ -95,7 +95,7 @@ def small(size: int = 64) -> Config:
 
 
 def medium(size: int = 64) -> Config:
-    """64 px for minutes of a GPU: dogs in four and a half minutes of an H100, on kept photos in two
+    """64 px for minutes of a GPU: dogs in four minutes of an H100, on kept photos in two
     more (docs/log.md, 2026-11-27).
 
     The first training's steps do not fall: they do in the second, which goes on from it. A training

@@ -53,7 +53,7 @@ def _away(found: Tensor, wanted: Tensor) -> float:
     return float((found.detach().cpu() - wanted).norm() / wanted.norm())
 
 
-@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 2e-3), (torch.bfloat16, 5e-2)])
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 2e-3), (torch.bfloat16, 3e-2)])
 @pytest.mark.parametrize("make", [_own, _heads])
 def test_images_and_logits_are_the_cpu_s(
     make: Callable[..., Config], dtype: torch.dtype, limit: float
@@ -64,7 +64,7 @@ def test_images_and_logits_are_the_cpu_s(
     logits = _logits(nets, wanted, torch.float32)
     nets.to(DEVICE).set_compute_dtype(dtype)
     assert _away(nets.G(z.to(DEVICE)), wanted) < limit
-    assert _away(_logits(nets, wanted.to(DEVICE), dtype), logits) < 2 * limit
+    assert _away(_logits(nets, wanted.to(DEVICE), dtype), logits) < 3 * limit
 
 
 def test_augmentation_runs_where_the_images_are():
@@ -82,7 +82,6 @@ def test_training_ends_and_resumes(
     changes = {
         "device": DEVICE, "train.precision": precision, "train.augment_p": 0.2,
         "net.channel_base": 256, "net.channel_max": 16, "train.snapshot_kimg": 0.128,
-        "score.generated": 64,
     }  # fmt: skip
     config = make(**changes)
     train(photos, config, tmp_path / "whole", kimg=0.064)
@@ -125,9 +124,10 @@ def test_recorded_phases_leave_the_gradients_of_plain_ones(
         judges.begin(state.networks, view)
         engines.append(Engine(config, state, phase_table(config, judges), feed))
     recorded, plain = engines
-    limit = 1e-2 if precision == "fp32" else 0.15
     for turn in range(WARM + 3):
         for phase, same in zip(recorded.phases, plain.phases, strict=True):
+            exact = 1e-2 if phase.name.startswith("E") else 1e-3
+            limit = exact if precision == "fp32" else 0.15
             plain.state.networks.load_state_dict(recorded.state.networks.state_dict())
             plain.state.flat.refresh(["G", "E", "D"])
             plain.state.pl_mean.copy_(recorded.state.pl_mean)

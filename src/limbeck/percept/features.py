@@ -40,7 +40,8 @@ class Features:
     * `efficientnet-lite0`: pooled head [1280]; resized to 224 px (or `side`), bilinear with
       antialiasing.
     * `lpips-alex`: spatial means of AlexNet's five activations [1152], on at least 64 px.
-    * `lpips-vgg16`: the same of VGG16's [1472], which neither D, filter nor modes look through.
+    * `lpips-vgg16`: the same of VGG16's [1472]; D, filter and modes do not look through it, and
+      training only where `train.rec_measure` asks for it.
     """
 
     def __init__(
