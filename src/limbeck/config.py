@@ -24,14 +24,20 @@ Truncation = Literal["none", "global", "index", "multimodal-l2", "multimodal-lpi
 Space = Literal["w", "lpips"]
 
 
-RECOMMENDED, RECOMMENDED_PLUS = "recommended", "recommended+"
-WITHOUT_GENERATOR, AUTO_COLUMN = "without_generator", "auto"
-"""Score columns that keep rules cut on: `recommended+` needs `score.plus`, `without_generator`
-looks at photos alone, and `auto` is the first or the third (`limbeck.curation.keep`)."""
+RECOMMENDED, WITHOUT_GENERATOR, AUTO_COLUMN = "recommended", "without_generator", "auto"
+"""Score columns that keep rules cut on: `without_generator` looks at photos alone, and `auto` is
+one of the others (`limbeck.curation.keep`)."""
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def without(values: object, gone: str) -> object:
+    """The values of a section without a setting that is no more."""
+    if isinstance(values, dict):
+        return {name: value for name, value in values.items() if name != gone}
+    return values
 
 
 def is_network_size(size: int) -> bool:
@@ -189,14 +195,17 @@ class ScoreConfig(_Section):
     """Outlier scores."""
 
     mirror: bool = Field(True, description="mean over a photo and its mirror image")
-    plus: bool = Field(
-        False, description="also EfficientNet-Lite0's features and the column recommended+"
-    )
     blur: float = Field(2.0, gt=0, description="sigma of the blurred copy, pixels at 64 px")
     generated: int = Field(
         1500, ge=20, description="generated images that nngen compares each photo with"
     )
     batch: int = Field(64, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dropped(cls, values: object) -> object:
+        """Earlier runs and models say whether EfficientNet-Lite0 looks too; now it always does."""
+        return without(values, "plus")
 
 
 class KeepConfig(_Section):
@@ -212,8 +221,8 @@ class KeepConfig(_Section):
     threshold: float | None = Field(None, allow_inf_nan=False)
     count: int | None = Field(None, ge=1)
     per_mode: bool = Field(False, description="apply the share within each mode")
-    auto_min: float = Field(0.6, gt=0, le=1)
-    auto_max: float = Field(0.95, gt=0, le=1)
+    auto_min: float = Field(0.4, gt=0, le=1)
+    auto_max: float = Field(1.0, gt=0, le=1)
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
@@ -245,9 +254,7 @@ class ModesConfig(_Section):
     @classmethod
     def _dropped(cls, values: object) -> object:
         """Runs and models of the time of the learned map name its size, which means nothing now."""
-        if isinstance(values, dict):
-            return {name: value for name, value in values.items() if name != "map_samples"}
-        return values
+        return without(values, "map_samples")
 
     @field_validator("clusters", mode="before")
     @classmethod

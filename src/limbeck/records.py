@@ -117,6 +117,18 @@ class ScoreSummary(Record):
     )
 
 
+class Outliers(Record):
+    """Shares of the photos that the shape of a score takes for outliers.
+
+    `share` is what the rule `auto` would drop, before its limits; `low` and `high` count the photos
+    that are outliers with a probability above 0.9 and above 0.1.
+    """
+
+    share: float
+    low: float
+    high: float
+
+
 class KeepSummary(Record):
     """Result of a keep rule: `threshold` is the largest kept score of `column`.
 
@@ -133,6 +145,7 @@ class KeepSummary(Record):
     column: str
     rule: str
     decided_by: Literal["shape", "clamp", "no cut", "asked"] | None = None
+    outliers: Outliers | None = Field(None, description="rule auto: how many photos are outliers")
     threshold: float
     modes_kept: dict[int, float] = Field(default_factory=dict, description="mode -> kept share")
     warnings: list[str] = Field(default_factory=list)

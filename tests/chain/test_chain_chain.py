@@ -234,8 +234,8 @@ def test_raw_photos_are_never_touched(photos: Path, finished: Path):
 
 def test_what_a_run_lacks_is_told_before_it_begins(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with pytest.raises(UsageError, match=r"'recommended\+' is made with --plus"):
-        chain.run(photos, out, _config(**{"keep.column": "recommended+"}))
+    with pytest.raises(UsageError, match="no score column 'recomended'"):
+        chain.run(photos, out, _config(**{"keep.column": "recomended"}))
     assert not out.exists()
 
 

@@ -12,7 +12,7 @@ from limbeck import fsio
 from limbeck.artefacts.stage import read_done
 from limbeck.errors import DataError
 from limbeck.kit.tables import read_table
-from limbeck.records import KeepSummary
+from limbeck.records import KeepSummary, Outliers
 
 KEEP_TABLE = "keep.parquet"
 GUTTED = 0.5
@@ -100,3 +100,19 @@ def kept_ids(path: Path) -> list[str]:
     wanted = {"id": pa.string(), "keep": pa.bool_()}
     table = read_table(file, wanted, "give a file made by `limbeck keep`")
     return [str(photo) for photo in table.filter(table["keep"])["id"].to_pylist()]
+
+
+def found_outliers(outliers: Outliers, photos: int) -> str:
+    """What the shape of the scores says, in a sentence: "about 31% (25% to 38%) of these ..."."""
+    if not outliers.share:
+        return f"none of these {photos:,} photos stand apart as outliers"
+    low, high = sorted((outliers.low, outliers.share, outliers.high))[::2]
+    return (
+        f"about {in_percent(outliers.share)} ({in_percent(low)} to {in_percent(high)}) of these "
+        f"{photos:,} photos look like outliers"
+    )
+
+
+def in_percent(share: float) -> str:
+    """`0.314` -> `31%`; below a tenth with one decimal."""
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"

@@ -29,7 +29,8 @@ from limbeck.chain.request import (
     stored_request,
 )
 from limbeck.chain.stages import AGAIN, BACK, CHECK, TO_DO, TOGETHER, Chain, Halt, wait_for, walk
-from limbeck.config import RECOMMENDED_PLUS, Config
+from limbeck.config import AUTO_COLUMN, RECOMMENDED, WITHOUT_GENERATOR, Config
+from limbeck.curation import FORMULAS
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.device import machine, pick_device
@@ -312,10 +313,11 @@ def _foresee(request: Request, out: Path) -> None:
             )
     if config.train.tensorboard:
         require_tensorboard()
-    if not config.score.plus and config.keep.column == RECOMMENDED_PLUS:
+    columns = (AUTO_COLUMN, RECOMMENDED, WITHOUT_GENERATOR, *FORMULAS)
+    if config.keep.column not in columns:
         raise UsageError(
-            f"keep.column {RECOMMENDED_PLUS!r} is made with --plus (score.plus=true)",
-            "add it, or cut on another column",
+            f"keep.column: no score column {config.keep.column!r}",
+            f"choose one of {', '.join(columns)}",
         )
 
 

@@ -117,10 +117,6 @@ ClassFrom = Annotated[
         help="Classes: `folder` (one per sub-folder), or a .csv or .jsonl with file and label.",
     ),
 ]
-Plus = Annotated[
-    bool,
-    typer.Option("--plus", help="Use EfficientNet-Lite0's features too: the score recommended+."),
-]
 Tensorboard = Annotated[
     bool,
     typer.Option(

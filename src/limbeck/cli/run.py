@@ -16,7 +16,6 @@ from limbeck.cli.options import (
     ClassFrom,
     InitFrom,
     Kimg,
-    Plus,
     Psi,
     Shared,
     Size,
@@ -29,7 +28,6 @@ from limbeck.cli.options import (
     parse_budget,
 )
 from limbeck.cli.outcome import Outcome, verb, would
-from limbeck.config import RECOMMENDED_PLUS
 from limbeck.errors import UsageError
 from limbeck.logs import duration
 
@@ -75,7 +73,6 @@ def run(
     keep_per_mode: Annotated[
         bool, typer.Option("--keep-per-mode", help="Apply the share within each mode.")
     ] = False,
-    plus: Plus = False,
     truncation: TruncationName = None,
     psi: Psi = None,
     no_encoder: Annotated[
@@ -108,8 +105,6 @@ def run(
         "data.class_from": class_from,
         "train.encoder": False if no_encoder else None,
         "train.tensorboard": tensorboard or None,
-        "score.plus": plus or None,
-        "keep.column": RECOMMENDED_PLUS if plus else None,
         "sample.truncation": truncation,
         "sample.psi": psi,
         **keep_changes(keep_fraction, keep_threshold, keep_count, keep_per_mode),

@@ -13,7 +13,6 @@ from limbeck.cli.options import (
     InitFrom,
     Kimg,
     Out,
-    Plus,
     Preset,
     Shared,
     Size,
@@ -144,10 +143,9 @@ def score(
     data: DataPath,
     networks: NetworksPath,
     out: Out,
-    plus: Plus = False,
 ) -> Outcome:
     """Score every photo: how likely an outlier it is, by the generator trained on the photos."""
-    config = shared.config("small", changes={"score.plus": plus or None})
+    config = shared.config("small")
     existing(data, "dataset")
     snapshot = networks_folder(networks)
     if shared.dry_run:

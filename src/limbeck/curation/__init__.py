@@ -8,6 +8,7 @@ from limbeck.curation.densities import PPCA_COMPONENTS as PPCA_COMPONENTS
 from limbeck.curation.densities import fit_components as fit_components
 from limbeck.curation.densities import gaussian_distance as gaussian_distance
 from limbeck.curation.densities import residual_distance as residual_distance
+from limbeck.curation.formulas import FORMULAS as FORMULAS
 from limbeck.curation.formulas import formulas_digest as formulas_digest
 from limbeck.curation.keeping import keep as keep
 from limbeck.curation.keeping import keep_provenance as keep_provenance
@@ -18,6 +19,7 @@ from limbeck.curation.scoring import scores_provenance as scores_provenance
 from limbeck.curation.scoring import seconds_per_photo as seconds_per_photo
 
 __all__ = [
+    "FORMULAS",
     "GAUSS_COMPONENTS",
     "PPCA_COMPONENTS",
     "find_cut",

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from limbeck.artefacts.keep import GUTTED
+from limbeck.artefacts.keep import GUTTED, in_percent
 from limbeck.config import (
     AUTO_COLUMN,
     RECOMMENDED,
-    RECOMMENDED_PLUS,
     WITHOUT_GENERATOR,
     Config,
     KeepConfig,
@@ -19,10 +18,12 @@ FEW_PHOTOS = 1000
 SHORT_KIMG = {"projected": 20, "resnet": 200, "orig": 200}
 """Thousands of photos, by `net.d_architecture`, below which nobody should expect images."""
 _RECONSTRUCTIONS = frozenset(
-    {RECOMMENDED, RECOMMENDED_PLUS, "rank_fusion", "lpips", "lpips_mid", "lpips_blur_ratio", "l2",
+    {RECOMMENDED, "lpips", "lpips_mid", "lpips_blur_ratio", "l2",
      "w_distance"}
 )  # fmt: skip
 _FEW_OF_A_MODE = 5
+MANY = 0.25
+"""Share of outliers from which on the filter asks to be looked at."""
 _LOOK = (
     "look at the strips at the threshold in the report and, if they are wrong, say the share "
     "yourself: --keep-fraction with `limbeck run`, --fraction with `limbeck keep`"
@@ -94,20 +95,28 @@ def choose_column(
 def cut_warnings(
     cut: Cut | None, dropped: int, total: int, column: str, config: KeepConfig
 ) -> list[str]:
-    """Where the limits of the rule `auto` decided, and not the scores.
+    """Where the limits of the rule `auto` decided and not the scores, or where these are unsure.
 
     Args:
         cut: None for rules that a person asked for.
         dropped, total: photos.
         column, config: what the rule cut on, and its limits.
     """
-    if cut is None or cut.decided_by == "shape":
+    if cut is None:
         return []
-    if cut.share == 1:
-        return [f"no cut in {column}: all {total} photos have the same score, so all are kept"]
+    if cut.decided_by == "shape":
+        if 1 - cut.share < MANY:
+            return []
+        return [
+            f"about {in_percent(1 - cut.share)} of the photos look like outliers; so many bend what "
+            f"counts as typical, and the more there are the less the order of scores is worth; "
+            f"{_LOOK}"
+        ]
     highest, lowest = f"keep.auto_max = {config.auto_max:g}", f"keep.auto_min = {config.auto_min:g}"
     share = f"{dropped} of {total} photos ({dropped / total:.1%})"
     if cut.decided_by == "no cut":
+        if not dropped:
+            return []
         return [
             f"no cut was found in the shape of {column}: no group of photos stands out, and the "
             f"limit {highest} decided; the {share} that are dropped are only those with the "
@@ -123,6 +132,15 @@ def cut_warnings(
         f"{1 - cut.asked:.1%}: {share} are dropped, and outliers may remain; very many photos are "
         f"outliers, or they are of several kinds; {_LOOK}"
     ]
+
+
+def alike_warning(apart: int, total: int) -> str:
+    """A group stands apart that is no crowd of outliers (`rules.are_alike`)."""
+    return (
+        f"{apart} of {total} photos ({apart / total:.1%}) stand apart, but lie as close to one "
+        "another as ordinary photos do: a kind of its own rather than outliers, so all are kept; "
+        f"{_LOOK}"
+    )
 
 
 def mode_warnings(

@@ -4,12 +4,17 @@ from collections.abc import Iterable, Sequence
 
 from limbeck import fsio
 
-FUSED = ("lpips_mid", "feature_gauss", "feature_ppca", "centroid", "seam")
-FUSED_PLUS = (*FUSED, "lite0_gauss", "lite0_ppca")
+DENSITIES = {
+    "feature_gauss": "feature", "feature_ppca": "feature",
+    "lite0_gauss": "lite0", "lite0_ppca": "lite0",
+}  # fmt: skip
+"""The distances from what is typical, and the feature space of each."""
+NEIGHBOURLY = ("feature_knn", "lite0_knn")
+"""Distances to a photo's like: what is far out but not from these is a mode of its own."""
+FUSED = ("lpips_mid", *DENSITIES, "seam")
 FUSED_WITHOUT = FUSED[1:]  # what looks at photos alone
 
 FORMULAS = {
-    "rank_fusion": "like recommended, with -log(1 - R + 0.5 / N), R = rank / N",
     "lpips": "LPIPS-AlexNet(x, G_ema(E_ema(x))) at the networks' size, at least 64 px; constant "
     "noise; mean over x and its mirror image (the paper's score)",
     "lpips_mid": "the part of lpips that comes from AlexNet's conv2 plus the part from conv3, each "
@@ -25,15 +30,20 @@ FORMULAS = {
     "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} "
     "images of G_ema at psi 0.7",
     "feature_gauss": "squared Mahalanobis distance in 128 principal components of standardised "
-    "AlexNet activations (spatial means, 5 layers), x at up to 128 px, fitted to the nearest 80 %, "
-    "found in four rounds; at most N / 4 components (instance selection, trimmed)",
-    "feature_ppca": "squared residual of 64 components of the same features, trimmed likewise",
+    "AlexNet activations (spatial means, 5 layers), x at up to 128 px, fitted to what is typical "
+    "of the other half of the photos: weights 1 / (1 + exp((u - 0.75) / 0.3)), five rounds, u the "
+    "mean of the four distances in standard deviations, then one round by the mixture's "
+    "probabilities; at most N / 4 components",
+    "feature_ppca": "squared residual of 64 components of the same fit",
     "seam": "largest, over the vertical and horizontal lines between neighbouring pixels, of the "
     "median along the line of max over RGB |step across it|, x at up to 128 px: collages, frames, "
     "letters' bands",
     "lite0_gauss": "like feature_gauss, of EfficientNet-Lite0's pooled head at 160 px, "
     "f -> sqrt(f / sum f)",
-    "lite0_ppca": "like feature_ppca, of the same",
+    "lite0_ppca": "squared residual of 64 components of the same fit",
+    "feature_knn": "Euclidean distance to the tenth nearest other photo, standardised AlexNet "
+    "activations as of feature_gauss; with lite0_knn it tells outliers from small modes",
+    "lite0_knn": "the same of EfficientNet-Lite0's",
     "x_edge_energy": "covariate: mean squared brightness gradient",
     "x_brightness": "covariate: mean brightness",
     "x_contrast": "covariate: standard deviation of brightness",
@@ -44,7 +54,7 @@ FORMULAS = {
 
 def formulas_digest() -> str:
     """Names the formulas: scores made by others are stale."""
-    return fsio.digest_json([FORMULAS, FUSED, FUSED_PLUS, FUSED_WITHOUT])
+    return fsio.digest_json([FORMULAS, FUSED])
 
 
 def recommended_formula(names: Iterable[str], columns: Sequence[str] = FUSED) -> str:
@@ -53,7 +63,8 @@ def recommended_formula(names: Iterable[str], columns: Sequence[str] = FUSED) ->
     used = [name for name in columns if name in present]
     absent = [name for name in columns if name not in present]
     text = (
-        f"sum over s in ({', '.join(used)}) of -log max(1 - Phi((log s - m) / d), 0.5 / N), m and "
-        "d of the normal through the 10 % and 40 % points of log s (Fisher's fusion)"
+        f"mean over s in ({', '.join(used)}) of log s in standard deviations of the ordinary "
+        "photos (those of the half below the median; at most 6), weighted by 2 AUROC - 1 against "
+        "the outliers that the distances in other feature spaces find"
     )
     return f"{text}; without {', '.join(absent)}: the networks have no encoder" if absent else text

@@ -12,15 +12,22 @@ from numpy.typing import NDArray
 
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
-from limbeck.artefacts.keep import KeepList
+from limbeck.artefacts.keep import KeepList, found_outliers
 from limbeck.artefacts.scores import Scores
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import KeepConfig
-from limbeck.curation.advice import choose_column, cut_warnings, mode_warnings
+from limbeck.curation.advice import (
+    alike_warning,
+    choose_column,
+    cut_warnings,
+    mode_warnings,
+)
+from limbeck.curation.formulas import NEIGHBOURLY
 from limbeck.curation.overrides import FILE as OVERRIDES
 from limbeck.curation.overrides import Override, Overrides, read_overrides
 from limbeck.curation.rules import (
     Cut,
+    are_alike,
     find_cut,
     keep_lowest,
     keep_per_mode,
@@ -29,7 +36,7 @@ from limbeck.curation.rules import (
 )
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.tables import Column
-from limbeck.records import KeepSummary
+from limbeck.records import KeepSummary, Outliers
 
 _PARQUET = "keep.parquet"
 
@@ -77,6 +84,8 @@ def keep(
         provenance.finish(folder, "keep", started=started, summary=summary.model_dump(mode="json"))
     for warning in summary.warnings:
         logs.warn(warning)
+    if summary.outliers is not None:
+        logs.say(found_outliers(summary.outliers, summary.listed))
     share = summary.kept / summary.listed
     logs.say(f"kept {summary.kept} of {summary.listed} photos ({share:.1%})")
     return result
@@ -106,6 +115,12 @@ def _choose(
     numbers = _mode_numbers(scores.ids, modes, config)
     cut = find_cut(values, config.auto_min, config.auto_max) if config.rule == "auto" else None
     by_rule = _apply(values, scores.ids, config, numbers, cut)
+    if cut is not None and cut.decided_by == "shape":
+        near = [scores.column(name) for name in NEIGHBOURLY if name in scores.names]
+        if are_alike(~by_rule, near):
+            warnings.append(alike_warning(int((~by_rule).sum()), len(by_rule)))
+            cut = Cut(1.0, "no cut", 1.0)
+            by_rule = np.ones(len(by_rule), dtype=bool)
     said = overrides.photos
     kept = np.array([said[i].keep if i in said else by_rule[n] for n, i in enumerate(scores.ids)])
     if not kept.any():
@@ -131,6 +146,7 @@ def _choose(
         column=column,
         rule=config.rule,
         decided_by="asked" if cut is None else cut.decided_by,
+        outliers=None if cut is None else Outliers(share=1 - cut.asked, low=cut.low, high=cut.high),
         threshold=_threshold(values, by_rule, config),
         modes_kept=shares,
         warnings=warnings,

@@ -4,13 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from numpy.typing import NDArray
 
 from limbeck.artefacts.keep import GUTTED
+from limbeck.curation.mixture import fit_mixture
 from limbeck.kit.tables import Column
-from limbeck.metrics import log_scores, ordinary
+from limbeck.metrics import standardised
 
-"""A mode is gutted where its kept share is below this part of the kept share of all photos."""
+Flags = NDArray[np.bool_]
+
+_FEWEST = 20  # photos below which no shape is read
+LIKELY, SURE, CLEAR = 0.1, 0.9, 0.4
+ALIKE = 0.9
+GAIN = 1.5
+"""Log likelihood that a group of outliers must be worth: this times log N (BIC, Schwarz 1978: three
+parameters)."""
 
 
 class Cut(NamedTuple):
@@ -18,45 +26,62 @@ class Cut(NamedTuple):
 
     `share` is kept, `asked` is the share before the limits. `decided_by`: the "shape" itself; the
     "clamp", where the shape asked for a share outside the limits; "no cut": nothing stands out.
+    `low` and `high`: the shares of photos that are outliers with a probability above 0.9 and above
+    0.1; between them lie the photos of which the shape is not sure.
     """
 
     share: float
     decided_by: Literal["shape", "clamp", "no cut"]
     asked: float
+    low: float = 0.0
+    high: float = 0.0
 
 
-def find_cut(values: Column, least: float = 0.6, most: float = 0.95) -> Cut:
-    """The share of photos to keep, read off the column's own shape (an empirical null, Efron 2004).
+def find_cut(values: Column, least: float = 0.4, most: float = 1.0) -> Cut:
+    """The share of photos to keep, read off the column's own shape (Efron 2004: a local fdr).
 
-    1. u = the logarithm of a column without negative values (`log_scores`: distances, and Fisher's
-       sum of their log p-values, which go together, are close to log-normal), else the column.
-    2. Ordinary photos are taken to be normal, with m, s from the lower half of u (`ordinary`).
-    3. Fdr(t) = (1 - Phi((t - m) / s)) / (#{u >= t} / N): the share of ordinary photos expected at
-       or above t. From the smallest t > m with Fdr(t) <= 1/2 on, photos are dropped: at least half
-       of them are odd. The result is clamped to [least, most].
-
-    On normal mixtures with 5, 10, 20, 30 % outliers at four standard deviations it keeps 92, 86,
-    75, 67 %: somewhat more is dropped than is odd. Without outliers it keeps `most`; photos that
-    all have the same score are all kept.
+    1. u = the column in standard deviations of its lower half (`standardised`; of a column without
+       negative values the logarithm).
+    2. A mixture of ordinary photos, skew-normal, and outliers at least two of their standard
+       deviations further up (`fit_mixture`). Where the second group is worth less than 1.5 log N in
+       log likelihood, there is none, and all photos are kept.
+    3. Dropped is what is an outlier with a probability above 1/2; but where fewer than `CLEAR` of
+       these are above 0.9, the groups are not apart, the second is the first one's tail, and only
+       what is above 0.9 is dropped. The share is clamped to [least, most].
 
     Args:
         values: [N], higher = more likely an outlier.
-        least, most: limits of the share (0.6 and 0.95 by default).
+        least, most: limits of the share (0.4 and 1 by default).
     """
     count = len(values)
-    if not count or values.min() == values.max():
-        return Cut(1.0, "no cut", 1.0)
-    u = np.sort(log_scores(values) if values.min() >= 0 else values)
-    mean, spread = ordinary(u)
-    if spread <= 0:
+    u = standardised(values, np.inf)
+    if count < _FEWEST or not float(np.ptp(u)) > 0:
+        return Cut(min(1.0, most) if count and values.min() < values.max() else 1.0, "no cut", 1.0)
+    fitted = fit_mixture(u)
+    probability = fitted.outlier(u)
+    if fitted.gain < GAIN * np.log(count) or not (probability > 0.5).any():
         return Cut(most, "no cut", 1.0)
-    above = (count - np.searchsorted(u, u, side="left")) / count
-    odd = np.flatnonzero((norm.sf((u - mean) / spread) <= 0.5 * above) & (u > mean))
-    if not len(odd):
-        return Cut(most, "no cut", 1.0)
-    asked = float(odd[0]) / count
-    share = float(np.clip(asked, least, most))
-    return Cut(share, "shape" if share == asked else "clamp", asked)
+    low, dropped, high = (float((probability > p).mean()) for p in (SURE, 0.5, LIKELY))
+    if low < CLEAR * dropped:
+        dropped = low
+    share = float(np.clip(1 - dropped, least, most))
+    return Cut(share, "shape" if share == 1 - dropped else "clamp", 1 - dropped, low, high)
+
+
+def are_alike(dropped: Flags, distances: Sequence[Column]) -> bool:
+    """Whether what would be dropped are photos of a kind, and not outliers.
+
+    Args:
+        dropped: [N].
+        distances: of every photo to its nearest others, a column [N] each feature space.
+
+    Returns:
+        True where the dropped photos' median is, in every space, less than 0.9 standard deviations
+        above that of all photos: they lie as close to one another as ordinary photos do.
+    """
+    if not dropped.any() or not distances:
+        return False
+    return all(float(np.median(standardised(d, np.inf)[dropped])) < ALIKE for d in distances)
 
 
 def order(values: Column, ids: Sequence[str]) -> list[int]:

@@ -1,7 +1,7 @@
 """Scoring a dataset: two streams of photos, then what needs them all."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +13,20 @@ from limbeck import logs
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.scores import MODE, Scores, read_scores
 from limbeck.artefacts.stage import Provenance
-from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, ScoreConfig
+from limbeck.config import RECOMMENDED, WITHOUT_GENERATOR, ScoreConfig
 from limbeck.curation.columns import TOLD_APART, PhotoBatch, Scorer
 from limbeck.curation.critic import PHOTOS as CRITIC_PHOTOS
-from limbeck.curation.densities import (
-    GAUSS_COMPONENTS,
-    PPCA_COMPONENTS,
-    gaussian_distance,
-    hellinger,
-    residual_distance,
-    trimmed_distance,
-)
+from limbeck.curation.densities import hellinger, neighbour_distance, typical_distances
 from limbeck.curation.embedding import NEIGHBOURS
 from limbeck.curation.formulas import (
+    DENSITIES,
     FORMULAS,
     FUSED,
-    FUSED_PLUS,
     FUSED_WITHOUT,
     formulas_digest,
     recommended_formula,
 )
+from limbeck.curation.mixture import fit_mixture
 from limbeck.curation.seams import strongest_seam
 from limbeck.data import Dataset
 from limbeck.errors import DataError
@@ -41,7 +35,7 @@ from limbeck.kit.images import to_float
 from limbeck.kit.selection import even_rows
 from limbeck.kit.tables import Column
 from limbeck.latents import SPACE_SIZE, tensors_digest
-from limbeck.metrics import fisher, fisher_tails
+from limbeck.metrics import agreement, weighted_mean
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, Features, at_least
 
@@ -72,19 +66,18 @@ def score(
         networks: G_ema, D and, for the reconstruction columns, E_ema; the work is done where their
             parameters lie. They are put into evaluation mode.
         out: the stage's folder.
-        config: mirror, blur, batch; `plus` adds EfficientNet-Lite0's columns and `recommended+`.
+        config: mirror, blur, batch, how many images are generated.
         centres: mode centres, latents float [K, w_dim]; adds `mode_distance` and `x_mode`.
         seed: of the generated images that `nngen` compares with.
 
     Returns:
-        Scores; each column's formula is in `.summary.columns`. `recommended` fuses `lpips_mid`,
-        `feature_gauss`, `feature_ppca`, `centroid` and `seam` (Fisher); without an encoder the last
-        four, which `without_generator` always fuses. `recommended+` fuses `lite0_gauss` and
-        `lite0_ppca` as well.
+        Scores; each column's formula is in `.summary.columns`. `recommended` fuses four distances
+        from what is typical (`typical_distances`), `seam` and, with an encoder, `lpips_mid`;
+        `without_generator` leaves the last out.
 
     Raises:
         DataError: an empty dataset, or a score that is not finite.
-        WeightsError: LPIPS-AlexNet, or with `plus` EfficientNet-Lite0, is damaged.
+        WeightsError: the pretrained weights that ship with limbeck are damaged.
     """
     started = time.perf_counter()
     if not len(dataset):
@@ -135,11 +128,10 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
     probe = dataset.select(dataset.ids[: config.batch])
     with torch.no_grad(), logs.working("measuring how fast scoring is on this machine"):
         _survey(probe, lpips, config.batch)
-        lite0 = _lite0(networks, config)
+        lite0 = _lite0(networks)
         started = time.perf_counter()
         centroid, *_ = _survey(probe, lpips, config.batch)
-        if lite0 is not None:
-            _look(probe, lite0, config)
+        _look(probe, lite0, config)
         surveyed = time.perf_counter() - started
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=None, seed=0,
@@ -166,7 +158,7 @@ def compute(
     """
     with logs.working("loading weights"):
         lpips = _lpips(networks)
-        lite0 = _lite0(networks, config)
+        lite0 = _lite0(networks)
     if next(lpips.parameters()).device.type == "cpu":
         keep_memory()
     centroid, features, seams = _survey(dataset, lpips, config.batch)
@@ -177,9 +169,11 @@ def compute(
         )  # fmt: skip
     streamed = {**_stream(dataset, scorer, config.batch), "seam": seams}
     told = streamed.pop(TOLD_APART, None)
-    looked = None if lite0 is None else _look(dataset, lite0, config)
-    with logs.working("fitting what is typical, and ranking"):
-        columns = _assemble(streamed, features, looked)
+    spaces = {"feature": features, "lite0": hellinger(_look(dataset, lite0, config))}
+    typical = typical_distances(spaces, seed=seed)
+    with logs.working("finding every photo's nearest others"):
+        apart = {f"{n}_knn": neighbour_distance(x, seed=seed) for n, x in spaces.items()}
+    columns = _assemble(streamed, {**typical, **apart})
     return columns, None if told is None else float(np.asarray(told, dtype=np.float64).mean())
 
 
@@ -197,8 +191,8 @@ def _lpips(networks: Networks) -> LPIPS:
     return LPIPS.load("alex").to(_device(networks))
 
 
-def _lite0(networks: Networks, config: ScoreConfig) -> Features | None:
-    return Features("efficientnet-lite0", _device(networks), LITE0_SIDE) if config.plus else None
+def _lite0(networks: Networks) -> Features:
+    return Features("efficientnet-lite0", _device(networks), LITE0_SIDE)
 
 
 def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]]:
@@ -249,11 +243,7 @@ def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[n
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _assemble(
-    streamed: dict[str, NDArray[np.generic]],
-    features: NDArray[np.float32],
-    lite0: NDArray[np.float32] | None,
-) -> Columns:
+def _assemble(streamed: dict[str, NDArray[np.generic]], typical: Arrays) -> Columns:
     """Columns that need the whole set, in the order of FORMULAS, `recommended` first."""
     made: Arrays = {name: np.asarray(v, dtype=np.float64) for name, v in streamed.items()}
     if "lpips" in made:
@@ -262,29 +252,43 @@ def _assemble(
         hazy = made.pop("blur_distance")
         floor = max(_BLUR_FLOOR * float(hazy.mean()), 1e-12)
         made["lpips_blur_ratio"] = made["lpips"] / np.maximum(hazy, floor)
-    made["feature_gauss"] = trimmed_distance(features, gaussian_distance, GAUSS_COMPONENTS)
-    made["feature_ppca"] = trimmed_distance(features, residual_distance, PPCA_COMPONENTS)
-    if lite0 is not None:
-        shares = hellinger(lite0)
-        made["lite0_gauss"] = trimmed_distance(shares, gaussian_distance, GAUSS_COMPONENTS)
-        made["lite0_ppca"] = trimmed_distance(shares, residual_distance, PPCA_COMPONENTS)
-    fused = [made[name] for name in FUSED if name in made]
-    made["rank_fusion"] = fisher(fused)
-    result: Columns = {RECOMMENDED: fisher_tails(fused)}
-    if lite0 is not None:
-        result[RECOMMENDED_PLUS] = fisher_tails([made[n] for n in FUSED_PLUS if n in made])
-    result[WITHOUT_GENERATOR] = fisher_tails([made[n] for n in FUSED_WITHOUT])
+    made |= typical
+    result: Columns = {
+        RECOMMENDED: fuse({name: made[name] for name in FUSED if name in made}),
+        WITHOUT_GENERATOR: fuse({name: made[name] for name in FUSED_WITHOUT}),
+    }
     result |= {name: made[name] for name in FORMULAS if name in made}
     if MODE in made:
         result[MODE] = made[MODE].astype(np.int64)
     return result
 
 
+def fuse(columns: Mapping[str, Column]) -> Column:
+    """The recommended fusion [N] of columns [N] each, `DENSITIES` among them.
+
+    The distances from what is typical are averaged and give every photo a probability of being an
+    outlier; then every column counts by its `agreement` with that of the distances in other spaces
+    than its own. A column that knows nothing of the outliers, as those of an immature generator,
+    gets no weight; no label and no constant is there to be tuned.
+    """
+    names = list(columns)
+    weights = [_weight(name, columns) for name in names]
+    return weighted_mean([columns[name] for name in names], weights)
+
+
+def _weight(name: str, columns: Mapping[str, Column]) -> float:
+    own = DENSITIES.get(name)
+    judges = [columns[other] for other, space in DENSITIES.items() if space != own]
+    u = weighted_mean(judges)
+    if not float(np.ptp(u)) > 0:
+        return 0.0
+    return agreement(columns[name], fit_mixture(u).outlier(u))
+
+
 def _formulas(columns: Columns, config: ScoreConfig) -> dict[str, str]:
     known = {
         **FORMULAS,
         RECOMMENDED: recommended_formula(columns),
-        RECOMMENDED_PLUS: recommended_formula(columns, FUSED_PLUS),
         WITHOUT_GENERATOR: recommended_formula(columns, FUSED_WITHOUT),
     }
     known["nngen"] = known["nngen"].format(neighbours=NEIGHBOURS, pictures=config.generated)

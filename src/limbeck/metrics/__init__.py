@@ -13,10 +13,9 @@ from limbeck.metrics.feature_cache import present_features as present_features
 from limbeck.metrics.fid_kid import frechet_distance as frechet_distance
 from limbeck.metrics.fid_kid import kernel_distance as kernel_distance
 from limbeck.metrics.fid_kid import kernel_distance_of_all as kernel_distance_of_all
-from limbeck.metrics.fusion import fisher as fisher
-from limbeck.metrics.fusion import fisher_tails as fisher_tails
-from limbeck.metrics.fusion import log_scores as log_scores
-from limbeck.metrics.fusion import ordinary as ordinary
+from limbeck.metrics.fusion import agreement as agreement
+from limbeck.metrics.fusion import standardised as standardised
+from limbeck.metrics.fusion import weighted_mean as weighted_mean
 from limbeck.metrics.lpips_diversity import Diversity as Diversity
 from limbeck.metrics.lpips_diversity import embedding_diversity as embedding_diversity
 from limbeck.metrics.lpips_diversity import lpips_diversity as lpips_diversity
@@ -38,6 +37,7 @@ __all__ = [
     "ModeRecovery",
     "Overlap",
     "SetDistance",
+    "agreement",
     "auroc",
     "average_precision",
     "bootstrap_auroc",
@@ -45,19 +45,17 @@ __all__ = [
     "dataset_features",
     "embedding_diversity",
     "feature_kind",
-    "fisher",
-    "fisher_tails",
     "frechet_distance",
     "kernel_distance",
     "kernel_distance_of_all",
-    "log_scores",
     "lpips_diversity",
     "lpips_embeddings",
     "manifold_overlap",
     "memorised",
     "mode_recovery",
     "nearest_modes",
-    "ordinary",
     "picture_features",
     "present_features",
+    "standardised",
+    "weighted_mean",
 ]

@@ -1,46 +1,15 @@
-"""One score out of several by Fisher's method, without weights and without labels."""
+"""One score out of several, weighted by how far they agree: without labels, nothing tuned."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata
 
 from limbeck.kit.tables import Column
 
-_LOW, _MIDDLE = 0.1, 0.4
+LIMIT = 6.0
+"""Standard deviations at which a column's say ends: one column alone does not decide."""
 _ROUNDING = 1e-5  # of log scores: what float32 makes of photos that are all alike
-
-
-def rank_share(values: Column) -> Column:
-    """[N] -> R = rank / N in (0, 1], ties sharing their average rank; largest value, largest R."""
-    return np.asarray(rankdata(values, method="average"), dtype=np.float64) / max(len(values), 1)
-
-
-def fisher(columns: Sequence[Column]) -> Column:
-    """Fisher's fusion of scores [N] each: F = sum over columns of -log(1 - R + 0.5 / N).
-
-    1 - R is the share of photos that are odder in that column, a p-value under "this photo is like
-    the others"; R. A. Fisher (1925) adds their logarithms. Only ranks matter, so any increasing
-    change of a column changes nothing, and no weight is there to be tuned.
-    """
-    if not columns:
-        raise ValueError("nothing to fuse")
-    count = max(len(columns[0]), 1)
-    total = np.zeros(len(columns[0]))
-    for column in columns:
-        total -= np.log(1.0 - rank_share(column) + 0.5 / count)
-    return total
-
-
-def ordinary(u: Column) -> tuple[float, float]:
-    """Mean and spread of the ordinary photos' scores: an empirical null (Efron 2004).
-
-    The normal distribution through the 10 % and 40 % points of u [N]. The upper half is never used,
-    so outliers cannot hide by widening it. The spread is 0 where those points coincide.
-    """
-    low, middle = np.quantile(u, [_LOW, _MIDDLE])
-    spread = float(middle - low) / float(norm.ppf(_MIDDLE) - norm.ppf(_LOW))
-    return float(low) - spread * float(norm.ppf(_LOW)), spread
 
 
 def log_scores(values: Column) -> Column:
@@ -48,27 +17,51 @@ def log_scores(values: Column) -> Column:
     return np.log(np.maximum(values, max(1e-3 * float(np.median(values)), 1e-12)))
 
 
-def tail_share(values: Column) -> Column:
-    """Positive scores [N] -> p [N]: the share of ordinary photos that would be at least as odd.
+def standardised(values: Column, limit: float = LIMIT) -> Column:
+    """Scores [N] in standard deviations of the ordinary photos, from the median; at most `limit`.
 
-    p = max(1 - Phi((log s - m) / d), 0.5 / N), where m, d are `ordinary` of log s: distances are
-    close to log-normal. A column whose ordinary photos differ by rounding says nothing: p = 1/2.
+    Scores without negative values are distances, which are close to log-normal: their logarithm is
+    taken. The deviation is that of the lower half about the median, so outliers, which are high,
+    do not widen it. A column whose lower half differs by rounding alone says nothing: zeros.
     """
-    u = log_scores(values)
-    mean, spread = ordinary(u)
+    if not len(values):
+        return values
+    u = log_scores(values) if values.min() >= 0 else values
+    apart = u - float(np.median(u))
+    spread = float(np.sqrt(np.mean(apart[apart <= 0] ** 2)))
     if spread <= _ROUNDING:
-        return np.full(len(values), 0.5)
-    return np.asarray(np.maximum(norm.sf((u - mean) / spread), 0.5 / len(values)))
+        return np.zeros(len(u))
+    return np.asarray(np.clip(apart / spread, -limit, limit))
 
 
-def fisher_tails(columns: Sequence[Column]) -> Column:
-    """Fisher's fusion of positive scores [N] each: F = sum over columns of -log(`tail_share`).
+def agreement(values: Column, probability: Column) -> float:
+    """How well scores [N] find what others call outliers, in [0, 1]: 2 AUROC - 1, at least 0.
 
-    Ranks are spoilt by the outliers that they are to find: these take the highest ones, however far
-    away they lie, and push all others down. p compares with ordinary photos alone, so a photo
-    that is far out in one column stays far out, and a gap stays a gap for the keep rule to see.
-    Multiplying a column by a constant changes nothing.
+    The AUROC counts a photo as an outlier by its `probability` [N] and as ordinary by the rest; 0
+    says that the scores are useless or contradict the others.
+    """
+    ranks = np.asarray(rankdata(values), dtype=np.float64)
+    order = np.argsort(ranks, kind="stable")
+    ordinary = 1 - probability[order]
+    below = np.cumsum(ordinary) - ordinary
+    starts = np.searchsorted(ranks[order], ranks[order], side="left")
+    ends = np.searchsorted(ranks[order], ranks[order], side="right")
+    total = np.append(np.cumsum(ordinary), 0.0)
+    lower, tied = below[starts], total[ends - 1] - below[starts]
+    outliers, others = float(probability.sum()), float(ordinary.sum())
+    if outliers <= 0 or others <= 0:
+        return 0.0
+    auroc = float((probability[order] * (lower + tied / 2)).sum()) / (outliers * others)
+    return max(2 * auroc - 1, 0.0)
+
+
+def weighted_mean(columns: Sequence[Column], weights: Sequence[float] = ()) -> Column:
+    """Mean of `standardised` columns [N]; where no weight is above 0, all count alike.
+
+    Raises:
+        ValueError: no columns.
     """
     if not columns:
         raise ValueError("nothing to fuse")
-    return np.asarray(-sum(np.log(tail_share(column)) for column in columns))
+    shares = np.array(weights) if sum(weights) > 0 else np.ones(len(columns))
+    return np.asarray(shares @ np.stack([standardised(c) for c in columns]) / shares.sum())

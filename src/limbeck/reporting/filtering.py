@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck.artefacts.keep import KeepList
+from limbeck.artefacts.keep import KeepList, found_outliers
 from limbeck.artefacts.labels import TruthRow
 from limbeck.artefacts.scores import Scores
 from limbeck.reporting.charts import Chart, histogram, number
@@ -29,6 +29,7 @@ class Filtering:
     threshold: str
     overridden: int
     warnings: tuple[str, ...]
+    found: str
     chart: Chart
     split: bool
     columns: tuple[SmallHistogram, ...]
@@ -81,6 +82,9 @@ def show_filter(scores: Scores, keep: KeepList | None, labels: Mapping[str, Trut
         threshold="" if threshold is None else number(threshold),
         overridden=summary.overridden if summary else 0,
         warnings=tuple(summary.warnings) if summary else (),
+        found=found_outliers(summary.outliers, summary.listed)
+        if summary and summary.outliers
+        else "",
         chart=chart(column, bins=56, ticks=6, limit=threshold),
         split=bool(known.any()),
         columns=small,

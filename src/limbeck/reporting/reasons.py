@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from limbeck.artefacts.scores import Scores
-from limbeck.config import RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR
+from limbeck.config import RECOMMENDED, WITHOUT_GENERATOR
 from limbeck.kit.tables import Column
-from limbeck.metrics import log_scores, ordinary
+from limbeck.metrics import standardised
 
 FAR = 0.95
 """A further column is named where a photo scores higher in it than this share of all photos."""
 
 _PARTS = re.compile(r"over s in \(([^)]*)\)")
-_FUSIONS = (RECOMMENDED, RECOMMENDED_PLUS, WITHOUT_GENERATOR, "rank_fusion")
+_FUSIONS = (RECOMMENDED, "recommended+", WITHOUT_GENERATOR, "rank_fusion")  # some of earlier runs
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ GROUNDS = {
         "unlike the others: parts of what it shows",
         "A network that names things sees parts in it that hardly any other photo has.",
     ),
+    "feature_knn": Ground("like no other: textures and patterns", "No other photo is near it."),
+    "lite0_knn": Ground("like no other: what it shows", "No other photo is near it."),
     "lpips_mid": Ground("the generator cannot draw it", _DRAWN),
     "lpips": Ground("the generator cannot draw it", _DRAWN),
     "lpips_blur_ratio": Ground("the generator cannot draw it, for its sharpness", _DRAWN),
@@ -99,16 +101,14 @@ def ground(column: str) -> Ground:
 class Grounds:
     """Compares a score's parts photo by photo.
 
-    Fisher's fusion adds up -log p over columns, where p is the share of ordinary photos that would
-    score at least as high, after the normal through the 10 % and 40 % points of the column's
-    logarithm (docs/method.md, `tail_share`). The part with the smallest p adds most; where several
-    are beyond counting, the one that lies farthest out in its own spread.
+    The fusion averages the parts in standard deviations of the ordinary photos: the part in which
+    the photo lies farthest out is named first. The parts' weights do not matter here.
     """
 
     def __init__(self, scores: Scores, column: str) -> None:
         self.parts = parts_of(scores, column)
         table = [scores.column(name) for name in self.parts]
-        self.out: Column = np.stack([far_out(values) for values in table])
+        self.out: Column = np.stack([standardised(values, np.inf) for values in table])
         self.below: Column = np.stack([_share_below(values) for values in table])
 
     def of(self, row: int) -> Why:
@@ -129,18 +129,6 @@ def percent(share: float) -> str:
         return "all others"
     value = 100 * share
     return f"{value:.0f} %" if value < 99 else f"{np.floor(value * 10) / 10:.1f} %"
-
-
-def far_out(values: Column) -> Column:
-    """[N] -> how many spreads of the ordinary photos each lies above their middle, on a log scale.
-
-    Orders photos and columns as `-log p` of the fusion does, without its floor at half a photo.
-    """
-    if not len(values):
-        return values
-    u = log_scores(values) if values.min() >= 0 else values
-    mean, spread = ordinary(u)
-    return (u - mean) / spread if spread > 0 else np.zeros(len(u))
 
 
 def _share_below(values: Column) -> NDArray[np.float64]:
