@@ -166,3 +166,27 @@ def test_few_photos_and_constant_features_give_finite_numbers(count: int) -> Non
     assert fitted.axes.shape[1] <= 1
     assert np.isfinite(gaussian_distance(x, fitted)).all()
     assert np.isfinite(residual_distance(x, fitted)).all()
+
+
+def test_where_a_mode_was_taken_for_outliers_only_the_lonely_lose_weight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spaces, outliers = crowd(0.2, 400)
+    near = [np.where(np.arange(400) >= 390, 30.0, 1 + 0.1 * np.random.default_rng(0).random(400))]
+    seen: list[np.ndarray] = []
+    measure = densities._distances
+
+    def recorded(parts: Spaces, weights: np.ndarray, *rest: np.ndarray) -> dict[str, np.ndarray]:
+        seen.append(weights)
+        return measure(parts, weights, *rest)
+
+    monkeypatch.setattr(densities, "_distances", recorded)
+    typical_distances(spaces, near, seed=0)
+    first, again = seen[:7], seen[7:]
+    assert len(again) == len(first)  # the outliers lie near their like: all over again
+    assert first[-1][outliers].max() < 0.1
+    assert again[-1][390:].max() < 0.1
+    assert again[-1][320:390].min() > 0.5
+    far = [np.where(outliers, 30.0, near[0])]
+    typical_distances(spaces, far, seed=0)
+    assert len(seen) == 3 * 7

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from limbeck.curation.densities import are_alike
 from limbeck.curation.rules import (
-    are_alike,
     find_cut,
     keep_lowest,
     keep_per_mode,

@@ -27,7 +27,7 @@ from limbeck.kit.distances import squared_distances
 from limbeck.kit.images import to_float, to_uint8
 from limbeck.kit.rng import generator
 from limbeck.latents import draw_w, truncate
-from limbeck.metrics import auroc, weighted_mean
+from limbeck.metrics import auroc
 from limbeck.modes import find_modes
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least

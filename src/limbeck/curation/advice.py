@@ -108,8 +108,8 @@ def cut_warnings(
         if 1 - cut.share < MANY:
             return []
         return [
-            f"about {in_percent(1 - cut.share)} of the photos look like outliers; so many bend what "
-            f"counts as typical, and the more there are the less the order of scores is worth; "
+            f"about {in_percent(1 - cut.share)} of the photos look like outliers; so many bend "
+            f"what counts as typical, and the more there are, the less the scores are worth; "
             f"{_LOOK}"
         ]
     highest, lowest = f"keep.auto_max = {config.auto_max:g}", f"keep.auto_min = {config.auto_min:g}"

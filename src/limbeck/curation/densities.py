@@ -7,7 +7,7 @@ express. A fit to all photos is bent towards the odd ones among them, which then
 label.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ ROUNDS = 5
 NEIGHBOURS = 10
 HALF_WEIGHT, SOFTNESS = 0.75, 0.3
 """A photo so many standard deviations above the median counts half in the next fit."""
+ALIKE, LONELY = 0.9, 1.5
 _FEWEST = 40  # photos below which there are no rounds and no halves
 _FIT_AT_MOST = 10_000
 _PHOTOS_PER_AXIS = 4
@@ -114,28 +115,41 @@ def residual_distance(features: Features, fitted: Components) -> Column:
     return (squares - projected.sum(1)).clamp_min(0).numpy()
 
 
-def typical_distances(spaces: Mapping[str, Features], *, seed: int) -> dict[str, Column]:
+def typical_distances(
+    spaces: Mapping[str, Features], near: Sequence[Column] = (), *, seed: int
+) -> dict[str, Column]:
     """Distances of all photos from what is typical of them, `NAME_gauss` and `NAME_ppca` a space.
 
     1. Fit to all photos in every space; u = the mean of the `standardised` distances.
     2. Five times over, fit again, each photo with the weight 1 / (1 + exp((u - 0.75) / 0.3)), u in
        standard deviations: what lies far out in all spaces together bends the fits no more. These
-       are the steps of an M-estimator (Maronna 1976); since the weight of a group that lies only
-       somewhat apart does not vanish, small modes stay.
+       are the steps of an M-estimator (Maronna 1976).
     3. Once more with one minus the probability of being an outlier (`fit_mixture`).
+    4. Where these outliers are photos of a kind (`are_alike`), a mode was taken for outliers. Then
+       all over again, and only photos that have none of their like near lose weight.
 
     Every photo is measured by a fit to the other half of the photos, so none is near merely because
     it was fitted.
 
     Args:
         spaces: name -> float32 [N, D] features of the same photos.
+        near: `neighbour_distance` [N] of every space; none = step 4 is left out.
         seed: of the halves.
 
     Returns:
         Distances [N] >= 0: squared Mahalanobis distance in 128 components, and the squared
         residual of 64.
     """
-    count = len(next(iter(spaces.values())))
+    made = _rounds(spaces, np.ones(len(next(iter(spaces.values())))), seed)
+    if near and are_alike(_probability(made) > 0.5, near):
+        lonely = np.max([standardised(d, np.inf) for d in near], axis=0)
+        made = _rounds(spaces, 1 / (1 + np.exp((LONELY - lonely) / SOFTNESS)), seed)
+    return made
+
+
+def _rounds(spaces: Mapping[str, Features], most: Column, seed: int) -> dict[str, Column]:
+    """Steps 1 to 3 of `typical_distances`; a photo loses at most `most` [N] of its weight."""
+    count = len(most)
     half, some = _halves(count, seed)
     rounds = ROUNDS + 2 if half.any() else 1
     weights = np.ones(count)
@@ -143,14 +157,36 @@ def typical_distances(spaces: Mapping[str, Features], *, seed: int) -> dict[str,
     with logs.working("finding what is typical", rounds, "fits") as task:
         for number in range(1, rounds + 1):
             made = _distances(spaces, weights, half, some)
-            u = weighted_mean(list(made.values()))
             if number <= ROUNDS:
-                odd = 1 / (1 + np.exp((HALF_WEIGHT - standardised(u)) / SOFTNESS))
-            elif float(np.ptp(u)) > 0:
-                odd = fit_mixture(u).outlier(u)
-            weights = np.maximum(1 - odd, _SMALL)
+                u = standardised(weighted_mean(list(made.values())))
+                odd = 1 / (1 + np.exp((HALF_WEIGHT - u) / SOFTNESS))
+            else:
+                odd = _probability(made)
+            weights = np.maximum(1 - most * odd, _SMALL)
             task.at(number)
     return made
+
+
+def _probability(made: Mapping[str, Column]) -> Column:
+    """Of being an outlier [N] by the mean of the distances."""
+    u = weighted_mean(list(made.values()))
+    return fit_mixture(u).outlier(u) if float(np.ptp(u)) > 0 else np.zeros(len(u))
+
+
+def are_alike(dropped: NDArray[np.bool_], distances: Sequence[Column]) -> bool:
+    """Whether what would be dropped are photos of a kind, and not outliers.
+
+    Args:
+        dropped: [N].
+        distances: of every photo to its nearest others, a column [N] each feature space.
+
+    Returns:
+        True where the dropped photos' median is, in every space, less than 0.9 standard deviations
+        above that of all photos: they lie as close to one another as ordinary photos do.
+    """
+    if not dropped.any() or not distances:
+        return False
+    return all(float(np.median(standardised(d, np.inf)[dropped])) < ALIKE for d in distances)
 
 
 def _halves(count: int, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -22,12 +22,12 @@ from limbeck.curation.advice import (
     cut_warnings,
     mode_warnings,
 )
+from limbeck.curation.densities import are_alike
 from limbeck.curation.formulas import NEIGHBOURLY
 from limbeck.curation.overrides import FILE as OVERRIDES
 from limbeck.curation.overrides import Override, Overrides, read_overrides
 from limbeck.curation.rules import (
     Cut,
-    are_alike,
     find_cut,
     keep_lowest,
     keep_per_mode,

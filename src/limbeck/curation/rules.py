@@ -15,7 +15,6 @@ Flags = NDArray[np.bool_]
 
 _FEWEST = 20  # photos below which no shape is read
 LIKELY, SURE, CLEAR = 0.1, 0.9, 0.4
-ALIKE = 0.9
 GAIN = 1.5
 """Log likelihood that a group of outliers must be worth: this times log N (BIC, Schwarz 1978: three
 parameters)."""
@@ -66,22 +65,6 @@ def find_cut(values: Column, least: float = 0.4, most: float = 1.0) -> Cut:
         dropped = low
     share = float(np.clip(1 - dropped, least, most))
     return Cut(share, "shape" if share == 1 - dropped else "clamp", 1 - dropped, low, high)
-
-
-def are_alike(dropped: Flags, distances: Sequence[Column]) -> bool:
-    """Whether what would be dropped are photos of a kind, and not outliers.
-
-    Args:
-        dropped: [N].
-        distances: of every photo to its nearest others, a column [N] each feature space.
-
-    Returns:
-        True where the dropped photos' median is, in every space, less than 0.9 standard deviations
-        above that of all photos: they lie as close to one another as ordinary photos do.
-    """
-    if not dropped.any() or not distances:
-        return False
-    return all(float(np.median(standardised(d, np.inf)[dropped])) < ALIKE for d in distances)
 
 
 def order(values: Column, ids: Sequence[str]) -> list[int]:

@@ -170,10 +170,10 @@ def compute(
     streamed = {**_stream(dataset, scorer, config.batch), "seam": seams}
     told = streamed.pop(TOLD_APART, None)
     spaces = {"feature": features, "lite0": hellinger(_look(dataset, lite0, config))}
-    typical = typical_distances(spaces, seed=seed)
     with logs.working("finding every photo's nearest others"):
-        apart = {f"{n}_knn": neighbour_distance(x, seed=seed) for n, x in spaces.items()}
-    columns = _assemble(streamed, {**typical, **apart})
+        near = {f"{n}_knn": neighbour_distance(x, seed=seed) for n, x in spaces.items()}
+    typical = typical_distances(spaces, list(near.values()), seed=seed)
+    columns = _assemble(streamed, {**near, **typical})
     return columns, None if told is None else float(np.asarray(told, dtype=np.float64).mean())
 
 
