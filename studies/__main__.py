@@ -1,5 +1,6 @@
-"""`python -m studies outliers|distillation|truncation|quality`: studies of the method."""
+"""`python -m studies VERB`: studies of the method."""
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -18,7 +19,9 @@ from limbeck.errors import UsageError
 from limbeck.evaluation import HiddenLabels
 from limbeck.kit.device import pick_device
 from limbeck.model import Pipeline
+from studies.contamination import study_contamination
 from studies.distillation import VARIANTS, study_distillation
+from studies.ducks import draw_ducks
 from studies.outliers import study_outliers
 from studies.quality import study_quality
 from studies.tables import distillation_tables, outlier_tables, quality_table, truncation_lines
@@ -50,6 +53,53 @@ Only = Annotated[
         "--only", help="Train these alone (commands may share --out), or none; default: all."
     ),
 ]
+
+
+@app.command()
+@verb("seed", "device")
+def contamination(
+    shared: Shared,
+    data: Data,
+    labels: Labels,
+    out: Out,
+    photos: Annotated[int, typer.Option("--photos", min=100, help="Photos of a draw.")] = 3000,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of each share.")] = 2,
+) -> Outcome:
+    """What the filter drops of draws with 0 to 50 % outliers, without a generator."""
+    found = study_contamination(
+        open_dataset(existing(data, "dataset")), _judge(labels), out, photos=photos, seeds=seeds,
+        seed=shared.seed, device=pick_device(shared.device),
+    )  # fmt: skip
+    lines = [
+        f"{row['share']:.2f} outliers, draw {row['seed']}: AUROC {_share_or_none(row['auroc'])}, "
+        f"drops {row['dropped']:.3f} ({row['low']:.2f} to {row['high']:.2f}): "
+        f"{_share_or_none(row['outliers_dropped'])} of the outliers, "
+        f"{row['ordinary_dropped']:.3f} of the rest"
+        for row in found["rows"]
+    ]
+    return Outcome(found, [*lines, f"study: {out} (contamination.json, .png)"])
+
+
+@app.command()
+@verb("seed")
+def ducks(
+    shared: Shared,
+    out: Out,
+    count: Annotated[int, typer.Option("--count", min=1, help="Ducks.")] = 4000,
+    outliers: Annotated[int, typer.Option("--outliers", min=0, help="Outliers.")] = 2500,
+) -> Outcome:
+    """Draw a third labelled domain: bath ducks, and what does not belong to them."""
+    labels = draw_ducks(
+        out, count=count, outliers=outliers, seed=shared.seed, workers=os.cpu_count() or 1
+    )
+    return Outcome(
+        {"photos": str(out / "photos"), "labels": str(labels)},
+        [f"photos: {out / 'photos'}", f"labels: {labels}"],
+    )
+
+
+def _share_or_none(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 @app.command()

@@ -255,3 +255,32 @@ def _frame(axes: Any, x: int, y: int) -> None:
     for colour, width in (("black", 3.2), ("#F0E442", 1.6)):  # seen on dark and on light cells
         corner = (x - 0.47, y - 0.45)
         axes.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=colour, linewidth=width))
+
+
+def draw_shares(path: Path, rows: Rows) -> None:
+    """The share that the filter drops over the true share of outliers, and its outliers' part.
+
+    Args:
+        path: PNG.
+        rows: `share`, `dropped`, `low`, `high` and `outliers_dropped` of every draw.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    figure, grid = _sheet(1, 2)
+    left, right = grid[0]
+    left.plot([0, 0.5], [0, 0.5], color="#888888", linewidth=0.8, label="the truth")
+    for index, row in enumerate(rows):
+        label = "dropped; line: sure to likely" if not index else None
+        left.plot([row["share"]] * 2, [row["low"], row["high"]], color="#56B4E9", linewidth=2)
+        left.plot(row["share"], row["dropped"], "o", color="#0072B2", markersize=5, label=label)
+    left.set(xlabel="true share of outliers", ylabel="share of photos", title="how many")
+    some = [row for row in rows if row["outliers_dropped"] is not None]
+    for name, colour, marker in (("outliers", "#D55E00", "s"), ("ordinary", "#000000", "o")):
+        right.plot(
+            [row["share"] for row in some], [row[f"{name}_dropped"] for row in some], marker,
+            color=colour, markersize=5, label=f"{name} photos" if name == "ordinary" else name,
+        )  # fmt: skip
+    right.set(xlabel="true share of outliers", ylabel="share dropped", title="which", ylim=(0, 1))
+    right.legend(fontsize=7)
+    _finish(figure, grid, path, "The filter by the share of outliers")

@@ -9,10 +9,15 @@ from limbeck.curation.densities import fit_components as fit_components
 from limbeck.curation.densities import gaussian_distance as gaussian_distance
 from limbeck.curation.densities import residual_distance as residual_distance
 from limbeck.curation.formulas import FORMULAS as FORMULAS
+from limbeck.curation.formulas import FUSED_WITHOUT as FUSED_WITHOUT
 from limbeck.curation.formulas import formulas_digest as formulas_digest
 from limbeck.curation.keeping import keep as keep
 from limbeck.curation.keeping import keep_provenance as keep_provenance
 from limbeck.curation.rules import find_cut as find_cut
+from limbeck.curation.scoring import Seen as Seen
+from limbeck.curation.scoring import fuse as fuse
+from limbeck.curation.scoring import look_at as look_at
+from limbeck.curation.scoring import photo_columns as photo_columns
 from limbeck.curation.scoring import score as score
 from limbeck.curation.scoring import score_inputs as score_inputs
 from limbeck.curation.scoring import scores_provenance as scores_provenance
@@ -20,14 +25,19 @@ from limbeck.curation.scoring import seconds_per_photo as seconds_per_photo
 
 __all__ = [
     "FORMULAS",
+    "FUSED_WITHOUT",
     "GAUSS_COMPONENTS",
     "PPCA_COMPONENTS",
+    "Seen",
     "find_cut",
     "fit_components",
     "formulas_digest",
+    "fuse",
     "gaussian_distance",
     "keep",
     "keep_provenance",
+    "look_at",
+    "photo_columns",
     "prospects",
     "residual_distance",
     "score",

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,7 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
         lite0 = _lite0(networks)
         started = time.perf_counter()
         centroid, *_ = _survey(probe, lpips, config.batch)
-        _look(probe, lite0, config)
+        _look(probe, lite0, config.batch)
         surveyed = time.perf_counter() - started
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=None, seed=0,
@@ -140,6 +141,57 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
         started = time.perf_counter()
         _stream(probe, scorer, config.batch)
     return (surveyed + time.perf_counter() - started) / max(len(probe), 1)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the filter sees of photos alone.
+
+    Attributes:
+        spaces: `feature` (AlexNet, float32 [N, 1152]) and `lite0` (EfficientNet-Lite0, [N, 1280]).
+        seams: float64 [N].
+    """
+
+    spaces: Mapping[str, NDArray[np.float32]]
+    seams: Column
+
+    @classmethod
+    def of(
+        cls, alex: NDArray[np.float32], lite0: NDArray[np.float32], seams: NDArray[np.float32]
+    ) -> "Seen":
+        """From what the trunks give."""
+        return cls(
+            {"feature": alex, "lite0": hellinger(lite0)}, np.asarray(seams, dtype=np.float64)
+        )
+
+    def only(self, rows: NDArray[np.int64]) -> "Seen":
+        """Some of the photos, by row number."""
+        return Seen({name: x[rows] for name, x in self.spaces.items()}, self.seams[rows])
+
+
+@torch.no_grad()
+def look_at(dataset: Dataset, *, batch: int = 64, device: str | torch.device = "cpu") -> Seen:
+    """See every photo as the filter does where no generator takes part.
+
+    Raises:
+        WeightsError: the pretrained weights that ship with limbeck are damaged.
+    """
+    _, features, seams = _survey(dataset, LPIPS.load("alex").to(device), batch)
+    lite0 = Features("efficientnet-lite0", device, LITE0_SIDE)
+    return Seen.of(features, _look(dataset, lite0, batch), seams)
+
+
+def photo_columns(seen: Seen, *, seed: int) -> dict[str, Column]:
+    """The score columns [N] of photos alone: distances to their like, from what is typical, seams.
+
+    Args:
+        seen: what `look_at` gave, of at least one photo.
+        seed: of the halves that fits are made of.
+    """
+    with logs.working("finding every photo's nearest others"):
+        near = {f"{n}_knn": neighbour_distance(x, seed=seed) for n, x in seen.spaces.items()}
+    typical = typical_distances(seen.spaces, list(near.values()), seed=seed)
+    return {**near, **typical, "seam": seen.seams}
 
 
 @torch.no_grad()
@@ -167,13 +219,10 @@ def compute(
             networks, lpips, config, centroid=centroid, centres=centres, seed=seed,
             pictures=config.generated, photos=_some(dataset, networks),
         )  # fmt: skip
-    streamed = {**_stream(dataset, scorer, config.batch), "seam": seams}
+    streamed = _stream(dataset, scorer, config.batch)
     told = streamed.pop(TOLD_APART, None)
-    spaces = {"feature": features, "lite0": hellinger(_look(dataset, lite0, config))}
-    with logs.working("finding every photo's nearest others"):
-        near = {f"{n}_knn": neighbour_distance(x, seed=seed) for n, x in spaces.items()}
-    typical = typical_distances(spaces, list(near.values()), seed=seed)
-    columns = _assemble(streamed, {**near, **typical})
+    seen = Seen.of(features, _look(dataset, lite0, config.batch), seams)
+    columns = _assemble({**streamed, **photo_columns(seen, seed=seed)})
     return columns, None if told is None else float(np.asarray(told, dtype=np.float64).mean())
 
 
@@ -223,10 +272,10 @@ def _survey(
     return total / len(dataset), np.concatenate(features), np.concatenate(seams)
 
 
-def _look(dataset: Dataset, features: Features, config: ScoreConfig) -> NDArray[np.float32]:
+def _look(dataset: Dataset, features: Features, batch: int) -> NDArray[np.float32]:
     """`features` of all photos as large as they are kept, up to 160 px: [N, dim]."""
     view = dataset.at(min(dataset.size, LITE0_SIDE), resident=False)
-    rows = _rows(dataset, config.batch, f"looking at every photo by {features.name}")
+    rows = _rows(dataset, batch, f"looking at every photo by {features.name}")
     return np.concatenate([features(view[some]).cpu().numpy() for some in rows])
 
 
@@ -243,7 +292,7 @@ def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[n
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _assemble(streamed: dict[str, NDArray[np.generic]], typical: Arrays) -> Columns:
+def _assemble(streamed: Mapping[str, NDArray[np.generic]]) -> Columns:
     """Columns that need the whole set, in the order of FORMULAS, `recommended` first."""
     made: Arrays = {name: np.asarray(v, dtype=np.float64) for name, v in streamed.items()}
     if "lpips" in made:
@@ -252,7 +301,6 @@ def _assemble(streamed: dict[str, NDArray[np.generic]], typical: Arrays) -> Colu
         hazy = made.pop("blur_distance")
         floor = max(_BLUR_FLOOR * float(hazy.mean()), 1e-12)
         made["lpips_blur_ratio"] = made["lpips"] / np.maximum(hazy, floor)
-    made |= typical
     result: Columns = {
         RECOMMENDED: fuse({name: made[name] for name in FUSED if name in made}),
         WITHOUT_GENERATOR: fuse({name: made[name] for name in FUSED_WITHOUT}),

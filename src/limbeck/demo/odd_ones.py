@@ -1,5 +1,6 @@
 """What an Internet search brings along that nobody asked for: eight kinds of outlier."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from limbeck.demo.recipes import Draw, hsv
 from limbeck.demo.scene import Scene, render
 from limbeck.demo.scenes import any_mode, camera_at, clutter, compose, elsewhere, recipe_of
 from limbeck.demo.settings import noise_tile
-from limbeck.demo.shapes import OTHERS
+from limbeck.demo.shapes import OTHERS, Solid
 from limbeck.demo.tracing import Placed
 
 OutlierKind = Literal[
@@ -38,7 +39,7 @@ def draw_outlier(kind: OutlierKind, size: tuple[int, int], rng: np.random.Genera
     """One outlier (width, height) as an RGB image; a pure function of its arguments."""
     match kind:
         case "text_card":
-            back = snapshot(_stranger(rng, empty=True), size, rng) if rng.random() < 0.4 else None
+            back = snapshot(stranger(rng, empty=True), size, rng) if rng.random() < 0.4 else None
             return text_card(size, back, rng)
         case "collage":
             return _collage(size, rng)
@@ -47,7 +48,7 @@ def draw_outlier(kind: OutlierKind, size: tuple[int, int], rng: np.random.Genera
         case "cartoon":
             return cartoon(size, rng)
         case "other_object":
-            return snapshot(_stranger(rng), size, rng)
+            return snapshot(stranger(rng), size, rng)
         case "noise":
             return _noise(size, rng)
         case "blank":
@@ -56,8 +57,13 @@ def draw_outlier(kind: OutlierKind, size: tuple[int, int], rng: np.random.Genera
             return caption(snapshot(compose(any_mode(rng), rng), size, rng), rng)
 
 
-def _stranger(rng: np.random.Generator, empty: bool = False) -> Scene:
-    """Another object, half the time in a setting or a material that the domain uses too."""
+def stranger(
+    rng: np.random.Generator, solids: Sequence[type[Solid]] = OTHERS, *, empty: bool = False
+) -> Scene:
+    """One of `solids`, half the time in a setting or a material that the domain uses too.
+
+    `empty` leaves the object out.
+    """
     draw = Draw(rng)
     recipe = recipe_of(any_mode(rng), draw)
     setting, light, material = recipe.setting, recipe.light, recipe.material
@@ -73,7 +79,7 @@ def _stranger(rng: np.random.Generator, empty: bool = False) -> Scene:
             scale=5 + draw.integer(9),
             phase=draw.between(0, 6.28),
         )
-    solid = OTHERS[draw.integer(len(OTHERS))]()
+    solid = solids[draw.integer(len(solids))]()
     yaw = draw.between(-0.6, 0.6) + (np.pi if draw.chance(0.5) else 0)
     camera = camera_at(draw, draw.between(3, 38), solid.centre_y, draw.around(0.95, 0.08))
     things = ((Placed(solid, yaw=yaw), material), *clutter(draw, 2))
