@@ -160,10 +160,11 @@ def test_the_record_says_who_decided(tmp_path: Path) -> None:
     found = keep(even, tmp_path, KeepConfig()).summary
     assert found.decided_by == "no cut"
     assert found.kept == 1000
-    assert found.warnings == []
+    assert "no group of photos stands apart" in found.warnings[0]
+    assert "or so many that they count as typical" in found.warnings[0]
     assert found.outliers is not None
     assert found_outliers(found.outliers, 1000) == (
-        "none of these 1,000 photos stand apart as outliers"
+        "no group of these 1,000 photos stands apart as outliers"
     )
     found = keep(even, tmp_path, KeepConfig(auto_max=0.95)).summary
     assert "no cut was found" in found.warnings[0]
@@ -195,7 +196,7 @@ def test_photos_that_are_all_alike_all_go_on(tmp_path: Path, count: int, per_mod
     assert result.ids == scores.ids
     assert result.summary.threshold == 1.5
     assert result.summary.decided_by == "no cut"
-    assert result.summary.warnings == []
+    assert "no group of photos stands apart" in result.summary.warnings[0]
 
 
 @pytest.mark.parametrize("values", [[1.0, 2.0], [0.0, 5.0], [-1.0, 1.0], [1.0, 2.0, 90.0]])
@@ -289,3 +290,22 @@ def test_scores_survive_the_disk_and_refuse_what_is_not_finite(tmp_path: Path) -
     (tmp_path / "scores.parquet").write_bytes(b"PAR1 torn")
     with pytest.raises(DataError, match="is damaged"):
         read_scores(tmp_path)
+
+
+def test_a_kind_of_its_own_is_kept_and_said(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    apart = np.arange(1000) >= 880
+    values = random.normal(size=1000) + 6 * apart
+    near = random.lognormal(0, 0.2, 1000)
+    ids = tuple(f"{i:04d}" for i in range(1000))
+
+    def found(lonely: np.ndarray) -> KeepSummary:
+        columns = {"recommended": values, "feature_knn": near, "lite0_knn": lonely}
+        return keep(Scores.of(ids, columns), tmp_path, KeepConfig()).summary
+
+    mode = found(near)
+    assert mode.kept == 1000
+    assert mode.outliers is None
+    (warning,) = mode.warnings
+    assert "of 1000 photos (11.9%) stand apart, but lie as close to one another" in warning
+    assert found(near * np.where(apart, 2, 1)).dropped == pytest.approx(120, abs=5)

@@ -105,7 +105,7 @@ def kept_ids(path: Path) -> list[str]:
 def found_outliers(outliers: Outliers, photos: int) -> str:
     """What the shape of the scores says, in a sentence: "about 31% (25% to 38%) of these ..."."""
     if not outliers.share:
-        return f"none of these {photos:,} photos stand apart as outliers"
+        return f"no group of these {photos:,} photos stands apart as outliers"
     low, high = sorted((outliers.low, outliers.share, outliers.high))[::2]
     return (
         f"about {in_percent(outliers.share)} ({in_percent(low)} to {in_percent(high)}) of these "

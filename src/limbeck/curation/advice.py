@@ -116,7 +116,10 @@ def cut_warnings(
     share = f"{dropped} of {total} photos ({dropped / total:.1%})"
     if cut.decided_by == "no cut":
         if not dropped:
-            return []
+            return [
+                f"no group of photos stands apart in {column}, so all are kept: there are hardly "
+                f"any outliers, or so many that they count as typical; {_LOOK}"
+            ]
         return [
             f"no cut was found in the shape of {column}: no group of photos stands out, and the "
             f"limit {highest} decided; the {share} that are dropped are only those with the "

@@ -115,12 +115,14 @@ def _choose(
     numbers = _mode_numbers(scores.ids, modes, config)
     cut = find_cut(values, config.auto_min, config.auto_max) if config.rule == "auto" else None
     by_rule = _apply(values, scores.ids, config, numbers, cut)
+    alike = False
     if cut is not None and cut.decided_by == "shape":
         near = [scores.column(name) for name in NEIGHBOURLY if name in scores.names]
-        if are_alike(~by_rule, near):
-            warnings.append(alike_warning(int((~by_rule).sum()), len(by_rule)))
-            cut = Cut(1.0, "no cut", 1.0)
-            by_rule = np.ones(len(by_rule), dtype=bool)
+        alike = are_alike(~by_rule, near)
+    if alike:
+        warnings.append(alike_warning(int((~by_rule).sum()), len(by_rule)))
+        cut = Cut(1.0, "no cut", 1.0)
+        by_rule = np.ones(len(by_rule), dtype=bool)
     said = overrides.photos
     kept = np.array([said[i].keep if i in said else by_rule[n] for n, i in enumerate(scores.ids)])
     if not kept.any():
@@ -133,7 +135,7 @@ def _choose(
     shares = {} if numbers is None else kept_shares(kept, numbers)
     dropped = int((~by_rule).sum())
     warnings += [
-        *cut_warnings(cut, dropped, len(kept), column, config),
+        *([] if alike else cut_warnings(cut, dropped, len(kept), column, config)),
         *overrides.warnings,
         *mode_warnings(shares, numbers, float(kept.mean())),
     ]
@@ -146,7 +148,9 @@ def _choose(
         column=column,
         rule=config.rule,
         decided_by="asked" if cut is None else cut.decided_by,
-        outliers=None if cut is None else Outliers(share=1 - cut.asked, low=cut.low, high=cut.high),
+        outliers=None
+        if cut is None or alike
+        else Outliers(share=1 - cut.asked, low=cut.low, high=cut.high),
         threshold=_threshold(values, by_rule, config),
         modes_kept=shares,
         warnings=warnings,
