@@ -138,7 +138,7 @@ def cut_warnings(
 
 
 def alike_warning(apart: int, total: int) -> str:
-    """A group stands apart that is no crowd of outliers (`rules.are_alike`)."""
+    """A group stands apart that is no crowd of outliers (`densities.are_alike`)."""
     return (
         f"{apart} of {total} photos ({apart / total:.1%}) stand apart, but lie as close to one "
         "another as ordinary photos do: a kind of its own rather than outliers, so all are kept; "

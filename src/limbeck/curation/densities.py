@@ -28,6 +28,8 @@ NEIGHBOURS = 10
 HALF_WEIGHT, SOFTNESS = 0.75, 0.3
 """A photo so many standard deviations above the median counts half in the next fit."""
 ALIKE, LONELY = 0.9, 1.5
+"""Standard deviations by which outliers are lonelier than all photos: their median, at least; and
+where a photo may lose half of its weight once a mode was taken for outliers."""
 _FEWEST = 40  # photos below which there are no rounds and no halves
 _FIT_AT_MOST = 10_000
 _PHOTOS_PER_AXIS = 4
