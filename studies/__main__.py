@@ -21,10 +21,17 @@ from limbeck.kit.device import pick_device
 from limbeck.model import Pipeline
 from studies.contamination import study_contamination
 from studies.distillation import VARIANTS, study_distillation
+from studies.dose import SHARES, study_dose
 from studies.ducks import draw_ducks
 from studies.outliers import study_outliers
 from studies.quality import study_quality
-from studies.tables import distillation_tables, outlier_tables, quality_table, truncation_lines
+from studies.tables import (
+    distillation_tables,
+    dose_lines,
+    outlier_tables,
+    quality_table,
+    truncation_lines,
+)
 from studies.truncation import study_truncation
 
 app = typer.Typer(
@@ -176,6 +183,40 @@ def distillation(
 
 
 @app.command()
+@verb("settings", "seed", "device")
+def dose(
+    shared: Shared,
+    data: Data,
+    labels: Labels,
+    out: Out,
+    shares: Annotated[
+        str, typer.Option("--shares", help="Of outliers among the photos, with commas.")
+    ] = ",".join(map(str, SHARES)),
+    seeds: Seeds = 5,
+    photos: Annotated[int, typer.Option("--photos", min=50, help="Trained on.")] = 1500,
+    kimg: Annotated[
+        float | None, typer.Option("--kimg", help="Length of a trunk, thousands of photos shown.")
+    ] = None,
+    branch_kimg: Annotated[
+        float | None, typer.Option("--branch-kimg", help="Of each branch; default: half of it.")
+    ] = None,
+    features: Annotated[
+        str, typer.Option("--features", help="What judges: lpips-vgg16 or inception.")
+    ] = "lpips-vgg16",
+    pictures: Pictures = 5000,
+    preset: Preset = "auto",
+    size: Size = None,
+) -> Outcome:
+    """What filtering buys by the share of outliers: one trunk a seed, four branches from it."""
+    found = study_dose(
+        open_dataset(existing(data, "dataset")), _judge(labels),
+        shared.config(preset, size, {"train.kimg": kimg}), out, shares=_numbers(shares),
+        seeds=seeds, photos=photos, branch_kimg=branch_kimg, features=features, pictures=pictures,
+    )  # fmt: skip
+    return Outcome(found, [*dose_lines(found), f"study: {out} (dose.json, dose.png)"])
+
+
+@app.command()
 @verb("seed", "device")
 def truncation(
     shared: Shared,
@@ -253,6 +294,14 @@ def _share(value: float | None) -> str:
 def _names(text: str) -> tuple[str, ...]:
     """Names between commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Numbers between commas."""
+    try:
+        return tuple(float(name) for name in _names(text))
+    except ValueError:
+        raise UsageError(f"--shares {text}", "give numbers with commas, e.g. 0.1,0.3") from None
 
 
 def _features(text: str) -> tuple[str, ...]:

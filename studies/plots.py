@@ -284,3 +284,38 @@ def draw_shares(path: Path, rows: Rows) -> None:
     right.set(xlabel="true share of outliers", ylabel="share dropped", title="which", ylim=(0, 1))
     right.legend(fontsize=7)
     _finish(figure, grid, path, "The filter by the share of outliers")
+
+
+_DOSES = {
+    "outliers": "outliers among images", "kid": "KID (lower is better)", "recall": "recall",
+}  # fmt: skip
+_BRANCHES = {
+    "raw": ("#555555", "s"), "random": ("#E69F00", "v"), "kept": ("#0072B2", "o"),
+    "oracle": ("#009E73", "D"),
+}  # fmt: skip
+
+
+def draw_doses(path: Path, found: Mapping[str, Any]) -> None:
+    """Outliers among generated images, KID and recall over the share of outliers trained on.
+
+    Args:
+        path: PNG.
+        found: what the study of the dose gives; lines are standard errors over seeds.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    figure, grid = _sheet(1, len(_DOSES))
+    shares = sorted({row["share"] for row in found["rows"]})
+    for axes, (name, words) in zip(grid[0], _DOSES.items(), strict=True):
+        for place, (branch, (colour, marker)) in enumerate(_BRANCHES.items()):
+            rows = [r for r in found["rows"] if (r["branch"], r["figure"]) == (branch, name)]
+            rows.sort(key=lambda row: row["share"])
+            axes.errorbar(
+                [row["share"] + 0.006 * (place - 1.5) for row in rows],
+                [row["mean"] for row in rows], [row["error"] or 0.0 for row in rows],
+                color=colour, marker=marker, label=branch, markersize=5, linewidth=1.4,
+            )  # fmt: skip
+        axes.set(xlabel="outliers among the photos of the trunk", ylabel=words, xticks=shares)
+    seeds = max(row["seeds"] for row in found["rows"])
+    _finish(figure, grid, path, f"{found['features']}, {seeds} seeds, lines are standard errors")

@@ -155,3 +155,32 @@ def quality_table(found: Row) -> Table:
             features, name, f"{fmean(row['seconds'] for row in rows):.0f}", f"{kimg:.1f}", *cells
         )
     return table
+
+
+def dose_lines(found: Row) -> list[str]:
+    """Each branch's outliers, KID and recall by share, and what differs from raw."""
+    lines = []
+    for row in found["rows"]:
+        if row["figure"] == "outliers":
+            others = {
+                r["figure"]: r for r in found["rows"]
+                if (r["share"], r["branch"]) == (row["share"], row["branch"])
+            }  # fmt: skip
+            lines.append(
+                f"{row['share']:.0%} outliers, {row['branch']:6}: "
+                + ", ".join(f"{name} {_spread_of_mean(others[name])}"
+                            for name in ("outliers", "kid", "recall"))
+            )  # fmt: skip
+    for row in found["paired"]:
+        if row["figure"] in ("outliers", "kid", "recall"):
+            p = "-" if row["p"] is None else f"{row['p']:.3f}"
+            where = "" if row["low"] is None else f" ({row['low']:+.4f} to {row['high']:+.4f})"
+            lines.append(
+                f"{row['share']:.0%} outliers, {row['branch']} - raw, {row['figure']}: "
+                f"{row['mean']:+.4f}{where}, p {p}, {row['seeds']} seeds"
+            )
+    return lines
+
+
+def _spread_of_mean(row: Row) -> str:
+    return f"{row['mean']:.4f}" + ("" if row["error"] is None else f" ± {row['error']:.4f}")
