@@ -290,6 +290,9 @@ class Config(_Section):
         description="what the second training begins with: nothing (the paper's way), or the first "
         "one's networks, which saves time",
     )
+    hold_out: float = Field(
+        0.0, ge=0, le=0.5, description="share of the photos that no training sees, to measure with"
+    )
     score: ScoreConfig = ScoreConfig()
     keep: KeepConfig = KeepConfig()
     modes: ModesConfig = ModesConfig()

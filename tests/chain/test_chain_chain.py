@@ -5,13 +5,17 @@ from pathlib import Path
 import pytest
 
 from limbeck import chain, fsio
+from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.run import STAGES, RunDir
-from limbeck.chain import budget
+from limbeck.chain import budget, stages
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.demo import draw_crawl
 from limbeck.errors import DataError, UsageError
+from limbeck.evaluation import evaluate
+from limbeck.kit.selection import held_out
 from limbeck.presets import preset
+from limbeck.reporting import report
 
 
 def _config(**changes: object) -> Config:
@@ -250,3 +254,35 @@ def test_the_second_training_can_begin_with_the_first(copy: Path, photos: Path):
     assert told["missing"] == told["other_shape"] == []
     assert "begin" in fsio.read_json(copy / "kept" / "begun.json")["inputs"]
     assert [s.state for s in chain.status(copy)] == ["done"] * len(STAGES)
+
+
+def test_photos_held_out_are_scored_and_measured_against_and_never_trained_on(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, tuple[str, ...]] = {}
+    real = stages.train
+
+    def spy(dataset: Dataset, config: Config, out: Path, *, begin: Path | None = None) -> object:
+        seen[out.name] = tuple(dataset.ids)
+        return real(dataset, config, out, begin=begin)
+
+    monkeypatch.setattr(stages, "train", spy)
+    out = tmp_path / "run"
+    chain.run(photos, out, _config(hold_out=0.5))
+    ids = open_dataset(out / "data").ids
+    held = held_out(ids, 0.5)
+    assert len(held) > 12
+    assert set(seen["raw"]) == set(ids) - held
+    assert seen["kept"]
+    assert not held & set(seen["kept"])
+    kept = read_keep(out / "keep")
+    assert len(kept.kept) == len(ids)
+    assert "held out" in (out / "model" / "README.md").read_text()
+    rows = evaluate(out, device="cpu")
+    distances = [row for row in rows if row["metric"] == "set_distance"]
+    assert distances
+    assert all(row["held_out"] and "held out" in str(row["column"]) for row in distances)
+    assert {row["real"] for row in distances} == {len(held & set(kept.ids))}
+    copies = [row for row in rows if row["metric"] == "memorising" and row["generator"] == "raw"]
+    assert {row["photos"] for row in copies} == {len(ids) - len(held)}
+    assert "held out" in report(out).read_text()

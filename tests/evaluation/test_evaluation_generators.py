@@ -46,7 +46,10 @@ def test_both_generators_are_measured_against_raw_kept_and_clean_photos(
     for row in table:
         assert row["features"] == "lpips-alex"
         assert row["real"] == row["fake"] <= kept
-        assert row["value"] == row["fid"] > 0
+        assert row["value"] == row["kid"]
+        assert row["kid_error"] > 0
+        assert row["fid"] > 0
+        assert row["held_out"] is False
         assert 0 <= row["precision"] <= 1
         assert row["resize"]
         assert row["command"]
@@ -103,3 +106,14 @@ def test_a_handful_of_pictures_is_not_compared(run: Path) -> None:
         evaluate(run, pictures=0)
     with pytest.raises(UsageError, match="no features"):
         evaluate(run, features=["vgg"])
+
+
+def test_how_smooth_images_change_is_measured_where_it_is_asked_for(run: Path) -> None:
+    assert not of(evaluate(run, pictures=12, device="cpu"), "path_length")
+    rows = of(evaluate(run, pictures=12, device="cpu", smoothness=True), "path_length")
+    assert [row["generator"] for row in rows] == ["raw", "kept"]
+    for row in rows:
+        assert row["value"] > 0
+        assert row["error"] > 0
+        assert row["pairs"] == 1000
+        assert row["features"] in ("lpips-vgg16", "lpips-alex")

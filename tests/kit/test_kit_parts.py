@@ -11,6 +11,7 @@ from PIL import Image
 
 from limbeck.errors import UsageError
 from limbeck.kit import device, images, rng
+from limbeck.kit.selection import held_out
 
 keys = st.lists(st.integers(-(2**63), 2**63) | st.text(max_size=8), min_size=1, max_size=4)
 
@@ -105,3 +106,13 @@ def test_machine_names_what_a_figure_must_carry() -> None:
     assert {"platform", "cpu", "cores", "threads", "torch", "device", "bf16"} <= facts.keys()
     assert facts["device"] == "cpu"
     assert facts["cores"] >= 1
+
+
+def test_each_photo_decides_for_itself_whether_it_is_held_out() -> None:
+    ids = [f"{number:08x}" for number in range(4000)]
+    held = held_out(ids, 0.2)
+    assert 0.17 < len(held) / len(ids) < 0.23
+    assert held_out(ids, 0.0) == frozenset()
+    assert held_out(ids, 1.0) == frozenset(ids)
+    assert held_out(ids[:100], 0.2) == held & set(ids[:100])
+    assert held_out(ids, 0.1) < held

@@ -7,7 +7,13 @@ from torch import Tensor
 
 from limbeck.errors import DataError
 from limbeck.kit.rng import generator
-from limbeck.metrics import fid_kid, frechet_distance, kernel_distance, kernel_distance_of_all
+from limbeck.metrics import (
+    fid_kid,
+    frechet_distance,
+    kernel_distance,
+    kernel_distance_of_all,
+    kernel_error,
+)
 
 
 def gaussian(count: int, spreads: Tensor, axes: Tensor, mean: Tensor, *keys: int | str) -> Tensor:
@@ -182,3 +188,26 @@ def test_kid_in_closed_form_and_without_bias():
     same = torch.tensor([kernel_distance_of_all(a, b) for a, b in draws])
     assert abs(float(same.mean())) < 3 * float(same.std()) / 60**0.5
     assert kernel_distance_of_all(draws[0][0], draws[0][1] + 1) > float(same.max())
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_the_error_of_kid_is_how_much_it_varies_over_draws(shift: float) -> None:
+    def pair(number: int) -> tuple[Tensor, Tensor]:
+        random = generator("kid error", number)
+        x, y = torch.randn(2, 200, 12, dtype=torch.float64, generator=random)
+        return x, y[:160] + shift
+
+    draws = [pair(number) for number in range(150)]
+    found = torch.tensor([kernel_distance_of_all(*one) for one in draws])
+    errors = torch.tensor([kernel_error(*one) for one in draws])
+    if shift:
+        assert float(errors.mean()) == pytest.approx(float(found.std()), rel=0.2)
+    else:  # equal sets: the first term of the variance is near 0, so the error is too large
+        assert float(errors.mean()) >= float(found.std()) * 0.9
+
+
+def test_the_error_of_kid_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = torch.randn(2, 90, 8, generator=generator("blocks"))
+    whole = kernel_error(x, y[:70])
+    monkeypatch.setattr(fid_kid, "_CHUNK", 16)
+    assert kernel_error(x, y[:70]) == pytest.approx(whole, rel=1e-9)

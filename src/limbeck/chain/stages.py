@@ -28,6 +28,7 @@ from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
 from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
+from limbeck.kit.selection import held_out
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline, write_samples
 from limbeck.modes import find_modes, modes_provenance
@@ -307,24 +308,30 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     if config.data.class_from != "none" and config.net.num_classes == 0:
         config = conditional(dataset, config)
     chain.config = config
+    held = held_out(dataset.ids, config.hold_out)
+    shown = dataset.select([photo for photo in dataset.ids if photo not in held])
     if chain.progress is not None:
-        for warning in prospects(len(dataset), config):
+        if config.hold_out:
+            logs.say(f"{len(held)} photos are held out: no training sees them")
+        for warning in prospects(len(shown), config):
             logs.warn(warning)
-    raw = chain.train("raw", dataset, config)
+    raw = chain.train("raw", shown if held else dataset, config)
     second = config.second()
     chain.foresee(len(dataset), second.train.kimg)
     scores = chain.scores(dataset, raw)
     chosen = read_keep(chain.keep(scores))
-    kept_ids = chosen.ids
+    kept_ids = [photo for photo in chosen.ids if photo not in held]
     begin = raw if config.kept_from == "raw" else None
     kept = chain.train("kept", dataset.select(kept_ids), second, begin)
     if rank():
         return
     modes = read_modes(chain.modes(kept))
     about: dict[str, float | str] = {
-        "photos": len(dataset), "kept": len(kept_ids), "kimg": second.train.kimg,
+        "photos": len(shown), "kept": len(kept_ids), "kimg": second.train.kimg,
         "column": chosen.summary.column,
     }  # fmt: skip
+    if held:
+        about["held out"] = len(held)
     chain.outputs(kept, modes.mode_centres, about)
     root = chain.run_dir.root
     records = {name: read_done(root / name) for name in STAGES if name != "report"}

@@ -73,6 +73,12 @@ def run(
     keep_per_mode: Annotated[
         bool, typer.Option("--keep-per-mode", help="Apply the share within each mode.")
     ] = False,
+    hold_out: Annotated[
+        float | None,
+        typer.Option(
+            "--hold-out", help="Share of the photos that no training sees, to measure with."
+        ),
+    ] = None,
     truncation: TruncationName = None,
     psi: Psi = None,
     no_encoder: Annotated[
@@ -101,6 +107,7 @@ def run(
         "device": device,
         "train.kimg": kimg,
         "kept_kimg": kept_kimg,
+        "hold_out": hold_out,
         "train.init_from": init_from,
         "data.class_from": class_from,
         "train.encoder": False if no_encoder else None,
@@ -236,6 +243,10 @@ def evaluate(
             "from 256 images on.",
         ),
     ] = None,
+    smoothness: Annotated[
+        bool,
+        typer.Option("--path-length", help="Also the perceptual path length of both generators."),
+    ] = False,
     detector: Annotated[
         Path | None,
         typer.Option(
@@ -250,7 +261,7 @@ def evaluate(
         ),
     ] = None,
 ) -> Outcome:
-    """Measure a run: FID, KID, recall, what images show, copies; with labels also AUROC."""
+    """Measure a run: KID, FID, recall, what images show, copies; with labels also AUROC."""
     run_dir = run_folder(path)
     if labels is not None:
         existing(labels, "file of labels")
@@ -268,6 +279,7 @@ def evaluate(
     rows = run_evaluate(
         run_dir.root, labels=labels, features=names, pictures=pictures, seed=shared.seed,
         device=shared.device, recognise=recognise, detector=detector, shown=shown,
+        smoothness=smoothness,
     )  # fmt: skip
     for table in measured(rows):
         logs.console().print(table)
@@ -280,10 +292,11 @@ def evaluate(
 
 _HEADS = {
     "set_distance": (
-        "trained", "against", "truncation", "FID", "KID", "prec.", "rec.", "dens.", "cov.",
+        "trained", "against", "truncation", "KID", "FID", "prec.", "rec.", "dens.", "cov.",
     ),
     "diversity": ("LPIPS between images of", "truncation", "all", "one mode", "two modes"),
     "memorising": ("trained", "truncation", "nearer than photos", "z", "nearer than 1 % of photos"),
+    "path_length": ("trained", "where", "path length", "standard error", "pairs"),
     "recognised": ("trained", "truncation", "images", "photos", "shuffled", "kinds", "of photos"),
     "detected": ("trained", "truncation", "images", "photos", "shuffled"),
 }  # fmt: skip
@@ -298,6 +311,7 @@ def measured(rows: Sequence[Mapping[str, Any]]) -> list[Table]:
             continue
         title = {"set_distance": "features {features}, photos : images = {real} : {fake}",
                  "memorising": "copies of training photos (chance: 0.5, z 0, 1 %)",
+                 "path_length": "perceptual path length in W ({features})",
                  "recognised": "share recognised as one of the photos' {classes} classes ({judge})",
                  "detected": "share in which the object is found: {shown} ({judge})"}  # fmt: skip
         name = title.get(metric, "diversity").format(**row)
@@ -316,9 +330,13 @@ def _cells(metric: str, row: Mapping[str, Any]) -> list[str]:
     who = str(row.get("generator", f"{row.get('photos')} photos"))
     if metric == "set_distance":
         figures = [number(name) for name in ("precision", "recall", "density", "coverage")]
-        return [who, row["photos"], drawn, f"{row['fid']:.4g}", f"{row['kid']:.3g}", *figures]
+        against = f"{row['photos']}, held out" if row["held_out"] else row["photos"]
+        kid = f"{row['kid']:.3g} ± {row['kid_error']:.1g}"
+        return [who, against, drawn, kid, f"{row['fid']:.4g}", *figures]
     if metric == "diversity":
         return [who, drawn, *(number(name) for name in ("overall", "within", "between"))]
+    if metric == "path_length":
+        return [who, row["where"], f"{row['value']:.4g}", f"{row['error']:.2g}", str(row["pairs"])]
     if metric in ("recognised", "detected"):
         cells = [who, drawn, *(f"{row[name]:.1%}" for name in ("value", "ceiling", "floor"))]
         kinds = ("kinds", "photo_kinds") if metric == "recognised" else ()

@@ -14,7 +14,7 @@ from limbeck.artefacts.snapshots import networks_of
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.evaluation.generated import Drawn
-from limbeck.kit.selection import evenly
+from limbeck.kit.selection import evenly, held_out
 from limbeck.latents import ModeCentres, nearest_embedding
 from limbeck.metrics import (
     compare_sets,
@@ -71,7 +71,8 @@ def generator_rows(
 
     * `set_distance`: trained on raw | kept photos x measured against raw | kept (| clean) photos,
       see `compare_sets`. Raw and kept photos are equally many, evenly chosen, and read at the
-      networks' size.
+      networks' size. Where the run holds photos out (`hold_out`) these alone are measured against,
+      and the row says `held_out`.
     * `diversity`: LPIPS over all, within and between modes, and the same of photos; see
       `embedding_diversity`. A mode is the kept (else the raw) generator's nearest centre.
     * `memorising`: against the photos that the generator was trained on; see `memorised`.
@@ -86,22 +87,38 @@ def generator_rows(
     sets = {"raw": tuple(dataset.ids)}
     if (run_dir.keep / "keep.parquet").exists():
         sets["kept"] = _there(dataset, read_keep(run_dir.keep).ids)
+    held = held_out(dataset.ids, config.hold_out)
+    trained, against = _parted(sets, held)
     draws = [draw for name in sets for draw in draws_of(run_dir, config, asked, name)]
-    count = min(asked.pictures, *(len(ids) for ids in sets.values()))
+    count = min(asked.pictures, *(len(ids) for ids in against.values()))
     if not draws or count < FEWEST:
         if draws:
+            which = "held-out photos" if held else "photos"
             logs.say(
-                f"the generators are not measured: {count} photos or images are too few, "
+                f"the generators are not measured: {count} {which} or images are too few, "
                 f"{FEWEST} are the least"
             )
         return []
-    photos = {name: evenly(ids, count) for name, ids in sets.items()}
-    if len(clean := _there(dataset, clean)) >= FEWEST:
+    photos = {name: evenly(ids, count) for name, ids in against.items()}
+    clean = [photo for photo in _there(dataset, clean) if not held or photo in held]
+    if len(clean) >= FEWEST:
         photos["clean"] = evenly(clean, count)
     rows: list[Row] = []
     for name in asked.features:
-        rows += _distances(Features(name, asked.device), draws, dataset, photos, sets, asked.seed)
+        extractor = Features(name, asked.device)
+        rows += _distances(extractor, draws, dataset, photos, trained, held, asked.seed)
     return rows + _diversities(draws, dataset, photos, asked.device)
+
+
+_Sets = Mapping[str, Sequence[str]]
+
+
+def _parted(sets: _Sets, held: frozenset[str]) -> tuple[_Sets, _Sets]:
+    """What was trained on, and what is measured against: the same where nothing is held out."""
+    if not held:
+        return sets, sets
+    trained = {name: [photo for photo in ids if photo not in held] for name, ids in sets.items()}
+    return trained, {name: [photo for photo in ids if photo in held] for name, ids in sets.items()}
 
 
 def draws_of(run_dir: RunDir, config: Config, asked: Asked, name: str) -> list[_Draw]:
@@ -129,8 +146,9 @@ def _distances(
     extractor: Features,
     draws: Sequence[_Draw],
     dataset: Dataset,
-    photos: Mapping[str, Sequence[str]],
-    trained: Mapping[str, Sequence[str]],
+    photos: _Sets,
+    trained: _Sets,
+    held: frozenset[str],
     seed: int,
 ) -> list[Row]:
     """Rows of one kind of features; those of `_COPIES` look for copies as well."""
@@ -157,16 +175,18 @@ def _distances(
             with logs.working(f"comparing images by {draw.generator} with {against} photos"):
                 found = compare_sets(of(ids), fake[: len(ids)], features=extractor.name, seed=seed)
             about = draw.about()
-            about["column"] = f"{extractor.name}, {about['column']}, {against} photos"
+            which = f"{against} photos held out" if held else f"{against} photos"
+            about["column"] = f"{extractor.name}, {about['column']}, {which}"
             values = found.model_dump(exclude={"seed", "rounds", "spread"})
             rows.append(
-                {"metric": "set_distance", "value": found.fid, **about, "photos": against,
-                 **values, "subset_seed": seed}
+                {"metric": "set_distance", "value": found.kid, **about, "photos": against,
+                 "held_out": bool(held), **values, "subset_seed": seed}
             )  # fmt: skip
         if extractor.name == _COPIES:
             ids = searched[draw.generator]
             with logs.working("looking for copies of photos"):
-                copies = memorised(of(ids), fake, ids)
+                unseen = of(photos[draw.generator]) if held else None
+                copies = memorised(of(ids), fake, ids, held_out=unseen)
             rows.append(
                 {"metric": "memorising", "value": copies.closer, **draw.about(),
                  "features": extractor.name, **_named(copies.model_dump(mode="json"), draw)}
@@ -190,7 +210,7 @@ def _named(values: Row, draw: _Draw) -> Row:
 def _diversities(
     draws: Sequence[_Draw],
     dataset: Dataset,
-    photos: Mapping[str, Sequence[str]],
+    photos: _Sets,
     device: torch.device,
 ) -> list[Row]:
     centres = next((d.centres for d in reversed(draws) if d.centres is not None), None)

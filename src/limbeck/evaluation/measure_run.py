@@ -26,7 +26,14 @@ from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.selection import even_rows
 from limbeck.latents import ModeCentres
-from limbeck.metrics import lpips_diversity, mode_recovery, nearest_modes, present_features
+from limbeck.metrics import (
+    lpips_diversity,
+    mode_recovery,
+    nearest_modes,
+    path_length,
+    present_features,
+)
+from limbeck.percept import LPIPS
 from limbeck.records import ImageInfo
 
 _DIVERSE = 256
@@ -48,6 +55,7 @@ def evaluate(
     recognise: bool | None = False,
     detector: Path | None = None,
     shown: str | None = None,
+    smoothness: bool = False,
 ) -> list[Row]:
     """Measure what stands in a run; rows are appended to run/metrics/metrics.jsonl.
 
@@ -68,6 +76,8 @@ def evaluate(
         recognise: also ask two judges what the images show (see `Recogniser`), as far as their
             weights are here (minutes on a CPU); None = from 256 images on.
         detector: file of the detector's weights; None = limbeck's cache.
+        smoothness: also the perceptual path length of both generators (`path_length`), by
+            LPIPS-VGG16 where its weights are here, else by LPIPS-AlexNet.
         shown: what photos show, by its name in COCO; None = what the detector finds in most.
 
     Returns:
@@ -104,6 +114,8 @@ def evaluate(
         joined = truth.join(dataset.infos)
         clean = [photo for photo, row in joined.items() if row.is_outlier is False]
     rows += generator_rows(run_dir, dataset, config, asked, clean)
+    if smoothness:
+        rows += _smoothness(run_dir, config, asked)
     if judges != PictureJudges():
         rows += _recognised(run_dir, dataset, config, asked, judges, shown)
     with logs.working("measuring how varied the samples are"):
@@ -142,6 +154,25 @@ def _recognised(
         pictures = torch.cat(list(draw.pictures.first(_JUDGED)))
         for metric, figures in judge(pictures).items():
             rows.append({"metric": metric, **draw.about(), **figures})
+    return rows
+
+
+def _smoothness(run_dir: RunDir, config: Config, asked: Asked) -> list[Row]:
+    """The path length of each generator, untruncated."""
+    vgg16 = bool(present_features(["lpips-vgg16"]))
+    lpips = LPIPS.load("vgg16" if vgg16 else "alex").to(asked.device)
+    features = "lpips-vgg16" if vgg16 else "lpips-alex"
+    rows: list[Row] = []
+    for name in ("raw", "kept"):
+        for draw in draws_of(run_dir, config, asked, name)[:1]:
+            with logs.working(f"measuring how smooth images by {name} change"):
+                found = path_length(
+                    draw.pictures.networks, lpips, features=features, seed=asked.seed
+                )
+            values = found.model_dump(mode="json", exclude={"value"})
+            rows.append(
+                {"metric": "path_length", "value": found.value, **draw.about(), **values}
+            )  # fmt: skip
     return rows
 
 

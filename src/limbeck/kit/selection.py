@@ -1,5 +1,6 @@
-"""Some out of many, evenly chosen: always the same ones, without a random number."""
+"""Some out of many: always the same ones, without a random number."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,3 +15,17 @@ def even_rows(total: int, count: int) -> NDArray[np.int64]:
 def evenly(ids: Sequence[str], count: int) -> tuple[str, ...]:
     """At most `count` of them, in their order."""
     return tuple(ids[row] for row in even_rows(len(ids), count))
+
+
+def held_out(ids: Sequence[str], share: float) -> frozenset[str]:
+    """About this share of them, 0 to 1.
+
+    Each id decides for itself, by its sha256: whatever else is in the set, added or removed later,
+    it is held out or not.
+    """
+    return frozenset(one for one in ids if _fraction(one) < share)
+
+
+def _fraction(name: str) -> float:
+    """0 to 1, as good as at random."""
+    return int.from_bytes(hashlib.sha256(f"hold out {name}".encode()).digest()[:8]) / 2**64

@@ -13,6 +13,7 @@ from limbeck.metrics.feature_cache import present_features as present_features
 from limbeck.metrics.fid_kid import frechet_distance as frechet_distance
 from limbeck.metrics.fid_kid import kernel_distance as kernel_distance
 from limbeck.metrics.fid_kid import kernel_distance_of_all as kernel_distance_of_all
+from limbeck.metrics.fid_kid import kernel_error as kernel_error
 from limbeck.metrics.fusion import agreement as agreement
 from limbeck.metrics.fusion import standardised as standardised
 from limbeck.metrics.fusion import weighted_mean as weighted_mean
@@ -26,6 +27,8 @@ from limbeck.metrics.memorization import Memorising as Memorising
 from limbeck.metrics.memorization import memorised as memorised
 from limbeck.metrics.mode_recovery import ModeRecovery as ModeRecovery
 from limbeck.metrics.mode_recovery import mode_recovery as mode_recovery
+from limbeck.metrics.path_length import PathLength as PathLength
+from limbeck.metrics.path_length import path_length as path_length
 from limbeck.metrics.precision_recall import Overlap as Overlap
 from limbeck.metrics.precision_recall import manifold_overlap as manifold_overlap
 
@@ -36,6 +39,7 @@ __all__ = [
     "Memorising",
     "ModeRecovery",
     "Overlap",
+    "PathLength",
     "SetDistance",
     "agreement",
     "auroc",
@@ -48,12 +52,14 @@ __all__ = [
     "frechet_distance",
     "kernel_distance",
     "kernel_distance_of_all",
+    "kernel_error",
     "lpips_diversity",
     "lpips_embeddings",
     "manifold_overlap",
     "memorised",
     "mode_recovery",
     "nearest_modes",
+    "path_length",
     "picture_features",
     "present_features",
     "standardised",

@@ -8,7 +8,7 @@ from torch import Tensor
 from limbeck.kit.rng import derive_seed
 from limbeck.kit.selection import even_rows
 from limbeck.metrics.feature_cache import feature_kind
-from limbeck.metrics.fid_kid import frechet_distance, kernel_distance
+from limbeck.metrics.fid_kid import frechet_distance, kernel_distance, kernel_error
 from limbeck.metrics.precision_recall import manifold_overlap
 from limbeck.records import Record
 
@@ -32,6 +32,9 @@ class SetDistance(Record):
     fid: float
     kid: float
     kid_spread: float = Field(description="standard deviation over subsets")
+    kid_error: float | None = Field(
+        None, description="standard error over the images; None where it was not computed"
+    )
     precision: float
     recall: float
     density: float
@@ -76,6 +79,7 @@ def compare_sets(
         fid=fid,
         kid=kid,
         kid_spread=kid_spread,
+        kid_error=kernel_error(real, fake),
         real=len(real),
         fake=len(fake),
         **overlap.model_dump(exclude={"real", "fake"}),

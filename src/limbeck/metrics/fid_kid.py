@@ -92,6 +92,33 @@ def kernel_distance(
     return float(found.mean()), float(found.std(correction=0))
 
 
+def kernel_error(real: Tensor, fake: Tensor) -> float:
+    """Standard error of KID over the images: what other photos and other seeds would change.
+
+    The first term of the variance of the two-sample U-statistic (Serfling 1980, section 5.2):
+    4 var(h_x) / N + 4 var(h_y) / M, where h_x(i) is the mean kernel of image i with the others of
+    its set less that with the other set's. It says nothing of what another training would change.
+
+    Args:
+        real: float [N >= 2, D].
+        fake: float [M >= 2, D].
+
+    Raises:
+        DataError: other shapes.
+    """
+    _check(real, fake)
+    x, y = real.double(), fake.double()
+    parts = []
+    for ours, other in ((x, y), (y, x)):
+        alike, unlike = (
+            torch.cat([_kernel(part, against).sum(1) for part in torch.split(ours, _CHUNK)])
+            for against in (ours, other)
+        )
+        within = (alike - _own_kernel(ours)) / (len(ours) - 1)
+        parts.append(4 * (within - unlike / len(other)).var() / len(ours))
+    return float(torch.stack(parts).sum().sqrt())
+
+
 def kernel_distance_of_all(real: Tensor, fake: Tensor) -> float:
     """KID of all features at once: unbiased squared MMD of [N >= 2, D] and [M >= 2, D].
 

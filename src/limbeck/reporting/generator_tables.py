@@ -10,11 +10,12 @@ from limbeck.reporting.facts import Table
 METRICS = ("set_distance", "diversity", "memorising")
 _SETS = {"raw": "all photos", "kept": "kept photos", "clean": "ordinary photos"}
 _DISTANCE = (
-    "trained on", "against", "truncation", "of each", "FID", "KID", "precision", "recall",
+    "trained on", "against", "truncation", "of each", "KID", "FID", "precision", "recall",
     "density", "coverage",
 )  # fmt: skip
 _LEGEND = (
-    "FID and KID say how far generated images are from photos (0 is best), precision and density "
+    "KID (± one standard error over the images) and FID say how far generated images are from "
+    "photos (0 is best), precision and density "
     "how many of them look like photos, recall and coverage how much of the photos' variety they "
     "reach (1 is best); compare rows of one table with equal counts only, and published figures "
     "with those of inception only."
@@ -47,8 +48,8 @@ def _distances(features: str, rows: Sequence[dict[str, Any]]) -> Table:
     shares = ("precision", "recall", "density", "coverage")
     body = tuple(
         (
-            _photos(row.get("generator")), _photos(row.get("photos")), _drawn(row), _counts(row),
-            _short(row.get("fid")), _short(row.get("kid")),
+            _photos(row.get("generator")), _against(row), _drawn(row), _counts(row),
+            _with_error(row), _short(row.get("fid")),
             *(_share(row.get(name)) for name in shares),
         )
         for row in rows
@@ -90,6 +91,16 @@ def _copies(rows: Sequence[dict[str, Any]]) -> Table:
 
 def _photos(name: object) -> str:
     return _SETS.get(str(name), "-" if name is None else str(name))
+
+
+def _against(row: dict[str, Any]) -> str:
+    return _photos(row.get("photos")) + (", held out" if row.get("held_out") else "")
+
+
+def _with_error(row: dict[str, Any]) -> str:
+    error = row.get("kid_error")
+    shown = _short(row.get("kid"))
+    return f"{shown} ± {error:.2g}" if isinstance(error, int | float) else shown
 
 
 def _whose(row: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ _ABOUT = {
 _TITLES = {
     "keep": "What the filter removed and what it cost, as shares",
     "modes": "True modes found again",
+    "path_length": "Perceptual path length",
     "lpips_diversity": "Diversity: mean LPIPS between two samples, and between two photos",
 }
 _VALUE_IS_NAMED = {"keep", "modes"}
