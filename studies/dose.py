@@ -55,6 +55,7 @@ FORMAT_VERSION = 1
 SHARES = (0.1, 0.3, 0.5)
 BRANCHES = ("raw", "kept", "random", "oracle")
 FIGURES = ("outliers", "kid", "recall", "coverage", "precision", "fid")
+FILTERS_WITH: tuple[str, ...] = ("efficientnet-lite0", "lpips-alex")  # and so may not judge
 FALSE_ALARMS = 0.05  # ordinary photos that the classifier may call outliers
 _JUDGED = 2 / 5  # of the outliers train the classifier and never a generator
 _REFERENCE = 2000  # ordinary photos that no training sees, at most
@@ -178,7 +179,7 @@ def study_dose(
     """
     if not shares or min(shares) <= 0 or max(shares) >= 1:
         raise UsageError(f"shares {list(shares)}", "give numbers between 0 and 1, e.g. 0.1,0.3")
-    if features in ("efficientnet-lite0", "lpips-alex"):
+    if features in FILTERS_WITH:
         raise UsageError(
             f"{features} would judge itself: the filter looks through it",
             "give lpips-vgg16 or inception",
