@@ -227,7 +227,8 @@ def write_generator_metrics(path: Path) -> None:
                         "column": f"{features}, {way}, {photos} photos", "features": features,
                         "real": 48, "fake": 48, "fid": 12.345 + index, "kid": 0.00042,
                         "kid_spread": 0.001, "kid_error": 0.00015, "precision": 0.61,
-                        "recall": 0.32, "density": 1.21, "coverage": 0.83, "resize": "bilinear to 64 px", "subset_seed": 7_001,
+                        "recall": 0.32, "density": 1.21, "coverage": 0.83,
+                        "resize": "bilinear to 64 px", "subset_seed": 7_001,
                     }  # fmt: skip
                     fsio.append_jsonl(path, row)
             pairs = [{"seed": 7_002, "photo": photo_id(0), "distance": 0.1}]

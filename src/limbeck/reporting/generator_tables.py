@@ -100,7 +100,7 @@ def _against(row: dict[str, Any]) -> str:
 def _with_error(row: dict[str, Any]) -> str:
     error = row.get("kid_error")
     shown = _short(row.get("kid"))
-    return f"{shown} ± {error:.2g}" if isinstance(error, int | float) else shown
+    return f"{shown} ± {number(error)}" if isinstance(error, int | float) else shown
 
 
 def _whose(row: dict[str, Any]) -> str:
