@@ -253,7 +253,7 @@ def test_figures_of_the_generators_are_three_kinds_of_tables(page: str) -> None:
     assert "trained on kept photos untruncated 48 0.300 ± 0.012 - 0.300" in words
     assert "kept photos themselves - 48 0.400 ± 0.012" in words
     assert "kept photos multimodal-lpips 0.7 0.543 +2.3 1.2 %" in words
-    assert words.count("FID and KID say how far") == 1
+    assert words.count("KID (± one standard error over the images) and FID say how far") == 1
 
 
 def test_figures_say_nothing_of_how_they_were_asked_for(page: str) -> None:
