@@ -230,6 +230,9 @@ def truncation(
     quick: Annotated[bool, typer.Option("--quick", help="Few cells, to see that it works.")] = (
         False
     ),
+    headline: Annotated[
+        bool, typer.Option("--headline", help="64 clusters in W alone, untimed.")
+    ] = False,
 ) -> Outcome:
     """Every way of truncating one generator against photos."""
     existing(networks, "model or networks")
@@ -242,9 +245,12 @@ def truncation(
         "psis": (0.5, 0.7, 1.0), "clusters": (8, 16), "cluster_psis": (0.7,), "base_clusters": 16,
         "samples": 2000,
     }  # fmt: skip
+    alone: dict[str, Any] = {
+        "psis": (0.5, 0.7, 0.85, 1.0), "clusters": (), "spaces": ("w",), "repeats": 0,
+    }  # fmt: skip
     found = study_truncation(
         generator, open_dataset(existing(data, "dataset")), out, features=_features(features),
-        count=pictures, seed=shared.seed, **(few if quick else {}),
+        count=pictures, seed=shared.seed, **(few if quick else alone if headline else {}),
     )  # fmt: skip
     return Outcome(found, [*truncation_lines(found), f"study: {out}"])
 

@@ -17,6 +17,7 @@ _LOOK = {
     "global": ("#000000", "o", "-"),
     "multimodal-lpips": ("#D55E00", "s", "-"),
     "multimodal-l2": ("#0072B2", "^", "-"),
+    "multimodal-typical": ("#009E73", "D", "-"),
     "index": ("#E69F00", "x", ":"),
 }
 _SPACES = {"w": "clusters in W", "lpips": "clusters in LPIPS space"}

@@ -245,6 +245,8 @@ def truncation_costs(
         draw("global")()
 
     methods: Sequence[Truncation] = ("multimodal-l2", "multimodal-lpips")
+    if modes.typical is not None:
+        methods = (*methods, "multimodal-typical")
     works: dict[str, Work] = {PLAIN: draw("global"), EMBEDDED: look, LOOKED: look_and_draw}
     works |= {method: draw(method) for method in methods}
     times = compare({name: {"draw": work} for name, work in works.items()}, device, repeats)

@@ -1,7 +1,7 @@
 """The truncation study's cells: which method, towards which centres, how strongly."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from limbeck.modes import (
     centres_of,
     cluster,
     perceptual_points,
+    typical_latents,
 )
 from limbeck.nets import Generator
 from limbeck.percept import LPIPS
@@ -32,7 +33,8 @@ from limbeck.percept import LPIPS
 Sets = Mapping[tuple[Space, int], ModeCentres]
 """(space of clustering, number of clusters) -> centres."""
 
-TOWARDS_MODES: tuple[Truncation, ...] = ("multimodal-lpips", "multimodal-l2")
+TYPICAL: Truncation = "multimodal-typical"
+TOWARDS_MODES: tuple[Truncation, ...] = ("multimodal-lpips", "multimodal-l2", TYPICAL)
 METHODS: tuple[Truncation, ...] = ("global", *TOWARDS_MODES, "index")
 _CHUNK = 64
 
@@ -76,11 +78,13 @@ def plan(
     cells = [Cell("none", spaces[0], base, 1.0)] if 1.0 in psis else []
     cells += [Cell("global", spaces[0], base, psi) for psi in psis if psi < 1]
     for space in spaces:
-        cells += [Cell(m, space, base, psi) for m in METHODS[1:] for psi in psis if psi < 1]
+        methods = [m for m in METHODS[1:] if m != TYPICAL or space == spaces[0]]  # of no cluster
+        cells += [Cell(m, space, base, psi) for m in methods for psi in psis if psi < 1]
     for space in spaces:
         cells += [
             Cell(method, space, count, psi)
             for method in TOWARDS_MODES
+            if method != TYPICAL
             for count in clusters
             for psi in cluster_psis
             if psi < 1
@@ -148,10 +152,12 @@ Combination = tuple[Space, int]
 
 @dataclass(frozen=True)
 class Wanted:
-    """How centres are made: how many latents are clustered, and the seed."""
+    """How centres are made: how many latents are clustered, the seed, and of how many the images
+    are looked at for typical ones."""
 
     samples: int
     seed: int
+    typical: int = 4000
 
 
 def study_centres(
@@ -193,11 +199,12 @@ def _make(
     G, seed = networks.G_ema, wanted.seed
     w = draw_w(G.mapping, networks.config, wanted.samples, derive_seed(seed, "modes"))
     points = _points(networks, embedder, w, {space for space, _ in keys}, seed)
+    typical = typical_latents(G, embedder, w[: wanted.typical], seed)
     found = {}
     for space, count in keys:
         with logs.working(f"grouping latents into {count} clusters in {space}"):
             clusters = cluster(points[space], count, seed)
-            found[space, count] = centres_of(G, embedder, w, clusters)
+            found[space, count] = replace(centres_of(G, embedder, w, clusters), typical=typical)
     return found
 
 

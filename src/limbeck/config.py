@@ -20,7 +20,9 @@ from pydantic import (
 
 from limbeck.errors import UsageError
 
-Truncation = Literal["none", "global", "index", "multimodal-l2", "multimodal-lpips"]
+Truncation = Literal[
+    "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-typical"
+]
 Space = Literal["w", "lpips"]
 
 
@@ -268,6 +270,13 @@ class SampleConfig(_Section):
     seeds: int = Field(64, ge=1)
     psi: float = Field(0.7, ge=0, le=1)
     truncation: Truncation = "multimodal-lpips"
+    typical: int = Field(
+        4000,
+        ge=0,
+        le=400_000,
+        description="latents whose images are looked at for the typical quarter, which truncation "
+        "multimodal-typical pulls to; 0 = none",
+    )
 
 
 class Config(_Section):

@@ -170,6 +170,7 @@ class ModesSummary(Record):
     sizes: list[int]
     seconds: float
     choice: ClusterChoice | None = Field(None, description="where their number was not given")
+    typical: NonNegativeInt = Field(0, description="typical latents that go with the modes")
 
 
 class Done(Record):

@@ -78,6 +78,10 @@ def test_other_shapes_dtypes_and_values_are_refused_by_file(tmp_path: Path) -> N
         ({"centres": c, "embeddings": e, "sizes": torch.tensor([5, -1, 1])}, "negative"),
         ({"centres": torch.zeros(9000, 1), "embeddings": torch.zeros(9000, 1),
           "sizes": torch.ones(9000, dtype=torch.int64)}, "9000 centres of 1 numbers"),
+        ({"centres": c, "embeddings": e, "sizes": s, "typical": torch.zeros(5, 3)}, "typical"),
+        ({"centres": c, "embeddings": e, "sizes": s, "typical": torch.zeros(0, 4)}, "typical"),
+        ({"centres": c, "embeddings": e, "sizes": s, "typical": c.half()}, "typical is F16"),
+        ({"centres": c, "embeddings": e, "sizes": s, "typical": c * torch.nan}, "typical not"),
     ]:  # fmt: skip
         save_file(tensors, path, about)
         with pytest.raises(DataError, match=message) as caught:

@@ -29,7 +29,7 @@ def numbers(*shape: int, seed: int) -> Tensor:
 def centres_of(count: int, w_dim: int = 6, width: int = 20, seed: int = 1) -> ModeCentres:
     return ModeCentres(
         numbers(count, w_dim, seed=seed), numbers(count, width, seed=seed + 1),
-        torch.arange(count, 0, -1),
+        torch.arange(count, 0, -1), numbers(3 * count, w_dim, seed=seed + 2),
     )  # fmt: skip
 
 
@@ -91,6 +91,18 @@ def test_nearest_is_the_nearest() -> None:
 
 def test_only_perceptual_methods_need_pictures() -> None:
     assert [m for m in METHODS if needs_pictures(m)] == ["multimodal-lpips"]
+
+
+def test_typical_pulls_to_the_nearest_typical_latent_and_says_its_mode() -> None:
+    w, modes = numbers(7, 6, seed=0), centres_of(4)
+    assert modes.typical is not None
+    found = target_for("multimodal-typical", w, w_avg=w[0], modes=modes)
+    assert torch.equal(found.w, modes.typical[nearest_l2(w, modes.typical)])
+    assert found.modes is not None
+    assert torch.equal(found.modes, nearest_l2(found.w, modes.centres))
+    without = ModeCentres(modes.centres, modes.embeddings, modes.sizes)
+    with pytest.raises(UsageError, match="these modes have none"):
+        target_for("multimodal-typical", w, w_avg=w[0], modes=without)
 
 
 def test_what_is_missing_is_named() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from limbeck.artefacts.mode_files import read_modes
 from limbeck.artefacts.stage import read_done
 from limbeck.config import ModesConfig, Space
 from limbeck.errors import DataError, UsageError
+from limbeck.kit.rng import derive_seed
 from limbeck.latents import draw_w, embed_w
 from limbeck.modes import assign, find_modes
+from limbeck.modes.typical import typical_latents
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS
 
@@ -52,8 +55,6 @@ def test_stage_writes_what_it_returns(networks: Networks, tmp_path: Path, space:
 
 def test_a_centre_is_the_mean_w_of_its_members(networks: Networks, tmp_path: Path) -> None:
     found = find_modes(networks, tmp_path, CONFIG, seed=3)
-    from limbeck.kit.rng import derive_seed
-
     w = draw_w(networks.G_ema.mapping, NET, 48, derive_seed(3, "modes"))
     mine = assign(w, found)  # k-means has converged: members are the nearest
     assert torch.equal(torch.bincount(mine, minlength=3), found.sizes)
@@ -123,3 +124,40 @@ def test_classes_take_part(tmp_path: Path) -> None:
     net = NET.model_copy(update={"num_classes": 2})
     found = find_modes(Networks.create(net, 0).eval(), tmp_path, CONFIG)
     assert found.summary.clusters == 3
+
+
+def test_typical_latents_go_with_the_modes_where_they_are_asked_for(
+    networks: Networks, tmp_path: Path
+) -> None:
+    plain = find_modes(networks, tmp_path / "plain", CONFIG, seed=3)
+    assert plain.mode_centres.typical is None
+    assert plain.summary.typical == 0
+    found = find_modes(networks, tmp_path / "typical", CONFIG, seed=3, typical=24)
+    assert torch.equal(found.centres, plain.centres)
+    typical = found.mode_centres.typical
+    assert typical is not None
+    assert typical.shape == (6, NET.w_dim)
+    assert found.summary.typical == 6
+    back = read_modes(tmp_path / "typical").mode_centres
+    assert back.typical is not None
+    assert torch.equal(back.typical, typical)
+    assert back.digest() != plain.mode_centres.digest()
+    w = draw_w(networks.G_ema.mapping, NET, 48, derive_seed(3, "modes"))[:24]
+    assert all(bool((w == row).all(1).any()) for row in typical)
+    more = find_modes(networks, tmp_path / "more", CONFIG, seed=3, typical=1000)
+    assert more.summary.typical == 12
+
+
+def test_typical_is_what_has_its_like_near(networks: Networks) -> None:
+    class Plain:
+        """Images are their latents' first numbers."""
+
+        def pooled(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean((2, 3))
+
+    G = networks.G_ema
+    w = draw_w(G.mapping, NET, 40, 0)
+    same = w[:1].repeat(14, 1) + 1e-4 * torch.randn(14, NET.w_dim)  # one image, again and again
+    found = typical_latents(G, cast(LPIPS, Plain()), torch.cat([w, same]), 0)
+    assert len(found) == 13
+    assert float((found - w[0]).norm(dim=1).max()) < 0.1

@@ -48,7 +48,7 @@ def dataset(crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def test_the_plan_has_every_cell_once() -> None:
     cells = plan((0.3, 0.7, 1.0), (8, 64), (0.7,), 64, ("w", "lpips"))
-    assert len(cells) == len(set(cells)) == 1 + 2 + 2 * (3 * 2 + 2)
+    assert len(cells) == len(set(cells)) == 1 + 2 + 2 * (3 * 2 + 2) + 2
     assert cells[0] == Cell("none", "w", 64, 1.0)
     assert [cell.psi for cell in cells].count(1.0) == 1, "at psi 1 all methods are one image"
     assert {cell.method for cell in cells} == {"none", *METHODS}
@@ -93,7 +93,7 @@ def test_a_study_goes_on_where_it_stopped(
     out = tmp_path / "study"
     found = study_truncation(networks, dataset, out, **SMALL)
     rows = (out / "cells.jsonl").read_text().splitlines()
-    assert len(rows) == 1 + 1 + 3 + 2
+    assert len(rows) == 1 + 1 + 4 + 2
     first = json.loads(rows[0])
     assert (first["method"], first["psi"], first["pictures"]) == ("none", 1.0, 24)
     assert first["features"]["lpips-alex"].keys() >= {"fid", "kid", "precision", "coverage"}

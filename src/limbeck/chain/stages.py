@@ -246,8 +246,14 @@ class Chain:
         return self.stage(
             "modes",
             {"networks": _networks_digest(nets_dir)},
-            [config.modes.model_dump(), config.seed],
-            lambda out: find_modes(self.networks(nets_dir), out, config.modes, seed=config.seed),
+            [config.modes.model_dump(), config.seed, config.sample.typical],
+            lambda out: find_modes(
+                self.networks(nets_dir),
+                out,
+                config.modes,
+                seed=config.seed,
+                typical=config.sample.typical,
+            ),
         )
 
     def outputs(self, nets_dir: Path, modes: ModeCentres, facts: Mapping[str, float | str]) -> None:

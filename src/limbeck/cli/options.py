@@ -138,7 +138,7 @@ TruncationName = Annotated[
     str | None,
     typer.Option(
         "--truncation",
-        help="none, global, index, multimodal-l2 or multimodal-lpips.",
+        help="none, global, index, multimodal-l2, multimodal-lpips or multimodal-typical.",
     ),
 ]
 Strict = Annotated[

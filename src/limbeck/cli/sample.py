@@ -45,8 +45,8 @@ def sample(
         str | None,
         typer.Option(
             "--truncation",
-            help="none, global, index, multimodal-l2 or multimodal-lpips; default: "
-            "multimodal-lpips where modes are known, else global.",
+            help="none, global, index, multimodal-l2, multimodal-lpips or multimodal-typical; "
+            "default: multimodal-lpips where modes are known, else global.",
         ),
     ] = None,
     modes: ModesFolder = None,

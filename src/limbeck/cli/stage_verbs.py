@@ -233,16 +233,29 @@ def modes(
         str | None,
         typer.Option("--space", help="Space to cluster in: w (latents) or lpips (images)."),
     ] = None,
+    typical: Annotated[
+        int | None,
+        typer.Option(
+            "--typical",
+            min=0,
+            help="Latents looked at for truncation multimodal-typical; 0 = none, default: 4000.",
+        ),
+    ] = None,
 ) -> Outcome:
     """Find the generator's modes: cluster its latents and show the images of each cluster."""
-    changes: dict[str, object] = {"modes.clusters": clusters, "modes.space": space}
+    changes: dict[str, object] = {
+        "modes.clusters": clusters, "modes.space": space, "sample.typical": typical,
+    }  # fmt: skip
     config = shared.config("small", changes=changes)
     snapshot = networks_folder(networks)
     if shared.dry_run:
         return _planned("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
     from limbeck.modes import find_modes
 
-    found = find_modes(open_networks(snapshot, shared.device), out, config.modes, seed=shared.seed)
+    found = find_modes(
+        open_networks(snapshot, shared.device), out, config.modes, seed=shared.seed,
+        typical=config.sample.typical,
+    )  # fmt: skip
     summary = found.summary
     return Outcome(
         {"out": out, **summary.model_dump()},

@@ -17,6 +17,7 @@ from limbeck.latents.generating import draw_w as draw_w
 from limbeck.latents.generating import embed_w as embed_w
 from limbeck.latents.generating import images_of_seeds as images_of_seeds
 from limbeck.latents.generating import images_of_w as images_of_w
+from limbeck.latents.generating import pooled_w as pooled_w
 from limbeck.latents.generating import seeds_to_z as seeds_to_z
 from limbeck.latents.requests import Seeds as Seeds
 from limbeck.latents.requests import check_psi as check_psi
@@ -53,6 +54,7 @@ __all__ = [
     "nearest_embedding",
     "nearest_l2",
     "needs_pictures",
+    "pooled_w",
     "seeds_to_z",
     "target_for",
     "tensors_digest",

@@ -15,10 +15,13 @@ from limbeck.errors import DataError
 from limbeck.kit.distances import Points
 from limbeck.kit.tensors import Stored, read_header, read_tensors
 
-_FORMAT = {"format": "limbeck-modes", "format_version": "3"}
-_OLDER = [{**_FORMAT, "format_version": version} for version in ("1", "2")]
+_FORMAT = {"format": "limbeck-modes", "format_version": "4"}
+_OLDER = [{**_FORMAT, "format_version": version} for version in ("1", "2", "3")]
 _MAP = "map."  # tensors of version 2, a learned map w -> centre; not read
 _DTYPES = {"centres": torch.float32, "embeddings": torch.float32, "sizes": torch.int64}
+_TYPICAL = "typical"  # since version 4, where they were looked for
+TYPICAL = 100_000
+"""At most so many typical latents in a file."""
 CENTRES, W_DIM, EMBEDDING = 8192, 4096, 1_000_000
 """At most so many centres in a file, numbers of a centre and of an embedding. Distances between all
 centres then take 270 MB."""
@@ -42,19 +45,25 @@ class ModeCentres:
         centres: float32 [K, w_dim], the mean w of each cluster's members, the largest first.
         embeddings: float32 [K, D], LPIPS-AlexNet of the centres' images at 64 px.
         sizes: int64 [K], members of each cluster.
+        typical: float32 [M, w_dim], latents whose images lie densest; None = not looked for.
     """
 
     centres: Tensor
     embeddings: Tensor
     sizes: Tensor
+    typical: Tensor | None = None
 
     def __post_init__(self) -> None:
         shapes = [tuple(t.shape) for t in (self.centres, self.embeddings, self.sizes)]
         count = shapes[2][0] if shapes[2] else 0
         if [len(s) for s in shapes] != [2, 2, 1] or not count or {s[0] for s in shapes} != {count}:
             raise DataError(f"modes: shapes {shapes}, wanted [K, w_dim], [K, D], [K] with K >= 1")
-        for name, dtype in _DTYPES.items():
-            tensor: Tensor = getattr(self, name)
+        if self.typical is not None and (
+            self.typical.ndim != 2 or not len(self.typical) or self.typical.shape[1] != shapes[0][1]
+        ):
+            raise DataError(f"modes: typical {tuple(self.typical.shape)}, wanted [M, w_dim]")
+        for name, tensor in self._tensors().items():
+            dtype = _DTYPES.get(name, torch.float32)
             if tensor.dtype != dtype:
                 raise DataError(f"modes: {name} is {tensor.dtype}, wanted {dtype}")
             if not bool(torch.isfinite(tensor).all()):
@@ -90,12 +99,11 @@ class ModeCentres:
         """The same centres on another device; themselves where they lie there already."""
         if self.centres.device == torch.device(device):
             return self
-        return ModeCentres(
-            self.centres.to(device), self.embeddings.to(device), self.sizes.to(device)
-        )
+        return ModeCentres(**{name: one.to(device) for name, one in self._tensors().items()})
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {name: getattr(self, name) for name in _DTYPES}
+        found: dict[str, Tensor] = {name: getattr(self, name) for name in _DTYPES}
+        return found if self.typical is None else {**found, _TYPICAL: self.typical}
 
     def digest(self) -> str:
         """16 hex that name these centres."""
@@ -122,7 +130,7 @@ class ModeCentres:
         """
         header, metadata = read_header(path, _AGAIN)
         header = {name: one for name, one in header.items() if not name.startswith(_MAP)}
-        if metadata not in (_FORMAT, *_OLDER) or header.keys() != _DTYPES.keys():
+        if metadata not in (_FORMAT, *_OLDER) or header.keys() - {_TYPICAL} != _DTYPES.keys():
             names = ", ".join(fsio.plain(name) for name in sorted(header)[:_NAMED])
             raise DataError(
                 f"{path} is not a file of modes: {fsio.plain(repr(metadata))}, tensors {names}",
@@ -130,7 +138,7 @@ class ModeCentres:
             )
         _check_header(path, header)
         stored = read_tensors(path, _AGAIN)
-        tensors = {name: stored[name] for name in _DTYPES}
+        tensors = {name: stored[name] for name in header}
         if not 0 < sum(tensors["sizes"].tolist()) < 2**53:
             raise DataError(f"{path}: sizes are no counts of members", _AGAIN)
         if tensors["embeddings"].dtype == torch.float16:
@@ -153,13 +161,22 @@ def _check_header(path: Path, header: Mapping[str, Stored]) -> None:
             f"{path}: shapes {shapes}, wanted [K, w_dim], [K, D], [K] with K >= 1", _AGAIN
         )
     (count, w_dim), (_, width), _ = shapes
+    if _TYPICAL in header:
+        shape = header[_TYPICAL].shape
+        if len(shape) != 2 or shape[1] != w_dim or not 0 < shape[0] <= TYPICAL:
+            raise DataError(
+                f"{path}: typical latents {shape}, wanted [M, {w_dim}], M from 1 to {TYPICAL}",
+                _AGAIN,
+            )
     if not (0 < count <= CENTRES and 0 < w_dim <= W_DIM and 0 < width <= EMBEDDING):
         raise DataError(
             f"{path}: {count} centres of {w_dim} numbers with embeddings of {width}, the limits "
             f"are {CENTRES}, {W_DIM} and {EMBEDDING}",
             _AGAIN,
         )
-    kinds = {"centres": ("F32",), "embeddings": ("F32", "F16"), "sizes": ("I64",)}
+    kinds = {
+        "centres": ("F32",), "embeddings": ("F32", "F16"), "sizes": ("I64",), _TYPICAL: ("F32",),
+    }  # fmt: skip
     for name, stored in header.items():
         if stored.dtype not in kinds[name]:
             raise DataError(f"{path}: {fsio.plain(name)} is {stored.dtype}", _AGAIN)

@@ -25,7 +25,7 @@ from limbeck.latents.requests import (
 )
 from limbeck.latents.truncation import needs_pictures, target_for, truncate
 from limbeck.nets import Generator, Mapping
-from limbeck.percept import LPIPS
+from limbeck.percept import LPIPS, at_least
 
 SPACE_SIZE = 64
 """Images are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
@@ -102,6 +102,13 @@ def embed_w(G: Generator, embedder: LPIPS, w: Tensor) -> Tensor:
     const noise."""
     picture = G.synthesis(_layered(G, w), noise="const").float()
     return embedder.embed(resize_area(picture, SPACE_SIZE))
+
+
+@torch.no_grad()
+def pooled_w(G: Generator, embedder: LPIPS, w: Tensor) -> Tensor:
+    """float [N, w_dim] -> spatial means of the trunk's activations for G(w), const noise, images
+    of the generator's size but at least 64 px: float32 [N, 1152] (AlexNet)."""
+    return embedder.pooled(at_least(G.synthesis(_layered(G, w), noise="const").float()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,8 @@ def target_for(
 
     Args:
         truncation: `none`, `global` (w_avg), `index` (centre `mode_index`), `multimodal-l2` (centre
-            nearest in W), `multimodal-lpips` (centre whose image is nearest; the paper's).
+            nearest in W), `multimodal-lpips` (centre whose image is nearest; the paper's),
+            `multimodal-typical` (typical latent nearest in W; its mode is the nearest centre's).
         w: float [N, w_dim].
         w_avg: float [w_dim], or a row for each w.
         modes: needed by all but `none` and `global`.
@@ -100,6 +101,14 @@ def target_for(
                 f"give a mode from 0 to {len(modes) - 1}",
             )
         chosen = torch.full((len(w),), mode_index, device=w.device)
+    elif truncation == "multimodal-typical":
+        if modes.typical is None:
+            raise UsageError(
+                "truncation 'multimodal-typical' needs typical latents, and these modes have none",
+                "run `limbeck modes` again, or use another truncation",
+            )
+        goals = modes.typical[nearest_l2(w, modes.typical)]
+        return Target(goals, nearest_l2(goals, centres))
     elif truncation == "multimodal-l2":
         chosen = nearest_l2(w, centres)
     elif embeddings is None:

@@ -9,6 +9,7 @@ from limbeck.modes.find import assign as assign
 from limbeck.modes.find import centres_of as centres_of
 from limbeck.modes.find import find_modes as find_modes
 from limbeck.modes.find import modes_provenance as modes_provenance
+from limbeck.modes.typical import typical_latents as typical_latents
 
 __all__ = [
     "Points",
@@ -20,4 +21,5 @@ __all__ = [
     "images_of_latents",
     "modes_provenance",
     "perceptual_points",
+    "typical_latents",
 ]

@@ -1,6 +1,7 @@
 """The stage `modes`: latents of a generator -> clusters, centres, exemplars, atlas."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from limbeck.latents import (
 from limbeck.modes.atlas import images_of_latents, write_atlas, write_sheets
 from limbeck.modes.clustering import Clusters, cluster, perceptual_points
 from limbeck.modes.count import choose_count
+from limbeck.modes.typical import typical_latents
 from limbeck.nets import Generator
 from limbeck.percept import LPIPS
 from limbeck.records import ClusterChoice, ModesSummary
@@ -74,7 +76,9 @@ def centres_of(G: Generator, embedder: LPIPS, w: Tensor, clusters: Clusters) -> 
 
 
 @torch.no_grad()
-def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed: int = 0) -> Modes:
+def find_modes(
+    networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed: int = 0, typical: int = 0
+) -> Modes:
     """Cluster latents of the averaged generator.
 
     `config.samples` w are drawn and clustered by k-means in W, or in LPIPS space (embeddings of
@@ -88,6 +92,8 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
         out: the stage's folder.
         config: how many latents, how many clusters, in which space.
         seed: the same seed gives the same modes.
+        typical: of so many of the latents the images are looked at, and the typical quarter goes
+            with the modes (`typical_latents`); at most `config.samples`, 0 = none.
 
     Raises:
         UsageError: fewer samples than clusters.
@@ -100,14 +106,20 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
         )
     out, started = Path(out), time.perf_counter()
     G = networks.G_ema
-    provenance, settings = modes_provenance(networks, config, seed), _settings(config, seed)
+    typical = min(typical, config.samples)
+    provenance = modes_provenance(networks, config, seed, typical)
+    settings = _settings(config, seed, typical)
     if provenance.done_in(out) and (out / "modes.safetensors").exists():
         return read_modes(out)
     with fresh(out, "modes") as folder:
-        w, clusters, found, choice = _clustered(networks, config, seed)
+        lpips = LPIPS.load("alex").to(G.mapping.w_avg.device)
+        w, clusters, found, choice = _clustered(networks, lpips, config, seed)
+        if typical:
+            found = replace(found, typical=typical_latents(G, lpips, w[:typical], seed))
         summary = ModesSummary(
             clusters=len(found), found=count_modes(found.sizes), space=config.space,
             samples=config.samples, sizes=found.sizes.tolist(),
+            typical=0 if found.typical is None else len(found.typical),
             seconds=round(time.perf_counter() - started, 3), choice=choice,
         )  # fmt: skip
         _write(folder, found, summary, settings)
@@ -118,22 +130,24 @@ def find_modes(networks: HoldsGenerator, out: Path, config: ModesConfig, *, seed
     return Modes(found, summary)
 
 
-def modes_provenance(networks: HoldsGenerator, config: ModesConfig, seed: int) -> Provenance:
+def modes_provenance(
+    networks: HoldsGenerator, config: ModesConfig, seed: int, typical: int = 0
+) -> Provenance:
     """What `find_modes` makes modes of."""
     inputs = {"generator": tensors_digest(networks.G_ema.state_dict())}
-    return Provenance.of(inputs, _settings(config, seed))
+    return Provenance.of(inputs, _settings(config, seed, min(typical, config.samples)))
 
 
-def _settings(config: ModesConfig, seed: int) -> dict[str, object]:
-    return {**config.model_dump(mode="json"), "seed": seed}
+def _settings(config: ModesConfig, seed: int, typical: int) -> dict[str, object]:
+    some = {"typical": typical} if typical else {}
+    return {**config.model_dump(mode="json"), "seed": seed, **some}
 
 
 def _clustered(
-    networks: HoldsGenerator, config: ModesConfig, seed: int
+    networks: HoldsGenerator, lpips: LPIPS, config: ModesConfig, seed: int
 ) -> tuple[Tensor, Clusters, ModeCentres, ClusterChoice | None]:
     """Latents, their clusters, the centres, and why so many clusters."""
     G = networks.G_ema
-    lpips = LPIPS.load("alex").to(G.mapping.w_avg.device)
     with logs.working(f"drawing {config.samples:,} latents"):
         w = draw_w(G.mapping, networks.config, config.samples, derive_seed(seed, "modes"))
     if config.space == "w":
