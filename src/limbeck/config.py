@@ -6,7 +6,7 @@ one.
 """
 
 import difflib
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -268,7 +268,9 @@ class SampleConfig(_Section):
     """Images that a run draws by itself."""
 
     seeds: int = Field(64, ge=1)
-    psi: float = Field(0.7, ge=0, le=1)
+    psi: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = Field(
+        0.7, description="auto = measured on the run's own photos, once the modes are known"
+    )
     truncation: Truncation = "multimodal-lpips"
     typical: int = Field(
         4000,

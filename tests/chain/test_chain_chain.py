@@ -3,17 +3,21 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from typer.testing import CliRunner
 
 from limbeck import chain, fsio
 from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.run import STAGES, RunDir
 from limbeck.chain import budget, stages
+from limbeck.cli import app
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.demo import draw_crawl
 from limbeck.errors import DataError, UsageError
-from limbeck.evaluation import evaluate
+from limbeck.evaluation import evaluate, strength
 from limbeck.kit.selection import held_out
+from limbeck.model import Pipeline
 from limbeck.presets import preset
 from limbeck.reporting import report
 
@@ -286,3 +290,28 @@ def test_photos_held_out_are_scored_and_measured_against_and_never_trained_on(
     copies = [row for row in rows if row["metric"] == "memorising" and row["generator"] == "raw"]
     assert {row["photos"] for row in copies} == {len(ids) - len(held)}
     assert "held out" in report(out).read_text()
+
+
+def test_psi_is_measured_where_it_is_asked_for_and_goes_with_the_model(
+    copy: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strength, "_FEWEST", 12)
+    before = _made(copy)
+    chain.run(photos, copy, _config(**{"sample.psi": "auto"}), yes=True)
+    after = _made(copy)
+    assert {name for name in STAGES if before[name] == after[name]} == {
+        "data", "raw", "scores", "keep", "kept",
+    }  # fmt: skip
+    measured = fsio.read_json(copy / "modes" / "psi.json")
+    psi = measured["psi"]
+    assert psi in strength.STRENGTHS
+    assert fsio.read_json(copy / "samples" / "samples.json")["psi"] == psi
+    pipe = Pipeline.from_pretrained(copy / "model")
+    assert pipe.psi == psi
+    assert torch.equal(pipe(range(3)), pipe(range(3), psi=psi))
+    told = CliRunner().invoke(
+        app, ["sample", str(copy), "--out", str(copy.parent / "s"), "--dry-run"]
+    )
+    assert f"psi {psi:g}" in told.output
+    rows = evaluate(copy, device="cpu")
+    assert {row["psi"] for row in rows if row["metric"] == "memorising"} == {1.0, psi}

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from limbeck import fsio
+from limbeck.config import SampleConfig
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
 from limbeck.records import ModesSummary, Record
@@ -64,6 +65,29 @@ def read_modes(folder: Path) -> Modes:
             "run `limbeck modes` again",
         )
     return Modes(centres, about.summary)
+
+
+PSI = "psi.json"
+_USUAL = 0.7
+
+
+def psi_of(sample: SampleConfig, modes: Path) -> float:
+    """The strength of truncation: as asked for, or what was measured beside these modes.
+
+    0.7 where it is to be measured and is not yet.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if sample.psi != "auto":
+        return sample.psi
+    path = modes / PSI
+    if not path.exists():
+        return _USUAL
+    value = fsio.read_object(path).get("psi")
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise DataError(f"{path}: psi {fsio.plain(repr(value))}", "remove it; limbeck resume")
+    return float(value)
 
 
 class _Row(Record):

@@ -16,7 +16,7 @@ from limbeck import fsio, logs
 from limbeck.artefacts.folders import bring_back, find_aside, fresh, holds_work, move_aside
 from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.lock import Heartbeat
-from limbeck.artefacts.mode_files import read_modes
+from limbeck.artefacts.mode_files import PSI, psi_of, read_modes
 from limbeck.artefacts.run import OVERRIDES, STAGES, RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import networks_of
@@ -26,6 +26,7 @@ from limbeck.config import Config
 from limbeck.curation import formulas_digest, keep, prospects, score, scores_provenance
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
+from limbeck.evaluation import choose_psi
 from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.kit.selection import held_out
@@ -240,25 +241,33 @@ class Chain:
 
         return self.stage("keep", inputs, self.config.keep.model_dump(), work)
 
-    def modes(self, nets_dir: Path) -> Path:
-        """Modes of the distilled generator."""
-        config = self.config
-        return self.stage(
-            "modes",
-            {"networks": _networks_digest(nets_dir)},
-            [config.modes.model_dump(), config.seed, config.sample.typical],
-            lambda out: find_modes(
-                self.networks(nets_dir),
-                out,
-                config.modes,
-                seed=config.seed,
-                typical=config.sample.typical,
-            ),
-        )
+    def modes(self, nets_dir: Path, photos: Dataset) -> Path:
+        """Modes of the distilled generator; and how strongly to truncate, where that is asked."""
+        config, sample = self.config, self.config.sample
+        inputs = {"networks": _networks_digest(nets_dir)}
+        settings = [config.modes.model_dump(), config.seed, sample.typical]
+        if sample.psi == "auto":
+            inputs["photos"] = photos.digest
+            settings.append(sample.truncation)
+
+        def work(out: Path) -> None:
+            networks = self.networks(nets_dir)
+            found = find_modes(
+                networks, out, config.modes, seed=config.seed, typical=sample.typical
+            )
+            if sample.psi == "auto":
+                choice = choose_psi(
+                    networks, photos, truncation=sample.truncation, modes=found.mode_centres
+                )
+                fsio.write_json(out / PSI, choice.model_dump(mode="json"))
+                logs.say(f"psi {choice.psi:g} is best in precision and coverage together")
+
+        return self.stage("modes", inputs, settings, work)
 
     def outputs(self, nets_dir: Path, modes: ModeCentres, facts: Mapping[str, float | str]) -> None:
         """Samples and the model folder; `facts` go onto the model card."""
-        config = self.config
+        psi = psi_of(self.config.sample, self.run_dir.modes)
+        config = self.config.replace(**{"sample.psi": psi})
         inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
         settings = [config.sample.model_dump(), config.data.model_dump()]
         self.stage(
@@ -267,7 +276,7 @@ class Chain:
             settings,
             lambda out: write_samples(
                 self.networks(nets_dir), out, list(range(config.sample.seeds)),
-                psi=config.sample.psi, truncation=config.sample.truncation, modes=modes,
+                psi=psi, truncation=config.sample.truncation, modes=modes,
             ),
         )  # fmt: skip
         self.stage(
@@ -328,10 +337,11 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     chosen = read_keep(chain.keep(scores))
     kept_ids = [photo for photo in chosen.ids if photo not in held]
     begin = raw if config.kept_from == "raw" else None
-    kept = chain.train("kept", dataset.select(kept_ids), second, begin)
+    good = dataset.select(kept_ids)
+    kept = chain.train("kept", good, second, begin)
     if rank():
         return
-    modes = read_modes(chain.modes(kept))
+    modes = read_modes(chain.modes(kept, good))
     about: dict[str, float | str] = {
         "photos": len(shown), "kept": len(kept_ids), "kimg": second.train.kimg,
         "column": chosen.summary.column,

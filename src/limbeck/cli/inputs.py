@@ -9,6 +9,7 @@ from limbeck import logs
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import find_networks
 from limbeck.cli.describe import training_in, unfinished
+from limbeck.config import SampleConfig
 from limbeck.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -77,6 +78,22 @@ def centres_file(source: Path, modes: Path | None) -> Path | None:
         run = None  # its modes are those of the kept networks
     beside = [source / "modes.safetensors", *([run / "modes" / "modes.safetensors"] if run else [])]
     return next((file for file in beside if file.exists()), None)
+
+
+def usual_psi(source: Path) -> float:
+    """Strength of truncation of the model or run that `source` is or lies in; 0.7 without one."""
+    from limbeck.artefacts.mode_files import psi_of
+
+    if is_model(source):
+        from limbeck.model.folder import read_config
+
+        settings = read_config(source).settings
+        return psi_of(SampleConfig() if settings is None else settings.sample, source)
+    root = enclosing_run(source)
+    if root is None:
+        return psi_of(SampleConfig(), source)
+    run_dir = RunDir(root)
+    return psi_of(run_dir.config().sample, run_dir.modes)
 
 
 def load_centres(file: Path | None) -> ModeCentres | None:

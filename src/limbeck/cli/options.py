@@ -124,14 +124,33 @@ Tensorboard = Annotated[
         help="Also write curves and grids for TensorBoard into tensorboard/ of a training.",
     ),
 ]
+
+
+def parse_psi(text: str) -> float | Literal["auto"]:
+    """A number from 0 to 1, or `auto`.
+
+    Raises:
+        UsageError: something else.
+    """
+    if text == "auto":
+        return "auto"
+    try:
+        psi = float(text)
+    except ValueError:
+        psi = -1.0
+    if not 0 <= psi <= 1:
+        raise UsageError(f"--psi {text}", "give a number from 0 to 1, or auto")
+    return psi
+
+
 Psi = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--psi",
         "--trunc",
-        min=0.0,
-        max=1.0,
-        help="Strength of truncation: 0 = the target itself, 1 = no truncation.",
+        metavar="PSI",
+        help="Strength of truncation: 0 = the target itself, 1 = none; auto = measured on the "
+        "photos.",
     ),
 ]
 TruncationName = Annotated[

@@ -26,6 +26,7 @@ from limbeck.cli.options import (
     Yes,
     keep_changes,
     parse_budget,
+    parse_psi,
 )
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.errors import UsageError
@@ -113,7 +114,7 @@ def run(
         "train.encoder": False if no_encoder else None,
         "train.tensorboard": tensorboard or None,
         "sample.truncation": truncation,
-        "sample.psi": psi,
+        "sample.psi": None if psi is None else parse_psi(psi),
         **keep_changes(keep_fraction, keep_threshold, keep_count, keep_per_mode),
     }
     budget = parse_budget(time_budget) if time_budget else None

@@ -15,6 +15,7 @@ from limbeck.cli.inputs import (
     load_centres,
     networks_folder,
     open_networks,
+    usual_psi,
 )
 from limbeck.cli.options import ModesFolder, Out, Shared
 from limbeck.cli.outcome import Outcome, verb, would
@@ -36,11 +37,14 @@ def sample(
         str | None, typer.Option("--seeds", help="Seeds, e.g. 0-7,42; one image for each.")
     ] = None,
     psi: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--psi", "--trunc", help="Strength of truncation: 0 = the target itself, 1 = none."
+            "--psi",
+            "--trunc",
+            help="Strength of truncation: 0 = the target itself, 1 = none; default: the model's "
+            "or run's own, or 0.7.",
         ),
-    ] = 0.7,
+    ] = None,
     truncation: Annotated[
         str | None,
         typer.Option(
@@ -71,8 +75,8 @@ def sample(
         if seeds is not None
         else check_seeds(range(shared.seed, shared.seed + 16))
     )
-    psi = check_psi(psi)
     existing(source, "model or networks")
+    psi = check_psi(usual_psi(source) if psi is None else psi)
     centres = centres_file(source, modes)
     method = _method(truncation, centres, mode)
     networks = source if is_model(source) else networks_folder(source)

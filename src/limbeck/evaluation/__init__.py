@@ -14,6 +14,8 @@ from limbeck.evaluation.recognition import PictureJudges as PictureJudges
 from limbeck.evaluation.recognition import Recogniser as Recogniser
 from limbeck.evaluation.recognition import present_judges as present_judges
 from limbeck.evaluation.recognition import recognise as recognise
+from limbeck.evaluation.strength import StrengthChoice as StrengthChoice
+from limbeck.evaluation.strength import choose_psi as choose_psi
 
 __all__ = [
     "Drawn",
@@ -23,6 +25,8 @@ __all__ = [
     "OutlierTable",
     "PictureJudges",
     "Recogniser",
+    "StrengthChoice",
+    "choose_psi",
     "evaluate",
     "keep_cost",
     "outlier_auroc",

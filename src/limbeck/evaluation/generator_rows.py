@@ -9,6 +9,7 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.artefacts.keep import read_keep
+from limbeck.artefacts.mode_files import psi_of
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import networks_of
 from limbeck.config import Config
@@ -132,11 +133,11 @@ def draws_of(run_dir: RunDir, config: Config, asked: Asked, name: str) -> list[_
     first = asked.seed * _STRIDE
     draws = [_Draw(name, Drawn(networks, asked.pictures, first=first), centres)]
     sample = config.sample
-    needed = sample.truncation not in ("none", "global")
-    if sample.truncation in ("none", "index") or sample.psi == 1 or (needed and centres is None):
+    needed, psi = sample.truncation not in ("none", "global"), psi_of(sample, run_dir.modes)
+    if sample.truncation in ("none", "index") or psi == 1 or (needed and centres is None):
         return draws
     truncated = Drawn(
-        networks, asked.pictures, psi=sample.psi, truncation=sample.truncation, modes=centres,
+        networks, asked.pictures, psi=psi, truncation=sample.truncation, modes=centres,
         first=first,
     )  # fmt: skip
     return [*draws, _Draw(name, truncated, centres)]

@@ -101,6 +101,12 @@ class Pipeline:
         """Where the networks lie."""
         return self.G_ema.mapping.w_avg.device
 
+    @property
+    def psi(self) -> float:
+        """Strength of truncation where none is asked for: that of the run that made it, or 0.7."""
+        psi = self.settings.sample.psi if self.settings else _PSI
+        return _PSI if psi == "auto" else psi
+
     @cached_property
     def _lpips(self) -> LPIPS:
         return LPIPS.load("alex").to(self.device)
@@ -178,7 +184,7 @@ class Pipeline:
                 one seed, one image. Or latents, float [N, w_dim] or [N, num_ws, w_dim], drawn as
                 they are unless `psi` or `truncation` is given. None: random seeds; without
                 `generator` they are fresh and told on stderr.
-            psi: strength, 0 = the target itself, 1 = not truncated, default 0.7; beyond, with a
+            psi: strength, 0 = the target itself, 1 = not truncated, default: `psi`; beyond, with a
                 warning, it exaggerates.
             truncation: see `latents.target_for`; default multimodal-lpips.
             output: `uint8`: tensor uint8 [N, 3, S, S]; `float`: float32 in [-1, 1] [N, 3, S, S],
@@ -210,7 +216,7 @@ class Pipeline:
     def _of_seeds(self, seeds: Sequence[int], ask: "_Ask", labels: Labels) -> Iterator[Tensor]:
         truncation = ask.truncation or "multimodal-lpips"
         drawn = images_of_seeds(
-            self, seeds, psi=_PSI if ask.psi is None else ask.psi, truncation=truncation,
+            self, seeds, psi=self.psi if ask.psi is None else ask.psi, truncation=truncation,
             modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
             batch=ask.batch, labels=labels, as_float=ask.as_float,
         )  # fmt: skip
@@ -220,7 +226,7 @@ class Pipeline:
         asked = ask.psi is not None or ask.truncation is not None
         truncation = ask.truncation or ("multimodal-lpips" if asked else "none")
         return images_of_w(
-            self, w, psi=_PSI if ask.psi is None else ask.psi, truncation=truncation,
+            self, w, psi=self.psi if ask.psi is None else ask.psi, truncation=truncation,
             modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
             batch=ask.batch, as_float=ask.as_float,
         )  # fmt: skip
