@@ -84,7 +84,7 @@ def fake_train(dataset: Any, config: Config, out: Path, *, took: float) -> None:
 def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
     """Replace the work of every stage but ingestion; each claims to have taken `took` seconds."""
 
-    def modes(_: object, out: Path, settings: Any, *, seed: int) -> None:
+    def modes(_: object, out: Path, settings: Any, *, seed: int, typical: int = 0) -> None:
         names = ["modes.safetensors", *(f"mode-{i:02d}.png" for i in range(2 + seed % 3))]
         _write(out, "modes", names, f"modes {seed}", took)
 

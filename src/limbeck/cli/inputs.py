@@ -85,7 +85,7 @@ def usual_psi(source: Path) -> float:
     from limbeck.artefacts.mode_files import psi_of
 
     if is_model(source):
-        from limbeck.model.folder import read_config
+        from limbeck.model import read_config
 
         settings = read_config(source).settings
         return psi_of(SampleConfig() if settings is None else settings.sample, source)
