@@ -289,7 +289,7 @@ def test_photos_held_out_are_scored_and_measured_against_and_never_trained_on(
     assert {row["real"] for row in distances} == {len(held & set(kept.ids))}
     copies = [row for row in rows if row["metric"] == "memorising" and row["generator"] == "raw"]
     assert {row["photos"] for row in copies} == {len(ids) - len(held)}
-    assert "held out" in report(out).read_text()
+    assert f"No training saw {len(held)} of the photos" in report(out).read_text()
 
 
 def test_psi_is_measured_where_it_is_asked_for_and_goes_with_the_model(

@@ -15,9 +15,12 @@ from limbeck import __version__, fsio
 from limbeck.artefacts.contents import Artefacts, Training, read_artefacts
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.labels import TruthRow, read_truth
+from limbeck.artefacts.mode_files import PSI, psi_of
 from limbeck.artefacts.run import STAGES
 from limbeck.artefacts.stage import Provenance
+from limbeck.config import SampleConfig
 from limbeck.errors import DataError
+from limbeck.kit.selection import held_out
 from limbeck.latents import ModeCentres
 from limbeck.records import Done, Status
 from limbeck.reporting import facts
@@ -78,6 +81,8 @@ class Page:
     tables: list[facts.Table] = field(default_factory=list)
     figures: list[facts.Setting] = field(default_factory=list)
     labelled: int = 0
+    held_out: int = 0
+    measured_psi: bool = False
 
 
 def _renderer(found: Artefacts, training: Training | None, part: str) -> Renderer | None:
@@ -109,13 +114,20 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     """Every section, each on its own: what cannot be made is named."""
     found = page.found
     page.intake = take_in(found.files, found.keep) if found.files else None
+    if found.dataset is not None and found.config is not None:
+        page.held_out = len(held_out(found.dataset.ids, found.config.hold_out))
     raw = _renderer(found, found.raw, "raw")
     kept = _renderer(found, found.kept, "kept")
     modes = _modes(found, found.root / "modes", "modes")
     _photos(page, raw, labels)
     page.quality = _attempt(found, "quality", lambda: assess(page.run, found))
     if raw or kept:
-        page.samples = _attempt(found, "samples", lambda: show_samples(raw, kept, modes))
+        sample = found.config.sample if found.config else SampleConfig()
+        page.measured_psi = sample.psi == "auto" and (found.root / "modes" / PSI).exists()
+        page.samples = _attempt(
+            found, "samples",
+            lambda: show_samples(raw, kept, modes, psi_of(sample, found.root / "modes")),
+        )  # fmt: skip
     if modes is not None:
         folder = found.root / "modes"
         page.atlas = _attempt(found, "modes", lambda: distilled_atlas(folder, modes, kept))

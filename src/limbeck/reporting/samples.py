@@ -7,7 +7,6 @@ from limbeck.reporting.embedded import Picture, sheet
 from limbeck.reporting.rendering import Renderer
 
 PSIS = (0.3, 0.5, 0.7, 1.0)
-HEADLINE_PSI = 0.7
 _SAME = "At psi 1 nothing is pulled anywhere, so both ways give the same images."
 _NO_MODES = "There are no modes yet to pull to."
 
@@ -27,6 +26,7 @@ class Samples:
     """The big pair on top, and rows of pairs by psi."""
 
     seeds: int
+    psi: float
     raw: Picture | None
     distilled: Picture | None
     truncated: str
@@ -34,12 +34,14 @@ class Samples:
     generators: tuple[Pair, ...]
 
 
-def show_samples(raw: Renderer | None, kept: Renderer | None, modes: ModeCentres | None) -> Samples:
+def show_samples(
+    raw: Renderer | None, kept: Renderer | None, modes: ModeCentres | None, psi: float
+) -> Samples:
     """Draw every comparison; fewer seeds where images are large, to stay within seconds.
 
     The big pair compares what each way gives a user: all photos and global truncation against kept
     photos and multi-modal truncation. `generators` changes the training set alone (global
-    truncation), `by_psi` the truncation alone (distilled generator).
+    truncation), `by_psi` the truncation alone (distilled generator). `psi` is the run's own.
     """
     any_renderer = kept or raw
     size = any_renderer.networks.config.size if any_renderer else 64
@@ -53,44 +55,44 @@ def show_samples(raw: Renderer | None, kept: Renderer | None, modes: ModeCentres
     how = "multi-modal truncation" if modes else "global truncation"
     if raw:
         raw_sheet = sheet(
-            raw.generate(raw.globally(range(many), HEADLINE_PSI)), columns,
+            raw.generate(raw.globally(range(many), psi)), columns,
             f"{words} of the generator trained on all accepted photos, global truncation",
         )  # fmt: skip
     if kept is None:
-        return Samples(many, raw_sheet, None, how, (), ())
+        return Samples(many, psi, raw_sheet, None, how, (), ())
     w = kept.latents(range(many))
     targets = kept.nearest_centres(w, modes) if modes else None
     kept_sheet = sheet(
         kept.generate(
-            kept.globally(range(many), HEADLINE_PSI)
-            if targets is None
-            else truncate(w, HEADLINE_PSI, targets)
+            kept.globally(range(many), psi) if targets is None else truncate(w, psi, targets)
         ),
         columns,
         f"{words} of the distilled generator, {how}",
     )
     rows = []
-    for psi in psis:
+    for strength in psis:
         left = sheet(
-            kept.generate(kept.globally(range(few), psi)), narrow,
-            f"{few} samples, global truncation, psi {psi:g}",
+            kept.generate(kept.globally(range(few), strength)), narrow,
+            f"{few} samples, global truncation, psi {strength:g}",
         )  # fmt: skip
         right = None
-        if targets is not None and psi < 1:
+        if targets is not None and strength < 1:
             right = sheet(
-                kept.generate(truncate(w[:few], psi, targets[:few])), narrow,
-                f"{few} samples, multi-modal truncation, psi {psi:g}",
+                kept.generate(truncate(w[:few], strength, targets[:few])), narrow,
+                f"{few} samples, multi-modal truncation, psi {strength:g}",
             )  # fmt: skip
-        rows.append(Pair(f"psi {psi:g}", left, right, _NO_MODES if targets is None else _SAME))
-    pairs = _generators(raw, kept, few, narrow)
-    return Samples(many, raw_sheet, kept_sheet, how, tuple(rows), pairs)
+        rows.append(Pair(f"psi {strength:g}", left, right, _NO_MODES if targets is None else _SAME))
+    pairs = _generators(raw, kept, few, narrow, psi)
+    return Samples(many, psi, raw_sheet, kept_sheet, how, tuple(rows), pairs)
 
 
-def _generators(raw: Renderer | None, kept: Renderer, few: int, columns: int) -> tuple[Pair, ...]:
+def _generators(
+    raw: Renderer | None, kept: Renderer, few: int, columns: int, usual: float
+) -> tuple[Pair, ...]:
     if raw is None:
         return ()
     pairs = []
-    for psi in (HEADLINE_PSI, 1.0):
+    for psi in dict.fromkeys((usual, 1.0)):
         sheets = [
             sheet(
                 renderer.generate(renderer.globally(range(few), psi)), columns,
