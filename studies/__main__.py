@@ -29,7 +29,7 @@ from studies.tables import (
     distillation_tables,
     dose_lines,
     outlier_tables,
-    quality_table,
+    quality_tables,
     truncation_lines,
 )
 from studies.truncation import study_truncation
@@ -277,7 +277,7 @@ def quality(
         open_dataset(existing(data, "dataset")), config, out, seconds=seconds, seeds=seeds,
         features=_features(features), pictures=pictures, only=_only(only, CONTESTANTS),
     )  # fmt: skip
-    logs.show(Group(quality_table(found)))
+    logs.show(Group(*quality_tables(found)))
     lines = [
         f"{row['contestant']}: "
         + (f"not at KID {row['kid']:.4g} ({row['features']}) within its training"

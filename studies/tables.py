@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -133,28 +133,34 @@ def truncation_lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def quality_table(found: Row) -> Table:
-    """The last snapshot of every contestant: mean and deviation over seeds."""
+def quality_tables(found: Row) -> list[Table]:
+    """The last snapshot of every contestant, a table a kind of features: mean and deviation over
+    seeds."""
     figures = ("kid", "fid", "precision", "recall", "coverage")
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for name in ("features", "contestant", "seconds", "kimg", *figures):
-        words = name in ("features", "contestant")
-        table.add_column(name, justify="left" if words else "right", no_wrap=True)
+    tables: dict[str, Table] = {}
     groups: dict[tuple[str, str], dict[int, Row]] = {}
     for row in found["rows"]:
         groups.setdefault((row["features"], row["contestant"]), {})[row["seed"]] = row  # the last
     for (features, name), last in groups.items():
+        if features not in tables:
+            tables[features] = Table(
+                box=None, padding=(0, 1, 0, 0), header_style="bold", title=features,
+                title_justify="left",
+            )  # fmt: skip
+            for head in ("", "seconds", *figures):
+                justify: Literal["left", "right"] = "right" if head else "left"
+                tables[features].add_column(head, justify=justify, no_wrap=True)
         rows = list(last.values())
-        cells = []
-        for figure in figures:
-            values = [float(row[figure]) for row in rows]
-            spread = stdev(values) if len(values) > 1 else None
-            cells.append(_spread({"figure": figure, "mean": fmean(values), "spread": spread}))
-        kimg = fmean(row["images"] for row in rows) / 1000
-        table.add_row(
-            features, name, f"{fmean(row['seconds'] for row in rows):.0f}", f"{kimg:.1f}", *cells
-        )
-    return table
+        cells = [_short_spread(figure, [float(row[figure]) for row in rows]) for figure in figures]
+        tables[features].add_row(name, f"{fmean(row['seconds'] for row in rows):.0f}", *cells)
+    return list(tables.values())
+
+
+def _short_spread(figure: str, values: Sequence[float]) -> str:
+    """Mean and deviation in few digits: six columns have room on a terminal of 80."""
+    places = {"kid": 3, "fid": 0}.get(figure, 2)
+    shown = f"{fmean(values):.{places}f}"
+    return shown if len(values) == 1 else f"{shown} ± {stdev(values):.{places}f}"
 
 
 def dose_lines(found: Row) -> list[str]:
