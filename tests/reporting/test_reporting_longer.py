@@ -29,6 +29,13 @@ def test_longer(name: str, kimg: float, line: str, words: str) -> None:
     assert words in told.effect
 
 
+def test_photos_held_out_stay_so_and_psi_is_measured_again() -> None:
+    config = preset("tiny").replace(**{"hold_out": 0.25, "sample.psi": "auto"})
+    told = train_longer(Path("run"), Artefacts(Path("run"), {"photos": "photos"}, config), 10.0)
+    assert told is not None
+    assert told.line.endswith("--kimg 120 --hold-out 0.25 --psi auto")
+
+
 def test_the_speed_is_that_of_all_sizes_together() -> None:
     stats = [{"images": 600, "seconds": 10.0}, {"images": 1000, "seconds": 40.0}]
     assert speed(stats) == 25

@@ -78,6 +78,10 @@ def train_longer(run: Path, found: Artefacts, rate: float | None) -> Command | N
     )
     if name == config.preset and preset(name).net.size != config.net.size:
         line += f" --size {config.net.size}"
+    if config.hold_out:
+        line += f" --hold-out {config.hold_out:g}"
+    if config.sample.psi == "auto":
+        line += " --psi auto"
     took = f", about {duration(1000 * (kimg + second) / rate)} at this run's speed" if rate else ""
     return Command(
         "Train longer, in a folder beside this one",
