@@ -280,6 +280,14 @@ class SampleConfig(_Section):
         "multimodal-typical pulls to; 0 = none",
     )
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.psi == "auto" and self.truncation in ("none", "index"):
+            raise ValueError(f"psi auto: truncation {self.truncation!r} has no strength to choose")
+        if self.truncation == "multimodal-typical" and not self.typical:
+            raise ValueError("truncation 'multimodal-typical' needs sample.typical above 0")
+        return self
+
 
 class Config(_Section):
     """The whole configuration of a run."""

@@ -295,7 +295,8 @@ def test_photos_held_out_are_scored_and_measured_against_and_never_trained_on(
 def test_psi_is_measured_where_it_is_asked_for_and_goes_with_the_model(
     copy: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strength, "_FEWEST", 12)
+    for module in (strength, stages):
+        monkeypatch.setattr(module, "FEWEST", 12)
     before = _made(copy)
     chain.run(photos, copy, _config(**{"sample.psi": "auto"}), yes=True)
     after = _made(copy)
@@ -315,3 +316,26 @@ def test_psi_is_measured_where_it_is_asked_for_and_goes_with_the_model(
     assert f"psi {psi:g}" in told.output
     rows = evaluate(copy, device="cpu")
     assert {row["psi"] for row in rows if row["metric"] == "memorising"} == {1.0, psi}
+
+
+def test_too_few_photos_to_choose_psi_are_told_and_end_nothing(
+    copy: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain.run(photos, copy, _config(**{"sample.psi": "auto"}), yes=True)
+    assert "psi stays 0.7" in capsys.readouterr().err
+    assert not (copy / "modes" / "psi.json").exists()
+    assert fsio.read_json(copy / "samples" / "samples.json")["psi"] == 0.7
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sample.psi": "auto", "sample.truncation": "none"}, "no strength to choose"),
+        ({"sample.truncation": "multimodal-typical", "sample.typical": 0}, "above 0"),
+    ],
+)
+def test_what_could_not_be_sampled_is_refused_before_a_run(
+    settings: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        _config(**settings)

@@ -26,7 +26,7 @@ from limbeck.config import Config
 from limbeck.curation import formulas_digest, keep, prospects, score, scores_provenance
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
-from limbeck.evaluation import choose_psi
+from limbeck.evaluation import FEWEST, choose_psi
 from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.kit.selection import held_out
@@ -255,7 +255,12 @@ class Chain:
             found = find_modes(
                 networks, out, config.modes, seed=config.seed, typical=sample.typical
             )
-            if sample.psi == "auto":
+            if sample.psi == "auto" and len(photos) < FEWEST:
+                logs.warn(
+                    f"psi stays {psi_of(sample, out):g}: {len(photos)} photos are too few to "
+                    f"measure a better one ({FEWEST} at least)"
+                )
+            elif sample.psi == "auto":
                 choice = choose_psi(
                     networks, photos, truncation=sample.truncation, modes=found.mode_centres
                 )

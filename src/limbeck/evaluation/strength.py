@@ -16,7 +16,8 @@ from limbeck.records import Record
 
 STRENGTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _IMAGES = 1000
-_FEWEST = 100
+FEWEST = 100
+"""Photos that psi can be chosen by."""
 _FEATURES = "lpips-alex"  # ships; no discriminator looks through it
 
 
@@ -66,9 +67,9 @@ def choose_psi(
     """
     device = networks.G_ema.mapping.w_avg.device
     count = min(_IMAGES, len(photos))
-    if count < _FEWEST:
+    if count < FEWEST:
         raise DataError(
-            f"{count} photos are too few to choose psi by measurement ({_FEWEST} at least)",
+            f"{count} photos are too few to choose psi by measurement ({FEWEST} at least)",
             "give psi as a number, e.g. --psi 0.7",
         )
     trunk = Features(_FEATURES, torch.device(device))
