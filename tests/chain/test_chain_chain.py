@@ -296,7 +296,7 @@ def test_psi_is_measured_where_it_is_asked_for_and_goes_with_the_model(
     copy: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (strength, stages):
-        monkeypatch.setattr(module, "FEWEST", 12)
+        monkeypatch.setattr(module, "FEWEST_FOR_PSI", 12)
     before = _made(copy)
     chain.run(photos, copy, _config(**{"sample.psi": "auto"}), yes=True)
     after = _made(copy)

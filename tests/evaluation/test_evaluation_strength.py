@@ -17,7 +17,7 @@ from limbeck.presets import preset
 @pytest.fixture
 def networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Networks:
     monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(strength, "FEWEST", 20)
+    monkeypatch.setattr(strength, "FEWEST_FOR_PSI", 20)
     return Networks.create(preset("smoke").net, 0).eval()
 
 

@@ -1,5 +1,7 @@
 """The perceptual path length: against its definition, and what it refuses."""
 
+from typing import Literal
+
 import pytest
 import torch
 
@@ -19,10 +21,10 @@ def networks() -> Networks:
 
 @pytest.mark.parametrize("where", ["full", "end"])
 def test_it_is_the_mean_squared_step_over_the_squared_epsilon(
-    networks: Networks, where: str
+    networks: Networks, where: Literal["full", "end"]
 ) -> None:
     lpips = LPIPS.load("alex")
-    found = path_length(networks, lpips, features="lpips-alex", pairs=100, where=where, seed=4)  # type: ignore[arg-type]
+    found = path_length(networks, lpips, features="lpips-alex", pairs=100, where=where, seed=4)
     G = networks.G_ema
     w = draw_w(G.mapping, networks.config, 200, derive_seed(4, "path length"))
     t = torch.rand(100, generator=generator(4, "path length, t"))[:, None]

@@ -26,7 +26,7 @@ from limbeck.config import Config
 from limbeck.curation import formulas_digest, keep, prospects, score, scores_provenance
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
-from limbeck.evaluation import FEWEST, choose_psi
+from limbeck.evaluation import FEWEST_FOR_PSI, choose_psi
 from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.kit.selection import held_out
@@ -255,10 +255,10 @@ class Chain:
             found = find_modes(
                 networks, out, config.modes, seed=config.seed, typical=sample.typical
             )
-            if sample.psi == "auto" and len(photos) < FEWEST:
+            if sample.psi == "auto" and len(photos) < FEWEST_FOR_PSI:
                 logs.warn(
                     f"psi stays {psi_of(sample, out):g}: {len(photos)} photos are too few to "
-                    f"measure a better one ({FEWEST} at least)"
+                    f"measure a better one ({FEWEST_FOR_PSI} at least)"
                 )
             elif sample.psi == "auto":
                 choice = choose_psi(

@@ -14,12 +14,12 @@ from limbeck.evaluation.recognition import PictureJudges as PictureJudges
 from limbeck.evaluation.recognition import Recogniser as Recogniser
 from limbeck.evaluation.recognition import present_judges as present_judges
 from limbeck.evaluation.recognition import recognise as recognise
-from limbeck.evaluation.strength import FEWEST as FEWEST
+from limbeck.evaluation.strength import FEWEST_FOR_PSI as FEWEST_FOR_PSI
 from limbeck.evaluation.strength import StrengthChoice as StrengthChoice
 from limbeck.evaluation.strength import choose_psi as choose_psi
 
 __all__ = [
-    "FEWEST",
+    "FEWEST_FOR_PSI",
     "Drawn",
     "HiddenLabels",
     "KeepCost",

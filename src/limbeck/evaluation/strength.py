@@ -16,9 +16,9 @@ from limbeck.records import Record
 
 STRENGTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _IMAGES = 1000
-FEWEST = 100
+FEWEST_FOR_PSI = 100
 """Photos that psi can be chosen by."""
-_FEATURES = "lpips-alex"  # ships; no discriminator looks through it
+_FEATURES = "lpips-alex"  # ships; no preset's discriminator looks through it
 
 
 class Strength(Record):
@@ -67,9 +67,9 @@ def choose_psi(
     """
     device = networks.G_ema.mapping.w_avg.device
     count = min(_IMAGES, len(photos))
-    if count < FEWEST:
+    if count < FEWEST_FOR_PSI:
         raise DataError(
-            f"{count} photos are too few to choose psi by measurement ({FEWEST} at least)",
+            f"{count} photos are too few to choose psi by measurement ({FEWEST_FOR_PSI} at least)",
             "give psi as a number, e.g. --psi 0.7",
         )
     trunk = Features(_FEATURES, torch.device(device))
