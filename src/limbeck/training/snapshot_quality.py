@@ -26,6 +26,7 @@ from limbeck.training.state import TrainState
 ALIKE = 0.3  # of the photos' spread: below it, samples are too much alike
 WORSE = 1.5  # times the best figure
 PATIENCE = 3  # snapshots
+_LEAST_SCALE = 0.01
 
 
 class Quality:
@@ -64,11 +65,9 @@ class Quality:
             shown = self.view[even_rows(len(self.view), self.count)]
             self._photos = _embed(features, shown)
         samples = _embed(features, draw_samples(state, self.config, self.count))
-        scale = self._photos.std(0).clamp_min(1e-6)
         row = {
             "images": state.images,
-            "kid": round(kernel_distance_of_all(self._photos / scale, samples / scale), 6),
-            "spread": round(_spread(samples, scale) / (_spread(self._photos, scale) or 1), 4),
+            **figures(self._photos, samples),
             "pictures": self.count,
         }
         self.rows.append(row)
@@ -81,6 +80,20 @@ class Quality:
 
 def _embed(features: Features, pictures: Tensor) -> Tensor:
     return torch.cat([features(part).cpu() for part in torch.split(pictures, 64)])
+
+
+def figures(photos: Tensor, samples: Tensor) -> dict[str, float]:
+    """`kid` and `spread` (samples / photos) of features, float32 [N, D] and [M, D].
+
+    A feature's unit is its spread over the photos, at least a hundredth of the typical one: what no
+    photo shows and one sample does must not outweigh all the rest.
+    """
+    spread = photos.std(0)
+    scale = spread.clamp_min(max(_LEAST_SCALE * float(spread.median()), 1e-6))
+    return {
+        "kid": round(kernel_distance_of_all(photos / scale, samples / scale), 6),
+        "spread": round(_spread(samples, scale) / (_spread(photos, scale) or 1), 4),
+    }
 
 
 def _spread(features: Tensor, scale: Tensor) -> float:
