@@ -167,7 +167,11 @@ class TrainConfig(_Section):
     )
     w_avg_beta: float = 0.998
     encoder: bool = True
-    reconstruct: Literal["real", "fake", "both"] = "both"
+    reconstruct: Literal["real", "real-frozen", "fake", "both"] = Field(
+        "both",
+        description="images that E learns from: photos (real, for G too; real-frozen, for E "
+        "alone), generated ones (fake), or both in turn",
+    )
     encoder_every: int = Field(2, ge=1)
     encoder_start_kimg: float = Field(200.0, ge=0)
     rec_l1: float = 1.0
@@ -199,7 +203,7 @@ class ScoreConfig(_Section):
     mirror: bool = Field(True, description="mean over a photo and its mirror image")
     blur: float = Field(2.0, gt=0, description="sigma of the blurred copy, pixels at 64 px")
     generated: int = Field(
-        1500, ge=20, description="generated images that nngen compares each photo with"
+        1500, ge=20, description="generated images that nngen and gen_ columns compare with"
     )
     batch: int = Field(64, ge=1)
 

@@ -115,6 +115,11 @@ class ScoreSummary(Record):
         description="share of photos nearer (LPIPS) to their own reconstruction than to another's; "
         "1/2 is chance; None without an encoder",
     )
+    near: float | None = Field(
+        None,
+        description="share of generated images at least as far from what else is generated as the "
+        "median photo is: about 1/2 where images are like photos, 0 where the generator is far off",
+    )
 
 
 class Outliers(Record):

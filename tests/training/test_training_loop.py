@@ -141,6 +141,7 @@ def test_without_encoder(photos: Dataset, tmp_path: Path):
     ("mode", "rows"),
     [
         ("real", {"E-real"}),
+        ("real-frozen", {"E-real"}),
         ("fake", {"E-fake"}),
         ("both", {"E-real", "E-fake"}),
     ],
@@ -151,8 +152,9 @@ def test_reconstruct_chooses_the_encoder_rows(mode: str, rows: set[str]):
     assert [row.name for row in table if row.every == 16] == ["D-R1"]
 
 
-def test_fake_reconstruction_leaves_the_generator_alone():
-    table = phase_table(_config(**{"train.reconstruct": "fake"}), LossNetworks())
+@pytest.mark.parametrize("mode", ["fake", "real-frozen"])
+def test_an_encoder_may_learn_alone(mode: str):
+    table = phase_table(_config(**{"train.reconstruct": mode}), LossNetworks())
     assert [row.trains for row in table if "E" in row.trains] == [("E",)]
 
 

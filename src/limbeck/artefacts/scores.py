@@ -47,6 +47,7 @@ class Scores:
         *,
         sources: Sequence[str] | None = None,
         told_apart: float | None = None,
+        near: float | None = None,
     ) -> "Scores":
         """Build from arrays [N] each; `sources` are the photos' names; no formulas = all empty.
 
@@ -69,7 +70,11 @@ class Scores:
         table = pa.table({**who, **dict(columns)})
         named = {name: formulas[name] for name in columns}
         summary = ScoreSummary(
-            images=len(ids), columns=named, seconds=seconds, told_apart=told_apart
+            images=len(ids),
+            columns=named,
+            seconds=seconds,
+            told_apart=told_apart,
+            near=near,
         )
         return cls(table, summary)
 

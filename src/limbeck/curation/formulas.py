@@ -29,6 +29,16 @@ FORMULAS = {
     "mode_distance": "LPIPS-AlexNet at 64 px from x to the nearest mode centre's image",
     "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} "
     "images of G_ema at psi 0.7",
+    "gen_feature_gauss": "squared Mahalanobis distance in 128 principal components of standardised "
+    "AlexNet activations (spatial means, 5 layers), x at the networks' size, at least 64 px, "
+    "fitted to {pictures} images of G_ema at psi 1",
+    "gen_feature_ppca": "squared residual of 64 components of the same fit",
+    "gen_lite0_gauss": "like gen_feature_gauss, of EfficientNet-Lite0's pooled head at 96 px, "
+    "f -> sqrt(f / sum f)",
+    "gen_lite0_ppca": "squared residual of 64 components of the same fit",
+    "gen_residual_gauss": "like gen_feature_gauss, of f(x) - f(G_ema(E_ema(x))), f the AlexNet "
+    "activations: what the reconstruction leaves, beside what it leaves of generated images",
+    "gen_residual_ppca": "squared residual of 64 components of the same fit",
     "feature_gauss": "squared Mahalanobis distance in 128 principal components of standardised "
     "AlexNet activations (spatial means, 5 layers), x at up to 128 px, fitted to what is typical "
     "of the other half of the photos: weights 1 / (1 + exp((u - 0.75) / 0.3)), five rounds, u the "

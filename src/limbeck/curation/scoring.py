@@ -27,6 +27,13 @@ from limbeck.curation.formulas import (
     formulas_digest,
     recommended_formula,
 )
+from limbeck.curation.generated import (
+    Looks,
+    generated_spaces,
+    nearness,
+    norm_distances,
+    spaces_of,
+)
 from limbeck.curation.mixture import fit_mixture
 from limbeck.curation.seams import strongest_seam
 from limbeck.data import Dataset
@@ -89,11 +96,12 @@ def score(
             return read_scores(out)
     networks.eval()
     with fresh(out, "scores") as folder:
-        columns, told = compute(dataset, networks, config, centres=centres, seed=seed)
+        columns, ability = compute(dataset, networks, config, centres=centres, seed=seed)
         seconds = time.perf_counter() - started
         scores = Scores.of(
             dataset.ids, columns, _formulas(columns, config), round(seconds, 3),
-            sources=[info.source for info in dataset.infos], told_apart=told,
+            sources=[info.source for info in dataset.infos],
+            told_apart=ability.told_apart, near=ability.near,
         )  # fmt: skip
         scores.save(folder)
         summary = scores.summary.model_dump(mode="json")
@@ -129,10 +137,12 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
     probe = dataset.select(dataset.ids[: config.batch])
     with torch.no_grad(), logs.working("measuring how fast scoring is on this machine"):
         _survey(probe, lpips, config.batch)
-        lite0 = _lite0(networks)
+        lite0, looks = _lite0(networks), Looks.of(networks, lpips)
+        view = probe.at(networks.config.size, resident=False)
         started = time.perf_counter()
         centroid, *_ = _survey(probe, lpips, config.batch)
         _look(probe, lite0, config.batch)
+        spaces_of(looks, [view[np.arange(len(probe))]])
         surveyed = time.perf_counter() - started
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=None, seed=0,
@@ -194,6 +204,20 @@ def photo_columns(seen: Seen, *, seed: int) -> dict[str, Column]:
     return {**near, **typical, "seam": seen.seams}
 
 
+@dataclass(frozen=True)
+class Ability:
+    """What the networks can do, by photos alone.
+
+    Attributes:
+        told_apart: share of photos nearer to their own reconstruction than to another's; None
+            without an encoder.
+        near: see `nearness`.
+    """
+
+    told_apart: float | None
+    near: float
+
+
 @torch.no_grad()
 def compute(
     dataset: Dataset,
@@ -202,12 +226,8 @@ def compute(
     *,
     centres: Tensor | None = None,
     seed: int = 0,
-) -> tuple[Columns, float | None]:
-    """All columns [N] in dataset order, writing nothing; see `score`.
-
-    The number beside them is the share of photos that are nearer to their own reconstruction than
-    to another's (`told_apart`), None without an encoder.
-    """
+) -> tuple[Columns, Ability]:
+    """All columns [N] of `score` in dataset order, and what the networks can do."""
     with logs.working("loading weights"):
         lpips = _lpips(networks)
         lite0 = _lite0(networks)
@@ -221,9 +241,24 @@ def compute(
         )  # fmt: skip
     streamed = _stream(dataset, scorer, config.batch)
     told = streamed.pop(TOLD_APART, None)
+    from_norm, near = _against_norm(dataset, networks, lpips, config, seed)
     seen = Seen.of(features, _look(dataset, lite0, config.batch), seams)
-    columns = _assemble({**streamed, **photo_columns(seen, seed=seed)})
-    return columns, None if told is None else float(np.asarray(told, dtype=np.float64).mean())
+    columns = _assemble({**streamed, **from_norm, **photo_columns(seen, seed=seed)})
+    own = None if told is None else float(np.asarray(told, dtype=np.float64).mean())
+    return columns, Ability(own, near)
+
+
+def _against_norm(
+    dataset: Dataset, networks: Networks, lpips: LPIPS, config: ScoreConfig, seed: int
+) -> tuple[dict[str, Column], float]:
+    """Columns that take generated images as the norm, and how near these are to the photos."""
+    looks = Looks.of(networks, lpips)
+    with logs.working(f"generating {config.generated:,} images as the norm"):
+        images = generated_spaces(looks, config.generated, seed=seed, batch=config.batch)
+    view = dataset.at(networks.config.size, resident=False)
+    rows = _rows(dataset, config.batch, "comparing photos with that norm")
+    photos = spaces_of(looks, (view[some] for some in rows))
+    return norm_distances(photos, images), nearness(photos, images)
 
 
 def _some(dataset: Dataset, networks: Networks) -> Tensor:
@@ -339,5 +374,6 @@ def _formulas(columns: Columns, config: ScoreConfig) -> dict[str, str]:
         RECOMMENDED: recommended_formula(columns),
         WITHOUT_GENERATOR: recommended_formula(columns, FUSED_WITHOUT),
     }
-    known["nngen"] = known["nngen"].format(neighbours=NEIGHBOURS, pictures=config.generated)
+    for name in ("nngen", "gen_feature_gauss"):
+        known[name] = known[name].format(neighbours=NEIGHBOURS, pictures=config.generated)
     return {name: known[name] for name in columns}

@@ -126,6 +126,7 @@ class Projected:
         return list(self.maps(pictures))
 
 
+Member = Literal["G", "D", "E"]
 LossFn = Callable[[Networks, Step], tuple[Tensor, Terms, Moves]]
 
 
@@ -134,7 +135,7 @@ class Phase:
     """One row: `trains` names members of Networks; due when the step is a multiple of `every`."""
 
     name: str
-    trains: tuple[Literal["G", "D", "E"], ...]
+    trains: tuple[Member, ...]
     every: int
     start_images: int
     loss: LossFn
@@ -286,7 +287,10 @@ def _distance(nets: Networks, judges: "LossNetworks", a: Tensor, b: Tensor) -> T
 
 
 def e_real(config: Config, judges: "LossNetworks") -> LossFn:
-    """Phase B on photos: w = E(x), x' = G(w); adversarial and reconstruction, for G and E."""
+    """Phase B on photos: w = E(x), x' = G(w); adversarial and reconstruction.
+
+    For G and E, or for E alone where G stays as it is (f-AnoGAN's izi_f, Schlegl et al. 2019).
+    """
     train = config.train
 
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
@@ -371,8 +375,9 @@ def phase_table(config: Config, judges: LossNetworks) -> list[Phase]:
     if train.encoder:
         start = round(train.encoder_start_kimg * 1000)
         every = train.encoder_every * (2 if train.reconstruct == "both" else 1)
-        if train.reconstruct in ("real", "both"):
-            rows.append(Phase("E-real", ("G", "E"), every, start, e_real(config, judges)))
+        if train.reconstruct in ("real", "real-frozen", "both"):
+            learn: tuple[Member, ...] = ("E",) if train.reconstruct == "real-frozen" else ("G", "E")
+            rows.append(Phase("E-real", learn, every, start, e_real(config, judges)))
         if train.reconstruct in ("fake", "both"):
             rows.append(Phase("E-fake", ("E",), every, start, e_fake(config, judges)))
     if isinstance(judges.critic, Projected):
