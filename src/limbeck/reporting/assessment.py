@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck.artefacts.contents import Artefacts
+from limbeck.curation import FORMULAS
 from limbeck.reporting.filtering import keep_column
 from limbeck.reporting.moving import Command, speed, train_longer
 from limbeck.reporting.reasons import parts_of
@@ -12,7 +13,7 @@ from limbeck.reporting.verdict import FEW_PHOTOS, LEGEND, Level, Verdict, judge
 
 ASKS_GENERATOR = frozenset({
     "lpips", "lpips_mid", "lpips_blur_ratio", "l2", "w_distance", "d_logit", "mode_distance",
-    "nngen",
+    "nngen", *(name for name in FORMULAS if name.startswith("gen_")),
 })  # fmt: skip
 
 
@@ -36,7 +37,7 @@ class Quality:
 
 
 def assess(run: Path, found: Artefacts) -> Quality:
-    """HiddenLabels what was trained and write the notice."""
+    """Judge what was trained and write the notice."""
     accepted = len(found.dataset) if found.dataset is not None else 0
     kept_photos = sum(found.keep.kept.values()) if found.keep else 0
     raw = judge(found.raw, accepted, found.metrics) if found.raw and found.raw.networks else None

@@ -33,6 +33,18 @@ _PATTERNS = Ground(  # both densities of the same features: the orders they give
     "Edges, textures and colours in an uncommon mixture, or ones that few others have: drawings, "
     "print, other subjects.",
 )
+_UNLIKE_DRAWN = Ground(
+    "unlike what the generator draws: textures and patterns",
+    "Its edges, textures and colours are uncommon among generated images.",
+)
+_SHOWS_OTHER = Ground(
+    "unlike what the generator draws: what it shows",
+    "A network that names things sees something else in it than in generated images.",
+)
+_LEFT_OVER = Ground(
+    "its reconstruction loses the unusual",
+    "What its reconstruction gets wrong is not what reconstructions of generated images do.",
+)
 GROUNDS = {
     "seam": Ground(
         "straight seam",
@@ -64,6 +76,12 @@ GROUNDS = {
     "d_logit": Ground("the discriminator finds it unreal", "The discriminator's own judgement."),
     "mode_distance": Ground("far from every mode", "No mode's centre image is near."),
     "nngen": Ground("far from what the generator draws", "No generated image is near."),
+    "gen_feature_gauss": _UNLIKE_DRAWN,
+    "gen_feature_ppca": _UNLIKE_DRAWN,
+    "gen_lite0_gauss": _SHOWS_OTHER,
+    "gen_lite0_ppca": _SHOWS_OTHER,
+    "gen_residual_gauss": _LEFT_OVER,
+    "gen_residual_ppca": _LEFT_OVER,
 }
 
 
