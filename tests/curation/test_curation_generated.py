@@ -7,17 +7,20 @@ import torch
 from limbeck.config import NetConfig
 from limbeck.curation.densities import fit_components, gaussian_distance
 from limbeck.curation.generated import (
+    FEATURE,
+    LITE0,
+    LITE0_SIDE,
     RESIDUAL,
-    Looks,
     generated_spaces,
     nearness,
     norm_distances,
-    spaces_of,
 )
 from limbeck.kit.images import to_float, to_uint8
+from limbeck.kit.rng import derive_seed
+from limbeck.latents import draw_latents
 from limbeck.metrics import auroc
 from limbeck.nets import Networks
-from limbeck.percept import LPIPS, at_least
+from limbeck.percept import LPIPS, Features, at_least
 
 NET = NetConfig(
     size=32, channel_base=128, channel_max=16, z_dim=16, w_dim=16, mapping_layers=2
@@ -33,8 +36,8 @@ def _cloud(count: int, far: float = 0.0, seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def looks() -> Looks:
-    return Looks.of(Networks.create(NET, 0).eval(), LPIPS.load("alex"))
+def trunks() -> tuple[LPIPS, Features]:
+    return LPIPS.load("alex"), Features("efficientnet-lite0", "cpu", LITE0_SIDE)
 
 
 def test_photos_unlike_the_images_are_far():
@@ -65,30 +68,30 @@ def test_nearness_is_a_half_for_like_images_and_nothing_for_others():
     assert nearness(odd, {**images, RESIDUAL: _cloud(600)}) > 0.4  # what E leaves says nothing of G
 
 
-def test_features_are_those_of_the_images_themselves(looks: Looks):
-    g = looks.networks.G_ema
-    photos = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
-    found = spaces_of(looks, torch.split(photos, 4))
-    pooled = looks.lpips.pooled(at_least(to_float(photos)))
-    np.testing.assert_allclose(found["gen_feature"], pooled.numpy(), rtol=1e-4, atol=1e-5)
-    encoder = looks.networks.E_ema
+def test_features_are_those_of_the_images_themselves(trunks: tuple[LPIPS, Features]):
+    networks = Networks.create(NET, 0).eval()
+    g, encoder, (lpips, lite0) = networks.G_ema, networks.E_ema, trunks
     assert encoder is not None
+    found = generated_spaces(networks, lpips, lite0, 6, seed=3, batch=4)
+    w, _ = draw_latents(g.mapping, NET, 6, derive_seed(3, "norm"))
     with torch.no_grad():
-        again = g.synthesis(g.broadcast(encoder(to_float(photos))), noise="const")
-        seen = looks.lpips.pooled(at_least(to_float(to_uint8(again))))
-    np.testing.assert_allclose(found[RESIDUAL], (pooled - seen).numpy(), rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose((found["gen_lite0"] ** 2).sum(1), 1, rtol=1e-4)
+        pictures = to_uint8(g.synthesis(g.broadcast(w), noise="const"))
+        again = g.synthesis(g.broadcast(encoder(to_float(pictures))), noise="const")
+        pooled, left = lpips.pooled(at_least(to_float(pictures))), lpips.pooled(at_least(again))
+    np.testing.assert_allclose(found[FEATURE], pooled.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[RESIDUAL], (pooled - left).numpy(), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose((found[LITE0] ** 2).sum(1), 1, rtol=1e-4)
 
 
-def test_generated_images_are_seeded_and_need_no_encoder(looks: Looks):
-    twice = [generated_spaces(looks, 10, seed=3, batch=4) for _ in range(2)]
+def test_generated_images_are_seeded_and_need_no_encoder(trunks: tuple[LPIPS, Features]):
+    networks = Networks.create(NET, 0, encoder=False).eval()
+    twice = [generated_spaces(networks, *trunks, 10, seed=3, batch=4) for _ in range(2)]
+    assert set(twice[0]) == {FEATURE, LITE0}
     for name, values in twice[0].items():
         assert len(values) == 10
         np.testing.assert_array_equal(values, twice[1][name])
-    other = generated_spaces(looks, 10, seed=4, batch=4)
-    assert not np.array_equal(other["gen_feature"], twice[0]["gen_feature"])
-    bare = Networks.create(NET, 0, encoder=False)
-    assert RESIDUAL not in generated_spaces(Looks.of(bare, looks.lpips), 6, seed=0, batch=4)
+    other = generated_spaces(networks, *trunks, 10, seed=4, batch=4)
+    assert not np.array_equal(other[FEATURE], twice[0][FEATURE])
 
 
 def test_the_fit_is_the_one_of_the_other_densities():

@@ -13,6 +13,7 @@ from limbeck.config import KeepConfig, ModesConfig, NetConfig, ScoreConfig
 from limbeck.curation import keep, score, seconds_per_photo
 from limbeck.curation.columns import told_apart
 from limbeck.curation.covariates import blur, covariates
+from limbeck.curation.densities import hellinger
 from limbeck.curation.embedding import Pictures, nearest_mean
 from limbeck.curation.formulas import (
     DENSITIES,
@@ -20,6 +21,13 @@ from limbeck.curation.formulas import (
     FUSED,
     FUSED_WITHOUT,
     recommended_formula,
+)
+from limbeck.curation.generated import (
+    FEATURE,
+    LITE0,
+    LITE0_SIDE,
+    generated_spaces,
+    norm_distances,
 )
 from limbeck.curation.scoring import compute, fuse
 from limbeck.data import Dataset, open_dataset, write_dataset
@@ -30,7 +38,7 @@ from limbeck.latents import draw_w, truncate
 from limbeck.metrics import auroc
 from limbeck.modes import find_modes
 from limbeck.nets import Networks
-from limbeck.percept import LPIPS, at_least
+from limbeck.percept import LPIPS, Features, at_least
 from limbeck.records import ImageInfo, Status
 
 PICTURES = 40
@@ -137,6 +145,20 @@ def test_columns_are_their_formulas(
 
 def check(found: np.ndarray, expected: torch.Tensor) -> None:
     np.testing.assert_allclose(found, expected.numpy(), rtol=2e-3, atol=2e-4)
+
+
+def test_photos_are_compared_with_the_norm_as_small_as_images_are(
+    dataset: Dataset, networks: Networks, columns: dict[str, np.ndarray]
+) -> None:
+    lpips, lite0 = LPIPS.load("alex"), Features("efficientnet-lite0", "cpu", LITE0_SIDE)
+    shown = dataset.at(32)[np.arange(PHOTOS)]
+    photos = {
+        FEATURE: lpips.pooled(at_least(to_float(shown))).numpy(),
+        LITE0: hellinger(lite0(shown).numpy()),
+    }
+    images = generated_spaces(networks, lpips, lite0, PICTURES, seed=0, batch=8)
+    for name, values in norm_distances(photos, images).items():
+        np.testing.assert_allclose(columns[name], values, rtol=2e-2, err_msg=name)
 
 
 def test_covariates_know_noise_from_grey(columns: dict[str, np.ndarray]) -> None:

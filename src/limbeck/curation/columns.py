@@ -9,11 +9,12 @@ from limbeck.config import ScoreConfig
 from limbeck.curation.covariates import blur, covariates
 from limbeck.curation.critic import Critic, has_critic
 from limbeck.curation.embedding import Pictures, embed_many
+from limbeck.curation.generated import FEATURE, LITE0, LITE0_SIDE, RESIDUAL
 from limbeck.kit.distances import squared_distances
 from limbeck.kit.images import to_float
 from limbeck.latents import SPACE_SIZE
 from limbeck.nets import Networks
-from limbeck.percept import LPIPS, at_least
+from limbeck.percept import LPIPS, Features, at_least
 
 MIDDLE_LAYERS = {"lpips_conv2": 1, "lpips_conv3": 2}
 TOLD_APART = "told_apart"
@@ -56,6 +57,7 @@ class Scorer:
             g, lpips, networks.config, count=pictures, seed=seed, batch=config.batch
         )
         self.centroid = centroid
+        self.lite0 = Features("efficientnet-lite0", g.mapping.w_avg.device, LITE0_SIDE)
         seen = to_float(photos).to(g.mapping.w_avg.device)
         self.critic = Critic(networks, seen) if has_critic(networks) else None
         self.centres: Tensor | None = None
@@ -66,13 +68,15 @@ class Scorer:
     def columns(self, photos: PhotoBatch) -> dict[str, Tensor]:
         """Columns [N] of a batch: float, but `x_mode` int64; the set's means are still missing.
 
-        `told_apart` is none: its mean over the set says what the reconstructions are worth.
+        `told_apart` is none: its mean over the set says what the reconstructions are worth. Nor are
+        the features [N, D] that `norm_distances` takes.
         """
         x = to_float(photos.networks)
-        layers = self.lpips.embed_layers(at_least(x, SPACE_SIZE))
+        layers, pooled = self.lpips.look(at_least(x, SPACE_SIZE))
         result = {**covariates(x), **self._space(photos, torch.cat(layers, 1))}
+        result |= {FEATURE: pooled, LITE0: self.lite0(photos.networks)}
         if self.networks.E_ema is not None:
-            result |= self._reconstruction(x, layers)
+            result |= self._reconstruction(x, layers, pooled)
         if self.critic is not None:
             result["d_logit"] = -self.critic(x)
         return result
@@ -95,17 +99,18 @@ class Scorer:
             result |= {"mode_distance": nearest.values, "x_mode": nearest.indices}
         return result
 
-    def _reconstruction(self, x: Tensor, layers: list[Tensor]) -> dict[str, Tensor]:
+    def _reconstruction(self, x: Tensor, layers: list[Tensor], pooled: Tensor) -> dict[str, Tensor]:
         """LPIPS and squared error of x and its mirror to their reconstructions, w, blurred copy."""
         w = self._encode(x)
-        parts = self._compare(x, layers, w)
+        parts, again = self._compare(x, layers, w)
         if self.config.mirror:
             flipped = x.flip(3)
             mirrored = self.lpips.embed_layers(at_least(flipped, SPACE_SIZE))
-            other = self._compare(flipped, mirrored, self._encode(flipped))
+            other, _ = self._compare(flipped, mirrored, self._encode(flipped))
             parts = {name: (value + other[name]) / 2 for name, value in parts.items()}
         w_avg = self.networks.G_ema.mapping.w_avg
         parts["w_distance"] = (((w - w_avg) / self.pictures.w_std) ** 2).mean(1).sqrt()
+        parts[RESIDUAL] = pooled - again
         shown = at_least(x, SPACE_SIZE)
         hazy = self.lpips.embed(blur(shown, self.config.blur * shown.shape[-1] / SPACE_SIZE))
         parts["blur_distance"] = ((torch.cat(layers, 1) - hazy) ** 2).sum(1)
@@ -117,14 +122,17 @@ class Scorer:
         w: Tensor = encoder(x)
         return w.float()
 
-    def _compare(self, x: Tensor, layers: list[Tensor], w: Tensor) -> dict[str, Tensor]:
+    def _compare(
+        self, x: Tensor, layers: list[Tensor], w: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Columns of x beside G(w), and AlexNet's pooled features of G(w)."""
         g = self.networks.G_ema
         picture = g.synthesis(g.broadcast(w), noise="const").float()
-        others = self.lpips.embed_layers(at_least(picture, SPACE_SIZE))
+        others, pooled = self.lpips.look(at_least(picture, SPACE_SIZE))
         by_layer = [((a - b) ** 2).sum(1) for a, b in zip(layers, others, strict=True)]
         result = {"lpips": torch.stack(by_layer).sum(0), "l2": ((x - picture) ** 2).mean((1, 2, 3))}
         result[TOLD_APART] = told_apart(layers, others, result["lpips"])
-        return result | {name: by_layer[index] for name, index in MIDDLE_LAYERS.items()}
+        return result | {name: by_layer[index] for name, index in MIDDLE_LAYERS.items()}, pooled
 
 
 def told_apart(photos: list[Tensor], pictures: list[Tensor], own: Tensor) -> Tensor:

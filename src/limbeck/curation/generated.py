@@ -7,12 +7,10 @@ third space, what a reconstruction leaves: features of x minus those of G(E(x)),
 generated images.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from limbeck.curation.densities import (
     GAUSS_COMPONENTS,
@@ -32,65 +30,39 @@ from limbeck.percept import LPIPS, at_least
 from limbeck.percept import Features as Trunk
 
 LITE0_SIDE = 96
-RESIDUAL = "gen_residual"
-"""The space of what reconstructions leave."""
+FEATURE, LITE0, RESIDUAL = "gen_feature", "gen_lite0", "gen_residual"
+"""The spaces: AlexNet's pooled activations at 64 px or the networks' size, EfficientNet-Lite0's
+pooled head, and what reconstructions leave of AlexNet's."""
 
 Spaces = dict[str, Features]
 
 
-@dataclass(frozen=True)
-class Looks:
-    """Networks and trunks that give an image's features.
-
-    Attributes:
-        networks: G_ema and, for the residual, E_ema.
-        lpips: AlexNet.
-        lite0: EfficientNet-Lite0 at `LITE0_SIDE`.
-    """
-
-    networks: Networks
-    lpips: LPIPS
-    lite0: Trunk
-
-    @classmethod
-    def of(cls, networks: Networks, lpips: LPIPS) -> "Looks":
-        """Trunks on the networks' device."""
-        device = networks.G_ema.mapping.w_avg.device
-        return cls(networks, lpips, Trunk("efficientnet-lite0", device, LITE0_SIDE))
-
-    @torch.no_grad()
-    def spaces(self, pictures: Tensor) -> Spaces:
-        """uint8 [N, 3, S, S] at the networks' size -> float32 [N, D] a space."""
-        x = to_float(pictures)
-        seen = self.lpips.pooled(at_least(x))
-        found = {
-            "gen_feature": seen.float().cpu().numpy(),
-            "gen_lite0": hellinger(self.lite0(pictures).cpu().numpy()),
-        }
-        if (encoder := self.networks.E_ema) is not None:
-            g = self.networks.G_ema
-            again = g.synthesis(g.broadcast(encoder(x).float()), noise="const").float()
-            left = seen - self.lpips.pooled(at_least(to_float(to_uint8(again))))
-            found[RESIDUAL] = left.float().cpu().numpy()
-        return found
-
-
-def spaces_of(looks: Looks, batches: Iterable[Tensor]) -> Spaces:
-    """Features of images that come in batches, see `Looks.spaces`: float32 [N, D] a space."""
-    parts: dict[str, list[Features]] = {}
-    for pictures in batches:
-        for name, found in looks.spaces(pictures).items():
-            parts.setdefault(name, []).append(found)
-    return {name: np.concatenate(found) for name, found in parts.items()}
-
-
 @torch.no_grad()
-def generated_spaces(looks: Looks, count: int, *, seed: int, batch: int) -> Spaces:
-    """Features of `count` images of G_ema at psi 1, classes by natural frequency."""
-    g = looks.networks.G_ema
-    w, _ = draw_latents(g.mapping, looks.networks.config, count, derive_seed(seed, "norm"))
-    images = (g.synthesis(g.broadcast(part), noise="const") for part in torch.split(w, batch))
-    return spaces_of(looks, (to_uint8(x) for x in images))
+def generated_spaces(
+    networks: Networks, lpips: LPIPS, lite0: Trunk, count: int, *, seed: int, batch: int
+) -> Spaces:
+    """Features of images of G_ema at psi 1, classes by natural frequency: float32 [count, D] each.
+
+    Args:
+        networks: G_ema and, for the residual, E_ema.
+        lpips, lite0: the trunks, `lite0` at `LITE0_SIDE`.
+        count, seed: of the images.
+        batch: images a pass.
+    """
+    g = networks.G_ema
+    w, _ = draw_latents(g.mapping, networks.config, count, derive_seed(seed, "norm"))
+    parts: dict[str, list[Features]] = {}
+    for latents in torch.split(w, batch):
+        pictures = to_uint8(g.synthesis(g.broadcast(latents), noise="const").float())
+        x = to_float(pictures)
+        found = {FEATURE: lpips.pooled(at_least(x)), LITE0: lite0(pictures)}
+        if (encoder := networks.E_ema) is not None:
+            again = g.synthesis(g.broadcast(encoder(x).float()), noise="const").float()
+            found[RESIDUAL] = found[FEATURE] - lpips.pooled(at_least(again))
+        for name, features in found.items():
+            parts.setdefault(name, []).append(features.float().cpu().numpy())
+    made = {name: np.concatenate(features) for name, features in parts.items()}
+    return {**made, LITE0: hellinger(made[LITE0])}
 
 
 def norm_distances(

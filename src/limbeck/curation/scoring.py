@@ -28,11 +28,12 @@ from limbeck.curation.formulas import (
     recommended_formula,
 )
 from limbeck.curation.generated import (
-    Looks,
+    FEATURE,
+    LITE0,
+    RESIDUAL,
     generated_spaces,
     nearness,
     norm_distances,
-    spaces_of,
 )
 from limbeck.curation.mixture import fit_mixture
 from limbeck.curation.seams import strongest_seam
@@ -137,12 +138,10 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
     probe = dataset.select(dataset.ids[: config.batch])
     with torch.no_grad(), logs.working("measuring how fast scoring is on this machine"):
         _survey(probe, lpips, config.batch)
-        lite0, looks = _lite0(networks), Looks.of(networks, lpips)
-        view = probe.at(networks.config.size, resident=False)
+        lite0 = _lite0(networks)
         started = time.perf_counter()
         centroid, *_ = _survey(probe, lpips, config.batch)
         _look(probe, lite0, config.batch)
-        spaces_of(looks, [view[np.arange(len(probe))]])
         surveyed = time.perf_counter() - started
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=None, seed=0,
@@ -241,24 +240,22 @@ def compute(
         )  # fmt: skip
     streamed = _stream(dataset, scorer, config.batch)
     told = streamed.pop(TOLD_APART, None)
-    from_norm, near = _against_norm(dataset, networks, lpips, config, seed)
-    seen = Seen.of(features, _look(dataset, lite0, config.batch), seams)
-    columns = _assemble({**streamed, **from_norm, **photo_columns(seen, seed=seed)})
-    own = None if told is None else float(np.asarray(told, dtype=np.float64).mean())
-    return columns, Ability(own, near)
-
-
-def _against_norm(
-    dataset: Dataset, networks: Networks, lpips: LPIPS, config: ScoreConfig, seed: int
-) -> tuple[dict[str, Column], float]:
-    """Columns that take generated images as the norm, and how near these are to the photos."""
-    looks = Looks.of(networks, lpips)
+    photos = {
+        name: np.asarray(streamed.pop(name), dtype=np.float32)
+        for name in (FEATURE, LITE0, RESIDUAL)
+        if name in streamed
+    }
+    photos[LITE0] = hellinger(photos[LITE0])
     with logs.working(f"generating {config.generated:,} images as the norm"):
-        images = generated_spaces(looks, config.generated, seed=seed, batch=config.batch)
-    view = dataset.at(networks.config.size, resident=False)
-    rows = _rows(dataset, config.batch, "comparing photos with that norm")
-    photos = spaces_of(looks, (view[some] for some in rows))
-    return norm_distances(photos, images), nearness(photos, images)
+        images = generated_spaces(
+            networks, lpips, scorer.lite0, config.generated, seed=seed, batch=config.batch
+        )
+    seen = Seen.of(features, _look(dataset, lite0, config.batch), seams)
+    columns = _assemble(
+        {**streamed, **norm_distances(photos, images), **photo_columns(seen, seed=seed)}
+    )
+    own = None if told is None else float(np.asarray(told, dtype=np.float64).mean())
+    return columns, Ability(own, nearness(photos, images))
 
 
 def _some(dataset: Dataset, networks: Networks) -> Tensor:

@@ -85,8 +85,16 @@ class LPIPS(nn.Module):
 
     def embed_layers(self, x: Tensor) -> list[Tensor]:
         """The five parts of `embed`, f32 [N, D_l]; squared distances of a part add up to LPIPS."""
+        return self._parts(self._maps(x))
+
+    def look(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """`embed_layers` and `pooled` of the same images, the trunk run once."""
+        maps = self._maps(x)
+        return self._parts(maps), _pool(maps)
+
+    def _parts(self, maps: list[Tensor]) -> list[Tensor]:
         parts: list[Tensor] = []
-        for index, f in enumerate(self._maps(x)):
+        for index, f in enumerate(maps):
             v = self.get_buffer(f"lin{index}") / (f.shape[-2] * f.shape[-1])
             unit = f * torch.rsqrt(f.square().sum(1, keepdim=True) + _TINY)
             parts.append((unit * v.sqrt()).flatten(1))
@@ -99,7 +107,7 @@ class LPIPS(nn.Module):
 
     def pooled(self, x: Tensor) -> Tensor:
         """Spatial means of the raw activations, f32 [N, 1152] (alex) or [N, 1472] (vgg16)."""
-        return torch.cat([f.mean((2, 3)) for f in self._maps(x)], 1)
+        return _pool(self._maps(x))
 
     def _maps(self, x: Tensor) -> list[Tensor]:
         if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point():
@@ -113,3 +121,7 @@ class LPIPS(nn.Module):
             )
         maps: list[Tensor] = self.trunk((x.float() - self.shift) / self.scale)
         return maps
+
+
+def _pool(maps: list[Tensor]) -> Tensor:
+    return torch.cat([f.mean((2, 3)) for f in maps], 1)
