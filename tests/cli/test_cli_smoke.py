@@ -85,7 +85,8 @@ def test_verbs_one_by_one_make_what_the_run_makes(smoke: Any, tmp_path: Path) ->
     assert trained["images"] == 32
     scored = limbeck("score", data, nets, "--out", scores, "--device", "cpu")
     assert scored["images"] == counts["accepted"]
-    assert {"recommended", "lpips"} <= set(scored["columns"])
+    assert {"recommended", "lpips", "gen_residual_ppca"} <= set(scored["columns"])
+    assert 0 <= scored["near"] <= 1
     kept = limbeck("keep", scores, "--out", keep, "--fraction", "0.5")
     assert kept["kept"] == (counts["accepted"] + 1) // 2
     again = limbeck("keep", scores, "--out", keep, "--count", "20")

@@ -158,7 +158,7 @@ def score(
     scores = score_photos(dataset, loaded, out, config)
     columns = list(scores.names)
     return Outcome(
-        {"out": out, "images": len(scores.ids), "columns": columns},
+        {"out": out, "images": len(scores.ids), "columns": columns, "near": scores.summary.near},
         [
             logs.line(
                 "scored ",
@@ -166,10 +166,19 @@ def score(
                 " photos in ",
                 f"{duration(scores.summary.seconds)}: {len(columns)} scores each",
             ),
+            *_nearness(scores.summary.near),
             f"scores: {out / 'scores.parquet'}",
         ],
         then=logs.command("limbeck", "keep", out, "--out", f"{out}-keep"),
     )
+
+
+def _nearness(near: float | None) -> list[str]:
+    """One line on whether the generator draws images like the photos."""
+    if near is None:
+        return []
+    said = "0.5 = images like the photos, 0 = far from them"
+    return [f"the generator's images: {near:.2f} ({said})"]
 
 
 @verb("settings", "dry_run")

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck.artefacts.contents import Artefacts
-from limbeck.curation import FORMULAS
 from limbeck.reporting.filtering import keep_column
 from limbeck.reporting.moving import Command, speed, train_longer
-from limbeck.reporting.reasons import parts_of
+from limbeck.reporting.reasons import GROUNDS, parts_of
 from limbeck.reporting.verdict import FEW_PHOTOS, LEGEND, Level, Verdict, judge
 
 ASKS_GENERATOR = frozenset({
     "lpips", "lpips_mid", "lpips_blur_ratio", "l2", "w_distance", "d_logit", "mode_distance",
-    "nngen", *(name for name in FORMULAS if name.startswith("gen_")),
+    "nngen", *(name for name in GROUNDS if name.startswith("gen_")),
 })  # fmt: skip
 
 
