@@ -1,6 +1,6 @@
 """The generator's own images as the norm: what it has learnt to draw is what is typical.
 
-The paper's premise (section 3.1) taken literally. The same Gaussian and the same residual of
+The paper's premise taken literally. The same Gaussian and the same residual of
 probabilistic PCA as in `densities` are fitted to features of generated images instead of photos, so
 no odd photo bends them. Photos are looked at as small as the images are. With an encoder there is a
 third space, what a reconstruction leaves: features of x minus those of G(E(x)), against the same of
