@@ -25,6 +25,7 @@ from limbeck.evaluation import HiddenLabels
 from limbeck.kit.device import machine
 from limbeck.kit.rng import derive_seed
 from limbeck.metrics import auroc
+from limbeck.records import Outliers
 from studies.plots import draw_shares
 
 FORMAT_VERSION = 1
@@ -118,14 +119,13 @@ def _judged(seen: Seen, odd: NDArray[np.bool_], seed: int) -> Row:
     with TemporaryDirectory() as folder:
         summary = keep(Scores.of(ids, made), Path(folder), KeepConfig()).summary
     dropped = made[RECOMMENDED] > summary.threshold
-    outliers = summary.outliers
-    assert outliers is not None, "the rule auto was asked"
+    said = summary.outliers or Outliers(share=0, low=0, high=0)  # it took them for a mode
     return {
         "photos": len(odd),
         "auroc": auroc(made[RECOMMENDED], odd) if odd.any() else None,
         "dropped": float(dropped.mean()),
         "outliers_dropped": float(dropped[odd].mean()) if odd.any() else None,
         "ordinary_dropped": float(dropped[~odd].mean()),
-        "estimate": outliers.share, "low": outliers.low, "high": outliers.high,
+        "estimate": said.share, "low": said.low, "high": said.high,
         "decided_by": summary.decided_by,
     }  # fmt: skip

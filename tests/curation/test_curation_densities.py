@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -8,10 +10,10 @@ from limbeck.curation.densities import (
     fit_components,
     gaussian_distance,
     hellinger,
-    neighbour_distance,
     residual_distance,
-    typical_distances,
+    typical,
 )
+from limbeck.curation.neighbours import Neighbours
 from limbeck.metrics import auroc, weighted_mean
 
 Spaces = dict[str, np.ndarray]
@@ -36,7 +38,7 @@ def crowd(odd: float, count: int = 800, seed: int = 8) -> tuple[Spaces, np.ndarr
 def test_outliers_do_not_bend_what_is_typical(odd: float) -> None:
     spaces, outliers = crowd(odd)
     once = {name: residual_distance(x, fit_components(x, 64)) for name, x in spaces.items()}
-    found = typical_distances(spaces, seed=0)
+    found = typical(spaces, seed=0).distances
     assert list(found) == ["a_gauss", "a_ppca", "b_gauss", "b_ppca"]
     bent, straight = (auroc(weighted_mean(list(c.values())), outliers) for c in (once, found))
     assert straight > max(bent, 0.9)
@@ -46,7 +48,7 @@ def test_rounds_are_what_unbends(monkeypatch: pytest.MonkeyPatch) -> None:
     spaces, outliers = crowd(0.4)
 
     def apart() -> float:
-        u = weighted_mean(list(typical_distances(spaces, seed=0).values()))
+        u = weighted_mean(list(typical(spaces, seed=0).distances.values()))
         return float((np.median(u[outliers]) - np.median(u[~outliers])) / u[~outliers].std())
 
     found = apart()
@@ -58,13 +60,13 @@ def test_a_photo_is_never_measured_by_a_fit_to_itself() -> None:
     """With as many directions as photos, a fit to all of them would leave no residual at all."""
     random = np.random.default_rng(3)
     x = random.normal(size=(60, 500)).astype(np.float32)
-    found = typical_distances({"a": x}, seed=1)["a_ppca"]
+    found = typical({"a": x}, seed=1).distances["a_ppca"]
     assert found.min() > 0.5 * 500
 
 
 def test_the_same_seed_gives_the_same_distances() -> None:
     spaces, _ = crowd(0.1, 200)
-    one, again, other = (typical_distances(spaces, seed=s)["a_gauss"] for s in (4, 4, 5))
+    one, again, other = (typical(spaces, seed=s).distances["a_gauss"] for s in (4, 4, 5))
     assert_allclose(one, again)
     assert np.abs(one - other).max() > 1e-6
 
@@ -72,11 +74,11 @@ def test_the_same_seed_gives_the_same_distances() -> None:
 @pytest.mark.parametrize("count", [1, 2, 7, 39, 41])
 def test_few_photos_have_finite_distances(count: int) -> None:
     spaces = {name: x[:count] for name, x in crowd(0.1)[0].items()}
-    for values in typical_distances(spaces, seed=0).values():
+    for values in typical(spaces, seed=0).distances.values():
         assert values.shape == (count,)
         assert np.isfinite(values).all()
     alike = {"a": np.ones((count, 9), np.float32)}
-    for values in typical_distances(alike, seed=0).values():
+    for values in typical(alike, seed=0).distances.values():
         assert np.abs(values).max() < 1e-12
 
 
@@ -90,16 +92,6 @@ def test_weights_count_photos() -> None:
     assert_allclose(a.variance, b.variance, rtol=1e-9)
     few = np.where(np.arange(300) < 16, 1.0, 1e-9)
     assert fit_components(x, 12, few).axes.shape[1] == 4
-
-
-def test_the_tenth_neighbour_by_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = np.random.default_rng(7).normal(size=(50, 6)).astype(np.float32) * 3 + 5
-    z = (x - x.mean(0)) / x.std(0)
-    every = np.sort(np.linalg.norm(z[:, None] - z, axis=2), axis=1)
-    assert_allclose(neighbour_distance(x, seed=0), every[:, 10], rtol=1e-4)
-    assert neighbour_distance(x[:1], seed=0).tolist() == [0.0]
-    monkeypatch.setattr(densities, "_FIT_AT_MOST", 10)  # 20 photos stand for all
-    assert neighbour_distance(x, seed=0).mean() > 1.1 * every[:, 10].mean()
 
 
 def test_gaussian_distance_is_the_full_mahalanobis_distance_when_all_axes_stay() -> None:
@@ -172,7 +164,8 @@ def test_where_a_mode_was_taken_for_outliers_only_the_lonely_lose_weight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     spaces, outliers = crowd(0.2, 400)
-    near = [np.where(np.arange(400) >= 390, 30.0, 1 + 0.1 * np.random.default_rng(0).random(400))]
+    like = np.where(np.arange(400) >= 390, 30.0, 1 + 0.1 * np.random.default_rng(0).random(400))
+    near = Neighbours.of(spaces["a"], seed=0)
     seen: list[np.ndarray] = []
     measure = densities._distances
 
@@ -181,12 +174,49 @@ def test_where_a_mode_was_taken_for_outliers_only_the_lonely_lose_weight(
         return measure(parts, weights, *rest)
 
     monkeypatch.setattr(densities, "_distances", recorded)
-    typical_distances(spaces, near, seed=0)
+    typical(spaces, [replace(near, like=like)], seed=0)
     first, again = seen[:7], seen[7:]
     assert len(again) == len(first)  # the outliers lie near their like: all over again
     assert first[-1][outliers].max() < 0.1
     assert again[-1][390:].max() < 0.1
     assert again[-1][320:390].min() > 0.5
-    far = [np.where(outliers, 30.0, near[0])]
-    typical_distances(spaces, far, seed=0)
+    typical(spaces, [replace(near, like=np.where(outliers, 30.0, like))], seed=0)
     assert len(seen) == 3 * 7
+
+
+def kinds(odd: float, count: int, seed: int = 5) -> tuple[Spaces, np.ndarray]:
+    """Two spaces of photos of one kind and a share of `odd` of eight small, dense, far kinds."""
+    random = np.random.default_rng(seed)
+    kind = np.where(np.arange(count) < round((1 - odd) * count), -1, np.arange(count) % 8)
+    spaces = {}
+    for name, width in (("a", 240), ("b", 180)):
+        spectrum = np.exp(-np.arange(width) / 20)
+        centres = random.normal(size=(8, width)) * spectrum * 2
+        turn = np.linalg.qr(random.normal(size=(width, width)))[0]
+        plain = random.normal(size=(count, width)) * spectrum
+        far = (random.normal(size=(count, width)) * spectrum) @ turn
+        x = np.where(kind[:, None] < 0, plain, centres[kind] + 0.6 * far)
+        spaces[name] = (x + 0.1 * random.normal(size=x.shape)).astype(np.float32)
+    return spaces, kind >= 0
+
+
+def test_where_half_are_outliers_of_several_kinds_a_core_is_typical() -> None:
+    spaces, outliers = kinds(0.5, 1600)
+    near = [Neighbours.of(x, seed=0) for x in spaces.values()]
+    found = typical(spaces, near, seed=0)
+    assert found.core.mean() == pytest.approx(0.4)
+    assert outliers[found.core].mean() < 0.05
+    bent = typical(spaces, seed=0)
+    assert bent.core.all()
+    straight, before = (
+        auroc(weighted_mean(list(t.distances.values())), outliers) for t in (found, bent)
+    )
+    assert straight > max(0.97, before)
+    few = {name: x[::2] for name, x in spaces.items()}
+    assert typical(few, [Neighbours.of(x, seed=0) for x in few.values()], seed=0).core.all()
+
+
+def test_where_few_are_outliers_all_photos_are_typical() -> None:
+    spaces, _ = kinds(0.1, 1600)
+    near = [Neighbours.of(x, seed=0) for x in spaces.values()]
+    assert typical(spaces, near, seed=0).core.all()

@@ -309,3 +309,6 @@ def test_a_kind_of_its_own_is_kept_and_said(tmp_path: Path) -> None:
     (warning,) = mode.warnings
     assert "of 1000 photos (11.9%) stand apart, but lie as close to one another" in warning
     assert found(near * np.where(apart, 2, 1)).dropped == pytest.approx(120, abs=5)
+    columns = {"recommended": values, "feature_knn": near, "lite0_knn": near}
+    many = Scores.of(ids, {**columns, "x_core": 1.0 - apart})  # outliers are near one another then
+    assert keep(many, tmp_path, KeepConfig()).summary.dropped == pytest.approx(120, abs=5)

@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limbeck.curation.densities import are_alike
 from limbeck.curation.rules import (
     find_cut,
     keep_lowest,
@@ -83,17 +82,6 @@ def test_a_cut_says_whether_the_shape_or_the_limits_decided() -> None:
         assert clamped.asked == cut.asked
         assert clamped.share in (least, most)
     assert find_cut(mixture(0.5, 5000, 0), 0.7)[:2] == (0.7, "clamp")
-
-
-def test_photos_of_a_kind_are_told_from_outliers() -> None:
-    random = np.random.default_rng(2)
-    dropped = np.arange(1000) >= 850
-    near, far = random.lognormal(0, 0.2, 1000), random.lognormal(0, 0.2, 1000)
-    far[dropped] *= 1.5
-    assert are_alike(dropped, [near, near])
-    assert not are_alike(dropped, [near, far])
-    assert not are_alike(dropped, [])
-    assert not are_alike(np.zeros(1000, dtype=bool), [near])
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40))

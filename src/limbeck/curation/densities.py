@@ -3,7 +3,7 @@
 Instance selection (DeVries et al. 2020, arXiv 2007.15255) scores by a Gaussian fitted to pretrained
 features; its relative, the residual of probabilistic PCA, by what the main components cannot
 express. A fit to all photos is bent towards the odd ones among them, which then look less odd;
-`typical_distances` finds what is typical by itself, and in several spaces at once. No fit sees a
+`typical` finds what is typical by itself, and in several spaces at once. No fit sees a
 label.
 """
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.curation.mixture import fit_mixture
+from limbeck.curation.neighbours import Neighbours, are_alike, are_many
 from limbeck.kit.rng import derive_seed
 from limbeck.kit.tables import Column
 from limbeck.metrics import standardised, weighted_mean
@@ -24,12 +25,12 @@ from limbeck.metrics import standardised, weighted_mean
 GAUSS_COMPONENTS = 128
 PPCA_COMPONENTS = 64
 ROUNDS = 5
-NEIGHBOURS = 10
+CORE = 0.4  # of all photos, where most may be outliers
 HALF_WEIGHT, SOFTNESS = 0.75, 0.3
 """A photo so many standard deviations above the median counts half in the next fit."""
-ALIKE, LONELY = 0.9, 1.5
-"""Standard deviations by which outliers are lonelier than all photos: their median, at least; and
-where a photo may lose half of its weight once a mode was taken for outliers."""
+LONELY = 1.5
+"""Standard deviations by which a photo is lonelier than all where it may lose half of its weight
+once a mode was taken for outliers."""
 _FEWEST = 40  # photos below which there are no rounds and no halves
 _FIT_AT_MOST = 10_000
 _PHOTOS_PER_AXIS = 4
@@ -37,6 +38,7 @@ _SMALL = 1e-6
 _ROWS = 8192
 
 Features = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -117,40 +119,76 @@ def residual_distance(features: Features, fitted: Components) -> Column:
     return (squares - projected.sum(1)).clamp_min(0).numpy()
 
 
-def typical_distances(
-    spaces: Mapping[str, Features], near: Sequence[Column] = (), *, seed: int
-) -> dict[str, Column]:
-    """Distances of all photos from what is typical of them, `NAME_gauss` and `NAME_ppca` a space.
+@dataclass(frozen=True)
+class Typical:
+    """What `typical` finds.
 
-    1. Fit to all photos in every space; u = the mean of the `standardised` distances.
-    2. Five times over, fit again, each photo with the weight 1 / (1 + exp((u - 0.75) / 0.3)), u in
+    Attributes:
+        distances: `NAME_gauss` and `NAME_ppca` of every space, [N] >= 0: the squared Mahalanobis
+            distance in 128 components, and the squared residual of 64.
+        core: [N], the photos that the fits are of: all, or two fifths where outliers are many.
+    """
+
+    distances: dict[str, Column]
+    core: Flags
+
+
+def typical(
+    spaces: Mapping[str, Features], near: Sequence[Neighbours] = (), *, seed: int
+) -> Typical:
+    """Distances of all photos from what is typical of them, found without a label.
+
+    1. As if most photos were outliers (`_from_core`). If what this makes outliers is many and no
+       mode (`are_many`), that is it. Else from the beginning:
+    2. Fit to all photos in every space; u = the mean of the `standardised` distances.
+    3. Five times over, fit again, each photo with the weight 1 / (1 + exp((u - 0.75) / 0.3)), u in
        standard deviations: what lies far out in all spaces together bends the fits no more. These
        are the steps of an M-estimator (Maronna 1976).
-    3. Once more with one minus the probability of being an outlier (`fit_mixture`).
-    4. Where these outliers are photos of a kind (`are_alike`), a mode was taken for outliers. Then
-       all over again, and only photos that have none of their like near lose weight.
+    4. Once more with one minus the probability of being an outlier (`fit_mixture`).
+    5. Where these outliers are photos of a kind (`are_alike`), a mode was taken for outliers. Then
+       2 to 4 all over again, and only photos that have none of their like near lose weight.
 
     Every photo is measured by a fit to the other half of the photos, so none is near merely because
     it was fitted.
 
     Args:
         spaces: name -> float32 [N, D] features of the same photos.
-        near: `neighbour_distance` [N] of every space; none = step 4 is left out.
+        near: neighbours in every space; none = steps 1 and 5 are left out.
         seed: of the halves.
-
-    Returns:
-        Distances [N] >= 0: squared Mahalanobis distance in 128 components, and the squared
-        residual of 64.
     """
-    made = _rounds(spaces, np.ones(len(next(iter(spaces.values())))), seed)
-    if near and are_alike(_probability(made) > 0.5, near):
-        lonely = np.max([standardised(d, np.inf) for d in near], axis=0)
+    count = len(next(iter(spaces.values())))
+    if near and CORE * count >= 2 * PPCA_COMPONENTS * _PHOTOS_PER_AXIS:
+        found = _from_core(spaces, near, seed)
+        if are_many(_probability(found.distances) > 0.5, near):
+            return found
+    made = _rounds(spaces, np.ones(count), seed)
+    like = [space.like for space in near]
+    if are_alike(_probability(made) > 0.5, like):
+        lonely = np.max([standardised(distance, np.inf) for distance in like], axis=0)
         made = _rounds(spaces, 1 / (1 + np.exp((LONELY - lonely) / SOFTNESS)), seed)
-    return made
+    return Typical(made, np.ones(count, dtype=bool))
+
+
+def _from_core(spaces: Mapping[str, Features], near: Sequence[Neighbours], seed: int) -> Typical:
+    """Fit to the two fifths of the photos that lie nearest, five times over.
+
+    The first two fifths have the nearest fifth of all photos nearest: kinds of outliers are smaller
+    than that, however many there are. Concentration steps (Rousseeuw and Van Driessen 1999), and
+    what they converge to depends on where they begin.
+    """
+    u = weighted_mean([space.most for space in near])
+    half, some = _halves(len(u), seed)
+    with logs.working("finding what is typical, if most is not", ROUNDS, "fits") as task:
+        for number in range(1, ROUNDS + 1):
+            core = np.argsort(np.argsort(u, kind="stable")) < CORE * len(u)
+            made = _distances(spaces, np.where(core, 1.0, _SMALL), half, some)
+            u = weighted_mean(list(made.values()))
+            task.at(number)
+    return Typical(made, core)
 
 
 def _rounds(spaces: Mapping[str, Features], most: Column, seed: int) -> dict[str, Column]:
-    """Steps 1 to 3 of `typical_distances`; a photo loses at most `most` [N] of its weight."""
+    """Steps 2 to 4 of `typical`; a photo loses at most `most` [N] of its weight."""
     count = len(most)
     half, some = _halves(count, seed)
     rounds = ROUNDS + 2 if half.any() else 1
@@ -175,23 +213,7 @@ def _probability(made: Mapping[str, Column]) -> Column:
     return fit_mixture(u).outlier(u) if float(np.ptp(u)) > 0 else np.zeros(len(u))
 
 
-def are_alike(dropped: NDArray[np.bool_], distances: Sequence[Column]) -> bool:
-    """Whether what would be dropped are photos of a kind, and not outliers.
-
-    Args:
-        dropped: [N].
-        distances: of every photo to its nearest others, a column [N] each feature space.
-
-    Returns:
-        True where the dropped photos' median is, in every space, less than 0.9 standard deviations
-        above that of all photos: they lie as close to one another as ordinary photos do.
-    """
-    if not dropped.any() or not distances:
-        return False
-    return all(float(np.median(standardised(d, np.inf)[dropped])) < ALIKE for d in distances)
-
-
-def _halves(count: int, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _halves(count: int, seed: int) -> tuple[Flags, Flags]:
     """Which half a photo is in (none is in the second of a few), and which take part in fits."""
     random = np.random.default_rng(derive_seed(seed, "halves"))
     turn = random.permutation(count)
@@ -202,8 +224,8 @@ def _halves(count: int, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]
 def _distances(
     spaces: Mapping[str, Features],
     weights: Column,
-    half: NDArray[np.bool_],
-    some: NDArray[np.bool_],
+    half: Flags,
+    some: Flags,
 ) -> dict[str, Column]:
     """Both distances in every space, each half's by a fit to the other."""
     made: dict[str, Column] = {}
@@ -216,25 +238,6 @@ def _distances(
             ppca[mine] = residual_distance(features[mine], fitted.first(PPCA_COMPONENTS))
         made |= {f"{name}_gauss": gauss, f"{name}_ppca": ppca}
     return made
-
-
-def neighbour_distance(features: Features, *, seed: int) -> Column:
-    """float32 [N, D] -> Euclidean distance [N] to the tenth nearest other photo.
-
-    Ramaswamy, Rastogi and Shim 2000; of standardised features. Of more than 20,000 photos a random
-    20,000 stand for all. Photos of one kind are near one another however few they are: what lies
-    apart from the rest but not from its like is a mode, and no outlier (`keep`).
-    """
-    some = np.flatnonzero(_halves(len(features), seed)[1])
-    spread = np.maximum(features.std(0), _SMALL)
-    x = torch.from_numpy(np.asarray((features - features.mean(0)) / spread, dtype=np.float32))
-    others = x[some]
-    nearest = min(NEIGHBOURS + 1, len(others))  # a photo is its own nearest
-    found = [
-        torch.cdist(part, others).kthvalue(nearest, dim=1).values
-        for part in torch.split(x, _ROWS // 16)
-    ]
-    return np.asarray(torch.cat(found).double().numpy())
 
 
 def hellinger(features: Features) -> Features:

@@ -9,7 +9,7 @@ DENSITIES = {
     "lite0_gauss": "lite0", "lite0_ppca": "lite0",
 }  # fmt: skip
 """The distances from what is typical, and the feature space of each."""
-NEIGHBOURLY = ("feature_knn", "lite0_knn")
+LIKES, CORE = ("feature_knn", "lite0_knn"), "x_core"
 """Distances to a photo's like: what is far out but not from these is a mode of its own."""
 FUSED = ("lpips_mid", *DENSITIES, "seam")
 FUSED_WITHOUT = FUSED[1:]  # what looks at photos alone
@@ -43,7 +43,8 @@ FORMULAS = {
     "AlexNet activations (spatial means, 5 layers), x at up to 128 px, fitted to what is typical "
     "of the other half of the photos: weights 1 / (1 + exp((u - 0.75) / 0.3)), five rounds, u the "
     "mean of the four distances in standard deviations, then one round by the mixture's "
-    "probabilities; at most N / 4 components",
+    "probabilities; or, where very many are outliers, to the nearest two fifths (x_core), five "
+    "rounds; at most N / 4 components",
     "feature_ppca": "squared residual of 64 components of the same fit",
     "seam": "largest, over the vertical and horizontal lines between neighbouring pixels, of the "
     "median along the line of max over RGB |step across it|, x at up to 128 px: collages, frames, "
@@ -54,6 +55,8 @@ FORMULAS = {
     "feature_knn": "Euclidean distance to the tenth nearest other photo, standardised AlexNet "
     "activations as of feature_gauss; with lite0_knn it tells outliers from small modes",
     "lite0_knn": "the same of EfficientNet-Lite0's",
+    "x_core": "covariate: 1 where what is typical was fitted to x: all photos, or the nearest two "
+    "fifths where outliers are very many",
     "x_edge_energy": "covariate: mean squared brightness gradient",
     "x_brightness": "covariate: mean brightness",
     "x_contrast": "covariate: standard deviation of brightness",

@@ -74,7 +74,7 @@ def norm_distances(
         photos, images: features of each by the same names, float32 [N, D] and [M, D].
 
     Returns:
-        Columns [N] >= 0, as `typical_distances`.
+        Columns [N] >= 0, as of `Typical`.
     """
     made: dict[str, Column] = {}
     for name, features in photos.items():

@@ -22,8 +22,8 @@ from limbeck.curation.advice import (
     cut_warnings,
     mode_warnings,
 )
-from limbeck.curation.densities import are_alike
-from limbeck.curation.formulas import NEIGHBOURLY
+from limbeck.curation.formulas import CORE, LIKES
+from limbeck.curation.neighbours import are_alike
 from limbeck.curation.overrides import FILE as OVERRIDES
 from limbeck.curation.overrides import Override, Overrides, read_overrides
 from limbeck.curation.rules import (
@@ -117,8 +117,9 @@ def _choose(
     by_rule = _apply(values, scores.ids, config, numbers, cut)
     alike = False
     if cut is not None and cut.decided_by == "shape":
-        near = [scores.column(name) for name in NEIGHBOURLY if name in scores.names]
-        alike = are_alike(~by_rule, near)
+        like = [scores.column(name) for name in LIKES if name in scores.names]
+        many = CORE in scores.names and not scores.column(CORE).all()
+        alike = not many and are_alike(~by_rule, like)
     if alike:
         warnings.append(alike_warning(int((~by_rule).sum()), len(by_rule)))
         cut = Cut(1.0, "no cut", 1.0)

@@ -17,9 +17,10 @@ from limbeck.artefacts.stage import Provenance
 from limbeck.config import RECOMMENDED, WITHOUT_GENERATOR, ScoreConfig
 from limbeck.curation.columns import TOLD_APART, PhotoBatch, Scorer
 from limbeck.curation.critic import PHOTOS as CRITIC_PHOTOS
-from limbeck.curation.densities import hellinger, neighbour_distance, typical_distances
+from limbeck.curation.densities import hellinger, typical
 from limbeck.curation.embedding import NEIGHBOURS
 from limbeck.curation.formulas import (
+    CORE,
     DENSITIES,
     FORMULAS,
     FUSED,
@@ -36,6 +37,7 @@ from limbeck.curation.generated import (
     norm_distances,
 )
 from limbeck.curation.mixture import fit_mixture
+from limbeck.curation.neighbours import Neighbours
 from limbeck.curation.seams import strongest_seam
 from limbeck.data import Dataset
 from limbeck.errors import DataError
@@ -81,7 +83,7 @@ def score(
 
     Returns:
         Scores; each column's formula is in `.summary.columns`. `recommended` fuses four distances
-        from what is typical (`typical_distances`), `seam` and, with an encoder, `lpips_mid`;
+        from what is typical (`typical`), `seam` and, with an encoder, `lpips_mid`;
         `without_generator` leaves the last out.
 
     Raises:
@@ -191,16 +193,21 @@ def look_at(dataset: Dataset, *, batch: int = 64, device: str | torch.device = "
 
 
 def photo_columns(seen: Seen, *, seed: int) -> dict[str, Column]:
-    """The score columns [N] of photos alone: distances to their like, from what is typical, seams.
+    """The columns [N] of photos alone: distances to their like, from what is typical, seams, core.
 
     Args:
         seen: what `look_at` gave, of at least one photo.
         seed: of the halves that fits are made of.
     """
     with logs.working("finding every photo's nearest others"):
-        near = {f"{n}_knn": neighbour_distance(x, seed=seed) for n, x in seen.spaces.items()}
-    typical = typical_distances(seen.spaces, list(near.values()), seed=seed)
-    return {**near, **typical, "seam": seen.seams}
+        near = {name: Neighbours.of(x, seed=seed) for name, x in seen.spaces.items()}
+    found = typical(seen.spaces, list(near.values()), seed=seed)
+    return {
+        **{f"{name}_knn": space.like for name, space in near.items()},
+        **found.distances,
+        "seam": seen.seams,
+        CORE: found.core.astype(np.float64),
+    }
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from limbeck.records import ImageInfo, Record
 
 ALL = "all"
 _ROUNDS = 100
-_NO_SCORES = frozenset({"x_mode"})
+_NO_SCORES = frozenset({"x_core", "x_mode"})
 
 
 class OutlierRow(Record):
