@@ -191,7 +191,8 @@ def kinds(odd: float, count: int, seed: int = 5) -> tuple[Spaces, np.ndarray]:
     spaces = {}
     for name, width in (("a", 240), ("b", 180)):
         spectrum = np.exp(-np.arange(width) / 20)
-        centres = random.normal(size=(8, width)) * spectrum * 2
+        away = random.normal(size=width) * spectrum * 2  # and kinds are nearer to one another
+        centres = away + random.normal(size=(8, width)) * spectrum
         turn = np.linalg.qr(random.normal(size=(width, width)))[0]
         plain = random.normal(size=(count, width)) * spectrum
         far = (random.normal(size=(count, width)) * spectrum) @ turn
@@ -220,3 +221,14 @@ def test_where_few_are_outliers_all_photos_are_typical() -> None:
     spaces, _ = kinds(0.1, 1600)
     near = [Neighbours.of(x, seed=0) for x in spaces.values()]
     assert typical(spaces, near, seed=0).core.all()
+
+
+def test_the_tail_of_one_group_is_not_many_outliers(monkeypatch: pytest.MonkeyPatch) -> None:
+    spaces, _ = kinds(0.0, 1600)
+    near = [Neighbours.of(x, seed=0) for x in spaces.values()]
+    monkeypatch.setattr(densities, "are_many", lambda odd, near: True)
+    assert typical(spaces, near, seed=0).core.all()  # the spaces do not agree on what is far
+    spaces, _ = kinds(0.5, 1600)
+    near = [Neighbours.of(x, seed=0) for x in spaces.values()]
+    assert not typical(spaces, near, seed=0).core.all()
+    assert typical({"a": spaces["a"]}, near[:1], seed=0).core.all()  # one space has none to agree

@@ -9,10 +9,12 @@ label.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from limbeck import logs
@@ -25,7 +27,9 @@ from limbeck.metrics import standardised, weighted_mean
 GAUSS_COMPONENTS = 128
 PPCA_COMPONENTS = 64
 ROUNDS = 5
-CORE = 0.4  # of all photos, where most may be outliers
+CORE, AGREED = 0.4, 0.36
+"""Share of all photos that fits are of where most may be outliers; and by how much the spaces agree
+on the others then (rank correlation). On the tail of ordinary photos they hardly do (0.2)."""
 HALF_WEIGHT, SOFTNESS = 0.75, 0.3
 """A photo so many standard deviations above the median counts half in the next fit."""
 LONELY = 1.5
@@ -139,7 +143,7 @@ def typical(
     """Distances of all photos from what is typical of them, found without a label.
 
     1. As if most photos were outliers (`_from_core`). If what this makes outliers is many and no
-       mode (`are_many`), that is it. Else from the beginning:
+       mode (`are_many`), and the spaces agree on what is far, that is it. Else from the beginning:
     2. Fit to all photos in every space; u = the mean of the `standardised` distances.
     3. Five times over, fit again, each photo with the weight 1 / (1 + exp((u - 0.75) / 0.3)), u in
        standard deviations: what lies far out in all spaces together bends the fits no more. These
@@ -159,7 +163,8 @@ def typical(
     count = len(next(iter(spaces.values())))
     if near and CORE * count >= 2 * PPCA_COMPONENTS * _PHOTOS_PER_AXIS:
         found = _from_core(spaces, near, seed)
-        if are_many(_probability(found.distances) > 0.5, near):
+        odd = _probability(found.distances) > 0.5
+        if are_many(odd, near) and _agreement(found, spaces) >= AGREED:
             return found
     made = _rounds(spaces, np.ones(count), seed)
     like = [space.like for space in near]
@@ -185,6 +190,16 @@ def _from_core(spaces: Mapping[str, Features], near: Sequence[Neighbours], seed:
             u = weighted_mean(list(made.values()))
             task.at(number)
     return Typical(made, core)
+
+
+def _agreement(found: Typical, spaces: Mapping[str, Features]) -> float:
+    """The lowest rank correlation, over pairs of spaces, of the distances outside of the core."""
+    far = [
+        weighted_mean([found.distances[f"{name}_gauss"], found.distances[f"{name}_ppca"]])
+        for name in spaces
+    ]
+    pairs = combinations([u[~found.core] for u in far], 2)
+    return min((float(spearmanr(a, b).statistic) for a, b in pairs), default=0.0)
 
 
 def _rounds(spaces: Mapping[str, Features], most: Column, seed: int) -> dict[str, Column]:

@@ -16,9 +16,9 @@ CROWD, MOST = 0.1, 0.2
 """Shares of all photos: what is a crowd, and what is more than any kind of outlier has."""
 ALIKE = 0.9
 """Standard deviations by which outliers are lonelier than all photos: their median, at least."""
-MANY, OWN = 0.25, 0.62
-"""Where at least this share of the photos would be dropped, of each one's crowd at most so many
-are dropped too. Of a mode with a sixth of the photos it is 0.74, whatever the draw."""
+MANY, MODE = 0.25, 0.62
+"""From this share of the photos on: what part of a dropped photo's crowd is dropped too at most. Of
+a mode with a sixth of the photos it is 0.74, whatever the draw."""
 _TENTH = 10
 _AT_MOST = 20_000
 _ROWS = 512
@@ -116,7 +116,7 @@ def are_many(dropped: Flags, spaces: Sequence[Neighbours]) -> bool:
         np.mean([_above(distance, dropped) for distance in distances])
         for distances in ([space.crowd for space in spaces], [space.like for space in spaces])
     )
-    return bool(own <= OWN and crowd > like)
+    return bool(own <= MODE and crowd > like)
 
 
 def _above(distance: Column, some: Flags) -> float:

@@ -4,7 +4,7 @@ The criteria, deliberately few:
 
 * **KID** of the snapshot in use (`snapshots.jsonl`: LPIPS-AlexNet features in units of the photos'
   spread). On photos of dogs it fell from 8 (blurs) over 3 (patches of fur) and 0.85 (first shapes)
-  to 0.46 (half of the images are dogs; docs/results.md). Above 1: nothing is learned
+  to 0.46 (half of the images are dogs; docs/measurements.md). Above 1: nothing is learned
   yet that deserves a name; above 0.5: rough.
 * **Variety**, from the same row: below 0.3 of the photos' spread the images are all alike.
 * **Precision and coverage** of untruncated images, where `evaluate` has run: below 0.1 is
