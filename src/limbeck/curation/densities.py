@@ -27,7 +27,7 @@ from limbeck.metrics import standardised, weighted_mean
 GAUSS_COMPONENTS = 128
 PPCA_COMPONENTS = 64
 ROUNDS = 5
-CORE, AGREED = 0.4, 0.36
+CORE, AGREED = 0.4, 0.33
 """Share of all photos that fits are of where most may be outliers; and by how much the spaces agree
 on the others then (rank correlation). On the tail of ordinary photos they hardly do (0.2)."""
 HALF_WEIGHT, SOFTNESS = 0.75, 0.3
