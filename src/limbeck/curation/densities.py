@@ -3,8 +3,7 @@
 Instance selection (DeVries et al. 2020, arXiv 2007.15255) scores by a Gaussian fitted to pretrained
 features; its relative, the residual of probabilistic PCA, by what the main components cannot
 express. A fit to all photos is bent towards the odd ones among them, which then look less odd;
-`typical` finds what is typical by itself, and in several spaces at once. No fit sees a
-label.
+`typical` finds what is typical by itself, and in several spaces at once. No fit sees a label.
 """
 
 from collections.abc import Mapping, Sequence
@@ -142,8 +141,9 @@ def typical(
 ) -> Typical:
     """Distances of all photos from what is typical of them, found without a label.
 
-    1. As if most photos were outliers (`_from_core`). If what this makes outliers is many and no
-       mode (`are_many`), and the spaces agree on what is far, that is it. Else from the beginning:
+    1. Of 1,280 photos or more, as if most were outliers (`_from_core`). If what this makes outliers
+       is many and no mode (`are_many`), and the spaces agree on what is far, that is it. Else from
+       the beginning:
     2. Fit to all photos in every space; u = the mean of the `standardised` distances.
     3. Five times over, fit again, each photo with the weight 1 / (1 + exp((u - 0.75) / 0.3)), u in
        standard deviations: what lies far out in all spaces together bends the fits no more. These

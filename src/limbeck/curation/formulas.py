@@ -9,8 +9,9 @@ DENSITIES = {
     "lite0_gauss": "lite0", "lite0_ppca": "lite0",
 }  # fmt: skip
 """The distances from what is typical, and the feature space of each."""
-LIKES, CORE = ("feature_knn", "lite0_knn"), "x_core"
+LIKES = ("feature_knn", "lite0_knn")
 """Distances to a photo's like: what is far out but not from these is a mode of its own."""
+CORE = "x_core"
 FUSED = ("lpips_mid", *DENSITIES, "seam")
 FUSED_WITHOUT = FUSED[1:]  # what looks at photos alone
 
