@@ -23,8 +23,11 @@ def test_distances_and_company_by_brute_force(monkeypatch: pytest.MonkeyPatch) -
     assert Neighbours.of(x[:1], seed=0).company(np.array([True])).tolist() == [1.0]
     monkeypatch.setattr(neighbours, "_AT_MOST", 20)
     some = Neighbours.of(x, seed=0)
-    assert some.like.mean() > 1.1 * found.like.mean()
-    assert set(np.round(some.company(flags) * 3)) <= {0, 1, 2, 3}  # of 2 or 3 photos
+    chosen = some._others.numpy()
+    assert len(chosen) == 20
+    assert_allclose(some.like, np.sort(every[:, chosen], axis=1)[:, 10], rtol=1e-4)
+    three = chosen[np.argsort(every[:, chosen], axis=1)[:, :3]]  # a tenth, and perhaps itself
+    assert_allclose(some.company(flags), flags[three].mean(1), atol=1e-6)
 
 
 def test_photos_of_a_kind_are_told_from_outliers() -> None:
