@@ -29,6 +29,9 @@ ROUNDS = 5
 CORE, AGREED = 0.4, 0.33
 """Share of all photos that fits are of where most may be outliers; and by how much the spaces agree
 on the others then (rank correlation). On the tail of ordinary photos they hardly do (0.2)."""
+MANY, DOUBT = 0.25, 3.0
+"""That there are so many outliers is believed where a mixture of the core's distances with at least
+as many is at most this much worse in log likelihood than the best."""
 HALF_WEIGHT, SOFTNESS = 0.75, 0.3
 """A photo so many standard deviations above the median counts half in the next fit."""
 LONELY = 1.5
@@ -163,8 +166,7 @@ def typical(
     count = len(next(iter(spaces.values())))
     if near and CORE * count >= 2 * PPCA_COMPONENTS * _PHOTOS_PER_AXIS:
         found = _from_core(spaces, near, seed)
-        odd = _probability(found.distances) > 0.5
-        if are_many(odd, near) and _agreement(found, spaces) >= AGREED:
+        if _believed(found, spaces, near):
             return found
     made = _rounds(spaces, np.ones(count), seed)
     like = [space.like for space in near]
@@ -190,6 +192,25 @@ def _from_core(spaces: Mapping[str, Features], near: Sequence[Neighbours], seed:
             u = weighted_mean(list(made.values()))
             task.at(number)
     return Typical(made, core)
+
+
+def _believed(
+    found: Typical, spaces: Mapping[str, Features], near: Sequence[Neighbours]
+) -> bool:
+    """Whether what lies far from a core are outliers, and many.
+
+    A mixture in which they are a quarter at least must be (nearly) as likely as the best; what it
+    makes outliers must be no mode; and the spaces must agree on what is far.
+    """
+    u = weighted_mean(list(found.distances.values()))
+    if not float(np.ptp(u)) > 0:
+        return False
+    many = fit_mixture(u, MANY)
+    return (
+        fit_mixture(u).gain - many.gain <= DOUBT
+        and are_many(many.outlier(u) > 0.5, near)
+        and _agreement(found, spaces) >= AGREED
+    )
 
 
 def _agreement(found: Typical, spaces: Mapping[str, Features]) -> float:

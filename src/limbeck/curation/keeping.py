@@ -15,13 +15,14 @@ from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.keep import KeepList, found_outliers
 from limbeck.artefacts.scores import Scores
 from limbeck.artefacts.stage import Provenance
-from limbeck.config import KeepConfig
+from limbeck.config import RECOMMENDED, WITHOUT_GENERATOR, KeepConfig
 from limbeck.curation.advice import (
     alike_warning,
     choose_column,
     cut_warnings,
     mode_warnings,
 )
+from limbeck.curation.densities import MANY
 from limbeck.curation.formulas import CORE, LIKES
 from limbeck.curation.neighbours import are_alike
 from limbeck.curation.overrides import FILE as OVERRIDES
@@ -113,13 +114,16 @@ def _choose(
     column, warnings = choose_column(config.column, scores.names, scores.summary.told_apart)
     values = _finite(scores, column)
     numbers = _mode_numbers(scores.ids, modes, config)
-    cut = find_cut(values, config.auto_min, config.auto_max) if config.rule == "auto" else None
+    many = CORE in scores.names and not scores.column(CORE).all()
+    rarest = MANY if many and column in (RECOMMENDED, WITHOUT_GENERATOR) else 0.0
+    cut = None
+    if config.rule == "auto":
+        cut = find_cut(values, config.auto_min, config.auto_max, rarest)
     by_rule = _apply(values, scores.ids, config, numbers, cut)
     alike = False
     if cut is not None and cut.decided_by == "shape":
         like = [scores.column(name) for name in LIKES if name in scores.names]
-        many = CORE in scores.names and not scores.column(CORE).all()
-        alike = not many and are_alike(~by_rule, like)
+        alike = not rarest and are_alike(~by_rule, like)
     if alike:
         warnings.append(alike_warning(int((~by_rule).sum()), len(by_rule)))
         cut = Cut(1.0, "no cut", 1.0)

@@ -15,6 +15,7 @@ _BINS = 200
 _STARTS = (0.03, 0.12, 0.3, 0.45)
 _TOP = 0.999  # quantile above which scores count as it
 _SKEW, _WIDTH = 4.0, 5.0  # weak priors, for sets of few photos: of the skewness, of the width
+_RAREST = -9.0  # the logit of the smallest share asked for where none is given
 _NORMAL = float(np.sqrt(2 / np.pi))
 
 Vector = NDArray[np.float64]
@@ -56,11 +57,15 @@ class Mixture:
         return found
 
 
-def fit_mixture(u: Column) -> Mixture:
-    """Fit to scores [N] by maximum likelihood on a histogram, from several starting shares.
+def fit_mixture(u: Column, least: float = 0.0) -> Mixture:
+    """Fit to scores by maximum likelihood on a histogram, from several starting shares.
 
     Weak priors (skewness 0 +- 4, the outliers' deviation a few of the ordinary photos') keep fits
     of a few hundred photos sane.
+
+    Args:
+        u: [N].
+        least: the smallest share of outliers, below 0.45.
 
     Raises:
         ValueError: no two different scores.
@@ -81,11 +86,12 @@ def fit_mixture(u: Column) -> Mixture:
         prior = 0.5 * (p[2] / _SKEW) ** 2 + 0.02 * (p[5] - np.log(_WIDTH)) ** 2
         return float(prior - (counts * np.log(a + b + 1e-300)).sum())
 
-    bounds = [(-20, 20), (-3, 3), (-6, 6), (-9, 0), (0, 20), (np.log(0.3), np.log(10 * widest))]
+    rarest = _logit(least) if least else _RAREST
+    bounds = [(-20, 20), (-3, 3), (-6, 6), (rarest, 0), (0, 20), (np.log(0.3), np.log(10 * widest))]
     starts = [
         np.array([float(np.quantile(u, 0.4 * (1 - share)) - centre) / spread, 0, 1,
-                  np.log(share / (1 - share)), 0.7, np.log(widest)])
-        for share in _STARTS
+                  _logit(share), 0.7, np.log(widest)])
+        for share in _STARTS if share >= least
     ]  # fmt: skip
     fits = [minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
     best = min(fits, key=lambda fit: float(fit.fun))
@@ -102,6 +108,10 @@ def fit_mixture(u: Column) -> Mixture:
         found.location * spread + centre, found.scale * spread, found.skew, found.share,
         found.mean * spread + centre, found.deviation * spread, float(one.fun - best.fun),
     )  # fmt: skip
+
+
+def _logit(share: float) -> float:
+    return float(np.log(share / (1 - share)))
 
 
 def _moments(location: float, scale: float, skew: float) -> tuple[float, float]:

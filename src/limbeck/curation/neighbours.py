@@ -16,9 +16,9 @@ CROWD, MOST = 0.1, 0.2
 """Shares of all photos: what is a crowd, and what is more than any kind of outlier has."""
 ALIKE = 0.9
 """Standard deviations by which outliers are lonelier than all photos: their median, at least."""
-MANY, MODE = 0.25, 0.62
-"""From this share of the photos on: what part of a dropped photo's crowd is dropped too at most. Of
-a mode with a sixth of the photos it is 0.74, whatever the draw."""
+MODE = 0.62
+"""What part of a dropped photo's crowd is dropped too at most. Of a mode with a sixth of the photos
+it is 0.74, whatever the draw."""
 _TENTH = 10
 _AT_MOST = 20_000
 _ROWS = 512
@@ -104,12 +104,11 @@ def are_many(dropped: Flags, spaces: Sequence[Neighbours]) -> bool:
         spaces: of every feature space.
 
     Returns:
-        True where a quarter of the photos or more would be dropped, no more than 0.62 of a dropped
-        photo's nearest tenth are dropped too (means over photos and spaces), and the dropped
-        photos' median distance to it is higher, in standard deviations of all photos, than that to
-        their like.
+        True where no more than 0.62 of a dropped photo's nearest tenth are dropped too (means over
+        photos and spaces), and the dropped photos' median distance to it is higher, in standard
+        deviations of all photos, than that to their like.
     """
-    if not spaces or float(dropped.mean()) < MANY:
+    if not spaces or not dropped.any():
         return False
     own = np.mean([space.company(dropped)[dropped].mean() for space in spaces])
     crowd, like = (

@@ -36,7 +36,9 @@ class Cut(NamedTuple):
     high: float = 0.0
 
 
-def find_cut(values: Column, least: float = 0.4, most: float = 1.0) -> Cut:
+def find_cut(
+    values: Column, least: float = 0.4, most: float = 1.0, outliers: float = 0.0
+) -> Cut:
     """The share of photos to keep, read off the column's own shape (Efron 2004: a local fdr).
 
     1. u = the column in standard deviations of its lower half (`standardised`; of a column without
@@ -46,22 +48,24 @@ def find_cut(values: Column, least: float = 0.4, most: float = 1.0) -> Cut:
        log likelihood, there is none, and all photos are kept.
     3. Dropped is what is an outlier with a probability above 1/2; but where fewer than `CLEAR` of
        these are above 0.9, the groups are not apart, the second is the first one's tail, and only
-       what is above 0.9 is dropped. The share is clamped to [least, most].
+       what is above 0.9 is dropped (unless it is known that there are `outliers`). The share is
+       clamped to [least, most].
 
     Args:
         values: [N], higher = more likely an outlier.
-        least, most: limits of the share (0.4 and 1 by default).
+        least, most: limits of the share kept.
+        outliers: the smallest share of outliers that the mixture may find, where it is known.
     """
     count = len(values)
     u = standardised(values, np.inf)
     if count < _FEWEST or not float(np.ptp(u)) > 0:
         return Cut(min(1.0, most) if count and values.min() < values.max() else 1.0, "no cut", 1.0)
-    fitted = fit_mixture(u)
+    fitted = fit_mixture(u, outliers)
     probability = fitted.outlier(u)
     if fitted.gain < GAIN * np.log(count) or not (probability > 0.5).any():
         return Cut(most, "no cut", 1.0)
     low, dropped, high = (float((probability > p).mean()) for p in (SURE, 0.5, LIKELY))
-    if low < CLEAR * dropped:
+    if not outliers and low < CLEAR * dropped:
         dropped = low
     share = float(np.clip(1 - dropped, least, most))
     return Cut(share, "shape" if share == 1 - dropped else "clamp", 1 - dropped, low, high)
