@@ -309,6 +309,23 @@ def test_a_kind_of_its_own_is_kept_and_said(tmp_path: Path) -> None:
     (warning,) = mode.warnings
     assert "of 1000 photos (11.9%) stand apart, but lie as close to one another" in warning
     assert found(near * np.where(apart, 2, 1)).dropped == pytest.approx(120, abs=5)
-    columns = {"recommended": values, "feature_knn": near, "lite0_knn": near}
-    many = Scores.of(ids, {**columns, "x_core": 1.0 - apart})  # outliers are near one another then
-    assert keep(many, tmp_path, KeepConfig()).summary.dropped == pytest.approx(120, abs=5)
+
+
+def test_where_outliers_are_known_to_be_many_the_cut_looks_for_many(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    apart = np.arange(1000) >= 880
+    values = random.normal(size=1000) + 6 * apart
+    near = random.lognormal(0, 0.2, 1000)  # outliers are near one another then
+    columns = {"recommended": values, "seam": values, "feature_knn": near, "lite0_knn": near}
+    ids = tuple(f"{i:04d}" for i in range(1000))
+
+    def found(core: np.ndarray, column: str = "auto") -> KeepSummary:
+        scores = Scores.of(ids, {**columns, "x_core": core})
+        return keep(scores, tmp_path, KeepConfig(column=column)).summary
+
+    assert found(np.ones(1000)).dropped == 0  # they would be a kind of its own
+    many = found(1.0 - apart)
+    assert many.dropped >= 120
+    assert many.outliers is not None
+    assert many.outliers.high >= 0.25
+    assert found(1.0 - apart, "seam").dropped == 0  # the core is none of this column's

@@ -53,6 +53,17 @@ def test_outliers_are_far_from_the_ordinary_and_units_do_not_matter() -> None:
     assert found.mean >= plain.mean() + APART * plain.std() - 1e-9
 
 
+def test_a_smallest_share_of_outliers_can_be_asked_for() -> None:
+    u, truth = scores(0.3, 2000, 0)
+    assert fit_mixture(u, 0.25).share == pytest.approx(fit_mixture(u).share)
+    u, truth = scores(0.05, 2000, 0)
+    free, many = fit_mixture(u), fit_mixture(u, 0.25)
+    assert many.share >= 0.25 > 0.1 > free.share
+    assert many.gain < free.gain - 10  # and the likelihood says that there are not so many
+    shape = skewnorm.rvs(6, size=2000, random_state=np.random.default_rng(3)) * 2
+    assert fit_mixture(shape, 0.25).gain > fit_mixture(shape).gain - 10  # of a tail it says little
+
+
 def test_scores_that_are_all_alike_have_no_mixture() -> None:
     with pytest.raises(ValueError, match="all alike"):
         fit_mixture(np.ones(50))

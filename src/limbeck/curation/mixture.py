@@ -90,8 +90,8 @@ def fit_mixture(u: Column, least: float = 0.0) -> Mixture:
     bounds = [(-20, 20), (-3, 3), (-6, 6), (rarest, 0), (0, 20), (np.log(0.3), np.log(10 * widest))]
     starts = [
         np.array([float(np.quantile(u, 0.4 * (1 - share)) - centre) / spread, 0, 1,
-                  _logit(share), 0.7, np.log(widest)])
-        for share in _STARTS if share >= least
+                  max(_logit(share), rarest), 0.7, np.log(widest)])
+        for share in _STARTS
     ]  # fmt: skip
     fits = [minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
     best = min(fits, key=lambda fit: float(fit.fun))
