@@ -54,9 +54,9 @@ def test_outliers_are_far_from_the_ordinary_and_units_do_not_matter() -> None:
 
 
 def test_a_smallest_share_of_outliers_can_be_asked_for() -> None:
-    u, truth = scores(0.3, 2000, 0)
+    u, _ = scores(0.3, 2000, 0)
     assert fit_mixture(u, 0.25).share == pytest.approx(fit_mixture(u).share)
-    u, truth = scores(0.05, 2000, 0)
+    u, _ = scores(0.05, 2000, 0)
     free, many = fit_mixture(u), fit_mixture(u, 0.25)
     assert many.share >= 0.25 > 0.1 > free.share
     assert many.gain < free.gain - 10  # and the likelihood says that there are not so many

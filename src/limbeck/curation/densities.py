@@ -194,9 +194,7 @@ def _from_core(spaces: Mapping[str, Features], near: Sequence[Neighbours], seed:
     return Typical(made, core)
 
 
-def _believed(
-    found: Typical, spaces: Mapping[str, Features], near: Sequence[Neighbours]
-) -> bool:
+def _believed(found: Typical, spaces: Mapping[str, Features], near: Sequence[Neighbours]) -> bool:
     """Whether what lies far from a core are outliers, and many.
 
     A mixture in which they are a quarter at least must be (nearly) as likely as the best; what it

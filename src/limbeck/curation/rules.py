@@ -36,9 +36,7 @@ class Cut(NamedTuple):
     high: float = 0.0
 
 
-def find_cut(
-    values: Column, least: float = 0.4, most: float = 1.0, outliers: float = 0.0
-) -> Cut:
+def find_cut(values: Column, least: float = 0.4, most: float = 1.0, outliers: float = 0.0) -> Cut:
     """The share of photos to keep, read off the column's own shape (Efron 2004: a local fdr).
 
     1. u = the column in standard deviations of its lower half (`standardised`; of a column without
