@@ -56,6 +56,8 @@ def test_many_outliers_of_several_kinds_are_no_mode() -> None:
     assert are_many(dropped, [space])
     assert not are_many(dropped, [])
     assert not are_many(np.zeros(1000, dtype=bool), [space])
+    tail = Neighbours.of(ordinary, seed=0)
+    assert not are_many(tail.crowd > np.quantile(tail.crowd, 0.7), [tail])
     mode = cloud(random.normal(size=(1, 20)) * 2, 400, 0.5)
     assert not are_many(dropped, [Neighbours.of(np.concatenate([ordinary, mode]), seed=0)])
     lonely = replace(space, like=np.where(dropped, 900.0, space.like))

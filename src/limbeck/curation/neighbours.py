@@ -16,9 +16,9 @@ CROWD, MOST = 0.1, 0.2
 """Shares of all photos: what is a crowd, and what is more than any kind of outlier has."""
 ALIKE = 0.9
 """Standard deviations by which outliers are lonelier than all photos: their median, at least."""
-MODE = 0.62
-"""What part of a dropped photo's crowd is dropped too at most. Of a mode with a sixth of the photos
-it is 0.74, whatever the draw."""
+TAIL, MODE = 0.33, 0.62
+"""What part of a dropped photo's crowd is dropped too, at least and at most. Of the tail of one
+group it is 0.29 at most; of a mode with a sixth of the photos 0.74, whatever the draw."""
 _TENTH = 10
 _AT_MOST = 20_000
 _ROWS = 512
@@ -104,7 +104,7 @@ def are_many(dropped: Flags, spaces: Sequence[Neighbours]) -> bool:
         spaces: of every feature space.
 
     Returns:
-        True where no more than 0.62 of a dropped photo's nearest tenth are dropped too (means over
+        True where of a dropped photo's nearest tenth 0.33 to 0.62 are dropped too (means over
         photos and spaces), and the dropped photos' median distance to it is higher, in standard
         deviations of all photos, than that to their like.
     """
@@ -115,7 +115,7 @@ def are_many(dropped: Flags, spaces: Sequence[Neighbours]) -> bool:
         np.mean([_above(distance, dropped) for distance in distances])
         for distances in ([space.crowd for space in spaces], [space.like for space in spaces])
     )
-    return bool(own <= MODE and crowd > like)
+    return bool(TAIL <= own <= MODE and crowd > like)
 
 
 def _above(distance: Column, some: Flags) -> float:
