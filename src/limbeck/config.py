@@ -114,6 +114,23 @@ class DataConfig(_Section):
 
     size: int = Field(64, description="the network's size; the store keeps max(size, 128)")
     min_side: int = Field(0, ge=0, description="reject shorter sides; 0 = half the network's size")
+    crop: Literal["auto", "detect", "attention", "center", "none"] = Field(
+        "auto",
+        description="the square of a photo: around its object by a detector, where most happens, "
+        "the centre, or none (photos must be square); auto = detect where the detector is "
+        "installed, else center",
+    )
+    crop_object: str = Field(
+        "auto",
+        min_length=1,
+        description="what detect crops: a COCO class, any, or auto = what most photos show",
+    )
+    crop_margin: float = Field(
+        1.2, ge=1, le=4, description="side of the square by the longer side of the object"
+    )
+    crop_score: float = Field(
+        0.3, gt=0, le=1, description="score below which an object is not seen"
+    )
     near_duplicate_bits: int = Field(
         3,
         ge=-1,

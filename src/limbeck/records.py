@@ -30,10 +30,32 @@ class Reason(StrEnum):
     CORRUPT = "corrupt"
     TOO_SMALL = "too_small"
     TOO_LARGE = "too_large"
+    NOT_SQUARE = "not_square"
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     OPTED_OUT = "opted_out"
     UNREADABLE = "unreadable"
+
+
+class CropKind(StrEnum):
+    """How the square of a photo was chosen."""
+
+    CENTER = "center"
+    DETECT = "detect"
+    ATTENTION = "attention"
+    WHOLE = "none"
+
+
+class FoundObject(Record):
+    """An object that the detector saw in a photo.
+
+    `name` is its COCO class, `score` in [0, 1], `box` (left, top, right, bottom) in pixels of the
+    upright image, half-open.
+    """
+
+    name: str
+    score: float
+    box: tuple[int, int, int, int]
 
 
 class ImageInfo(Record):
@@ -53,6 +75,8 @@ class ImageInfo(Record):
     width: NonNegativeInt = 0
     height: NonNegativeInt = 0
     box: tuple[int, int, int, int] | None = None
+    crop: CropKind | None = Field(None, description="how the box was chosen")
+    objects: tuple[FoundObject, ...] = Field((), description="seen by the detector, surest first")
     upscaled: bool = False
     label: NonNegativeInt | None = None
     licence: str | None = None
@@ -74,6 +98,12 @@ class IngestSummary(Record):
     failed: NonNegativeInt
     size: NonNegativeInt = Field(description="side of the stored images, pixels")
     seconds: float
+    crops: dict[str, NonNegativeInt] = Field(
+        default_factory=dict, description="accepted photos by how their square was chosen"
+    )
+    crop_objects: list[str] = Field(
+        default_factory=list, description="what `detect` cropped photos to; empty = any object"
+    )
     opt_out_unmatched: NonNegativeInt = Field(
         0, description="lines of the opt-out list that named nothing"
     )

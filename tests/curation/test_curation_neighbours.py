@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 
 from limbeck.curation import neighbours
 from limbeck.curation.neighbours import Neighbours, are_alike, are_many
+from limbeck.metrics import standardised
 
 
 def test_distances_and_company_by_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,8 +57,11 @@ def test_many_outliers_of_several_kinds_are_no_mode() -> None:
     assert are_many(dropped, [space])
     assert not are_many(dropped, [])
     assert not are_many(np.zeros(1000, dtype=bool), [space])
-    tail = Neighbours.of(ordinary, seed=0)
-    assert not are_many(tail.crowd > np.quantile(tail.crowd, 0.7), [tail])
+    one = Neighbours.of(cloud(np.zeros((1, 20)), 1000, 1.0), seed=0)
+    beyond = standardised(one.crowd, np.inf) - standardised(one.like, np.inf)
+    tail = beyond > np.quantile(beyond, 0.78)
+    assert one.company(tail)[tail].mean() < 0.3  # where outliers are many, it is higher
+    assert not are_many(tail, [one])
     mode = cloud(random.normal(size=(1, 20)) * 2, 400, 0.5)
     assert not are_many(dropped, [Neighbours.of(np.concatenate([ordinary, mode]), seed=0)])
     lonely = replace(space, like=np.where(dropped, 900.0, space.like))

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from development import DOGS_288, WEIGHTS
 from limbeck.errors import UsageError, WeightsError
-from limbeck.percept import COCO, Box, Detector, list_weights
+from limbeck.percept import COCO, Box, Detector, kin, list_weights
 from limbeck.percept.detector import decode, letterbox, nms, overlaps
 
 
@@ -272,3 +272,13 @@ def test_a_box_stands_for_where_the_object_is(detector: Detector) -> None:
         assert (one.x0 + one.x1) / 2 < width
         return
     pytest.fail("no dog is found in any of twelve photos")
+
+
+def test_kin_are_the_classes_of_a_super_category() -> None:
+    assert kin("person") == {"person"}
+    assert kin("dog") == set(COCO[14:24])
+    assert {"bird", "giraffe"} <= kin("dog")
+    assert kin("truck") == kin("bicycle")
+    assert {"book", "toothbrush"} <= kin("vase")
+    assert sum(len(kin(name)) == 1 for name in COCO) == 1
+    assert set().union(*(kin(name) for name in COCO)) == set(COCO)

@@ -27,7 +27,7 @@ from limbeck.curation import formulas_digest, keep, prospects, score, scores_pro
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import TrainingError
 from limbeck.evaluation import FEWEST_FOR_PSI, choose_psi
-from limbeck.ingestion import ingest, rejections, side_inputs, source_digest
+from limbeck.ingestion import crop_words, ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
 from limbeck.kit.selection import held_out
 from limbeck.latents import ModeCentres
@@ -298,6 +298,8 @@ def _tell_photos(dataset: Dataset, folder: Path) -> None:
     """How many photos are used, and why the others are not."""
     summary = read_summary(folder, IngestSummary)
     logs.say(logs.bold(summary.accepted), f" of {summary.listed} files are photos to train on")
+    if summary.crops:
+        logs.say("  ", crop_words(summary.crops, summary.crop_objects))
     for line in rejections(summary, dataset.listed()):
         logs.say("  ", line)
 

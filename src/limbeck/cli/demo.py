@@ -36,6 +36,7 @@ def demo(
     """
     changes: dict[str, object] = {
         "train.kimg": kimg, "train.snapshot_kimg": 10.0, "train.encoder_every": _ENCODER_EVERY,
+        "data.crop": "center",
     }  # fmt: skip
     config = shared.config("tiny", changes=changes)
     if shared.dry_run:

@@ -117,6 +117,22 @@ ClassFrom = Annotated[
         help="Classes: `folder` (one per sub-folder), or a .csv or .jsonl with file and label.",
     ),
 ]
+Crop = Annotated[
+    str | None,
+    typer.Option(
+        "--crop",
+        help="The square of a photo: detect (around its object), attention (where most happens), "
+        "center, none (photos are square); default: detect where the detector is, else center.",
+    ),
+]
+CropObject = Annotated[
+    str | None,
+    typer.Option(
+        "--crop-object",
+        help="What detect looks for: a COCO class such as dog, any, or auto (what most photos "
+        "show, the default).",
+    ),
+]
 Tensorboard = Annotated[
     bool,
     typer.Option(

@@ -14,6 +14,8 @@ from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
     PRESETS,
     ClassFrom,
+    Crop,
+    CropObject,
     InitFrom,
     Kimg,
     Psi,
@@ -55,6 +57,8 @@ def run(
     size: Size = None,
     kimg: Kimg = None,
     init_from: InitFrom = None,
+    crop: Crop = None,
+    crop_object: CropObject = None,
     class_from: ClassFrom = None,
     kept_kimg: Annotated[
         float | None, typer.Option("--kept-kimg", help="Length of the second training.")
@@ -111,6 +115,8 @@ def run(
         "hold_out": hold_out,
         "train.init_from": init_from,
         "data.class_from": class_from,
+        "data.crop": crop,
+        "data.crop_object": crop_object,
         "train.encoder": False if no_encoder else None,
         "train.tensorboard": tensorboard or None,
         "sample.truncation": truncation,

@@ -9,6 +9,8 @@ from limbeck import logs
 from limbeck.cli.inputs import existing, networks_folder, open_networks
 from limbeck.cli.options import (
     ClassFrom,
+    Crop,
+    CropObject,
     FreezeD,
     InitFrom,
     Kimg,
@@ -36,6 +38,15 @@ def ingest(
     out: Out,
     preset: Preset = "small",
     size: Size = None,
+    crop: Crop = None,
+    crop_object: CropObject = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            "--detector",
+            help="File of the detector's weights (yolox-nano); default: from the cache.",
+        ),
+    ] = None,
     class_from: ClassFrom = None,
     opt_out: Annotated[
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
@@ -43,14 +54,21 @@ def ingest(
     strict: Strict = False,
 ) -> Outcome:
     """Read, crop, clean and de-duplicate photos into a dataset; the photos stay as they are."""
-    changes: dict[str, object] = {"data.class_from": class_from}
+    changes: dict[str, object] = {
+        "data.class_from": class_from,
+        "data.crop": crop,
+        "data.crop_object": crop_object,
+    }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
     if shared.dry_run:
         return _planned("ingest", {"photos": photos, "out": out, "size": config.data.size})
+    from limbeck.ingestion import crop_words
     from limbeck.ingestion import ingest as run_ingest
 
-    summary = run_ingest(photos, out, config.data, opt_out=opt_out, strict=strict)
+    summary = run_ingest(
+        photos, out, config.data, opt_out=opt_out, strict=strict, detector=detector
+    )
     rejected = sum(summary.rejected.values())
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))
     return Outcome(
@@ -63,6 +81,7 @@ def ingest(
             ),
             f"rejected {rejected}{f' ({reasons})' if reasons else ''}, "
             f"opted out {summary.opted_out}, failed {summary.failed}",
+            crop_words(summary.crops, summary.crop_objects),
             f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
         ],
         then=logs.command("limbeck", "train", out, "--out", f"{out}-nets", "--preset", preset),

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from limbeck import fsio
-from limbeck.data.store import FORMAT, FORMAT_VERSION, INDEX, SCHEMA, TABLE
+from limbeck.data.store import ADDED, FORMAT, FORMAT_VERSION, INDEX, SCHEMA, TABLE
 from limbeck.errors import DataError
 from limbeck.kit.tables import ROWS, read_table
 from limbeck.records import ImageInfo, Record, Status
@@ -121,11 +121,18 @@ def read_rows(root: Path) -> Iterator[ImageInfo]:
         DataError: unreadable, other columns, or a row that is no record (its number is named).
     """
     path = root / TABLE
-    table = read_table(path, dict(zip(SCHEMA.names, SCHEMA.types, strict=True)), AGAIN, nulls=True)
+    needed, added = (dict(zip(s.names, s.types, strict=True)) for s in (SCHEMA, ADDED))
+    table = read_table(path, needed, AGAIN, optional=added, nulls=True)
     for start in range(0, len(table), _CHUNK):
         for number, values in enumerate(table.slice(start, _CHUNK).to_pylist(), start):
             known = {key: value for key, value in values.items() if value is not None}
+            if "objects" in known:
+                known["objects"] = _objects(known["objects"], f"{path}, row {number}")
             yield fsio.as_record(known, ImageInfo, f"{path}, row {number}", AGAIN)
+
+
+def _objects(text: str, where: str) -> Any:
+    return fsio.parse_json(text.encode(), f"{where}: objects", AGAIN)
 
 
 def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[ImageInfo]:

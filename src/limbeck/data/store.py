@@ -4,6 +4,7 @@ A folder without index.json is a dataset that was not finished; readers refuse i
 """
 
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -24,6 +25,7 @@ FORMAT = "limbeck-dataset"
 FORMAT_VERSION = 1
 INDEX = "index.json"
 TABLE = "images.parquet"
+CROP_SHEET = "crops.jpg"
 SHARD_BYTES = 512 * 2**20
 
 SCHEMA = pa.schema(
@@ -48,6 +50,9 @@ SCHEMA = pa.schema(
         ("row", pa.int32()),
     ]
 )
+
+ADDED = pa.schema([("crop", pa.string()), ("objects", pa.string())])
+"""Columns that older tables lack; `objects` is JSON, null where there are none."""
 
 Picture = NDArray[np.uint8] | Tensor
 
@@ -104,7 +109,10 @@ def write_dataset(
 
 
 def _to_table(rows: Sequence[ImageInfo]) -> pa.Table:
-    return pa.Table.from_pylist([row.model_dump(mode="json") for row in rows], schema=SCHEMA)
+    values = [row.model_dump(mode="json") for row in rows]
+    for row in values:
+        row["objects"] = json.dumps(row["objects"]) if row["objects"] else None
+    return pa.Table.from_pylist(values, schema=pa.schema([*SCHEMA, *ADDED]))
 
 
 def _facts(path: Path) -> dict[str, Any]:

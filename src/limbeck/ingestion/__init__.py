@@ -1,9 +1,19 @@
 """From a folder or a zip of strangers' photos to a dataset that accounts for every file."""
 
+from limbeck.ingestion.cropping import can_detect as can_detect
+from limbeck.ingestion.cropping import crop_words as crop_words
 from limbeck.ingestion.decode import centre_box as centre_box
 from limbeck.ingestion.photo_classes import side_inputs as side_inputs
 from limbeck.ingestion.rejections import rejections as rejections
 from limbeck.ingestion.stage import ingest as ingest
 from limbeck.ingestion.staleness import source_digest as source_digest
 
-__all__ = ["centre_box", "ingest", "rejections", "side_inputs", "source_digest"]
+__all__ = [
+    "can_detect",
+    "centre_box",
+    "crop_words",
+    "ingest",
+    "rejections",
+    "side_inputs",
+    "source_digest",
+]

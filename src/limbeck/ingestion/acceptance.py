@@ -62,7 +62,7 @@ class Acceptance:
             update={
                 "phash": f"{result.phash:016x}",
                 "detail": result.square.note,
-                "upscaled": min(info.width, info.height) < side,
+                "upscaled": info.box is not None and info.box[2] - info.box[0] < side,
             }
         )
         original = self._near.find(result.phash, result.thumb)

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from limbeck.ingestion.out_of_memory import Rejected as Rejected
 from limbeck.ingestion.out_of_memory import sure
-from limbeck.kit.photos import MAX_PIXELS, eight_bit, photo_formats, to_srgb
+from limbeck.kit.photos import MAX_PIXELS, NoPhoto, eight_bit, photo_formats, to_srgb
 from limbeck.records import Reason
 
 Box = tuple[int, int, int, int]
@@ -149,6 +149,49 @@ def _upright_size(data: bytes) -> tuple[int, int]:
     return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
+def glance(data: bytes, longest: int) -> Image.Image:
+    """Decode and turn upright, as RGB whose longer side is at most `longest` pixels.
+
+    Colours are as stored, without a profile: this is for looking, not for keeping.
+
+    Raises:
+        Rejected: as `square`.
+        MemoryError: there is too little memory to tell.
+    """
+    return sure(lambda: _glance(data, longest))
+
+
+def _glance(data: bytes, longest: int) -> Image.Image:
+    image = _open(data)
+    orientation = _orientation(image)
+    factor = min(1.0, longest / max(image.size))
+    with _damage():
+        if image.format in ("JPEG", "MPO"):
+            image.draft(image.mode, (int(image.width * factor), int(image.height * factor)))
+        image.load()
+        if orientation in _UPRIGHT:
+            image = image.transpose(_UPRIGHT[orientation])
+        image = eight_bit(image)
+        factor = min(1.0, longest / max(image.size))
+        size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+        if size != image.size:
+            image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        return image.convert("RGB")
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """What a decoder raises on a stranger's bytes, as a rejection."""
+    try:
+        yield
+    except (Rejected, MemoryError):
+        raise
+    except NoPhoto as error:
+        raise Rejected(Reason.UNSUPPORTED, str(error)) from None
+    except Exception as error:  # a decoder may raise anything
+        raise Rejected(Reason.CORRUPT, _words(error)) from None
+
+
 def square(data: bytes, box: Box, side: int) -> Square:
     """Decode, turn upright, crop `box` (pixels of the upright image), Lanczos to `side`, sRGB.
 
@@ -167,7 +210,7 @@ def _square(data: bytes, box: Box, side: int) -> Square:
     orientation = _orientation(image)
     profile = image.info.get("icc_profile")
     full = max(image.size)
-    try:
+    with _damage():
         if image.format in ("JPEG", "MPO"):
             factor = min(1.0, 2 * side / (box[2] - box[0]))
             wanted = (int(image.width * factor) + 1, int(image.height * factor) + 1)
@@ -178,14 +221,7 @@ def _square(data: bytes, box: Box, side: int) -> Square:
             image = image.transpose(_UPRIGHT[orientation])
         left, top, right, bottom = (round(edge * scale) for edge in box)
         image = image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
-        try:
-            image = eight_bit(image)
-        except ValueError as error:
-            raise Rejected(Reason.UNSUPPORTED, str(error)) from None
+        image = eight_bit(image)
         image = image.resize((side, side), Image.Resampling.LANCZOS)
         image, note = to_srgb(image, profile)
-    except (Rejected, MemoryError):
-        raise
-    except Exception as error:  # a decoder may raise anything on a stranger's bytes
-        raise Rejected(Reason.CORRUPT, _words(error)) from None
     return Square(np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), note)

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from limbeck.config import DataConfig
 from limbeck.ingestion.acceptance import Decoded
-from limbeck.ingestion.decode import Rejected, centre_box, square, upright_size
+from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box
+from limbeck.ingestion.decode import Rejected, glance, square, upright_size
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
 from limbeck.ingestion.journal import Journal
 from limbeck.ingestion.out_of_memory import out_of_memory
@@ -16,6 +17,32 @@ from limbeck.ingestion.source import Entry, Source
 from limbeck.records import ImageInfo, Reason, Status
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A file that was looked at: its row without a box, and what the crop depends on.
+
+    Attributes:
+        info: the row; its status is final unless accepted.
+        sight: what was seen.
+        content: sha256 of the file's bytes, to be continued by the box; None where there is none.
+    """
+
+    info: ImageInfo
+    sight: Sight = NOTHING
+    content: "hashlib._Hash | None" = None
+
+    def cropped(self, config: DataConfig, wanted: frozenset[str], least: int) -> ImageInfo:
+        """The row with its box and id."""
+        info = self.info
+        if self.content is None or not info.width:
+            return info
+        box, kind = choose_box(self.sight, info.width, info.height, config, wanted, least)
+        content = self.content.copy()
+        content.update(",".join(map(str, box)).encode())
+        known = {"box": box, "crop": kind, "id": content.hexdigest()[:16]}
+        return info.model_copy(update=known | {"objects": self.sight.objects})
 
 
 @dataclass(frozen=True)
@@ -42,21 +69,29 @@ class Reader:
 
     Args:
         photos: the source.
-        config: sizes.
+        config: sizes, and `crop`, decided.
         journal: where it is noted what is being read.
         aside: sha256 -> why, of photos that are not decoded.
+        eye: looks at photos before they are cropped; None = nothing need look.
     """
 
     def __init__(
-        self, photos: Source, config: DataConfig, journal: Journal, aside: Mapping[str, str]
+        self,
+        photos: Source,
+        config: DataConfig,
+        journal: Journal,
+        aside: Mapping[str, str],
+        eye: Eye | None = None,
     ) -> None:
         self._photos = photos
-        self._least = config.min_side or config.size // 2
+        self._whole = config.crop == "none"
+        self.least = config.min_side or config.size // 2
         self._journal = journal
         self._aside = aside
+        self._eye = eye
 
-    def look(self, entry: Entry) -> ImageInfo:
-        """Read one file, hash it, read its header; the status is final unless accepted.
+    def look(self, entry: Entry) -> Look:
+        """Read one file, hash it, read its header, and see what it shows where that counts.
 
         Raises:
             LimbeckError: there is too little memory.
@@ -80,33 +115,40 @@ class Reader:
         except MemoryError as error:
             raise out_of_memory(entry.source) from error
 
-    def _look(self, entry: Entry) -> ImageInfo:
+    def _look(self, entry: Entry) -> Look:
         failed = ImageInfo(source=entry.source, status=Status.FAILED, reason=Reason.UNREADABLE)
         if entry.refused:
-            return failed.model_copy(update={"detail": entry.refused})
+            return Look(failed.model_copy(update={"detail": entry.refused}))
         try:
             data = self._photos.read(entry)
         except MemoryError:
             raise
         except Exception as error:  # disks and archives of strangers fail in many ways
-            return failed.model_copy(update={"detail": _words(error)})
+            return Look(failed.model_copy(update={"detail": _words(error)}))
         content = hashlib.sha256(data)
         digest = content.hexdigest()
         if why := self._aside.get(digest):
-            return failed.model_copy(update={"sha256": digest, "detail": why})
+            return Look(failed.model_copy(update={"sha256": digest, "detail": why}))
         rejected = ImageInfo(source=entry.source, sha256=digest, status=Status.REJECTED)
         try:
             width, height = upright_size(data)
+            known = {"width": width, "height": height}
+            if min(width, height) < self.least:
+                why = f"shorter side below {self.least} pixels"
+                small = known | {"reason": Reason.TOO_SMALL, "detail": why}
+                return Look(rejected.model_copy(update=small), content=content)
+            if self._whole and width != height:
+                why = f"{width} x {height} pixels, and data.crop=none crops nothing"
+                odd = known | {"reason": Reason.NOT_SQUARE, "detail": why}
+                return Look(rejected.model_copy(update=odd))
+            sight = NOTHING
+            if self._eye is not None:
+                sight = self._eye.look(glance(data, SIGHT), width, height)
         except Rejected as found:
-            return rejected.model_copy(update={"reason": found.reason, "detail": found.detail})
-        box = centre_box(width, height)
-        content.update(",".join(map(str, box)).encode())
-        known = {"width": width, "height": height, "box": box, "id": content.hexdigest()[:16]}
-        if min(width, height) < self._least:
-            detail = f"shorter side below {self._least} pixels"
-            small = {"reason": Reason.TOO_SMALL, "detail": detail}
-            return rejected.model_copy(update=known | small)
-        return rejected.model_copy(update=known | {"status": Status.ACCEPTED})
+            update = {"reason": found.reason, "detail": found.detail}
+            return Look(rejected.model_copy(update=update))
+        accepted = rejected.model_copy(update=known | {"status": Status.ACCEPTED})
+        return Look(accepted, sight, content)
 
     def _decode(self, job: Job, side: int) -> Decoded | Rejected:
         assert job.info.box is not None

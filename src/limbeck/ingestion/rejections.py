@@ -14,6 +14,7 @@ _WORDS = {
     Reason.CORRUPT: "damaged",
     Reason.TOO_SMALL: "too small",
     Reason.TOO_LARGE: "too large",
+    Reason.NOT_SQUARE: "not square",
     Reason.DUPLICATE: "copy byte for byte",
     Reason.NEAR_DUPLICATE: "copy to the eye",
     Reason.UNREADABLE: "unreadable",

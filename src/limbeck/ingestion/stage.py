@@ -3,7 +3,7 @@
 import os
 import statistics
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,9 +14,11 @@ from limbeck import logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import open_dataset, write_dataset
+from limbeck.data import CROP_SHEET, open_dataset, write_dataset
 from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance
+from limbeck.ingestion.crop_sheet import save_crop_sheet
+from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.decode import strict_pillow
 from limbeck.ingestion.files import Reader, jobs
 from limbeck.ingestion.journal import Journal, journal_home
@@ -39,13 +41,15 @@ def ingest(
     *,
     opt_out: Path | None = None,
     strict: bool = False,
+    detector: Path | None = None,
 ) -> IngestSummary:
     """Make a dataset in `out` from the photos in a folder or zip, which is only read.
 
     Every regular file is listed and gets exactly one status, so that
     listed = accepted + rejected (by reason) + opted out + failed. Files that are no images
     (side-cars, texts, archives) are rejected as `not_an_image`; no side-car is ever read.
-    Squares are the photo's centre. Of copies, byte for byte or to the eye, the first by name stays.
+    Squares are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of
+    copies, byte for byte or to the eye, the first by name stays.
 
     Args:
         source: folder (read recursively) or zip (read in place, never extracted).
@@ -54,19 +58,22 @@ def ingest(
         opt_out: a text file naming one photo a line (see `opt_out_of`); lines that name nothing
             are told and counted.
         strict: such a line is an error, and nothing is written.
+        detector: file of the detector's weights; default: from the cache.
 
     Raises:
         DataError: fewer than two different photos, a source that cannot be listed, `class_from`
             names no class for some photo, an opt-out list that cannot be read or (`strict`) has a
             line that names nothing.
         LimbeckError: memory ran out; no dataset is written, and no photo is blamed.
-        UsageError: `out` lies in `source`, or the other way round.
+        UsageError: `out` lies in `source`, or the other way round; no such class to crop to;
+            `detect` is asked for and onnxruntime or (WeightsError) the weights are missing.
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
     keep_apart(source, out)
     wishes = read_opt_out(opt_out)
     given = read_classes(config)
+    decided, eye = eye_of(config, detector)
     with (
         fresh(out, "data") as folder,
         _memory_errors(source),
@@ -76,9 +83,11 @@ def ingest(
         home = journal_home(out)
         aside = set_aside(photos, home)
         with Journal(home) as journal, ThreadPoolExecutor(_workers()) as pool:
-            reader = Reader(photos, config, journal, aside)
-            looks = _in_order(pool, reader.look, photos.entries)
-            infos = list(logs.track(looks, "looking", len(photos.entries)))
+            reader = Reader(photos, decided, journal, aside, eye)
+            seen = _in_order(pool, reader.look, photos.entries)
+            looks = list(logs.track(seen, "looking", len(photos.entries)))
+            wanted = wanted_objects((look.sight for look in looks), config.crop_object)
+            infos = [look.cropped(decided, wanted, reader.least) for look in looks]
             honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
             infos, names = classify(honoured.infos, photos.entries, config, given)
             side = _store_side(infos, config.size, source)
@@ -87,11 +96,17 @@ def ingest(
             decoded = _in_order(pool, lambda job: reader.decode(job, side), work)
             pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
             write_dataset(folder, sieve.rows, pictures, side, class_names=names)
+            entry_of = {entry.source: entry for entry in photos.entries}
+            save_crop_sheet(
+                sieve.rows, lambda info: photos.read(entry_of[info.source]), folder / CROP_SHEET
+            )
         listing = photos.digest()
         summary = IngestSummary.model_validate(
             {
                 **open_dataset(folder).counts,
                 "size": side,
+                "crops": Counter(r.crop for r in sieve.rows if r.status is Status.ACCEPTED),
+                "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
                 "opt_out_unmatched": len(honoured.unmatched),
                 "opt_out_lines": honoured.unmatched[:TOLD_LINES],
@@ -160,7 +175,8 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[
 
 def _store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:
     """max(size, 128), but at most the median native crop, and never below `size`."""
-    sides = [min(i.width, i.height) for i in infos if i.status is Status.ACCEPTED]
+    boxes = [i.box for i in infos if i.status is Status.ACCEPTED and i.box]
+    sides = [box[2] - box[0] for box in boxes]
     if not sides:
         reasons = ", ".join(sorted({i.reason.value for i in infos})) or "empty"
         raise DataError(

@@ -15,6 +15,10 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVI
 _SPARE = 64 << 20
 
 
+class NoPhoto(ValueError):
+    """Pixels that are no photo's."""
+
+
 @cache
 def photo_formats() -> tuple[str, ...]:
     """Names of the formats that are read here, for `PIL.Image.open`; HEIF where it is installed."""
@@ -32,14 +36,14 @@ def eight_bit(image: Image.Image) -> Image.Image:
     """Any mode -> L, RGB or CMYK without alpha, which is laid on white; 16 bits are scaled to 8.
 
     Raises:
-        ValueError: 16-bit integers below 0, or floats outside [0, 255]: no photo.
+        NoPhoto: 16-bit integers below 0, or floats outside [0, 255].
     """
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image, dtype=np.float64)
         low, high = float(values.min()), float(values.max())
         limit = 65535.0 if image.mode.startswith("I") else 1.0 if high <= 1 else 255.0
         if not (low >= 0 and high <= limit):
-            raise ValueError(f"mode {image.mode} with values from {low:g} to {high:g}")
+            raise NoPhoto(f"mode {image.mode} with values from {low:g} to {high:g}")
         return Image.fromarray(np.round(values * (255 / limit)).astype(np.uint8))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or image.has_transparency_data:
         layer = image.convert("RGBA")

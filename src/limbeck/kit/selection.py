@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 
 def even_rows(total: int, count: int) -> NDArray[np.int64]:
@@ -12,9 +15,9 @@ def even_rows(total: int, count: int) -> NDArray[np.int64]:
     return np.linspace(0, total - 1, num=min(count, total)).round().astype(np.int64)
 
 
-def evenly(ids: Sequence[str], count: int) -> tuple[str, ...]:
+def evenly(items: Sequence[T], count: int) -> tuple[T, ...]:
     """At most `count` of them, in their order."""
-    return tuple(ids[row] for row in even_rows(len(ids), count))
+    return tuple(items[row] for row in even_rows(len(items), count))
 
 
 def held_out(ids: Sequence[str], share: float) -> frozenset[str]:

@@ -6,6 +6,7 @@ from limbeck.percept.detector import COCO as COCO
 from limbeck.percept.detector import DETECTOR as DETECTOR
 from limbeck.percept.detector import Box as Box
 from limbeck.percept.detector import Detector as Detector
+from limbeck.percept.detector import kin as kin
 from limbeck.percept.efficientnet import EfficientNetLite0 as EfficientNetLite0
 from limbeck.percept.features import FeatureExtractor as FeatureExtractor
 from limbeck.percept.features import Features as Features
@@ -44,6 +45,7 @@ __all__ = [
     "cache_folder",
     "features_of",
     "get_weights",
+    "kin",
     "list_weights",
     "path_of",
     "resize_tf1",

@@ -1,8 +1,8 @@
 """Which objects an image shows and where: YOLOX-nano on COCO's 80 classes, through onnxruntime.
 
-Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv 2107.08430). No training and no filter of
-limbeck uses it, so that it can judge what they made. onnxruntime comes with the extra `detect`;
-the file of weights is on no package index (see `Weights.by_hand`).
+Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv 2107.08430). It crops photos and judges
+what images show; no training and no filter of limbeck uses it. onnxruntime comes with the extra
+`detect`; the file of weights is on no package index (see `Weights.by_hand`).
 """
 
 from collections.abc import Iterable
@@ -34,8 +34,17 @@ COCO = (
     "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors",
     "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
+_KINDS = (0, 8, 13, 23, 28, 38, 45, 55, 61, 67, 72, 79)
+"""Last class of each of COCO's super-categories: person, vehicle, ..., animal, ..., indoor."""
 _GREY = 114.0  # of the letterbox, as in training
 _ENLARGED, _LEAST_SHOWN = 2.5, 160
+
+
+def kin(name: str) -> frozenset[str]:
+    """The classes of a COCO class's super-category, itself among them: of dog, the animals."""
+    last = next(end for end in _KINDS if COCO.index(name) <= end)
+    first = next((end + 1 for end in reversed(_KINDS) if end < last), 0)
+    return frozenset(COCO[first : last + 1])
 
 
 @dataclass(frozen=True)
@@ -67,8 +76,10 @@ class Detector:
 
     name = DETECTOR
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, threads: int | None = None) -> None:
         """Open the weights, checked against their pinned sha256; `path` None = limbeck's cache.
+
+        `threads`: of one call; default: those of torch.
 
         Raises:
             UsageError: onnxruntime is not installed, or `path` is no file.
@@ -77,7 +88,7 @@ class Detector:
         runtime = _onnxruntime()
         file = verify_weights(DETECTOR) if path is None else check_file(DETECTOR, Path(path))
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = threads or torch.get_num_threads()
         self._session = runtime.InferenceSession(
             str(file), options, providers=["CPUExecutionProvider"]
         )

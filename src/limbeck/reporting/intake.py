@@ -15,6 +15,7 @@ REASONS = {
     "corrupt": "damaged file",
     "too_small": "too small",
     "too_large": "too large",
+    "not_square": "not square, and nothing is cropped",
     "duplicate": "exact copy of another file",
     "near_duplicate": "near copy of another file",
     "opted_out": "opted out",

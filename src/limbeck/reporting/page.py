@@ -19,6 +19,7 @@ from limbeck.artefacts.mode_files import PSI, psi_of
 from limbeck.artefacts.run import STAGES
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import SampleConfig
+from limbeck.data import CROP_SHEET
 from limbeck.errors import DataError
 from limbeck.kit.selection import held_out
 from limbeck.latents import ModeCentres
@@ -27,6 +28,7 @@ from limbeck.reporting import facts
 from limbeck.reporting.assessment import Quality, assess
 from limbeck.reporting.charts import Chart
 from limbeck.reporting.dropped import Dropped, list_dropped
+from limbeck.reporting.embedded import Picture, from_file
 from limbeck.reporting.filtering import Filtering, keep_column, show_filter
 from limbeck.reporting.gallery import Gallery, Strip, Strips
 from limbeck.reporting.intake import Intake, take_in
@@ -67,6 +69,7 @@ class Page:
     name: str
     found: Artefacts
     intake: Intake | None = None
+    crops: Picture | None = None
     glimpses: tuple[Strip, ...] = ()
     quality: Quality | None = None
     samples: Samples | None = None
@@ -114,6 +117,9 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     """Every section, each on its own: what cannot be made is named."""
     found = page.found
     page.intake = take_in(found.files, found.keep) if found.files else None
+    if found.dataset is not None and (file := found.dataset.root / CROP_SHEET).exists():
+        alt = "photos, the square kept of each, and the crop beside it"
+        page.crops = _attempt(found, "data", lambda: from_file(file, alt))
     if found.dataset is not None and found.config is not None:
         page.held_out = len(held_out(found.dataset.ids, found.config.hold_out))
     raw = _renderer(found, found.raw, "raw")
