@@ -114,11 +114,11 @@ class DataConfig(_Section):
 
     size: int = Field(64, description="the network's size; the store keeps max(size, 128)")
     min_side: int = Field(0, ge=0, description="reject shorter sides; 0 = half the network's size")
-    crop: Literal["auto", "detect", "attention", "center", "none"] = Field(
+    crop: Literal["auto", "detect", "attention", "center", "boxes", "none"] = Field(
         "auto",
         description="the square of a photo: around its object by a detector, where most happens, "
-        "the centre, or none (photos must be square); auto = detect where the detector is "
-        "installed, else center",
+        "the centre, the boxes of a manifest, or none (photos must be square); auto = boxes where "
+        "there are any, else detect where the detector is installed, else center",
     )
     crop_object: str = Field(
         "auto",

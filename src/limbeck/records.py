@@ -31,6 +31,7 @@ class Reason(StrEnum):
     TOO_SMALL = "too_small"
     TOO_LARGE = "too_large"
     NOT_SQUARE = "not_square"
+    BAD_BOX = "bad_box"
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     OPTED_OUT = "opted_out"
@@ -43,6 +44,7 @@ class CropKind(StrEnum):
     CENTER = "center"
     DETECT = "detect"
     ATTENTION = "attention"
+    BOXES = "boxes"
     WHOLE = "none"
 
 

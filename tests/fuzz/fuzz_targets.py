@@ -27,7 +27,7 @@ from limbeck.curation.overrides import read_overrides
 from limbeck.data import open_dataset, write_dataset
 from limbeck.ingestion.decode import Rejected, square, upright_size
 from limbeck.ingestion.optout import read_opt_out
-from limbeck.ingestion.source import Source
+from limbeck.ingestion.sources import open_source
 from limbeck.latents import ModeCentres
 from limbeck.model.folder import ModelConfig, load_module, read_config, verify, write_module
 from limbeck.nets import Generator, Networks, load_networks
@@ -246,7 +246,7 @@ def _make_photos(root: Path) -> None:
 
 
 def _read_source(root: Path) -> object:
-    with Source(root / "photos.zip") as source:
+    with open_source(root / "photos.zip") as source:
         source.digest()
         for entry in source.entries:
             try:

@@ -16,7 +16,7 @@ from limbeck.errors import DataError
 from limbeck.ingestion import ingest, regular
 from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.regular import Unreadable, read_regular
-from limbeck.ingestion.source import Source
+from limbeck.ingestion.sources import open_source
 from limbeck.records import Reason, Status
 
 CONFIG = DataConfig(size=16)
@@ -72,7 +72,7 @@ def test_a_link_to_a_folder_is_told_and_not_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
 def test_a_file_that_became_something_else(tmp_path: Path, make: Callable[[Path], None]) -> None:
     root = photos(tmp_path / "p")
-    with Source(root) as source:
+    with open_source(root) as source:
         entry = source.entries[1]
         (root / "1.png").unlink()
         make(root / "1.png")
@@ -83,9 +83,9 @@ def test_a_file_that_became_something_else(tmp_path: Path, make: Callable[[Path]
 def test_never_more_than_the_limit_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = photos(tmp_path / "p")
     big = root / "big.png"
-    with Source(root) as before:
+    with open_source(root) as before:
         big.write_bytes(b"small")
-    with Source(root) as source:
+    with open_source(root) as source:
         entry = next(e for e in source.entries if e.name == "big.png")
         with open(big, "wb") as file:
             file.truncate(regular.MAX_FILE_BYTES + 1)

@@ -16,7 +16,7 @@ from limbeck.data import open_dataset
 from limbeck.errors import DataError
 from limbeck.ingestion import ingest, zipentries, zips
 from limbeck.ingestion.regular import Unreadable
-from limbeck.ingestion.zips import Zip
+from limbeck.ingestion.sources.zips import Zip
 from limbeck.records import Reason
 
 CONFIG = DataConfig(size=16)

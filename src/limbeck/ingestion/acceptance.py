@@ -43,7 +43,7 @@ class Acceptance:
         if info.status is not Status.ACCEPTED:
             return info
         if result is None:
-            return _like(info, self._first[info.sha256])
+            return _like(info, self._first[info.id])
         if isinstance(result, Rejected):
             unreadable = result.reason is Reason.UNREADABLE
             status = Status.FAILED if unreadable else Status.REJECTED
@@ -53,7 +53,7 @@ class Acceptance:
             )
         else:
             row = self._compare(info, result)
-        self._first[info.sha256] = row
+        self._first[info.id] = row
         return row
 
     def _compare(self, info: ImageInfo, result: Decoded) -> ImageInfo:

@@ -42,10 +42,12 @@ class Eye(Protocol):
 
 @dataclass(frozen=True)
 class Sight:
-    """What was seen: objects, the surest first, and the square where most happens."""
+    """What was seen: objects, the surest first, and the square where most happens; or the box that
+    the source gives."""
 
     objects: tuple[FoundObject, ...] = ()
     salient: Box | None = None
+    given: Box | None = None
 
 
 NOTHING = Sight()
@@ -81,17 +83,32 @@ class Saliency:
         return Sight(salient=salient_square(saliency(np.asarray(small)), width, height))
 
 
-def eye_of(config: DataConfig, weights: Path | None = None) -> tuple[DataConfig, Eye | None]:
+def eye_of(
+    config: DataConfig, weights: Path | None = None, *, boxes: bool = False
+) -> tuple[DataConfig, Eye | None]:
     """The configuration with `auto` decided, and what looks at photos; None = nothing need look.
 
+    Args:
+        config: what is asked for.
+        weights: of the detector; default: from the cache.
+        boxes: whether the source gives boxes.
+
     Raises:
-        UsageError, WeightsError: `detect` is asked for and cannot be had; no such class.
+        UsageError, WeightsError: `detect` is asked for and cannot be had, or `boxes` where there
+            are none; no such class.
     """
     if config.crop_object not in ("auto", "any", *COCO):
         raise UsageError(
             f"crop_object={config.crop_object!r} is no class of the detector",
             f"say auto, any, or one of: {', '.join(COCO)}",
         )
+    if config.crop == "boxes" and not boxes:
+        raise UsageError(
+            "crop=boxes, and the photos come without boxes",
+            "give a manifest (a .json of image_name and bounding_box), or another --crop",
+        )
+    if boxes and config.crop == "auto":
+        return config.model_copy(update={"crop": "boxes"}), None
     if config.crop == "attention":
         return config, Saliency()
     if config.crop == "detect":
@@ -147,6 +164,8 @@ def choose_box(
     """
     if config.crop == "none":
         return (0, 0, width, height), CropKind.WHOLE
+    if sight.given is not None:
+        return object_square(sight.given, width, height, 1.0), CropKind.BOXES
     if sight.salient is not None:
         return sight.salient, CropKind.ATTENTION
     alike = frozenset(other for name in wanted for other in kin(name))
@@ -218,6 +237,7 @@ def crop_words(crops: dict[str, int], objects: Sequence[str]) -> str:
     names = {
         "detect": f"around the object found{what}",
         "attention": "where most happens",
+        "boxes": "as the boxes say",
         "center": "the centre",
         "none": "whole",
     }

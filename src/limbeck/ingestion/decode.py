@@ -192,6 +192,29 @@ def _damage() -> Iterator[None]:
         raise Rejected(Reason.CORRUPT, _words(error)) from None
 
 
+def upright_box(data: bytes, box: Box) -> Box:
+    """A box in pixels of the image as it is stored -> the same pixels once it is turned upright.
+
+    Raises:
+        Rejected: as `upright_size`; or the box reaches beyond the image.
+        MemoryError: there is too little memory to tell.
+    """
+    image = sure(lambda: _open(data))
+    left, top, right, bottom = box
+    width, height = image.size
+    if right > width or bottom > height:
+        detail = f"the box {box} reaches beyond {width} x {height} pixels"
+        raise Rejected(Reason.BAD_BOX, detail)
+    x, y = (left, right), (top, bottom)
+    back_x, back_y = (width - right, width - left), (height - bottom, height - top)
+    turned = {
+        2: (back_x, y), 3: (back_x, back_y), 4: (x, back_y), 5: (y, x),
+        6: (back_y, x), 7: (back_y, back_x), 8: (y, back_x),
+    }  # fmt: skip
+    across, down = turned.get(_orientation(image), (x, y))
+    return across[0], down[0], across[1], down[1]
+
+
 def square(data: bytes, box: Box, side: int) -> Square:
     """Decode, turn upright, crop `box` (pixels of the upright image), Lanczos to `side`, sRGB.
 

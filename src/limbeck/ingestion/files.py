@@ -2,18 +2,18 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from limbeck.config import DataConfig
 from limbeck.ingestion.acceptance import Decoded
 from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box
-from limbeck.ingestion.decode import Rejected, glance, square, upright_size
+from limbeck.ingestion.decode import Rejected, glance, square, upright_box, upright_size
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
 from limbeck.ingestion.journal import Journal
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.regular import Unreadable
-from limbeck.ingestion.source import Entry, Source
+from limbeck.ingestion.sources import Entry, Source
 from limbeck.records import ImageInfo, Reason, Status
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Job:
-    """A photo and whether it is to be decoded: of byte-for-byte copies the first only."""
+    """A photo and whether it is to be decoded: of copies, same bytes and same box, the first."""
 
     entry: Entry
     info: ImageInfo
@@ -58,9 +58,9 @@ def jobs(entries: Sequence[Entry], infos: Sequence[ImageInfo]) -> Iterator[Job]:
     """A job for each photo, in listing order."""
     seen: set[str | None] = set()
     for entry, info in zip(entries, infos, strict=True):
-        wanted = info.status is Status.ACCEPTED and info.sha256 not in seen
+        wanted = info.status is Status.ACCEPTED and info.id not in seen
         if wanted:
-            seen.add(info.sha256)
+            seen.add(info.id)
         yield Job(entry, info, wanted)
 
 
@@ -84,7 +84,7 @@ class Reader:
         eye: Eye | None = None,
     ) -> None:
         self._photos = photos
-        self._whole = config.crop == "none"
+        self._whole, self._boxes = config.crop == "none", config.crop == "boxes"
         self.least = config.min_side or config.size // 2
         self._journal = journal
         self._aside = aside
@@ -132,7 +132,7 @@ class Reader:
         rejected = ImageInfo(source=entry.source, sha256=digest, status=Status.REJECTED)
         try:
             width, height = upright_size(data)
-            known = {"width": width, "height": height}
+            known: dict[str, object] = {"width": width, "height": height}
             if min(width, height) < self.least:
                 why = f"shorter side below {self.least} pixels"
                 small = known | {"reason": Reason.TOO_SMALL, "detail": why}
@@ -142,11 +142,14 @@ class Reader:
                 odd = known | {"reason": Reason.NOT_SQUARE, "detail": why}
                 return Look(rejected.model_copy(update=odd))
             sight = NOTHING
-            if self._eye is not None:
+            if self._boxes and entry.box is not None:
+                sight = Sight(given=upright_box(data, entry.box))
+            elif self._eye is not None:
                 sight = self._eye.look(glance(data, SIGHT), width, height)
         except Rejected as found:
             update = {"reason": found.reason, "detail": found.detail}
             return Look(rejected.model_copy(update=update))
+        known |= asdict(self._photos.facts(entry))
         accepted = rejected.model_copy(update=known | {"status": Status.ACCEPTED})
         return Look(accepted, sight, content)
 

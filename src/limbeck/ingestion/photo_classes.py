@@ -7,7 +7,7 @@ from limbeck import fsio
 from limbeck.artefacts.labels import Truth, read_truth
 from limbeck.config import DataConfig
 from limbeck.errors import DataError
-from limbeck.ingestion.source import Entry
+from limbeck.ingestion.sources import Entry
 from limbeck.records import ImageInfo, Status
 
 

@@ -15,6 +15,7 @@ _WORDS = {
     Reason.TOO_SMALL: "too small",
     Reason.TOO_LARGE: "too large",
     Reason.NOT_SQUARE: "not square",
+    Reason.BAD_BOX: "smaller than the box to keep",
     Reason.DUPLICATE: "copy byte for byte",
     Reason.NEAR_DUPLICATE: "copy to the eye",
     Reason.UNREADABLE: "unreadable",

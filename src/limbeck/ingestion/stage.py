@@ -25,7 +25,7 @@ from limbeck.ingestion.journal import Journal, journal_home
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
-from limbeck.ingestion.source import Source
+from limbeck.ingestion.sources import open_source
 from limbeck.ingestion.trial import set_aside
 from limbeck.records import ImageInfo, IngestSummary, Status
 
@@ -73,15 +73,17 @@ def ingest(
     keep_apart(source, out)
     wishes = read_opt_out(opt_out)
     given = read_classes(config)
-    decided, eye = eye_of(config, detector)
+    eye_of(config, detector, boxes=True)  # what cannot be had is said before photos are listed
     with (
         fresh(out, "data") as folder,
         _memory_errors(source),
-        Source(source) as photos,
+        open_source(source) as photos,
         strict_pillow(),
     ):
+        boxes = any(entry.box for entry in photos.entries)
+        decided, eye = eye_of(config, detector, boxes=boxes)
         home = journal_home(out)
-        aside = set_aside(photos, home)
+        aside = set_aside(photos, source, home)
         with Journal(home) as journal, ThreadPoolExecutor(_workers()) as pool:
             reader = Reader(photos, decided, journal, aside, eye)
             seen = _in_order(pool, reader.look, photos.entries)

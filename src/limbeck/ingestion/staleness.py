@@ -6,7 +6,7 @@ from pathlib import Path
 from limbeck import fsio
 from limbeck.data import open_dataset
 from limbeck.ingestion.regular import Unreadable
-from limbeck.ingestion.source import Entry, Source
+from limbeck.ingestion.sources import Entry, Source, open_source
 
 
 def source_digest(path: Path, *, verify: Path | None = None) -> str:
@@ -26,7 +26,7 @@ def source_digest(path: Path, *, verify: Path | None = None) -> str:
     Raises:
         DataError: as `ingest` for a source that cannot be listed; `verify` is no dataset.
     """
-    with Source(path) as source:
+    with open_source(path) as source:
         digest = source.digest()
         changed = _changed(source, verify) if verify is not None else []
     return fsio.digest_json([digest, changed]) if changed else digest

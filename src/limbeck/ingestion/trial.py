@@ -12,7 +12,7 @@ from pathlib import Path
 from limbeck import fsio, logs
 from limbeck.ingestion.decode import Rejected, centre_box, square, strict_pillow, upright_size
 from limbeck.ingestion.journal import in_flight, key_of
-from limbeck.ingestion.source import Entry, Source
+from limbeck.ingestion.sources import Entry, Source, open_source
 
 SET_ASIDE = ".set-aside.json"
 _SIDE = 256
@@ -21,8 +21,10 @@ _BYTES = 2 << 30
 _CODE = "from limbeck.ingestion.trial import main; main()"
 
 
-def set_aside(photos: Source, out: Path) -> dict[str, str]:
+def set_aside(photos: Source, source: Path, out: Path) -> dict[str, str]:
     """sha256 -> why, of photos on which a decoder died; new ones are found out and noted.
+
+    `source` is where `photos` were opened.
 
     The photos that were being read when the last process died are decoded once more, in a process
     of their own with 2 GiB and two minutes each. Those that end it are noted in
@@ -42,7 +44,7 @@ def set_aside(photos: Source, out: Path) -> dict[str, str]:
     logs.warn(
         f"the last run died while reading {names}{more}: now each is read in a process of its own"
     )
-    guilty = _try_each(photos, suspects)
+    guilty = _try_each(source, suspects)
     for entry, why in guilty.items():
         with suppress(Exception):  # what cannot be read is told when its turn comes
             known[hashlib.sha256(photos.read(entry)).hexdigest()] = why
@@ -53,11 +55,11 @@ def set_aside(photos: Source, out: Path) -> dict[str, str]:
     return known
 
 
-def _try_each(photos: Source, suspects: Sequence[Entry]) -> dict[Entry, str]:
+def _try_each(source: Path, suspects: Sequence[Entry]) -> dict[Entry, str]:
     guilty: dict[Entry, str] = {}
     waiting = list(suspects)
     while waiting:
-        lines, why = _child(photos.path, [entry.source for entry in waiting])
+        lines, why = _child(source, [entry.source for entry in waiting])
         begun = [int(line.split()[1]) for line in lines if line.startswith("begin ")]
         ended = {int(line.split()[1]) for line in lines if line.startswith("end ")}
         for line in lines:
@@ -92,7 +94,7 @@ def main() -> None:
     request: Mapping[str, object] = json.loads(sys.stdin.buffer.read())
     sources = request["sources"]
     assert isinstance(sources, list)
-    with Source(Path(str(request["path"]))) as photos, strict_pillow():
+    with open_source(Path(str(request["path"]))) as photos, strict_pillow():
         entries = {entry.source: entry for entry in photos.entries}
         _limit()
         for number, source in enumerate(sources):

@@ -16,6 +16,7 @@ REASONS = {
     "too_small": "too small",
     "too_large": "too large",
     "not_square": "not square, and nothing is cropped",
+    "bad_box": "smaller than the box to keep",
     "duplicate": "exact copy of another file",
     "near_duplicate": "near copy of another file",
     "opted_out": "opted out",

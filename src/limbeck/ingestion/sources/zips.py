@@ -16,7 +16,7 @@ from pathlib import Path
 
 from limbeck.errors import DataError
 from limbeck.ingestion.regular import Unreadable, open_regular, read_exactly
-from limbeck.ingestion.zipentries import (
+from limbeck.ingestion.sources.zipentries import (
     BZIP2,
     DEFLATED,
     Member,

@@ -1,0 +1,59 @@
+"""Where photos come from. A new kind of source is one file here and one line in `open_source`."""
+
+from pathlib import Path
+
+from limbeck.errors import DataError
+from limbeck.ingestion.sources.base import Box as Box
+from limbeck.ingestion.sources.base import Entry as Entry
+from limbeck.ingestion.sources.base import Facts as Facts
+from limbeck.ingestion.sources.base import Source as Source
+from limbeck.ingestion.sources.folder import FolderSource
+from limbeck.ingestion.sources.manifest import ManifestSource
+from limbeck.ingestion.sources.tars import TarSource
+from limbeck.ingestion.sources.zipped import ZipSource
+
+__all__ = ["KNOWN", "Box", "Entry", "Facts", "Source", "open_source"]
+
+KNOWN = (
+    "a folder of photos (also with metadata.jsonl or .csv, as imagefolder has it), a .zip (also of "
+    "dataset.json), a plain .tar or a folder of them (WebDataset, img2dataset), or a manifest "
+    ".json of image_name and bounding_box beside its photos"
+)
+_BESIDE_TARS = (".tar", ".parquet", ".json", ".idx", ".txt", ".csv", ".md")
+
+
+def open_source(path: Path) -> Source:
+    """The source that lies at `path`, told by what it is and not by its name.
+
+    Raises:
+        DataError: nothing there, none of the `KNOWN` kinds, or a damaged one.
+    """
+    path = Path(path)
+    if path.is_dir():
+        tars = _shards(path)
+        return TarSource(tars) if tars else FolderSource(path)
+    if not path.is_file():
+        raise DataError(f"no photos at {path}", f"check the name; limbeck reads {KNOWN}")
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
+        return ManifestSource(path)
+    if start[257:262] == b"ustar" or path.suffix.lower() == ".tar":
+        return TarSource([path])
+    try:
+        return ZipSource(path)
+    except DataError as error:
+        if start.startswith(b"PK"):
+            raise
+        raise DataError(error.what, f"limbeck reads {KNOWN}") from error
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The tars of a folder that holds them and their notes alone."""
+    try:
+        files = sorted(folder.iterdir())
+    except OSError:
+        return []  # FolderSource says what is wrong
+    tars = [file for file in files if file.suffix.lower() == ".tar" and file.is_file()]
+    plain = all(f.suffix.lower() in _BESIDE_TARS and f.is_file() for f in files)
+    return tars if plain else []

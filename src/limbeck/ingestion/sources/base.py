@@ -1,0 +1,96 @@
+"""What every source of photos is: a fixed list of entries, each of which can be read."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a photo besides its pixels; it goes into the dataset's table."""
+
+    licence: str | None = None
+    author: str | None = None
+    url: str | None = None
+
+
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One listed file.
+
+    Attributes:
+        source: its name in the dataset: path below the root, or `archive!member`.
+        name: what `Source.read` opens: a path, or the number of an archive's member.
+        bytes: its size.
+        top: first folder of its path; empty at the root.
+        stamp: changes when it is written to: time of last change in ns, CRC of a member.
+        refused: why it will not be opened; empty for ordinary files.
+        box: the square to keep (left, top, right, bottom), in pixels of the image as it is stored,
+            before EXIF turns it; None = to be chosen.
+    """
+
+    source: str
+    name: str
+    bytes: int
+    top: str
+    stamp: int = 0
+    refused: str = ""
+    box: Box | None = None
+
+
+class Source(Protocol):
+    """Photos that are listed in a fixed order and only ever read; use as a context manager."""
+
+    @property
+    def archive(self) -> str:
+        """What stands before the `!` in an entry's `source`; empty for a folder."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Every listed file, sorted by `source`."""
+
+    def read(self, entry: Entry) -> bytes:
+        """The bytes of an entry; safe from several threads.
+
+        Raises:
+            Unreadable: no longer a regular file, too large, or a damaged member of an archive.
+            OSError: it cannot be read.
+        """
+
+    def facts(self, entry: Entry) -> Facts:
+        """Licence, author and URL where they are known; safe from several threads."""
+
+    def digest(self) -> str:
+        """16 hex of the listing as it was when this was made (see `source_digest`)."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def text_of(name: str) -> str:
+    """A file name as valid UTF-8 (odd bytes as `\\xNN`), with forward slashes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace").replace(os.sep, "/")
+
+
+def top_of(name: str) -> str:
+    """The first folder of a name, or nothing."""
+    return name.split("/", 1)[0] if "/" in name else ""
+
+
+def unsafe_name(name: str) -> bool:
+    """Whether a name in an archive leads out of it."""
+    plain = name.replace("\\", "/")
+    return ".." in plain.split("/") or plain.startswith("/") or plain[1:2] == ":" or "\0" in plain

@@ -1,0 +1,116 @@
+"""A list of photos and the box to keep of each, as the paper's authors released theirs.
+
+A JSON array of objects with `image_name` and `bounding_box` [y0, y1, x0, x1]: rows first, half
+open, in pixels of the decoded file before EXIF turns it. The files lie below the manifest's folder.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from limbeck import fsio
+from limbeck.errors import DataError
+from limbeck.ingestion.sources.base import NO_FACTS, Box, Entry, Facts
+from limbeck.ingestion.sources.folder import FolderSource, listing_digest
+from limbeck.ingestion.sources.metadata import facts_of
+
+_MOST_BYTES = 2**30
+_CURE = "a manifest is a JSON array of objects with image_name and bounding_box [y0, y1, x0, x1]"
+
+
+class ManifestSource:
+    """The photos that a manifest names, each with its box; sorted by name.
+
+    Names are paths below the manifest's folder, or the ends of exactly one. A photo named twice is
+    two entries, the second called `name#left,top,right,bottom`. What is named and not there is
+    listed and refused.
+
+    Raises:
+        DataError: not such a manifest; the item at fault is named.
+    """
+
+    archive = ""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        items = fsio.read_json(self.path, _MOST_BYTES)
+        if not isinstance(items, list):
+            raise DataError(f"{self.path} holds no array", _CURE)
+        self._folder = FolderSource(self.path.parent)
+        self._items: dict[str, Facts] = {}
+        self.entries = sorted(self._list(items), key=lambda e: e.source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing is open."""
+
+    def read(self, entry: Entry) -> bytes:
+        """See `Source.read`."""
+        return self._folder.read(entry)
+
+    def facts(self, entry: Entry) -> Facts:
+        """See `Source.facts`: what the manifest says, else what the folder does."""
+        said = self._items.get(entry.source, NO_FACTS)
+        plain = replace(entry, source=entry.source.split("#")[0])
+        return said if said != NO_FACTS else self._folder.facts(plain)
+
+    def digest(self) -> str:
+        """See `Source.digest`."""
+        return listing_digest(self.entries, [])
+
+    def _list(self, items: list[Any]) -> Iterator[Entry]:
+        exact = {entry.source: entry for entry in self._folder.entries}
+        by_end: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in self._folder.entries:
+            by_end[entry.source.rsplit("/", 1)[-1]].append(entry)
+        times: Counter[str] = Counter()
+        seen: set[tuple[str, Box]] = set()
+        for number, item in enumerate(items):
+            name, box = _item(item, f"{self.path}, item {number}")
+            found = exact.get(name)
+            if found is None:
+                ends = by_end[name.rsplit("/", 1)[-1]]
+                found = ends[0] if len(ends) == 1 else None
+            if found is None:
+                why = "named by the manifest, and no such file below its folder"
+                found = Entry(name, name, 0, "", refused=why)
+            if (found.source, box) in seen:
+                continue
+            seen.add((found.source, box))
+            times[found.source] += 1
+            again = "#" + ",".join(map(str, box)) if times[found.source] > 1 else ""
+            entry = replace(found, source=found.source + again, box=box)
+            self._items[entry.source] = facts_of(item)
+            yield entry
+
+
+def _item(item: Any, where: str) -> tuple[str, Box]:
+    """Name and box (left, top, right, bottom).
+
+    Raises:
+        DataError: says what is wrong with it.
+    """
+    name = item.get("image_name") if isinstance(item, dict) else None
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise DataError(f"{where}: no image_name", _CURE)
+    edges = item.get("bounding_box")
+    wrong = f"{where} ({fsio.plain(name)}): bounding_box is {fsio.plain(repr(edges))[:80]}"
+    if not isinstance(edges, list) or len(edges) != 4:
+        raise DataError(wrong, _CURE)
+    if not all(type(edge) in (int, float) and math.isfinite(edge) for edge in edges):
+        raise DataError(wrong, _CURE)
+    top, bottom, left, right = (round(edge) for edge in edges)
+    if not (0 <= top < bottom < 2**31 and 0 <= left < right < 2**31):
+        raise DataError(f"{wrong}, and must be 0 <= y0 < y1, 0 <= x0 < x1", _CURE)
+    return name.removeprefix("./"), (left, top, right, bottom)
