@@ -61,7 +61,7 @@ def test_a_memory_error_names_the_file_and_writes_no_dataset(
         assert not (tmp_path / "d" / "index.json").exists()
         assert not (tmp_path / "d" / ".decoding").exists()
     with monkeypatch.context() as patch:
-        patch.setattr("limbeck.ingestion.source.read_regular", fail)
+        patch.setattr("limbeck.ingestion.sources.folder.read_regular", fail)
         with pytest.raises(LimbeckError, match="not enough memory"):
             ingest(root, tmp_path / "d", CONFIG)
 

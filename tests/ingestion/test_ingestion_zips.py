@@ -14,8 +14,9 @@ from PIL import Image
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.errors import DataError
-from limbeck.ingestion import ingest, zipentries, zips
+from limbeck.ingestion import ingest
 from limbeck.ingestion.regular import Unreadable
+from limbeck.ingestion.sources import zipentries, zips
 from limbeck.ingestion.sources.zips import Zip
 from limbeck.records import Reason
 

@@ -1,8 +1,10 @@
 """Where photos come from. A new kind of source is one file here and one line in `open_source`."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from limbeck.errors import DataError
+from limbeck.ingestion.regular import Unreadable, open_regular, read_exactly
 from limbeck.ingestion.sources.base import Box as Box
 from limbeck.ingestion.sources.base import Entry as Entry
 from limbeck.ingestion.sources.base import Facts as Facts
@@ -34,8 +36,7 @@ def open_source(path: Path) -> Source:
         return TarSource(tars) if tars else FolderSource(path)
     if not path.is_file():
         raise DataError(f"no photos at {path}", f"check the name; limbeck reads {KNOWN}")
-    with path.open("rb") as file:
-        start = file.read(512)
+    start = _start(path)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
         return ManifestSource(path)
     if start[257:262] == b"ustar" or path.suffix.lower() == ".tar":
@@ -46,6 +47,15 @@ def open_source(path: Path) -> Source:
         if start.startswith(b"PK"):
             raise
         raise DataError(error.what, f"limbeck reads {KNOWN}") from error
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read, which its reader tells."""
+    with suppress(OSError, Unreadable):
+        file, _ = open_regular(path)
+        with file:
+            return read_exactly(file, 512)
+    return b""
 
 
 def _shards(folder: Path) -> list[Path]:

@@ -53,7 +53,7 @@ class TarSource:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._lock = threading.Lock()
         self._places: list[_Place] = []
-        self._side_cars: dict[str, _Place] = {}
+        self._side_cars: dict[int, _Place] = {}
         self._stamp: list[int] = []
         self._files: list[IO[bytes]] = []
         self.archive = text_of(paths[0].name) if len(paths) == 1 else ""
@@ -93,7 +93,7 @@ class TarSource:
 
     def facts(self, entry: Entry) -> Facts:
         """See `Source.facts`; a side-car that is no JSON object says nothing."""
-        place = self._side_cars.get(_key(entry.source))
+        place = self._side_cars.get(int(entry.name))
         if place is None or place.size > _HEADER_BYTES:
             return NO_FACTS
         try:
@@ -119,14 +119,25 @@ class TarSource:
         head = text_of(path.name)
         members = list(_members(path, self._files[number], size))
         photos = {_key(member.name) for member in members if member.name.lower().endswith(_PHOTOS)}
+        beside = {
+            member.name: _key(member.name)
+            for member in members
+            if member.isreg()
+            and member.name.lower().endswith(SIDE_CARS)
+            and _key(member.name) in photos
+        }
+        notes = {
+            beside[member.name]: _Place(number, member.offset_data, member.size)
+            for member in members
+            if member.name in beside and member.name.lower().endswith(".json")
+        }
         entries = []
         for member in members:
-            place = _Place(number, member.offset_data, member.size)
-            key = _key(member.name)
-            if key in photos and member.name.lower().endswith(SIDE_CARS) and member.isreg():
-                if member.name.lower().endswith(".json"):
-                    self._side_cars[_key(f"{head}!{member.name}")] = place
+            if member.name in beside:
                 continue
+            place = _Place(number, member.offset_data, member.size)
+            if note := notes.get(_key(member.name)):
+                self._side_cars[len(self._places)] = note
             source = f"{head}!{text_of(member.name)}"
             refused = _refusal(member)
             entries.append(
