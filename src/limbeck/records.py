@@ -90,6 +90,22 @@ class ImageInfo(Record):
     row: NonNegativeInt | None = None
 
 
+class Preview(Record):
+    """What ingestion would do; estimates, but for `listed`, `refused` and `bytes`."""
+
+    listed: NonNegativeInt
+    refused: NonNegativeInt = Field(description="of these not to be opened: links, unsafe names")
+    bytes: NonNegativeInt = Field(description="of all listed files")
+    looked_at: NonNegativeInt
+    rejected: dict[str, NonNegativeInt] = Field(description="of those looked at, by reason")
+    crop: str
+    crop_objects: list[str]
+    accepted: NonNegativeInt
+    size: NonNegativeInt = Field(description="side of the stored images, pixels")
+    dataset_bytes: NonNegativeInt
+    seconds: float
+
+
 class IngestSummary(Record):
     """Counts with the accounting identity listed = accepted + rejected + opted_out + failed."""
 
@@ -110,6 +126,12 @@ class IngestSummary(Record):
         0, description="lines of the opt-out list that named nothing"
     )
     opt_out_lines: list[str] = Field(default_factory=list, description="the first 100 of them")
+
+    def reject_rate(self) -> float:
+        """The share of the listed files that cannot be used; copies and opt-outs do not count."""
+        copies = (Reason.DUPLICATE, Reason.NEAR_DUPLICATE)
+        bad = sum(n for reason, n in self.rejected.items() if reason not in copies) + self.failed
+        return bad / self.listed if self.listed else 0.0
 
     def balanced(self) -> bool:
         """Whether the identity holds."""

@@ -1,6 +1,7 @@
 """The whole stage on folders and zips of odd things."""
 
 import hashlib
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -10,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from typer.testing import CliRunner
 
 from development import DOGS
 from limbeck.artefacts.stage import Provenance
+from limbeck.cli import app
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.ingestion import ingest, side_inputs, source_digest
-from limbeck.records import ImageInfo, Reason, Status
+from limbeck.ingestion import ingest, preview, side_inputs, source_digest
+from limbeck.records import ImageInfo, IngestSummary, Reason, Status
 
 CONFIG = DataConfig(size=16)
 
@@ -323,3 +326,39 @@ def test_real_dogs(tmp_path: Path) -> None:
     pixels = open_dataset(tmp_path / "d").at(64)[range(300)].float()
     assert 60 < pixels.mean() < 190
     assert pixels.std(dim=(1, 2, 3)).median() > 30
+
+
+def test_a_preview_counts_and_estimates_and_writes_nothing(tmp_path: Path) -> None:
+    root = _crawl(tmp_path / "photos")
+    before = _tree(tmp_path)
+    found = preview(root, CONFIG)
+    assert _tree(tmp_path) == before
+    summary = ingest(root, tmp_path / "data", CONFIG)
+    assert (found.listed, found.looked_at) == (summary.listed, summary.listed)
+    assert found.bytes == sum(p.stat().st_size for p in root.rglob("*") if p.is_file())
+    # copies are not known before all are read; a copy of a damaged file is as damaged
+    assert found.accepted - summary.accepted in range(4)
+    assert (found.size, found.crop) == (summary.size, "center")
+    assert found.dataset_bytes == found.accepted * 3 * found.size**2
+    for reason in ("not_an_image", "corrupt", "too_small"):
+        assert found.rejected[reason] >= 1
+
+
+def test_more_rejects_than_allowed_are_an_exit_code(tmp_path: Path) -> None:
+    root = _crawl(tmp_path / "photos")
+    args = ["ingest", str(root), "--size", "16", "--out", str(tmp_path / "data"), "--json"]
+    done = CliRunner().invoke(app, [*args, "--max-reject", "0.9"])
+    assert done.exit_code == 0, done.output
+    summary = IngestSummary.model_validate(
+        {k: v for k, v in json.loads(done.stdout.splitlines()[-1]).items() if k not in ("out",)}
+    )
+    bad = summary.failed + sum(
+        n for reason, n in summary.rejected.items() if "duplicate" not in reason
+    )
+    assert summary.reject_rate() == pytest.approx(bad / summary.listed)
+    strict = CliRunner().invoke(app, [*args, "--max-reject", "0.1"])
+    assert strict.exit_code == 3
+    assert "of the files cannot be used, more than --max-reject 0.1" in strict.output
+    assert open_dataset(tmp_path / "data").counts["listed"] == summary.listed  # it is there to see
+    look = CliRunner().invoke(app, [*args, "--dry-run"])
+    assert json.loads(look.stdout.splitlines()[-1])["listed"] == summary.listed

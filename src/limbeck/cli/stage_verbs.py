@@ -24,6 +24,7 @@ from limbeck.cli.options import (
 )
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.logs import duration
+from limbeck.records import Preview
 
 NetworksPath = Annotated[
     Path, typer.Argument(metavar="NETS", help="A snapshot, a training stage or a run.")
@@ -52,6 +53,16 @@ def ingest(
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
     ] = None,
     strict: Strict = False,
+    max_reject: Annotated[
+        float,
+        typer.Option(
+            "--max-reject",
+            min=0,
+            max=1,
+            help="Exit with 3 if more than this share of the files cannot be used; copies and "
+            "opt-outs do not count.",
+        ),
+    ] = 1.0,
 ) -> Outcome:
     """Read, crop, clean and de-duplicate photos into a dataset; the photos stay as they are."""
     changes: dict[str, object] = {
@@ -61,15 +72,19 @@ def ingest(
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
-    if shared.dry_run:
-        return _planned("ingest", {"photos": photos, "out": out, "size": config.data.size})
-    from limbeck.ingestion import crop_words
+    from limbeck.ingestion import crop_words, preview
     from limbeck.ingestion import ingest as run_ingest
+
+    if shared.dry_run:
+        return _previewed(preview(photos, config.data, opt_out=opt_out, detector=detector), out)
 
     summary = run_ingest(
         photos, out, config.data, opt_out=opt_out, strict=strict, detector=detector
     )
-    rejected = sum(summary.rejected.values())
+    rejected, rate = sum(summary.rejected.values()), summary.reject_rate()
+    too_many = [
+        f"{rate:.1%} of the files cannot be used, more than --max-reject {max_reject:g} allows"
+    ]
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))
     return Outcome(
         {"out": out, **summary.model_dump()},
@@ -83,7 +98,9 @@ def ingest(
             f"opted out {summary.opted_out}, failed {summary.failed}",
             crop_words(summary.crops, summary.crop_objects),
             f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
+            *(too_many if rate > max_reject else []),
         ],
+        code=3 if rate > max_reject else 0,
         then=logs.command("limbeck", "train", out, "--out", f"{out}-nets", "--preset", preset),
     )
 
@@ -297,6 +314,21 @@ def modes(
             f"images of each: {out / 'atlas.png'}",
         ],
         then=logs.command("limbeck", "sample", networks, "--modes", out, "--out", "samples"),
+    )
+
+
+def _previewed(found: Preview, out: Path) -> Outcome:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(found.rejected.items()))
+    refused = f", {found.refused} of them not to be opened" if found.refused else ""
+    what = f" ({', '.join(found.crop_objects)})" if found.crop_objects else ""
+    return would(
+        "ingest",
+        {"out": out, **found.model_dump()},
+        f"would read {found.listed} files of {found.bytes / 1e6:,.0f} MB{refused}",
+        f"of {found.looked_at} looked at, not used: {reasons or 'none'}",
+        f"about {found.accepted} photos, fewer without copies, cropped by: {found.crop}{what}",
+        f"dataset: {out}, {found.size} px, about {found.dataset_bytes / 1e6:,.0f} MB, "
+        f"{duration(found.seconds)}",
     )
 
 

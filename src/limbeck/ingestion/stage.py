@@ -84,18 +84,18 @@ def ingest(
         decided, eye = eye_of(config, detector, boxes=boxes)
         home = journal_home(out)
         aside = set_aside(photos, source, home)
-        with Journal(home) as journal, ThreadPoolExecutor(_workers()) as pool:
+        with Journal(home) as journal, ThreadPoolExecutor(workers()) as pool:
             reader = Reader(photos, decided, journal, aside, eye)
-            seen = _in_order(pool, reader.look, photos.entries)
+            seen = in_order(pool, reader.look, photos.entries)
             looks = list(logs.track(seen, "looking", len(photos.entries)))
             wanted = wanted_objects((look.sight for look in looks), config.crop_object)
             infos = [look.cropped(decided, wanted, reader.least) for look in looks]
             honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
             infos, names = classify(honoured.infos, photos.entries, config, given)
-            side = _store_side(infos, config.size, source)
+            side = store_side(infos, config.size, source)
             sieve = Acceptance(config.near_duplicate_bits)
             work = jobs(photos.entries, infos)
-            decoded = _in_order(pool, lambda job: reader.decode(job, side), work)
+            decoded = in_order(pool, lambda job: reader.decode(job, side), work)
             pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
             write_dataset(folder, sieve.rows, pictures, side, class_names=names)
             entry_of = {entry.source: entry for entry in photos.entries}
@@ -155,18 +155,19 @@ def _memory_errors(source: Path) -> Iterator[None]:
         raise out_of_memory(str(source)) from error
 
 
-def _workers() -> int:
+def workers() -> int:
+    """Threads that read and decode."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(cores or 1, 16))
 
 
-def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """`map` on threads, results in order, with a bounded number in flight."""
     waiting: deque[Future[R]] = deque()
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > 8 * _workers():
+            if len(waiting) > 8 * workers():
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -175,7 +176,7 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[
             future.cancel()
 
 
-def _store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:
+def store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:
     """max(size, 128), but at most the median native crop, and never below `size`."""
     boxes = [i.box for i in infos if i.status is Status.ACCEPTED and i.box]
     sides = [box[2] - box[0] for box in boxes]

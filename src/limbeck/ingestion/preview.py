@@ -1,0 +1,76 @@
+"""What ingestion would do, from a listing and a look at some of the photos."""
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from limbeck import logs
+from limbeck.config import DataConfig
+from limbeck.ingestion.cropping import eye_of, wanted_objects
+from limbeck.ingestion.decode import Rejected, strict_pillow
+from limbeck.ingestion.files import Reader, jobs
+from limbeck.ingestion.journal import Journal
+from limbeck.ingestion.optout import opt_out_of, read_opt_out
+from limbeck.ingestion.sources import open_source
+from limbeck.ingestion.stage import in_order, store_side, workers
+from limbeck.kit.selection import evenly
+from limbeck.records import Preview, Status
+
+_LOOKED_AT = 200
+
+
+def preview(
+    source: Path, config: DataConfig, *, opt_out: Path | None = None, detector: Path | None = None
+) -> Preview:
+    """List a source and read some of its files, evenly spread; nothing is written.
+
+    Args:
+        source, config, opt_out, detector: as of `ingest`.
+
+    Returns:
+        counts of the listing, and estimates from the files that were read: by what became of them,
+        accepted photos, bytes of the dataset and seconds that it takes to make. Copies are known
+        when all files are read, so that fewer may be accepted.
+
+    Raises:
+        DataError, UsageError, LimbeckError: as `ingest`.
+    """
+    wishes = read_opt_out(opt_out)
+    with (
+        TemporaryDirectory() as scratch,
+        open_source(source) as photos,
+        strict_pillow(),
+        Journal(Path(scratch)) as journal,
+        ThreadPoolExecutor(workers()) as pool,
+    ):
+        decided, eye = eye_of(config, detector, boxes=any(e.box for e in photos.entries))
+        some = evenly(photos.entries, _LOOKED_AT)
+        reader = Reader(photos, decided, journal, {}, eye)
+        started = time.perf_counter()
+        seen = in_order(pool, reader.look, some)
+        looks = list(logs.track(seen, "looking at some", len(some)))
+        wanted = wanted_objects((look.sight for look in looks), config.crop_object)
+        infos = [look.cropped(decided, wanted, reader.least) for look in looks]
+        infos = opt_out_of(infos, wishes, root=source, archive=photos.archive).infos
+        side = store_side(infos, config.size, source)
+        decoded = list(in_order(pool, lambda job: reader.decode(job, side), jobs(some, infos)))
+        seconds = time.perf_counter() - started
+        reasons = Counter(i.reason.value for i in infos if i.status is not Status.ACCEPTED)
+        reasons += Counter(r.reason.value for r in decoded if isinstance(r, Rejected))
+        listed = len(photos.entries)
+        expected = round(listed * (len(some) - reasons.total()) / len(some))
+        return Preview(
+            listed=listed,
+            refused=sum(bool(entry.refused) for entry in photos.entries),
+            bytes=sum(entry.bytes for entry in photos.entries),
+            looked_at=len(some),
+            rejected=dict(reasons),
+            crop=decided.crop,
+            crop_objects=sorted(wanted) if decided.crop == "detect" else [],
+            accepted=expected,
+            size=side,
+            dataset_bytes=expected * 3 * side * side,
+            seconds=seconds * listed / len(some),
+        )
