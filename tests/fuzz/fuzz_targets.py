@@ -1,6 +1,8 @@
 """What is fuzzed: a sound small file of each format, how it is spoilt, and what reads it."""
 
+import io
 import json
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ from limbeck.curation.overrides import read_overrides
 from limbeck.data import open_dataset, write_dataset
 from limbeck.ingestion.decode import Rejected, square, upright_size
 from limbeck.ingestion.optout import read_opt_out
+from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import open_source
 from limbeck.latents import ModeCentres
 from limbeck.model.folder import ModelConfig, load_module, read_config, verify, write_module
@@ -245,17 +248,40 @@ def _make_photos(root: Path) -> None:
             archive.write(path, f"a/{path.name}")
 
 
-def _read_source(root: Path) -> object:
-    with open_source(root / "photos.zip") as source:
-        source.digest()
-        for entry in source.entries:
-            try:
-                _ = entry.refused or source.read(entry)
-            except MemoryError:
-                raise
-            except Exception:  # the stage counts such a member as unreadable
-                continue
-    return None
+def _make_sources(root: Path) -> None:
+    (root / "photos").mkdir()
+    for number in range(3):
+        Image.effect_noise((24, 20), 50).convert("RGB").save(root / "photos" / f"{number}.jpg")
+    facts = [{"file_name": f"{n}.jpg", "license": "CC0", "author": "Ada"} for n in range(3)]
+    lines = "".join(json.dumps(row) + "\n" for row in facts)
+    (root / "photos" / "metadata.jsonl").write_text(lines)
+    items = [{"image_name": f"{n}.jpg", "bounding_box": [0, 9, n, 9 + n]} for n in range(3)]
+    (root / "photos" / "manifest.json").write_text(json.dumps(items))
+    with tarfile.open(root / "photos.tar", "w") as archive:
+        for path in sorted((root / "photos").iterdir()):
+            archive.add(path, path.name)
+        for row in facts:
+            data = json.dumps(row).encode()
+            info = tarfile.TarInfo(row["file_name"].replace("jpg", "json"))
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
+def _read_source(name: str) -> Callable[[Path], object]:
+    def read(root: Path) -> object:
+        with open_source(root / name) as source:
+            source.digest()
+            for entry in source.entries:
+                try:
+                    source.facts(entry)
+                    _ = entry.refused or source.read(entry)
+                except MemoryError:
+                    raise
+                except (Unreadable, OSError):  # the stage counts such a member as unreadable
+                    continue
+        return None
+
+    return read
 
 
 def _read_photo(name: str) -> Callable[[Path], object]:
@@ -310,7 +336,14 @@ TARGETS = {
           lambda root: read_overrides(root / "overrides.csv", IDS), ways.CSV),
         T("opt-out", "text", "optout.txt", _make_lines,
           lambda root: read_opt_out(root / "optout.txt"), ways.CSV, mine=False),
-        T("photos.zip", "photos", "photos.zip", _make_photos, _read_source, ways.ZIPS, mine=False),
+        T("photos.zip", "photos", "photos.zip", _make_photos, _read_source("photos.zip"),
+          ways.ZIPS, mine=False),
+        T("photos.tar", "photos", "photos.tar", _make_sources, _read_source("photos.tar"),
+          [ways.flip_begin, *ways.BYTES]),
+        T("manifest.json", "photos", "photos/manifest.json", _make_sources,
+          _read_source("photos/manifest.json"), ways.JSON),
+        T("metadata.jsonl", "photos", "photos/metadata.jsonl", _make_sources,
+          _read_source("photos"), ways.LINES),
         *(
             T(f"photo.{name}", "photos", f"photo.{name}", _make_photos,
               _read_photo(f"photo.{name}"), [ways.flip_begin, *ways.BYTES], weight=0.3,

@@ -28,7 +28,7 @@ def test_nothing_is_an_error_of_its_own(name: str, tmp_path: Path) -> None:
     target = TARGETS[name]
     target.make(tmp_path)
     (tmp_path / target.file).write_bytes(b"")
-    if "optimizers" not in name and name != "stats.jsonl" and name != "overrides.csv":
+    if name not in ("optimizers", "stats.jsonl", "overrides.csv", "metadata.jsonl"):
         with pytest.raises(LimbeckError) as caught:
             target.read(tmp_path)
         assert str(tmp_path) in caught.value.what

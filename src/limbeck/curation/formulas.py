@@ -44,8 +44,8 @@ FORMULAS = {
     "AlexNet activations (spatial means, 5 layers), x at up to 128 px, fitted to what is typical "
     "of the other half of the photos: weights 1 / (1 + exp((u - 0.75) / 0.3)), five rounds, u the "
     "mean of the four distances in standard deviations, then one round by the mixture's "
-    "probabilities; or, where very many are outliers, to the nearest two fifths (x_core), five "
-    "rounds; at most N / 4 components",
+    "probabilities; or, where a quarter or more are outliers, to the nearest two fifths (x_core), "
+    "five rounds; at most N / 4 components",
     "feature_ppca": "squared residual of 64 components of the same fit",
     "seam": "largest, over the vertical and horizontal lines between neighbouring pixels, of the "
     "median along the line of max over RGB |step across it|, x at up to 128 px: collages, frames, "
@@ -57,7 +57,7 @@ FORMULAS = {
     "activations as of feature_gauss; with lite0_knn it tells outliers from small modes",
     "lite0_knn": "the same of EfficientNet-Lite0's",
     "x_core": "covariate: 1 where what is typical was fitted to x: all photos, or the nearest two "
-    "fifths where outliers are very many",
+    "fifths where a quarter or more are outliers",
     "x_edge_energy": "covariate: mean squared brightness gradient",
     "x_brightness": "covariate: mean brightness",
     "x_contrast": "covariate: standard deviation of brightness",
