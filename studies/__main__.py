@@ -23,6 +23,7 @@ from studies.contamination import study_contamination
 from studies.distillation import VARIANTS, study_distillation
 from studies.dose import SHARES, study_dose
 from studies.ducks import draw_ducks
+from studies.duplicates import study_duplicates
 from studies.outliers import study_outliers
 from studies.quality import study_quality
 from studies.tables import (
@@ -60,6 +61,21 @@ Only = Annotated[
         "--only", help="Train these alone (commands may share --out), or none; default: all."
     ),
 ]
+
+
+@app.command()
+@verb("seed")
+def duplicates(
+    shared: Shared,
+    data: Data,
+    out: Out,
+    copies: Annotated[int, typer.Option("--copies", min=1, help="Photos that are copied.")] = 500,
+) -> Outcome:
+    """Which copies of photos ingestion finds, by how they were made."""
+    found = study_duplicates(
+        open_dataset(existing(data, "dataset")), out, copies=copies, seed=shared.seed
+    )
+    return Outcome(found, [f"study: {out} (duplicates.json)"])
 
 
 @app.command()

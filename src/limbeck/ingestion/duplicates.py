@@ -63,9 +63,17 @@ class NearDuplicates:
         self._tolerances: list[float] = []
 
     def find(self, key: int, thumb: NDArray[np.uint8]) -> int | None:
-        """Index (order of `add`) of the first kept image this one repeats, or None."""
+        """Index (order of `add`) of the first kept image this one repeats, or None.
+
+        A mirror image repeats it, too: who sees photos mirrored in training learns nothing from it.
+        """
         if self._bits < 0:
             return None
+        turned = np.ascontiguousarray(thumb[:, :, ::-1])
+        both = [self._find(key, thumb), self._find(perceptual_hash(turned), turned)]
+        return min((index for index in both if index is not None), default=None)
+
+    def _find(self, key: int, thumb: NDArray[np.uint8]) -> int | None:
         near = {
             index
             for band, bucket in zip(_split(key), self._buckets, strict=True)
