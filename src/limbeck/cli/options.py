@@ -84,6 +84,9 @@ ModesFolder = Annotated[
     Path | None,
     typer.Option("--modes", help="Folder written by `limbeck modes`; default: the run's."),
 ]
+PHOTOS = (
+    "A folder, .zip or .tar of photos, a folder of tars (WebDataset), or a manifest .json of boxes."
+)
 PRESETS = (
     "smoke, tiny, small, medium, base, large, auto, paper256, paper512 or paper1024; "
     "sets all the rest"
@@ -122,7 +125,8 @@ Crop = Annotated[
     typer.Option(
         "--crop",
         help="The square of a photo: detect (around its object), attention (where most happens), "
-        "center, none (photos are square); default: detect where the detector is, else center.",
+        "center, boxes (of a manifest), none (photos are square); default: boxes where there are "
+        "any, else detect where the detector is, else center.",
     ),
 ]
 CropObject = Annotated[

@@ -12,6 +12,7 @@ from limbeck import fsio, logs
 from limbeck.cli.describe import describe
 from limbeck.cli.inputs import existing, run_folder
 from limbeck.cli.options import (
+    PHOTOS,
     PRESETS,
     ClassFrom,
     Crop,
@@ -44,9 +45,7 @@ Labels = Annotated[
 @verb("settings", "dry_run")
 def run(
     shared: Shared,
-    photos: Annotated[
-        Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos; or a run.")
-    ],
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help=f"{PHOTOS[:-1]}; or a run.")],
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder of the run: new, empty, or that of an earlier run."),

@@ -8,6 +8,7 @@ import typer
 from limbeck import logs
 from limbeck.cli.inputs import existing, networks_folder, open_networks
 from limbeck.cli.options import (
+    PHOTOS,
     ClassFrom,
     Crop,
     CropObject,
@@ -35,7 +36,7 @@ DataPath = Annotated[Path, typer.Argument(metavar="DATA", help="A dataset made b
 @verb("settings", "dry_run")
 def ingest(
     shared: Shared,
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder or a .zip of photos.")],
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help=PHOTOS)],
     out: Out,
     preset: Preset = "small",
     size: Size = None,
