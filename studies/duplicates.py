@@ -88,23 +88,21 @@ def study_duplicates(
         near.add(perceptual_hash(thumb), thumb)
     random = np.random.default_rng(derive_seed(seed, "duplicates"))
     chosen = random.permutation(len(dataset))[:copies]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, change in CHANGES.items():
         found = [
-            _found(near, change(_photo(view[[row]][0].numpy()), random), dataset.size)
-            for row in chosen
+            _found(near, change(_photo(view[[place]][0].numpy()), random), dataset.size)
+            for place in chosen
         ]
-        right = sum(index == row for index, row in zip(found, chosen, strict=True))
+        right = sum(index == place for index, place in zip(found, chosen, strict=True))
         named = sum(index is not None for index in found)
-        row = {
-            "change": name,
-            "copies": len(chosen),
-            "found": named,
-            "recall": right / len(chosen),
-            "precision": right / named if named else None,
-        }
-        rows.append(row)
-        logs.say(f"{name}: recall {row['recall']:.3f}, of {named} found {right} are right")
+        recall = right / len(chosen)
+        precision = right / named if named else None
+        rows.append(
+            {"change": name, "copies": len(chosen), "found": named, "recall": recall,
+             "precision": precision}
+        )  # fmt: skip
+        logs.say(f"{name}: recall {recall:.3f}, of {named} found {right} are right")
     values = {
         "bench": "duplicates",
         "format_version": FORMAT_VERSION,
