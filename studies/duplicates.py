@@ -18,6 +18,7 @@ from PIL import Image
 from limbeck import __version__, fsio, logs
 from limbeck.data import Dataset
 from limbeck.errors import DataError
+from limbeck.ingestion.crop_copies import CropCopies, Embedder
 from limbeck.ingestion.duplicates import NearDuplicates, perceptual_hash, thumbnail
 from limbeck.kit.device import machine, pick_device
 from limbeck.kit.rng import derive_seed
@@ -82,27 +83,30 @@ def study_duplicates(
     if len(dataset) < _FEWEST:
         raise DataError(f"{len(dataset)} photos, {_FEWEST} are the least", "give more photos")
     view = dataset.at(dataset.size, resident=False)
-    near = NearDuplicates(_BITS)
+    near, crops, embedder = NearDuplicates(_BITS), CropCopies(), Embedder()
     for row in logs.track(range(len(dataset)), "hashing photos", len(dataset)):
-        thumb = thumbnail(view[[row]][0].numpy())
+        pixels = view[[row]][0].numpy()
+        thumb = thumbnail(pixels)
         near.add(perceptual_hash(thumb), thumb)
-    random = np.random.default_rng(derive_seed(seed, "duplicates"))
+        crops.add(embedder.of(pixels), thumb)
+    random, size = np.random.default_rng(derive_seed(seed, "duplicates")), dataset.size
     chosen = random.permutation(len(dataset))[:copies]
     rows: list[dict[str, Any]] = []
     for name, change in CHANGES.items():
         found = [
-            _found(near, change(_photo(view[[place]][0].numpy()), random), dataset.size)
+            _found(near, crops, embedder, change(_photo(view[[place]][0].numpy()), random), size)
             for place in chosen
         ]
-        right = sum(index == place for index, place in zip(found, chosen, strict=True))
-        named = sum(index is not None for index in found)
-        recall = right / len(chosen)
-        precision = right / named if named else None
-        rows.append(
-            {"change": name, "copies": len(chosen), "found": named, "recall": recall,
-             "precision": precision}
-        )  # fmt: skip
-        logs.say(f"{name}: recall {recall:.3f}, of {named} found {right} are right")
+        for kind, indices in zip(("hash", "hash and crops"), zip(*found, strict=True), strict=True):
+            right = sum(index == place for index, place in zip(indices, chosen, strict=True))
+            named = sum(index is not None for index in indices)
+            recall = right / len(chosen)
+            precision = right / named if named else None
+            rows.append(
+                {"change": name, "by": kind, "copies": len(chosen), "found": named,
+                 "recall": recall, "precision": precision}
+            )  # fmt: skip
+            logs.say(f"{name}, {kind}: recall {recall:.3f}, of {named} found {right} are right")
     values = {
         "bench": "duplicates",
         "format_version": FORMAT_VERSION,
@@ -123,8 +127,13 @@ def _photo(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
-def _found(near: NearDuplicates, copy: Image.Image, side: int) -> int | None:
-    """What ingestion takes a copy for, once it is brought to the store's size."""
+def _found(
+    near: NearDuplicates, crops: CropCopies, embedder: Embedder, copy: Image.Image, side: int
+) -> tuple[int | None, int | None]:
+    """What ingestion takes a copy for, once it is brought to the store's size: by its hash alone,
+    and with `data.cropped_copies`."""
     square = copy.resize((side, side), Image.Resampling.LANCZOS)
-    thumb = thumbnail(np.asarray(square).transpose(2, 0, 1))
-    return near.find(perceptual_hash(thumb), thumb)
+    pixels = np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+    thumb = thumbnail(pixels)
+    by_hash = near.find(perceptual_hash(thumb), thumb)
+    return by_hash, crops.find(embedder.of(pixels), thumb) if by_hash is None else by_hash

@@ -137,6 +137,10 @@ class DataConfig(_Section):
         le=3,
         description="perceptual-hash bits two copies may differ in; -1 = keep copies",
     )
+    cropped_copies: bool = Field(
+        False,
+        description="also find copies that were cropped, by an embedding: twice the time to ingest",
+    )
     class_from: str = Field(
         "none",
         min_length=1,

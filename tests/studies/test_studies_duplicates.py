@@ -20,11 +20,13 @@ def test_copies_are_counted_by_how_they_were_made(crawl: Path, tmp_path: Path) -
     done = CliRunner().invoke(app, [*args, "--copies", "30"])
     assert done.exit_code == 0, done.output
     values = json.loads((tmp_path / "study" / "duplicates.json").read_text())
-    rows = {row["change"]: row for row in values["rows"]}
+    rows = {row["change"]: row for row in values["rows"] if row["by"] == "hash"}
+    crops = {row["change"]: row for row in values["rows"] if row["by"] != "hash"}
     assert set(rows) == set(CHANGES)
     for name in ("JPEG 75", "mirrored, JPEG 85"):
         assert rows[name]["recall"] >= 0.9, rows[name]
-    for row in rows.values():
+    assert crops["cropped to 0.95"]["recall"] >= 0.8 > rows["cropped to 0.95"]["recall"]
+    for row in [*rows.values(), *crops.values()]:
         assert row["copies"] == 30
         assert row["recall"] * 30 <= row["found"]
         assert row["precision"] is None or row["precision"] == pytest.approx(

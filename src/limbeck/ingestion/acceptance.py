@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from limbeck.ingestion.crop_copies import CropCopies, Embedding
 from limbeck.ingestion.decode import Rejected, Square
 from limbeck.ingestion.duplicates import NearDuplicates
 from limbeck.records import ImageInfo, Reason, Status
@@ -13,11 +14,12 @@ from limbeck.records import ImageInfo, Reason, Status
 
 @dataclass(frozen=True)
 class Decoded:
-    """A square with its uint8 [3, 32, 32] thumbnail and 64-bit hash."""
+    """A square with its uint8 [3, 32, 32] thumbnail, 64-bit hash, and embedding if asked for."""
 
     square: Square
     thumb: NDArray[np.uint8]
     phash: int
+    embedding: Embedding | None = None
 
 
 class Acceptance:
@@ -26,6 +28,7 @@ class Acceptance:
     def __init__(self, bits: int) -> None:
         self.rows: list[ImageInfo] = []
         self._near = NearDuplicates(bits)
+        self._crops = CropCopies()
         self._kept: list[str | None] = []
         self._first: dict[str | None, ImageInfo] = {}
 
@@ -66,8 +69,12 @@ class Acceptance:
             }
         )
         original = self._near.find(result.phash, result.thumb)
+        if original is None and result.embedding is not None:
+            original = self._crops.find(result.embedding, result.thumb)
         if original is None:
             self._near.add(result.phash, result.thumb)
+            if result.embedding is not None:
+                self._crops.add(result.embedding, result.thumb)
             self._kept.append(row.id)
             return row
         return row.model_copy(

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from limbeck.config import DataConfig
 from limbeck.ingestion.acceptance import Decoded
+from limbeck.ingestion.crop_copies import Embedder
 from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box
 from limbeck.ingestion.decode import Rejected, glance, square, upright_box, upright_size
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
@@ -89,6 +90,7 @@ class Reader:
         self._journal = journal
         self._aside = aside
         self._eye = eye
+        self._embedder = Embedder() if config.cropped_copies else None
 
     def look(self, entry: Entry) -> Look:
         """Read one file, hash it, read its header, and see what it shows where that counts.
@@ -167,7 +169,8 @@ class Reader:
         except Exception as error:  # the disk or archive failed between two readings
             return Rejected(Reason.UNREADABLE, _words(error))
         thumb = thumbnail(picture.pixels)
-        return Decoded(picture, thumb, perceptual_hash(thumb))
+        embedding = None if self._embedder is None else self._embedder.of(picture.pixels)
+        return Decoded(picture, thumb, perceptual_hash(thumb), embedding)
 
 
 def _words(error: Exception) -> str:
