@@ -288,7 +288,7 @@ def draw_shares(path: Path, rows: Rows) -> None:
 
 
 _DOSES = {
-    "outliers": "outliers among images", "kid": "KID (lower is better)", "recall": "recall",
+    "outliers": "outliers among images", "kid": "KID (lower is better)", "coverage": "coverage",
 }  # fmt: skip
 _BRANCHES = {
     "raw": ("#555555", "s"), "random": ("#E69F00", "v"), "kept": ("#0072B2", "o"),
@@ -297,7 +297,7 @@ _BRANCHES = {
 
 
 def draw_doses(path: Path, found: Mapping[str, Any]) -> None:
-    """Outliers among generated images, KID and recall over the share of outliers trained on.
+    """Outliers among generated images, KID and coverage over the share of outliers trained on.
 
     Args:
         path: PNG.
@@ -318,5 +318,6 @@ def draw_doses(path: Path, found: Mapping[str, Any]) -> None:
                 color=colour, marker=marker, label=branch, markersize=5, linewidth=1.4,
             )  # fmt: skip
         axes.set(xlabel="outliers among the photos of the trunk", ylabel=words, xticks=shares)
-    seeds = max(row["seeds"] for row in found["rows"])
+    counts = sorted({row["seeds"] for row in found["rows"]})
+    seeds = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     _finish(figure, grid, path, f"{found['features']}, {seeds} seeds, lines are standard errors")
