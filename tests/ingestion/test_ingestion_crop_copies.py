@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ingestion_scenes import scene
 from PIL import Image
 
 from limbeck.config import DataConfig
@@ -16,30 +17,19 @@ from limbeck.ingestion.duplicates import thumbnail
 from limbeck.records import Reason
 
 
-def scene(seed: int, side: int = 128) -> Image.Image:
-    """Noise of four scales, coarse ones strongest: the spectrum of a photo."""
-    random = np.random.default_rng(seed)
-    total = np.full((side, side, 3), 128.0)
-    for cells, strength in ((3, 60), (6, 35), (12, 20), (24, 12)):
-        layer = Image.fromarray(random.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
-        wide = np.asarray(layer.resize((side, side), Image.Resampling.BICUBIC), dtype=float)
-        total += (wide / 127.5 - 1) * strength
-    return Image.fromarray(total.clip(0, 255).astype(np.uint8))
-
-
 def thumb(image: Image.Image) -> np.ndarray:
     square = image.resize((128, 128), Image.Resampling.LANCZOS)
     return thumbnail(np.asarray(square).transpose(2, 0, 1))
 
 
 def test_alignment_finds_a_crop_at_its_scale_and_place() -> None:
-    whole = scene(1)
+    whole = scene(1, 128)
     large = torch.from_numpy(thumb(whole).astype(np.float32))
     for box in ((0, 0, 102, 102), (20, 5, 128, 113), (13, 13, 115, 115)):
         small = torch.from_numpy(thumb(whole.crop(box)).astype(np.float32))
         assert alignment(small, large) > 0.93
         assert alignment(small, large.flip(2)) < 0.85
-    other = torch.from_numpy(thumb(scene(2)).astype(np.float32))
+    other = torch.from_numpy(thumb(scene(2, 128)).astype(np.float32))
     assert alignment(other, large) < 0.8
     assert alignment(large, large) == pytest.approx(1, abs=1e-4)
     assert alignment(2 * large - 90, large) == pytest.approx(1, abs=1e-3)  # contrast is no matter
@@ -49,11 +39,11 @@ def test_alignment_finds_a_crop_at_its_scale_and_place() -> None:
 
 def test_the_nearest_embedding_is_aligned_and_must_be_near() -> None:
     copies = CropCopies()
-    whole = scene(3)
+    whole = scene(3, 128)
     near, far = np.eye(4, dtype=np.float32)[:2]
     assert copies.find(near, thumb(whole)) is None
     for number in range(3):
-        copies.add(np.eye(4, dtype=np.float32)[number], thumb(scene(3 + number)))
+        copies.add(np.eye(4, dtype=np.float32)[number], thumb(scene(3 + number, 128)))
     crop = thumb(whole.crop((10, 10, 118, 118)))
     assert copies.find(near, crop) == 0
     assert copies.find(near, crop[:, :, ::-1].copy()) == 0
@@ -65,9 +55,9 @@ def test_ingest_finds_cropped_copies_where_it_is_asked_to(tmp_path: Path) -> Non
     root = tmp_path / "photos"
     root.mkdir()
     for seed in range(4):
-        scene(seed).save(root / f"{seed}.png")
+        scene(seed, 128).save(root / f"{seed}.png")
     buffer = io.BytesIO()
-    scene(0).crop((6, 10, 120, 124)).save(buffer, "JPEG", quality=85)
+    scene(0, 128).crop((6, 10, 120, 124)).save(buffer, "JPEG", quality=85)
     (root / "z.jpg").write_bytes(buffer.getvalue())
     plain = ingest(root, tmp_path / "plain", DataConfig(size=16, crop="center"))
     assert plain.accepted == 5

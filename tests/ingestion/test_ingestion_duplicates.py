@@ -6,21 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ingestion_scenes import scene
 from PIL import Image, ImageDraw
 
 from limbeck.ingestion.duplicates import NearDuplicates, perceptual_hash, thumbnail
 from limbeck.kit.rng import derive_seed
-
-
-def _scene(seed: int, side: int = 96) -> Image.Image:
-    """Noise of four scales, coarse ones strongest: the spectrum of a photo."""
-    rng = np.random.default_rng(seed)
-    total = np.full((side, side, 3), 128.0)
-    for cells, strength in ((3, 60), (6, 35), (12, 20), (24, 12)):
-        layer = Image.fromarray(rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
-        wide = np.asarray(layer.resize((side, side), Image.Resampling.BICUBIC), dtype=float)
-        total += (wide / 127.5 - 1) * strength
-    return Image.fromarray(total.clip(0, 255).astype(np.uint8))
 
 
 def _thumb(image: Image.Image) -> np.ndarray:
@@ -46,12 +36,12 @@ def test_thumbnail_is_the_block_mean() -> None:
 def test_resaved_copies_are_found() -> None:
     near = NearDuplicates(3)
     for seed in range(40):
-        thumb = _thumb(_scene(seed))
+        thumb = _thumb(scene(seed))
         assert near.find(perceptual_hash(thumb), thumb) is None
         near.add(perceptual_hash(thumb), thumb)
     found = 0
     for seed in range(40):
-        thumb = _thumb(_again(_scene(seed), 60, 70))
+        thumb = _thumb(_again(scene(seed), 60, 70))
         index = near.find(perceptual_hash(thumb), thumb)
         assert index in (None, seed)
         found += index == seed
@@ -61,15 +51,15 @@ def test_resaved_copies_are_found() -> None:
 def test_mirror_images_are_copies_and_turned_or_recoloured_ones_are_none() -> None:
     near = NearDuplicates(3)
     for seed in range(20):
-        thumb = _thumb(_scene(seed))
+        thumb = _thumb(scene(seed))
         near.add(perceptual_hash(thumb), thumb)
-    scene = _scene(7)
-    mirrored = _thumb(_again(scene.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 75, 80))
+    drawn = scene(7)
+    mirrored = _thumb(_again(drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 75, 80))
     assert near.find(perceptual_hash(mirrored), mirrored) == 7
-    upside = _thumb(scene.transpose(Image.Transpose.FLIP_TOP_BOTTOM))
+    upside = _thumb(drawn.transpose(Image.Transpose.FLIP_TOP_BOTTOM))
     assert near.find(perceptual_hash(upside), upside) is None
-    swapped = _thumb(Image.merge("RGB", scene.split()[::-1]))
-    assert near.find(perceptual_hash(_thumb(scene)), swapped) is None
+    swapped = _thumb(Image.merge("RGB", drawn.split()[::-1]))
+    assert near.find(perceptual_hash(_thumb(drawn)), swapped) is None
 
 
 def test_flat_pictures_merge_only_with_their_like() -> None:

@@ -129,6 +129,12 @@ Crop = Annotated[
         "any, else detect where the detector is, else center.",
     ),
 ]
+DetectorFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector", help="File of the detector's weights (yolox-nano); default: from the cache."
+    ),
+]
 CropObject = Annotated[
     str | None,
     typer.Option(

@@ -17,6 +17,7 @@ from limbeck.cli.options import (
     ClassFrom,
     Crop,
     CropObject,
+    DetectorFile,
     InitFrom,
     Kimg,
     Psi,
@@ -253,13 +254,7 @@ def evaluate(
         bool,
         typer.Option("--path-length", help="Also the perceptual path length of both generators."),
     ] = False,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            "--detector",
-            help="File of the detector's weights (yolox-nano); default: from the cache.",
-        ),
-    ] = None,
+    detector: DetectorFile = None,
     shown: Annotated[
         str | None,
         typer.Option(

@@ -12,6 +12,7 @@ from limbeck.cli.options import (
     ClassFrom,
     Crop,
     CropObject,
+    DetectorFile,
     FreezeD,
     InitFrom,
     Kimg,
@@ -42,13 +43,7 @@ def ingest(
     size: Size = None,
     crop: Crop = None,
     crop_object: CropObject = None,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            "--detector",
-            help="File of the detector's weights (yolox-nano); default: from the cache.",
-        ),
-    ] = None,
+    detector: DetectorFile = None,
     class_from: ClassFrom = None,
     opt_out: Annotated[
         Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")

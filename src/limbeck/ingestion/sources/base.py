@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 Box = tuple[int, int, int, int]
@@ -46,15 +45,15 @@ class Entry:
 
 
 class Source(Protocol):
-    """Photos that are listed in a fixed order and only ever read; use as a context manager."""
+    """Photos that are listed in a fixed order and only ever read; use as a context manager.
 
-    @property
-    def archive(self) -> str:
-        """What stands before the `!` in an entry's `source`; empty for a folder."""
+    Attributes:
+        archive: what stands before the `!` in an entry's `source`; empty for a folder.
+        entries: every listed file, sorted by `source`.
+    """
 
-    @property
-    def entries(self) -> Sequence[Entry]:
-        """Every listed file, sorted by `source`."""
+    archive: str
+    entries: Sequence[Entry]
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of an entry; safe from several threads.
@@ -63,21 +62,25 @@ class Source(Protocol):
             Unreadable: no longer a regular file, too large, or a damaged member of an archive.
             OSError: it cannot be read.
         """
+        ...
 
     def facts(self, entry: Entry) -> Facts:
         """Licence, author and URL where they are known; safe from several threads."""
+        ...
 
     def digest(self) -> str:
         """16 hex of the listing as it was when this was made (see `source_digest`)."""
+        ...
 
-    def __enter__(self) -> Self: ...
+    def close(self) -> None:
+        """Close what is open, if anything is."""
+        return
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def text_of(name: str) -> str:

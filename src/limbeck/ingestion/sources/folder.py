@@ -2,19 +2,17 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from limbeck import fsio
 from limbeck.errors import DataError
 from limbeck.ingestion.regular import read_regular, too_large
-from limbeck.ingestion.sources.base import NO_FACTS, Entry, Facts, text_of, top_of
+from limbeck.ingestion.sources.base import NO_FACTS, Entry, Facts, Source, text_of, top_of
 from limbeck.ingestion.sources.metadata import read_metadata
 
 
-class FolderSource:
+class FolderSource(Source):
     """Every regular file, hidden ones and side-cars too, sorted by name.
 
     Links to files are read wherever they lead, links to folders are not followed; devices, pipes
@@ -32,17 +30,6 @@ class FolderSource:
         self.entries = sorted(_walk(self.path), key=lambda e: e.source)
         self._facts = read_metadata(self.entries, self.read)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is open."""
-
     def read(self, entry: Entry) -> bytes:
         """See `Source.read`."""
         return read_regular(Path(self.path, entry.name))
@@ -56,7 +43,7 @@ class FolderSource:
         return listing_digest(self.entries, [])
 
 
-def listing_digest(entries: list[Entry], stamp: list[int]) -> str:
+def listing_digest(entries: Sequence[Entry], stamp: list[int]) -> str:
     """16 hex of entries and what else tells a change."""
     rows: list[object] = [
         [e.source, e.bytes, e.stamp, e.refused, *([e.box] if e.box else [])] for e in entries

@@ -9,12 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from limbeck import fsio
 from limbeck.errors import DataError
-from limbeck.ingestion.sources.base import NO_FACTS, Box, Entry, Facts
+from limbeck.ingestion.sources.base import NO_FACTS, Box, Entry, Facts, Source
 from limbeck.ingestion.sources.folder import FolderSource, listing_digest
 from limbeck.ingestion.sources.metadata import facts_of
 
@@ -22,7 +21,7 @@ _MOST_BYTES = 2**30
 _CURE = "a manifest is a JSON array of objects with image_name and bounding_box [y0, y1, x0, x1]"
 
 
-class ManifestSource:
+class ManifestSource(Source):
     """The photos that a manifest names, each with its box; sorted by name.
 
     Names are paths below the manifest's folder, or the ends of exactly one. A photo named twice is
@@ -43,17 +42,6 @@ class ManifestSource:
         self._folder = FolderSource(self.path.parent)
         self._items: dict[str, Facts] = {}
         self.entries = sorted(self._list(items), key=lambda e: e.source)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is open."""
 
     def read(self, entry: Entry) -> bytes:
         """See `Source.read`."""

@@ -7,13 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from limbeck import fsio
 from limbeck.errors import DataError
 from limbeck.ingestion.regular import Unreadable, open_regular, read_exactly, too_large
-from limbeck.ingestion.sources.base import NO_FACTS, Entry, Facts, text_of, top_of, unsafe_name
+from limbeck.ingestion.sources.base import (
+    NO_FACTS,
+    Entry,
+    Facts,
+    Source,
+    text_of,
+    top_of,
+    unsafe_name,
+)
 from limbeck.ingestion.sources.folder import listing_digest
 from limbeck.ingestion.sources.metadata import facts_of
 
@@ -39,7 +46,7 @@ class _Place:
     size: int
 
 
-class TarSource:
+class TarSource(Source):
     """Members of one tar or of several, sorted by name; nothing is extracted.
 
     Links, devices, sparse members and unsafe names are listed and refused. Of a WebDataset's sample
@@ -76,15 +83,8 @@ class TarSource:
             key=lambda e: e.source,
         )  # fmt: skip
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """See `Source.close`."""
         self._closing.close()
 
     def read(self, entry: Entry) -> bytes:

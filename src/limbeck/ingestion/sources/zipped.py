@@ -3,17 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from limbeck.ingestion.sources.base import NO_FACTS, Entry, Facts, text_of, top_of
+from limbeck.ingestion.sources.base import NO_FACTS, Entry, Facts, Source, text_of, top_of
 from limbeck.ingestion.sources.folder import listing_digest
 from limbeck.ingestion.sources.metadata import read_metadata
 from limbeck.ingestion.sources.zipentries import Member
 from limbeck.ingestion.sources.zips import Zip
 
 
-class ZipSource:
+class ZipSource(Source):
     """Members of a zip, sorted by name; nothing is extracted.
 
     Members with an unsafe name, links, encrypted and damaged ones and bombs are listed and refused.
@@ -31,15 +29,8 @@ class ZipSource:
         self.entries = sorted(_members(self._zip.members, self.archive), key=lambda e: e.source)
         self._facts = read_metadata(self.entries, self.read, self.archive)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """See `Source.close`."""
         self._zip.close()
 
     def read(self, entry: Entry) -> bytes:
