@@ -139,7 +139,7 @@ class DataConfig(_Section):
     )
     cropped_copies: bool = Field(
         False,
-        description="also find copies that were cropped, by an embedding: twice the time to ingest",
+        description="also find copies that were cropped, by an embedding: ten times slower",
     )
     class_from: str = Field(
         "none",

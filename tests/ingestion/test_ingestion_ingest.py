@@ -328,13 +328,19 @@ def test_real_dogs(tmp_path: Path) -> None:
     assert pixels.std(dim=(1, 2, 3)).median() > 30
 
 
-def test_a_preview_counts_and_estimates_and_writes_nothing(tmp_path: Path) -> None:
+def test_a_preview_counts_and_estimates_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = _crawl(tmp_path / "photos")
     before = _tree(tmp_path)
     found = preview(root, CONFIG)
     assert _tree(tmp_path) == before
     summary = ingest(root, tmp_path / "data", CONFIG)
     assert (found.listed, found.looked_at) == (summary.listed, summary.listed)
+    lines = tmp_path / "out.txt"
+    lines.write_text("named nowhere\n")
+    assert preview(root, CONFIG, opt_out=lines).accepted == found.accepted  # and no warning
+    assert "took nothing down" not in capsys.readouterr().err
     assert found.bytes == sum(p.stat().st_size for p in root.rglob("*") if p.is_file())
     # copies are not known before all are read; a copy of a damaged file is as damaged
     assert found.accepted - summary.accepted in range(4)

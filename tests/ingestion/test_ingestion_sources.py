@@ -224,6 +224,7 @@ def test_a_manifest_names_photos_and_the_boxes_to_keep(tmp_path: Path) -> None:
         {"image_name": "1.jpg", "bounding_box": [0, 30, 0, 30]},
         {"image_name": "2.jpg", "bounding_box": [0, 41, 0, 41]},
         {"image_name": "absent.jpg", "bounding_box": [0, 9, 0, 9]},
+        {"image_name": "other/3.jpg", "bounding_box": [0, 9, 0, 9]},
     ]
     path = manifest(tmp_path / "dogs.json", items)
     summary = ingest(path, tmp_path.parent / "data-manifest", DataConfig(size=16))
@@ -235,8 +236,9 @@ def test_a_manifest_names_photos_and_the_boxes_to_keep(tmp_path: Path) -> None:
     assert rows["images/1.jpg#0,0,30,30"].box == (0, 0, 30, 30)
     assert rows["images/2.jpg"].reason is Reason.BAD_BOX
     assert rows["absent.jpg"].status is Status.FAILED
-    assert "images/3.jpg" not in rows  # it is not named
-    assert summary.listed == 5
+    assert "images/3.jpg" not in rows  # it is not named: that one lies in another folder
+    assert rows["other/3.jpg"].status is Status.FAILED
+    assert summary.listed == 6
     ignoring = ingest(path, tmp_path.parent / "data-centre", CONFIG)
     assert ignoring.crops == {"center": 3}  # of one photo, one centre
     lines = tmp_path / "out.txt"

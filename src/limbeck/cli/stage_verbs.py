@@ -322,7 +322,8 @@ def _previewed(found: Preview, out: Path) -> Outcome:
         {"out": out, **found.model_dump()},
         f"would read {found.listed} files of {found.bytes / 1e6:,.0f} MB{refused}",
         f"of {found.looked_at} looked at, not used: {reasons or 'none'}",
-        f"about {found.accepted} photos, fewer without copies, cropped by: {found.crop}{what}",
+        f"about {found.accepted} photos, fewer without copies and opt-outs",
+        f"cropped by: {found.crop}{what}",
         f"dataset: {out}, {found.size} px, about {found.dataset_bytes / 1e6:,.0f} MB, "
         f"{duration(found.seconds)}",
     )

@@ -1,9 +1,9 @@
 """Which square of a photo is kept: around its object, where most happens, or the centre.
 
-The paper crops "the main object by an off-the-shelf detector" (section 4.1) and names neither the
-detector nor the margin. Here it is YOLOX-nano, a square of 1.2 times the object's longer side, and
-of several objects the one with the greatest score times the root of its area, first of what most
-photos show, then of its kin: a detector that small takes one dog in seven for a bear or a sheep.
+The paper crops the main object by an off-the-shelf detector and names neither the detector nor the
+margin. Here it is YOLOX-nano, a square of 1.2 times the object's longer side, and of several
+objects the one with the greatest score times the root of its area, first of what most photos show,
+then of its kin: so small a detector often takes a dog for a bear or a sheep.
 """
 
 from collections import Counter

@@ -12,7 +12,8 @@ from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.decode import Rejected, strict_pillow
 from limbeck.ingestion.files import Reader, jobs
 from limbeck.ingestion.journal import Journal
-from limbeck.ingestion.optout import opt_out_of, read_opt_out
+from limbeck.ingestion.optout import read_opt_out
+from limbeck.ingestion.photo_classes import read_classes
 from limbeck.ingestion.sources import open_source
 from limbeck.ingestion.stage import in_order, store_side, workers
 from limbeck.kit.selection import evenly
@@ -31,13 +32,14 @@ def preview(
 
     Returns:
         counts of the listing, and estimates from the files that were read: by what became of them,
-        accepted photos, bytes of the dataset and seconds that it takes to make. Copies are known
-        when all files are read, so that fewer may be accepted.
+        accepted photos, bytes of the dataset and seconds that it takes to make. Copies and opt-outs
+        are known when all files are read, so that fewer may be accepted.
 
     Raises:
         DataError, UsageError, LimbeckError: as `ingest`.
     """
-    wishes = read_opt_out(opt_out)
+    read_opt_out(opt_out)
+    read_classes(config)
     with (
         TemporaryDirectory() as scratch,
         open_source(source) as photos,
@@ -53,7 +55,6 @@ def preview(
         looks = list(logs.track(seen, "looking at some", len(some)))
         wanted = wanted_objects((look.sight for look in looks), config.crop_object)
         infos = [look.cropped(decided, wanted, reader.least) for look in looks]
-        infos = opt_out_of(infos, wishes, root=source, archive=photos.archive).infos
         side = store_side(infos, config.size, source)
         decoded = list(in_order(pool, lambda job: reader.decode(job, side), jobs(some, infos)))
         seconds = time.perf_counter() - started

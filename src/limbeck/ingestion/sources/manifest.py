@@ -24,9 +24,9 @@ _CURE = "a manifest is a JSON array of objects with image_name and bounding_box 
 class ManifestSource(Source):
     """The photos that a manifest names, each with its box; sorted by name.
 
-    Names are paths below the manifest's folder, or the ends of exactly one. A photo named twice is
-    two entries, the second called `name#left,top,right,bottom`. What is named and not there is
-    listed and refused.
+    Names are paths below the manifest's folder, or end as exactly one of them does. A photo named
+    with two boxes is two entries, the second called `name#left,top,right,bottom`; the same box
+    again adds none. What is named and not there is listed and refused.
 
     Raises:
         DataError: not such a manifest; the item at fault is named.
@@ -68,7 +68,7 @@ class ManifestSource(Source):
             name, box = _item(item, f"{self.path}, item {number}")
             found = exact.get(name)
             if found is None:
-                ends = by_end[name.rsplit("/", 1)[-1]]
+                ends = [e for e in by_end[name.rsplit("/", 1)[-1]] if _same_end(e.source, name)]
                 found = ends[0] if len(ends) == 1 else None
             if found is None:
                 why = "named by the manifest, and no such file below its folder"
@@ -81,6 +81,11 @@ class ManifestSource(Source):
             entry = replace(found, source=found.source + again, box=box)
             self._items[entry.source] = facts_of(item)
             yield entry
+
+
+def _same_end(one: str, other: str) -> bool:
+    """Whether one path ends with the other, in whole folder names."""
+    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
 
 
 def _item(item: Any, where: str) -> tuple[str, Box]:
