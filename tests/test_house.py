@@ -26,7 +26,7 @@ FLOORS: list[set[str]] = [
     {"config", "records"},
     {"presets"},
     {"ops", "kit"},
-    {"data", "nets", "percept"},
+    {"data", "decoding", "nets", "percept"},
     {"latents"},
     {"metrics", "artefacts"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "demo",

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     CORRUPT = "corrupt"
     TOO_SMALL = "too_small"
     TOO_LARGE = "too_large"
+    TOO_COSTLY = "too_costly"
     NOT_SQUARE = "not_square"
     BAD_BOX = "bad_box"
     DUPLICATE = "duplicate"

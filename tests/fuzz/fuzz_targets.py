@@ -27,7 +27,7 @@ from limbeck.config import KeepConfig
 from limbeck.curation.keeping import keep
 from limbeck.curation.overrides import read_overrides
 from limbeck.data import open_dataset, write_dataset
-from limbeck.ingestion.decode import Rejected, square, upright_size
+from limbeck.decoding.decode import Rejected, square, upright_size
 from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import open_source

@@ -1,14 +1,13 @@
 """The stage: list, look at headers, decode and crop, drop copies, store, account for each file."""
 
-import os
 import statistics
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+
+from PIL import Image
 
 from limbeck import logs
 from limbeck.artefacts.folders import fresh, keep_apart
@@ -19,18 +18,14 @@ from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance
 from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
-from limbeck.ingestion.decode import strict_pillow
 from limbeck.ingestion.files import Reader, jobs
-from limbeck.ingestion.journal import Journal, journal_home
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
+from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.sources import open_source
-from limbeck.ingestion.trial import set_aside
 from limbeck.records import ImageInfo, IngestSummary, Status
 
-T = TypeVar("T")
-R = TypeVar("R")
 STORE_SIDE = 128
 
 
@@ -78,30 +73,31 @@ def ingest(
         fresh(out, "data") as folder,
         _memory_errors(source),
         open_source(source) as photos,
-        strict_pillow(),
+        Pool() as pool,
     ):
         boxes = any(entry.box for entry in photos.entries)
         decided, eye = eye_of(config, detector, boxes=boxes)
-        home = journal_home(out)
-        aside = set_aside(photos, source, home)
-        with Journal(home) as journal, ThreadPoolExecutor(workers()) as pool:
-            reader = Reader(photos, decided, journal, aside, eye)
-            seen = in_order(pool, reader.look, photos.entries)
-            looks = list(logs.track(seen, "looking", len(photos.entries)))
-            wanted = wanted_objects((look.sight for look in looks), config.crop_object)
-            infos = [look.cropped(decided, wanted, reader.least) for look in looks]
-            honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
-            infos, names = classify(honoured.infos, photos.entries, config, given)
-            side = store_side(infos, config.size, source)
-            sieve = Acceptance(config.near_duplicate_bits)
-            work = jobs(photos.entries, infos)
-            decoded = in_order(pool, lambda job: reader.decode(job, side), work)
-            pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
-            write_dataset(folder, sieve.rows, pictures, side, class_names=names)
-            entry_of = {entry.source: entry for entry in photos.entries}
-            save_crop_sheet(
-                sieve.rows, lambda info: photos.read(entry_of[info.source]), folder / CROP_SHEET
-            )
+        reader = Reader(photos, decided, pool.decoders, eye)
+        seen = pool.in_order(reader.look, photos.entries)
+        looks = list(logs.track(seen, "looking", len(photos.entries)))
+        wanted = wanted_objects((look.sight for look in looks), config.crop_object)
+        infos = [look.cropped(decided, wanted, reader.least) for look in looks]
+        honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
+        infos, names = classify(honoured.infos, photos.entries, config, given)
+        side = store_side(infos, config.size, source)
+        sieve = Acceptance(config.near_duplicate_bits)
+        work = jobs(photos.entries, infos)
+        decoded = pool.in_order(lambda job: reader.decode(job, side), work)
+        pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
+        write_dataset(folder, sieve.rows, pictures, side, class_names=names)
+        entry_of = {entry.source: entry for entry in photos.entries}
+
+        def glance(info: ImageInfo, longest: int) -> Image.Image:
+            data = photos.read(entry_of[info.source])
+            with pool.decoders.opened(data, pixels=info.width * info.height) as photo:
+                return photo.glance(longest)
+
+        save_crop_sheet(sieve.rows, glance, folder / CROP_SHEET)
         listing = photos.digest()
         summary = IngestSummary.model_validate(
             {
@@ -153,27 +149,6 @@ def _memory_errors(source: Path) -> Iterator[None]:
         if "new thread" not in str(error):
             raise
         raise out_of_memory(str(source)) from error
-
-
-def workers() -> int:
-    """Threads that read and decode."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, 16))
-
-
-def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """`map` on threads, results in order, with a bounded number in flight."""
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 8 * workers():
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:

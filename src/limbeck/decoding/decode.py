@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from limbeck.ingestion.out_of_memory import Rejected as Rejected
-from limbeck.ingestion.out_of_memory import sure
 from limbeck.kit.photos import MAX_PIXELS, NoPhoto, eight_bit, photo_formats, to_srgb
 from limbeck.records import Reason
 
@@ -57,6 +55,15 @@ _UPRIGHT = {
 }
 
 
+class Rejected(Exception):
+    """A file that cannot become an image: why, and the decoder's own words."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
 @dataclass(frozen=True)
 class Square:
     """A decoded image: uint8 RGB [3, S, S], and what was odd about its file (or empty)."""
@@ -76,7 +83,7 @@ def centre_box(width: int, height: int) -> Box:
 def strict_pillow() -> Iterator[None]:
     """Turn Pillow's bomb warning into a rejection and keep its chatter off the screen.
 
-    Filters are the process's, so this goes around the whole pool of threads.
+    Filters are the process's.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -138,12 +145,8 @@ def upright_size(data: bytes) -> tuple[int, int]:
 
     Raises:
         Rejected: as `square`, for what the header shows.
-        MemoryError: there is too little memory to tell.
+        MemoryError: there is too little memory.
     """
-    return sure(lambda: _upright_size(data))
-
-
-def _upright_size(data: bytes) -> tuple[int, int]:
     image = _open(data)
     width, height = image.size
     return (height, width) if _orientation(image) >= 5 else (width, height)
@@ -156,12 +159,8 @@ def glance(data: bytes, longest: int) -> Image.Image:
 
     Raises:
         Rejected: as `square`.
-        MemoryError: there is too little memory to tell.
+        MemoryError: there is too little memory.
     """
-    return sure(lambda: _glance(data, longest))
-
-
-def _glance(data: bytes, longest: int) -> Image.Image:
     image = _open(data)
     orientation = _orientation(image)
     factor = min(1.0, longest / max(image.size))
@@ -197,9 +196,9 @@ def upright_box(data: bytes, box: Box) -> Box:
 
     Raises:
         Rejected: as `upright_size`; or the box reaches beyond the image.
-        MemoryError: there is too little memory to tell.
+        MemoryError: there is too little memory.
     """
-    image = sure(lambda: _open(data))
+    image = _open(data)
     left, top, right, bottom = box
     width, height = image.size
     if right > width or bottom > height:
@@ -223,12 +222,8 @@ def square(data: bytes, box: Box, side: int) -> Square:
 
     Raises:
         Rejected: truncated, damaged, or a pixel layout that is not a photo's.
-        MemoryError: there is too little memory to tell.
+        MemoryError: there is too little memory.
     """
-    return sure(lambda: _square(data, box, side), (box[2] - box[0]) * (box[3] - box[1]))
-
-
-def _square(data: bytes, box: Box, side: int) -> Square:
     image = _open(data)
     orientation = _orientation(image)
     profile = image.info.get("icc_profile")
