@@ -123,6 +123,10 @@ class IngestSummary(Record):
     crop_objects: list[str] = Field(
         default_factory=list, description="what `detect` cropped photos to; empty = any object"
     )
+    reused: NonNegativeInt = Field(
+        0, description="accepted photos that an older dataset in the same place had decoded"
+    )
+    way: str = Field("", description="digest of what decides how photos are read")
     opt_out_unmatched: NonNegativeInt = Field(
         0, description="lines of the opt-out list that named nothing"
     )
@@ -133,6 +137,13 @@ class IngestSummary(Record):
         copies = (Reason.DUPLICATE, Reason.NEAR_DUPLICATE)
         bad = sum(n for reason, n in self.rejected.items() if reason not in copies) + self.failed
         return bad / self.listed if self.listed else 0.0
+
+    def too_many(self, most: float) -> str:
+        """Why the set must not be used as it is: more than this share cannot be; empty if not."""
+        rate = self.reject_rate()
+        if rate <= most:
+            return ""
+        return f"{rate:.1%} of the files cannot be used, more than --max-reject {most:g} allows"
 
     def balanced(self) -> bool:
         """Whether the identity holds."""

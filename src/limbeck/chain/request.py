@@ -24,6 +24,7 @@ class Request:
         opt_out: file of photos to leave out, or None.
         strict: a line of it that names no photo is an error (asked each time, not stored).
         verify: read every photo to see whether it changed (asked each time, not stored).
+        max_reject: share of the files that may be of no use (asked each time, not stored).
     """
 
     photos: Path
@@ -32,6 +33,7 @@ class Request:
     opt_out: Path | None = None
     strict: bool = False
     verify: bool = False
+    max_reject: float = 1.0
 
     def asked(self) -> dict[str, Any]:
         """The options, as run.json keeps them."""

@@ -191,6 +191,7 @@ def run(
     yes: bool = False,
     strict: bool = False,
     verify: bool = False,
+    max_reject: float = 1.0,
 ) -> RunDir:
     """Photos in; dataset, generator, scores, kept set, second generator, modes, report out.
 
@@ -208,15 +209,17 @@ def run(
         strict: a line of `opt_out` that names no photo is an error.
         verify: read every photo to see whether one changed; without it, names, sizes and times of
             change tell.
+        max_reject: stop, with the dataset made, if a larger share of the files cannot be used.
 
     Raises:
         UsageError: settings or photos changed and finished work would be made again (not with
             `yes`); photos and `out` lie in one another; what the settings need is not here.
-        DataError: `out` holds what limbeck did not make, or another process writes there.
+        DataError: `out` holds what limbeck did not make, or another process writes there; more
+            than `max_reject` of the files cannot be used.
         LimbeckError: see the stages; what is finished stays finished.
     """
     began = time.perf_counter()
-    request = Request(Path(photos), config, time_budget, opt_out, strict, verify)
+    request = Request(Path(photos), config, time_budget, opt_out, strict, verify, max_reject)
     out = Path(out)
     _foresee(request, out)
     if rank() == 0:

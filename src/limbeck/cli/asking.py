@@ -96,7 +96,7 @@ def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
     done = chain.run(
         request.photos, out, request.config,
         time_budget=request.time_budget, opt_out=request.opt_out, yes=yes,
-        strict=request.strict, verify=request.verify,
+        strict=request.strict, verify=request.verify, max_reject=request.max_reject,
     )  # fmt: skip
     return walked(done.root)
 

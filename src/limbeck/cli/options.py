@@ -195,6 +195,16 @@ Verify = Annotated[
         "--verify", help="Read every photo to find changes that size and time do not show."
     ),
 ]
+MaxReject = Annotated[
+    float,
+    typer.Option(
+        "--max-reject",
+        min=0,
+        max=1,
+        help="Stop with exit code 3 if more than this share of the files cannot be used; copies "
+        "and opt-outs do not count.",
+    ),
+]
 Yes = Annotated[
     bool,
     typer.Option("--yes", "-y", help="Rebuild what changed options make stale without asking."),

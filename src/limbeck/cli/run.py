@@ -20,6 +20,7 @@ from limbeck.cli.options import (
     DetectorFile,
     InitFrom,
     Kimg,
+    MaxReject,
     Psi,
     Shared,
     Size,
@@ -96,6 +97,7 @@ def run(
     tensorboard: Tensorboard = False,
     strict: Strict = False,
     verify: Verify = False,
+    max_reject: MaxReject = 1.0,
     yes: Yes = False,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="The same seed gives the same result.")
@@ -134,7 +136,7 @@ def run(
         photos, begun, preset=preset, size=size, budget=budget, opt_out=opt_out,
         pairs=shared.settings, changes=changes,
     )  # fmt: skip
-    request = replace(request, strict=strict, verify=verify)
+    request = replace(request, strict=strict, verify=verify, max_reject=max_reject)
     return asking.carry_out(request, root, yes=yes, dry=shared.dry_run)
 
 

@@ -8,6 +8,7 @@ from limbeck.decoding.children import Decoders as Decoders
 from limbeck.decoding.children import Photo as Photo
 from limbeck.decoding.children import Stopped as Stopped
 from limbeck.decoding.decode import ARCHIVE as ARCHIVE
+from limbeck.decoding.decode import DECODING as DECODING
 from limbeck.decoding.decode import HEIC as HEIC
 from limbeck.decoding.decode import Box as Box
 from limbeck.decoding.decode import Rejected as Rejected
@@ -15,6 +16,6 @@ from limbeck.decoding.decode import Square as Square
 from limbeck.decoding.decode import centre_box as centre_box
 
 __all__ = [
-    "ARCHIVE", "HEIC", "Box", "Decoders", "Photo", "Rejected", "Square", "Stopped", "centre_box",
-    "limits",
+    "ARCHIVE", "DECODING", "HEIC", "Box", "Decoders", "Photo", "Rejected", "Square", "Stopped",
+    "centre_box", "limits",
 ]  # fmt: skip

@@ -15,6 +15,8 @@ from limbeck.kit.photos import MAX_PIXELS, NoPhoto, eight_bit, photo_formats, to
 from limbeck.records import Reason
 
 Box = tuple[int, int, int, int]
+DECODING = 2
+"""Counts changes of what a photo's bytes become; datasets remember it."""
 
 _KNOWN = (
     (0, b"\xff\xd8\xff", "JPEG"),

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from limbeck.config import DataConfig
-from limbeck.decoding import Decoders, Photo, Rejected
+from limbeck.decoding import Decoders, Photo, Rejected, Square
 from limbeck.ingestion.acceptance import Decoded
 from limbeck.ingestion.crop_copies import Embedder
 from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
+from limbeck.ingestion.earlier import Earlier, had_box, sight_of
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source
@@ -61,6 +62,11 @@ def jobs(entries: Sequence[Entry], infos: Sequence[ImageInfo]) -> Iterator[Job]:
         yield Job(entry, info, wanted)
 
 
+def least_side(config: DataConfig) -> int:
+    """Shorter side, pixels, below which a photo is too small."""
+    return config.min_side or config.size // 2
+
+
 class Reader:
     """Reads the entries of one source; its methods are safe from several threads.
 
@@ -68,6 +74,7 @@ class Reader:
         photos: the source.
         config: sizes, and `crop`, decided.
         decoders: decode its photos.
+        earlier: what is known of them.
         eye: looks at photos before they are cropped; None = nothing need look.
     """
 
@@ -76,12 +83,14 @@ class Reader:
         photos: Source,
         config: DataConfig,
         decoders: Decoders,
+        earlier: Earlier,
         eye: Eye | None = None,
     ) -> None:
         self._photos = photos
         self._whole, self._boxes = config.crop == "none", config.crop == "boxes"
-        self.least = config.min_side or config.size // 2
+        self.least = least_side(config)
         self._decoders = decoders
+        self._earlier = earlier
         self._eye = eye
         self._embedder = Embedder() if config.cropped_copies else None
 
@@ -122,12 +131,25 @@ class Reader:
         content = hashlib.sha256(data)
         digest = content.hexdigest()
         rejected = ImageInfo(source=entry.source, sha256=digest, status=Status.REJECTED)
+        if (known := self._earlier.row(digest)) is not None:
+            return self._seen_before(entry, known, content)
         try:
             with self._decoders.opened(data) as photo:
                 return self._look_at(photo, entry, rejected, content)
         except Rejected as found:
             update = {"reason": found.reason, "detail": found.detail}
             return Look(rejected.model_copy(update=update))
+
+    def _seen_before(self, entry: Entry, known: ImageInfo, content: "hashlib._Hash") -> Look:
+        if had_box(known):
+            info = ImageInfo(
+                source=entry.source, sha256=known.sha256, status=Status.ACCEPTED,
+                width=known.width, height=known.height, **asdict(self._photos.facts(entry)),
+            )  # fmt: skip
+            return Look(info, sight_of(known), content)
+        small = known.reason is Reason.TOO_SMALL
+        update = {"source": entry.source, "label": None}
+        return Look(known.model_copy(update=update), content=content if small else None)
 
     def _look_at(
         self, photo: Photo, entry: Entry, rejected: ImageInfo, content: "hashlib._Hash"
@@ -153,6 +175,8 @@ class Reader:
 
     def _decode(self, job: Job, side: int) -> Decoded | Rejected:
         assert job.info.box is not None
+        if (before := self._earlier.square(job.info.id, side)) is not None:
+            return self._decoded(before)
         try:
             data = self._photos.read(job.entry)
         except MemoryError:
@@ -162,11 +186,12 @@ class Reader:
         if hashlib.sha256(data).hexdigest() != job.info.sha256:
             return Rejected(Reason.UNREADABLE, "changed while it was read")
         try:
-            pixels = job.info.width * job.info.height
-            with self._decoders.opened(data, pixels=pixels) as photo:
-                picture = photo.square(job.info.box, side)
+            with self._decoders.opened(data, pixels=job.info.width * job.info.height) as photo:
+                return self._decoded(photo.square(job.info.box, side))
         except Rejected as why:
             return why
+
+    def _decoded(self, picture: Square) -> Decoded:
         thumb = thumbnail(picture.pixels)
         embedding = None if self._embedder is None else self._embedder.of(picture.pixels)
         return Decoded(picture, thumb, perceptual_hash(thumb), embedding)

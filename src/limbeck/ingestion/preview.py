@@ -8,6 +8,7 @@ from limbeck import logs
 from limbeck.config import DataConfig
 from limbeck.decoding import Rejected
 from limbeck.ingestion.cropping import eye_of, wanted_objects
+from limbeck.ingestion.earlier import Earlier
 from limbeck.ingestion.files import Reader, jobs
 from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.photo_classes import read_classes
@@ -44,7 +45,7 @@ def preview(
     ):
         decided, eye = eye_of(config, detector, boxes=any(e.box for e in photos.entries))
         some = evenly(photos.entries, _LOOKED_AT)
-        reader = Reader(photos, decided, pool.decoders, eye)
+        reader = Reader(photos, decided, pool.decoders, Earlier(), eye)
         started = time.perf_counter()
         seen = pool.in_order(reader.look, some)
         looks = list(logs.track(seen, "looking at some", len(some)))

@@ -18,7 +18,8 @@ from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance
 from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
-from limbeck.ingestion.files import Reader, jobs
+from limbeck.ingestion.earlier import earlier_in, way_of
+from limbeck.ingestion.files import Reader, jobs, least_side
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
@@ -43,7 +44,8 @@ def ingest(
     Every regular file is listed and gets exactly one status, so that
     listed = accepted + rejected (by reason) + opted out + failed. Files that are no images
     (side-cars, texts, archives) are rejected as `not_an_image`; no side-car is ever read.
-    Squares are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of
+    Of photos whose bytes the dataset that lies in `out` knows, nothing is decoded again. Squares
+    are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of
     copies, byte for byte or to the eye, the first by name stays.
 
     Args:
@@ -77,7 +79,9 @@ def ingest(
     ):
         boxes = any(entry.box for entry in photos.entries)
         decided, eye = eye_of(config, detector, boxes=boxes)
-        reader = Reader(photos, decided, pool.decoders, eye)
+        way = way_of(decided, least_side(decided))
+        earlier = earlier_in(out, way)
+        reader = Reader(photos, decided, pool.decoders, earlier, eye)
         seen = pool.in_order(reader.look, photos.entries)
         looks = list(logs.track(seen, "looking", len(photos.entries)))
         wanted = wanted_objects((look.sight for look in looks), config.crop_object)
@@ -106,6 +110,12 @@ def ingest(
                 "crops": Counter(r.crop for r in sieve.rows if r.status is Status.ACCEPTED),
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
+                "reused": sum(
+                    earlier.holds(row.id, side)
+                    for row in sieve.rows
+                    if row.status is Status.ACCEPTED
+                ),
+                "way": way,
                 "opt_out_unmatched": len(honoured.unmatched),
                 "opt_out_lines": honoured.unmatched[:TOLD_LINES],
             }
