@@ -1,0 +1,142 @@
+"""Parts of image files that Pillow does not hand on: PNG chunks, ISO boxes, WebP frames.
+
+All walks are bounded, leave the file where it was, and end quietly where it is damaged.
+"""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+_PARTS = 100_000  # chunks or boxes of one file that are looked at
+_DEEP = (b"meta", b"iprp", b"ipco", b"jp2h")  # boxes that hold boxes
+_MOST = 4 << 20  # bytes of one part
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chunk or box: its kind, and where its content lies in the file."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+@contextmanager
+def _at(file: BinaryIO, place: int) -> Iterator[None]:
+    before = file.tell()
+    try:
+        file.seek(place)
+        yield
+    finally:
+        file.seek(before)
+
+
+def content(file: BinaryIO, part: Part) -> bytes:
+    """Bytes of a part, at most 4 MiB of them."""
+    with _at(file, part.start):
+        return file.read(min(part.end - part.start, _MOST))
+
+
+def _head(file: BinaryIO, place: int, length: int) -> bytes:
+    with _at(file, place):
+        return file.read(length)
+
+
+def png_chunks(file: BinaryIO) -> Iterator[Part]:
+    """Chunks of a PNG in order; checksums are not looked at."""
+    place = 8
+    for _ in range(_PARTS):
+        head = _head(file, place, 8)
+        if len(head) < 8:
+            return
+        length, kind = struct.unpack(">I4s", head)
+        yield Part(kind, place + 8, place + 8 + length)
+        place += 12 + length
+
+
+def boxes(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[Part]:
+    """Boxes of an ISO base media or JPEG 2000 file, each before those it holds.
+
+    Args:
+        file: the file.
+        start, end: bytes that are looked at.
+    """
+    if end is None:
+        before = file.tell()
+        end = file.seek(0, 2)
+        file.seek(before)
+    place = start
+    for _ in range(_PARTS):
+        head = _head(file, place, 16)
+        if place + 8 > end or len(head) < 8:
+            return
+        length, kind = struct.unpack(">I4s", head[:8])
+        body = place + 8
+        if length == 1 and len(head) == 16:
+            length, body = struct.unpack(">Q", head[8:])[0], place + 16
+        last = end if length == 0 else place + length
+        if not body <= last <= end:
+            return
+        yield Part(kind, body, last)
+        if kind in _DEEP:
+            yield from boxes(file, body + 4 if kind == b"meta" else body, last)
+        place = last
+
+
+def webp_frame(file: BinaryIO) -> tuple[int, int, int, int] | None:
+    """(left, top, right, bottom) of an animated WebP's first frame; None where it is a still."""
+    place = 12
+    for _ in range(_PARTS):
+        head = _head(file, place, 24)
+        if len(head) < 24:
+            return None
+        kind, length = struct.unpack("<4sI", head[:8])
+        if kind == b"ANMF":
+            left, top, wide, high = (
+                int.from_bytes(head[at : at + 3], "little") for at in (8, 11, 14, 17)
+            )
+            return 2 * left, 2 * top, 2 * left + wide + 1, 2 * top + high + 1
+        place += 8 + length + length % 2
+    return None
+
+
+def primary_properties(file: BinaryIO) -> list[Part]:
+    """Item properties (`ipco`) of the primary image of an AVIF or HEIF file."""
+    item, places, properties = 0, b"", []
+    inside = range(0)
+    for part in boxes(file):
+        if part.kind == b"pitm":
+            data = content(file, part)
+            item = int.from_bytes(data[4:6] if data[:1] == b"\0" else data[4:8], "big")
+        elif part.kind == b"ipma":
+            places = content(file, part)
+        elif part.kind == b"ipco":
+            inside = range(part.start, part.end)
+        elif part.start in inside:
+            properties.append(part)
+    chosen = _associated(places, item)
+    return [properties[number - 1] for number in chosen if 0 < number <= len(properties)]
+
+
+def _associated(data: bytes, item: int) -> list[int]:
+    """Numbers of an item's properties, from the content of `ipma`."""
+    if len(data) < 8:
+        return []
+    wide_id, wide = data[0] > 0, data[3] & 1
+    count, at = struct.unpack(">I", data[4:8])[0], 8
+    step, mask = (2, 0x7FFF) if wide else (1, 0x7F)
+    for _ in range(min(count, _PARTS)):
+        size = 4 if wide_id else 2
+        found = int.from_bytes(data[at : at + size], "big")
+        at += size
+        many = data[at] if at < len(data) else 0
+        numbers = [
+            int.from_bytes(data[at + 1 + step * i : at + 1 + step * (i + 1)], "big") & mask
+            for i in range(many)
+        ]
+        if found == item:
+            return numbers
+        at += 1 + step * many
+    return []
