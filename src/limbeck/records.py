@@ -84,6 +84,8 @@ class ImageInfo(Record):
     licence: str | None = None
     author: str | None = None
     url: str | None = None
+    taken: str | None = Field(None, description="day of the exposure, YYYY-MM-DD")
+    camera: str | None = Field(None, description="make and model")
     phash: str | None = None
     duplicate_of: str | None = None
     shard: NonNegativeInt | None = None

@@ -11,6 +11,7 @@ from limbeck.ingestion.crop_copies import Embedder
 from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box
 from limbeck.ingestion.decode import Rejected, glance, square, upright_box, upright_size
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
+from limbeck.ingestion.embedded_facts import with_embedded
 from limbeck.ingestion.journal import Journal
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.regular import Unreadable
@@ -151,7 +152,7 @@ class Reader:
         except Rejected as found:
             update = {"reason": found.reason, "detail": found.detail}
             return Look(rejected.model_copy(update=update))
-        known |= asdict(self._photos.facts(entry))
+        known |= asdict(with_embedded(self._photos.facts(entry), data))
         accepted = rejected.model_copy(update=known | {"status": Status.ACCEPTED})
         return Look(accepted, sight, content)
 

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 _ENTRIES = 1000  # of one directory
 _LETTERS = 8000  # bytes of one text
+_RECORDS = 1 << 16  # bytes of IPTC records
 _ORIENTATION, _MAKE, _MODEL, _ARTIST, _COPYRIGHT = 0x0112, 0x010F, 0x0110, 0x013B, 0x8298
 _SUB, _TAKEN = 0x8769, 0x9003
+_IPTC = 33723
 _SHORT, _LONG = 3, 4
-_TEXTS = (1, 2, 7, 129)  # bytes, ASCII, undefined, UTF-8
+_TEXTS = {1: 1, 2: 1, 7: 1, 129: 1, _LONG: 4}  # bytes, ASCII, undefined, UTF-8; IPTC as numbers
 
 
 @dataclass(frozen=True)
 class Exif:
     """What was found; texts as they are written, empty where there are none.
 
-    `orientation` is 1 to 8; 1 also stands for any other value.
+    `orientation` is 1 to 8; 1 also stands for any other value. `iptc` are the records in a TIFF.
     """
 
     orientation: int = 1
@@ -25,6 +27,7 @@ class Exif:
     artist: bytes = b""
     copyright: bytes = b""
     taken: bytes = b""
+    iptc: bytes = b""
 
 
 def read_exif(block: bytes) -> Exif:
@@ -48,6 +51,7 @@ def read_exif(block: bytes) -> Exif:
         artist=_text(block, first.get(_ARTIST), order),
         copyright=_text(block, first.get(_COPYRIGHT), order),
         taken=_text(block, second.get(_TAKEN), order),
+        iptc=_text(block, first.get(_IPTC), order, _RECORDS),
     )
 
 
@@ -74,11 +78,10 @@ def _number(entry: _Entry | None, order: str) -> int:
     return int(struct.unpack(order + letter, value[:size])[0])
 
 
-def _text(block: bytes, entry: _Entry | None, order: str) -> bytes:
+def _text(block: bytes, entry: _Entry | None, order: str, most: int = _LETTERS) -> bytes:
     kind, count, value = entry or (0, 0, b"")
-    if kind not in _TEXTS:
-        return b""
-    if count <= 4:
-        return value[:count]
+    length = min(count * _TEXTS.get(kind, 0), most)
+    if length <= 4:
+        return value[:length]
     place = struct.unpack(order + "I", value)[0]
-    return block[place : place + min(count, _LETTERS)]
+    return block[place : place + length]

@@ -10,11 +10,16 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a photo besides its pixels; it goes into the dataset's table."""
+    """What is known of a photo besides its pixels; it goes into the dataset's table.
+
+    `taken` is the day as YYYY-MM-DD, `camera` make and model; both only the photo's file tells.
+    """
 
     licence: str | None = None
     author: str | None = None
     url: str | None = None
+    taken: str | None = None
+    camera: str | None = None
 
 
 NO_FACTS = Facts()
