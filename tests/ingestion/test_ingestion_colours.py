@@ -74,6 +74,16 @@ def test_a_glance_shows_the_same(name: str) -> None:
     assert np.abs(seen - shown).mean() <= KINDS[name].most
 
 
+@pytest.mark.parametrize("kind", ["<f4", "<i4"])
+def test_the_whole_picture_tells_what_white_is(kind: str) -> None:
+    """Not the part that is kept, which here is dark."""
+    values = np.ones((72, 104))
+    values[:, :20] = 200 if kind == "<f4" else 60_000
+    form = 3 if kind == "<f4" else 2
+    data = plain_tiff(values.astype(kind), 1, [32], t339=(3, form))
+    assert decoded(data).pixels.max() <= 1
+
+
 def _signed(kind: str, bits: int) -> bytes:
     return plain_tiff(grey_scene().astype(kind), 1, [bits], t339=(3, 2))
 

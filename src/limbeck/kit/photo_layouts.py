@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from limbeck.kit.containers import webp_frame
-from limbeck.kit.photos import NoPhoto, grey
+from limbeck.kit.photos import NoPhoto, grey, white_of
 
 _BITS, _PHOTOMETRIC, _PLANAR, _COLOURS = 258, 262, 284, 320
 _INKS, _EXTRA, _SAMPLES = 332, 338, 339
@@ -99,7 +99,9 @@ def _tiff(image: Any) -> Image.Image:
         _refuse_tiff(tags, bits, photometric, image)
     image.info.pop("xmp", None)  # Pillow would turn by it
     image.load()
-    if image.mode.startswith("I;16"):
+    if image.mode in ("I", "F"):  # whose white the whole picture tells, not the part that is kept
+        image = grey(image, white_of(image))
+    elif image.mode.startswith("I;16"):
         image = grey(image, 2.0 ** bits[0] - 1 if tags else 65535)
         if photometric == _WHITE_IS_ZERO and tags:
             image = image.point(lambda value: 255 - value)

@@ -48,7 +48,7 @@ def parted(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         NoPhoto: numbers below 0 or above white; floats whose greatest is between 1 and 16.
     """
     if image.mode.startswith(("I", "F")):
-        image = grey(image, _white(image))
+        image = grey(image, white_of(image))
     elif image.mode == "LAB":
         return in_srgb(image, ImageCms.createProfile("LAB")), None
     elif image.mode in ("La", "RGBa"):
@@ -85,7 +85,12 @@ def in_srgb(image: Image.Image, profile: object) -> Image.Image:
     return turned
 
 
-def _white(image: Image.Image) -> float:
+def white_of(image: Image.Image) -> float:
+    """The number that is white in a whole image of mode I, I;16 or F: see `parted`.
+
+    Raises:
+        NoPhoto: floats whose greatest is between 1 and 16.
+    """
     if image.mode.startswith("I;16"):
         return 65535
     high = float(np.asarray(image).max())
