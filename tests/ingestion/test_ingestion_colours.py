@@ -160,6 +160,17 @@ def test_what_cannot_be_read_rightly_is_refused(name: str) -> None:
     assert words in caught.value.detail
 
 
+def test_heif_tells_its_colours() -> None:
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    data = saved(scene(), "HEIF", quality=100, chroma=444)
+    at = data.index(b"colrnclx") + 8
+    result = decoded(data[:at] + b"\0\x0c\0\x0d" + data[at + 4 :])
+    shown = cropped(kinds_spaces.p3(scene()))
+    assert np.abs(result.pixels.transpose(1, 2, 0) - shown).mean() < 1.5
+    with pytest.raises(Rejected, match="PQ"):
+        decoded(data[:at] + b"\0\x09\0\x10" + data[at + 4 :])
+
+
 def test_jpeg_of_twelve_bits_is_refused() -> None:
     with pytest.raises(Rejected) as caught, strict_pillow():
         upright_size(_twelve_bit_jpeg())

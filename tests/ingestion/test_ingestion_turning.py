@@ -119,6 +119,14 @@ def test_eight_orientations(make, orientation: int, tmp_path) -> None:  # type: 
 
 
 @pytest.mark.parametrize("orientation", ALL)
+def test_heif_turns_by_itself(orientation: int) -> None:
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    block = b"Exif\0\0" + tagged(orientation)
+    rows = stored(scene(), orientation)
+    assert off(saved(rows, "HEIF", quality=100, chroma=444, exif=block)) < 2
+
+
+@pytest.mark.parametrize("orientation", ALL)
 @pytest.mark.parametrize("make", [turned_jpeg, turned_tiff], ids=["JPEG", "TIFF"])
 def test_boxes_of_stored_pixels_are_turned_along(make, orientation: int) -> None:  # type: ignore[no-untyped-def]
     inside = np.zeros((72, 104), dtype=bool)
