@@ -1,6 +1,8 @@
 """Colours of every kind of file, against what numpy says that it shows."""
 
+import io
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from limbeck.ingestion.decode import Rejected, Square, glance, square, strict_pillow, upright_size
+from limbeck.kit.containers import boxes, primary_properties
 from limbeck.records import Reason
 from tests.ingestion import kinds_jpeg, kinds_other, kinds_png, kinds_spaces, kinds_tiff
 from tests.ingestion.colour_kinds import KINDS, sixteen, to_ycc
@@ -158,6 +161,33 @@ def test_what_cannot_be_read_rightly_is_refused(name: str) -> None:
         decoded(make())
     assert caught.value.reason is Reason.UNSUPPORTED
     assert words in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "xy",
+    [
+        (0, 0, 0, 0, 0, 0, 0, 0), (31270, 32900, 64000, 33000, 64000, 33000, 64000, 33000),
+        (90000, 9000, 64000, 33000, 30000, 60000, 15000, 6000),
+        (31270, 32900, 2**32 - 1, 1, 30000, 60000, 15000, 6000),
+    ],
+)  # fmt: skip
+def test_chromaticities_of_no_triangle_are_ignored(xy: tuple[int, ...]) -> None:
+    told = chunk(b"gAMA", struct.pack(">I", 55556)) + chunk(b"cHRM", struct.pack(">8I", *xy))
+    result = decoded(kinds_spaces.coded_png(told))
+    assert (result.pixels.transpose(1, 2, 0) == cropped(scene())).all()
+
+
+def test_walks_of_boxes_end() -> None:
+    """In boxes of 8 bytes, in a box in a box ..., in places that are not there."""
+    small = struct.pack(">I4s", 8, b"free") * 150_000
+    assert sum(1 for _ in boxes(io.BytesIO(small))) == 100_000
+    deep = b"".join(struct.pack(">I4sI", 12 * (5000 - i), b"meta", 0) for i in range(5000))
+    assert sum(1 for _ in boxes(io.BytesIO(deep))) == 5
+    for length in (0, 1, 2, 7, 9, 2**32 - 1):
+        assert sum(1 for _ in boxes(io.BytesIO(struct.pack(">I4s", length, b"meta")))) <= 1
+    data = kinds_spaces.coded_avif(12, 13)
+    for cut in range(0, len(data), 7):
+        assert len(primary_properties(io.BytesIO(data[:cut]))) <= 8
 
 
 def test_heif_tells_its_colours() -> None:

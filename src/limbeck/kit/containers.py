@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _PARTS = 100_000  # chunks or boxes of one file that are looked at
+_LEVELS = 4  # of boxes in boxes
 _DEEP = (b"meta", b"iprp", b"ipco", b"jp2h")  # boxes that hold boxes
 _MOST = 4 << 20  # bytes of one part
 
@@ -56,33 +57,29 @@ def png_chunks(file: BinaryIO) -> Iterator[Part]:
         place += 12 + length
 
 
-def boxes(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[Part]:
-    """Boxes of an ISO base media or JPEG 2000 file, each before those it holds.
-
-    Args:
-        file: the file.
-        start, end: bytes that are looked at.
-    """
-    if end is None:
-        before = file.tell()
-        end = file.seek(0, 2)
-        file.seek(before)
-    place = start
+def boxes(file: BinaryIO) -> Iterator[Part]:
+    """Boxes of an ISO base media or JPEG 2000 file, each before those it holds."""
+    before = file.tell()
+    levels = [(0, file.seek(0, 2))]  # what is left of each box that is open
+    file.seek(before)
     for _ in range(_PARTS):
-        head = _head(file, place, 16)
-        if place + 8 > end or len(head) < 8:
+        while levels and levels[-1][0] + 8 > levels[-1][1]:
+            levels.pop()
+        if not levels:
             return
+        place, end = levels.pop()
+        head = _head(file, place, 16)
         length, kind = struct.unpack(">I4s", head[:8])
         body = place + 8
         if length == 1 and len(head) == 16:
             length, body = struct.unpack(">Q", head[8:])[0], place + 16
         last = end if length == 0 else place + length
         if not body <= last <= end:
-            return
+            continue  # the rest of this level is damaged
+        levels.append((last, end))
+        if kind in _DEEP and len(levels) <= _LEVELS:
+            levels.append((body + 4 if kind == b"meta" else body, last))
         yield Part(kind, body, last)
-        if kind in _DEEP:
-            yield from boxes(file, body + 4 if kind == b"meta" else body, last)
-        place = last
 
 
 def webp_frame(file: BinaryIO) -> tuple[int, int, int, int] | None:
@@ -132,11 +129,9 @@ def _associated(data: bytes, item: int) -> list[int]:
         found = int.from_bytes(data[at : at + size], "big")
         at += size
         many = data[at] if at < len(data) else 0
-        numbers = [
-            int.from_bytes(data[at + 1 + step * i : at + 1 + step * (i + 1)], "big") & mask
-            for i in range(many)
-        ]
+        at += 1
         if found == item:
-            return numbers
-        at += 1 + step * many
+            places = range(at, at + step * many, step)
+            return [int.from_bytes(data[place : place + step], "big") & mask for place in places]
+        at += step * many
     return []

@@ -130,15 +130,18 @@ def _png(image: Any, profile: bytes | None) -> Colours:
     gamma, xy = image.info.get("gamma"), image.info.get("chromaticity")
     if profile or "srgb" in image.info or not gamma or not xy:
         return profile
-    if not 0.1 < gamma < 3 or not all(0.0001 < y < 1 for y in xy[1::2]):
-        return None
     # 1 / 2.2 is what PNG tells writers of sRGB to note.
     space = Space(tuple(xy), _SRGB_GAMMA if abs(gamma - 0.45455) < 0.005 else 1 / gamma)
-    try:
-        _to_xyz(space.primaries)
-    except np.linalg.LinAlgError:
-        return None
-    return None if space.is_srgb() else space
+    sound = 0.1 < gamma < 3 and _is_triangle(space.primaries)
+    return space if sound and not space.is_srgb() else None
+
+
+def _is_triangle(xy: tuple[float, ...]) -> bool:
+    """Whether three primaries are apart and white is about where whites are."""
+    (wx, wy), (rx, ry), (gx, gy), (bx, by) = _pairs(xy)
+    area = abs((gx - rx) * (by - ry) - (bx - rx) * (gy - ry))
+    inside = all(x >= 0 and y > 0.001 and x + y <= 1.001 for x, y in _pairs(xy))
+    return inside and area > 0.02 and 0.2 < wx < 0.5 and 0.2 < wy < 0.5
 
 
 def _nclx(image: Any) -> Colours:
