@@ -21,7 +21,7 @@ ROOT = SRC.parents[1]
 # Lowest first; a room imports only from rows above its own here. Sisters share a row.
 FLOORS: list[set[str]] = [
     {"errors"},
-    {"reading", "processes"},
+    {"reading", "processes", "verdicts"},
     {"fsio", "logs"},
     {"config", "records"},
     {"presets"},

@@ -5,38 +5,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
+from limbeck.verdicts import Reason as Reason
+from limbeck.verdicts import Status as Status
+
 
 class Record(BaseModel):
     """Base of the records: frozen, unknown fields refused, JSON through `model_dump`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Status(StrEnum):
-    """What became of a listed file; every file has exactly one."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    OPTED_OUT = "opted_out"
-    FAILED = "failed"
-
-
-class Reason(StrEnum):
-    """Why a file is not in the dataset (empty for accepted ones)."""
-
-    NONE = ""
-    NOT_AN_IMAGE = "not_an_image"
-    UNSUPPORTED = "unsupported_format"
-    CORRUPT = "corrupt"
-    TOO_SMALL = "too_small"
-    TOO_LARGE = "too_large"
-    TOO_COSTLY = "too_costly"
-    NOT_SQUARE = "not_square"
-    BAD_BOX = "bad_box"
-    DUPLICATE = "duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
-    OPTED_OUT = "opted_out"
-    UNREADABLE = "unreadable"
 
 
 class CropKind(StrEnum):
@@ -85,6 +61,8 @@ class ImageInfo(Record):
     licence: str | None = None
     author: str | None = None
     url: str | None = None
+    taken: str | None = Field(None, description="day of the exposure, YYYY-MM-DD")
+    camera: str | None = Field(None, description="make and model")
     phash: str | None = None
     duplicate_of: str | None = None
     shard: NonNegativeInt | None = None

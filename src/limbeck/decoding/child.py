@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,10 +17,11 @@ from limbeck.decoding.decode import (
     upright_box,
     upright_size,
 )
+from limbeck.decoding.embedded_facts import embedded_facts
 from limbeck.decoding.wire import Garbled, receive, send
 from limbeck.kit.memory import short_of_memory
 from limbeck.kit.photos import photo_formats
-from limbeck.records import Reason
+from limbeck.verdicts import Reason
 
 SECONDS = 8.0
 """Processor time that decoding a photo may take."""
@@ -91,6 +93,10 @@ def _box(data: bytes, words: dict[str, Any]) -> Answer:
     return {"box": upright_box(data, (left, top, right, bottom))}, b""
 
 
+def _facts(data: bytes, words: dict[str, Any]) -> Answer:
+    return {"facts": asdict(embedded_facts(data))}, b""
+
+
 def _glance(data: bytes, words: dict[str, Any]) -> Answer:
     image = glance(data, words["longest"])
     return {"size": image.size}, image.tobytes()
@@ -103,7 +109,7 @@ def _square(data: bytes, words: dict[str, Any]) -> Answer:
 
 
 _WORK: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {
-    "size": _size, "box": _box, "glance": _glance, "square": _square,
+    "size": _size, "facts": _facts, "box": _box, "glance": _glance, "square": _square,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from typing import IO, Any, Self
 
 import numpy as np
@@ -14,10 +15,11 @@ from PIL import Image
 
 from limbeck.decoding.child import BYTES, SECONDS
 from limbeck.decoding.decode import Box, Rejected, Square
+from limbeck.decoding.embedded_facts import Facts
 from limbeck.decoding.wire import Garbled, receive, send
 from limbeck.errors import LimbeckError
 from limbeck.kit.memory import available_memory
-from limbeck.records import Reason
+from limbeck.verdicts import Reason
 
 HEAVY_PIXELS = 16_000_000
 """Photos of more pixels are decoded one at a time."""
@@ -147,6 +149,16 @@ class Photo:
         width, height = _whole(words, "size", 2)
         self._pixels = width * height
         return width, height
+
+    def facts(self) -> Facts:
+        """What the file tells of its rights, camera and day: see `embedded_facts`."""
+        words, _ = self._ask({"do": "facts"})
+        found = words.get("facts")
+        if not isinstance(found, dict) or found.keys() != asdict(Facts()).keys():
+            raise self._died("answered nonsense")
+        if not all(fact is None or isinstance(fact, str) for fact in found.values()):
+            raise self._died("answered nonsense")
+        return Facts(**found)
 
     def upright_box(self, box: Box) -> Box:
         """See `decode.upright_box`."""

@@ -8,7 +8,7 @@ import struct
 from typing import IO, Any
 
 _HEAD = struct.Struct("<IQ")
-_MOST_WORDS = 1 << 16
+_MOST_WORDS = 1 << 18
 
 
 class Garbled(Exception):

@@ -131,21 +131,28 @@ class Reader:
         content = hashlib.sha256(data)
         digest = content.hexdigest()
         rejected = ImageInfo(source=entry.source, sha256=digest, status=Status.REJECTED)
-        if (known := self._earlier.row(digest)) is not None:
-            return self._seen_before(entry, known, content)
         try:
             with self._decoders.opened(data) as photo:
+                if (known := self._earlier.row(digest)) is not None:
+                    return self._seen_before(photo, entry, known, content)
                 return self._look_at(photo, entry, rejected, content)
         except Rejected as found:
             update = {"reason": found.reason, "detail": found.detail}
             return Look(rejected.model_copy(update=update))
 
-    def _seen_before(self, entry: Entry, known: ImageInfo, content: "hashlib._Hash") -> Look:
+    def _facts(self, photo: Photo, entry: Entry) -> dict[str, str | None]:
+        """What is known of a photo from beside it, and from its file where that says nothing."""
+        said = {key: fact for key, fact in asdict(self._photos.facts(entry)).items() if fact}
+        return asdict(photo.facts()) | said
+
+    def _seen_before(
+        self, photo: Photo, entry: Entry, known: ImageInfo, content: "hashlib._Hash"
+    ) -> Look:
         if had_box(known):
             info = ImageInfo(
                 source=entry.source, sha256=known.sha256, status=Status.ACCEPTED,
-                width=known.width, height=known.height, **asdict(self._photos.facts(entry)),
-            )  # fmt: skip
+                width=known.width, height=known.height,
+            ).model_copy(update=self._facts(photo, entry))  # fmt: skip
             return Look(info, sight_of(known), content)
         small = known.reason is Reason.TOO_SMALL
         update = {"source": entry.source, "label": None}
@@ -169,7 +176,7 @@ class Reader:
             sight = Sight(given=photo.upright_box(entry.box))
         elif self._eye is not None:
             sight = self._eye.look(photo.glance(SIGHT), width, height)
-        known |= asdict(self._photos.facts(entry))
+        known |= self._facts(photo, entry)
         accepted = rejected.model_copy(update=known | {"status": Status.ACCEPTED})
         return Look(accepted, sight, content)
 

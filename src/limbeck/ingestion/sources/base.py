@@ -5,16 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from limbeck.decoding import Facts as Facts
+
 Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a photo besides its pixels; it goes into the dataset's table."""
-
-    licence: str | None = None
-    author: str | None = None
-    url: str | None = None
 
 
 NO_FACTS = Facts()
