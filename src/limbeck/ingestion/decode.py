@@ -200,8 +200,26 @@ def upright_box(data: bytes, box: Box) -> Box:
         MemoryError: there is too little memory to tell.
     """
     image = sure(lambda: _open(data))
-    left, top, right, bottom = box
+    return _turned(box, image.size, _orientation(image))
+
+
+def stored_box(data: bytes, box: Box) -> Box:
+    """The inverse of `upright_box`: a box in the upright image -> in the image as it is stored.
+
+    Raises:
+        Rejected, MemoryError: as `upright_box`.
+    """
+    image = sure(lambda: _open(data))
+    orientation = _orientation(image)
     width, height = image.size
+    upright = (height, width) if orientation >= 5 else (width, height)
+    return _turned(box, upright, {6: 8, 8: 6}.get(orientation, orientation))
+
+
+def _turned(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """Where a box lies after an image of this (width, height) is turned as EXIF says."""
+    left, top, right, bottom = box
+    width, height = size
     if right > width or bottom > height:
         detail = f"the box {box} reaches beyond {width} x {height} pixels"
         raise Rejected(Reason.BAD_BOX, detail)
@@ -211,7 +229,7 @@ def upright_box(data: bytes, box: Box) -> Box:
         2: (back_x, y), 3: (back_x, back_y), 4: (x, back_y), 5: (y, x),
         6: (back_y, x), 7: (back_y, back_x), 8: (y, back_x),
     }  # fmt: skip
-    across, down = turned.get(_orientation(image), (x, y))
+    across, down = turned.get(orientation, (x, y))
     return across[0], down[0], across[1], down[1]
 
 
