@@ -39,7 +39,7 @@ def attribution(photos: Sequence[Photo], files: Sequence[str]) -> str:
     is in the export itself.
     """
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)  # lines end in CR LF, so that a cell with either is quoted
     writer.writerow(_COLUMNS)
     for photo, file in zip(photos, files, strict=True):
         info = photo.info
