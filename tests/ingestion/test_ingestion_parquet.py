@@ -110,6 +110,18 @@ def test_one_photo_said_a_hundred_thousand_times_lies_in_memory_once(tmp_path: P
         assert source.read(source.entries[99_999]) == bytes(2**19)
 
 
+def test_a_dictionary_that_is_shorter_than_its_numbers_is_damaged(tmp_path: Path) -> None:
+    rows = [{"bytes": png(n % 3), "path": f"{n % 3}"} for n in range(12)]
+    path = tmp_path / "p.parquet"
+    pq.write_table(pa.table({"image": pa.array(rows, IMAGE)}), path, compression="none")
+    numbers = b"\x24\x49\x92"  # 0, 1, 2, 0, ..., two bits each
+    whole = path.read_bytes()
+    assert whole.count(numbers) == 2
+    path.write_bytes(whole.replace(numbers, b"\xff\xff\xff"))
+    with pytest.raises(DataError, match="cannot be read: damaged"):
+        open_source(path)
+
+
 @given(st.binary(max_size=60), st.integers(0, 3000))
 def test_bytes_of_any_kind_in_a_parquet_file_cost_an_error_at_most(
     tmp_path_factory: pytest.TempPathFactory, noise: bytes, place: int

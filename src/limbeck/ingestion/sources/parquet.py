@@ -40,14 +40,24 @@ _CURE = (
 
 @dataclass(frozen=True)
 class _Shard:
-    """One file: the name of its images' column, where each row group begins, and its size and
-    time of change."""
+    """One file.
+
+    Attributes:
+        path: where it lies.
+        head: its name in those of photos.
+        stamp: size and time of change.
+        facts: what it says of itself.
+        column: name of its images' column.
+        rows: of each row group.
+        starts: the first row of each.
+    """
 
     path: Path
     head: str
     stamp: list[int]
     facts: pq.FileMetaData
     column: str
+    rows: Sequence[int]
     starts: Sequence[int]
 
 
@@ -145,11 +155,13 @@ def _opened(path: Path) -> _Shard:
     sizes = group_sizes(path, facts, [column], _CURE)
     if max(sizes, default=0) > _GROUP_BYTES:
         raise DataError(f"{path} has a row group of {max(sizes)} bytes", _CURE)
-    rows = (facts.row_group(group).num_rows for group in range(facts.num_row_groups))
+    rows = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+    if min(rows, default=0) < 0 or sum(rows) != facts.num_rows:
+        raise DataError(f"{path} is damaged: its row groups do not have its rows", _CURE)
     starts = list(accumulate(rows, initial=0))[:-1]
     state = path.stat()
     stamp = [state.st_size, state.st_mtime_ns]
-    return _Shard(path, text_of(path.name), stamp, facts, column, starts)
+    return _Shard(path, text_of(path.name), stamp, facts, column, rows, starts)
 
 
 def _holds_images(kind: pa.DataType) -> bool:
@@ -175,11 +187,15 @@ def _images(shard: _Shard, group: int, *parts: str) -> pa.ChunkedArray:
             raise Unreadable("changed while it was read")
         try:
             table = pq.ParquetFile(file, metadata=shard.facts, read_dictionary=names)
-            return table.read_row_group(group, columns=names, use_threads=False)[shard.column]
+            images = table.read_row_group(group, columns=names, use_threads=False)[shard.column]
+            images.validate(full=True)  # the library believes the numbers of a dictionary's values
         except MemoryError:
             raise
         except BROKEN as error:
             raise Unreadable(f"damaged: {fsio.plain(str(error))}") from error
+    if len(images) != shard.rows[group]:
+        raise Unreadable(f"damaged: {len(images)} of {shard.rows[group]} rows in a group")
+    return images
 
 
 def _each(images: pa.ChunkedArray, part: str, of: Callable[[pa.Array], list[Any]]) -> Iterator[Any]:
