@@ -81,7 +81,8 @@ def test_a_folder_of_parquet_files_is_one_source(tmp_path: Path) -> None:
 def test_files_without_photos_damaged_ones_and_bombs_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pq.write_table(pa.table({"image": ["a"]}), tmp_path / "text.parquet")
+    odd = {"image": ["a"], "blob": [{"bytes": b"a"}], "way": [{"path": "a"}]}
+    pq.write_table(pa.table(odd), tmp_path / "text.parquet")
     with pytest.raises(DataError, match="has no column of photos"):
         open_source(tmp_path / "text.parquet")
     path = table([{"bytes": png(n), "path": None} for n in range(4)], tmp_path / "p.parquet")

@@ -132,8 +132,11 @@ def column_types(path: Path, do: str) -> dict[str, pa.DataType]:
         DataError: no ordinary or a damaged file, or two columns of one name.
     """
     facts = facts_of_table(path, do)
-    _checked_columns(path, facts, {}, None, do)
-    schema = facts.schema.to_arrow_schema()
+    try:
+        _checked_columns(path, facts, {}, None, do)
+        schema = facts.schema.to_arrow_schema()
+    except BROKEN as error:
+        raise fsio.misread(error, f"{path} cannot be read", do) from None
     return dict(zip(schema.names, schema.types, strict=True))
 
 

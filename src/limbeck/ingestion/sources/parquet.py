@@ -27,7 +27,7 @@ from limbeck.ingestion.sources.base import (
 )
 from limbeck.ingestion.sources.folder import listing_digest
 from limbeck.ingestion.sources.metadata import fact_columns, facts_of
-from limbeck.kit.tables import BROKEN, facts_of_table, group_sizes, read_table
+from limbeck.kit.tables import BROKEN, column_types, facts_of_table, group_sizes, read_table
 
 _GROUP_BYTES = 2**29
 _HELD = 3  # row groups in memory
@@ -147,8 +147,8 @@ def _entry(shard: _Shard, number: int, row: int, size: int | None, path: str | N
 
 def _opened(path: Path) -> _Shard:
     facts = facts_of_table(path, _CURE)
-    schema = facts.schema.to_arrow_schema()
-    columns = [field.name for field in schema if _holds_images(field.type)]
+    types = column_types(path, _CURE)
+    columns = [name for name, kind in types.items() if _holds_images(kind)]
     if not columns:
         raise DataError(f"{path} has no column of photos", _CURE)
     column = "image" if "image" in columns else columns[0]
@@ -169,8 +169,8 @@ def _holds_images(kind: pa.DataType) -> bool:
     if not pa.types.is_struct(kind):
         return False
     inner = {field.name: field.type for field in kind}
-    binary = (pa.binary(), pa.large_binary())
-    return inner.get("bytes") in binary and pa.types.is_string(inner.get("path"))
+    binary, text = (pa.binary(), pa.large_binary()), (pa.string(), pa.large_string())
+    return inner.get("bytes") in binary and inner.get("path") in text
 
 
 def _images(shard: _Shard, group: int, *parts: str) -> pa.ChunkedArray:
