@@ -130,6 +130,30 @@ class IngestSummary(Record):
         )
 
 
+class ExportKind(StrEnum):
+    """What a dataset can be exported to."""
+
+    IMAGEFOLDER = "imagefolder"
+    DATASET_JSON = "dataset-json"
+    WEBDATASET = "webdataset"
+    MANIFEST = "manifest"
+    HF_PARQUET = "hf-parquet"
+
+
+class ExportSummary(Record):
+    """What an export holds; where it was only foreseen, `files` and `bytes` are estimates."""
+
+    kind: ExportKind
+    photos: NonNegativeInt
+    whole: NonNegativeInt = Field(description="photos of the dataset, exported or not")
+    kept_only: bool = Field(description="whether a keep list chose them")
+    left_out: NonNegativeInt = Field(0, description="originals of a manifest that are not there")
+    size: NonNegativeInt | None = Field(description="side, pixels; null for a manifest")
+    classes: NonNegativeInt
+    files: NonNegativeInt
+    bytes: NonNegativeInt
+
+
 class TrainSummary(Record):
     """What a training left behind."""
 

@@ -85,7 +85,8 @@ ModesFolder = Annotated[
     typer.Option("--modes", help="Folder written by `limbeck modes`; default: the run's."),
 ]
 PHOTOS = (
-    "A folder, .zip or .tar of photos, a folder of tars (WebDataset), or a manifest .json of boxes."
+    "A folder, .zip, .tar or .parquet of photos, a folder of tars (WebDataset) or parquet files, "
+    "or a manifest .json of boxes."
 )
 PRESETS = (
     "smoke, tiny, small, medium, base, large, auto, paper256, paper512 or paper1024; "

@@ -13,6 +13,7 @@ from limbeck.decoding.decode import (
     Rejected,
     glance,
     square,
+    stored_box,
     strict_pillow,
     upright_box,
     upright_size,
@@ -88,9 +89,14 @@ def _size(data: bytes, words: dict[str, Any]) -> Answer:
     return {"size": upright_size(data)}, b""
 
 
-def _box(data: bytes, words: dict[str, Any]) -> Answer:
+def _upright_box(data: bytes, words: dict[str, Any]) -> Answer:
     left, top, right, bottom = words["box"]
     return {"box": upright_box(data, (left, top, right, bottom))}, b""
+
+
+def _stored_box(data: bytes, words: dict[str, Any]) -> Answer:
+    left, top, right, bottom = words["box"]
+    return {"box": stored_box(data, (left, top, right, bottom))}, b""
 
 
 def _facts(data: bytes, words: dict[str, Any]) -> Answer:
@@ -109,7 +115,8 @@ def _square(data: bytes, words: dict[str, Any]) -> Answer:
 
 
 _WORK: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {
-    "size": _size, "facts": _facts, "box": _box, "glance": _glance, "square": _square,
+    "size": _size, "facts": _facts, "upright box": _upright_box, "stored box": _stored_box,
+    "glance": _glance, "square": _square,
 }  # fmt: skip
 
 

@@ -162,7 +162,14 @@ class Photo:
 
     def upright_box(self, box: Box) -> Box:
         """See `decode.upright_box`."""
-        words, _ = self._ask({"do": "box", "box": box})
+        return self._box("upright box", box)
+
+    def stored_box(self, box: Box) -> Box:
+        """See `decode.stored_box`."""
+        return self._box("stored box", box)
+
+    def _box(self, do: str, box: Box) -> Box:
+        words, _ = self._ask({"do": do, "box": box})
         left, top, right, bottom = _whole(words, "box", 4)
         return left, top, right, bottom
 

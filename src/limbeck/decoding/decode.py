@@ -187,6 +187,20 @@ def upright_box(data: bytes, box: Box) -> Box:
     return photo_turning.turned_box(box, size, photo_turning.orientation_of(image))
 
 
+def stored_box(data: bytes, box: Box) -> Box:
+    """The inverse of `upright_box`: a box in the upright image -> in the image as it is stored.
+
+    Raises:
+        Rejected, MemoryError: as `upright_box`.
+    """
+    image = _open(data)
+    size = photo_turning.upright_size(image)
+    if box[2] > size[0] or box[3] > size[1]:
+        detail = f"the box {box} reaches beyond {size[0]} x {size[1]} pixels"
+        raise Rejected(Reason.BAD_BOX, detail)
+    return photo_turning.stored_box(box, size, photo_turning.orientation_of(image))
+
+
 def square(data: bytes, box: Box, side: int) -> Square:
     """Decode, turn upright, crop `box` (pixels of the upright image), Lanczos to `side`, sRGB.
 

@@ -57,6 +57,10 @@ class Source(Protocol):
         """
         ...
 
+    def path_of(self, entry: Entry) -> str:
+        """Where the file of an entry lies: below the root, or were its archive unpacked."""
+        ...
+
     def facts(self, entry: Entry) -> Facts:
         """Licence, author and URL where they are known; safe from several threads."""
         ...
