@@ -5,6 +5,7 @@ from limbeck.ingestion.cropping import crop_words as crop_words
 from limbeck.ingestion.decode import centre_box as centre_box
 from limbeck.ingestion.photo_classes import side_inputs as side_inputs
 from limbeck.ingestion.preview import preview as preview
+from limbeck.ingestion.quality import flag_words as flag_words
 from limbeck.ingestion.rejections import rejections as rejections
 from limbeck.ingestion.stage import ingest as ingest
 from limbeck.ingestion.staleness import source_digest as source_digest
@@ -13,6 +14,7 @@ __all__ = [
     "can_detect",
     "centre_box",
     "crop_words",
+    "flag_words",
     "ingest",
     "preview",
     "rejections",

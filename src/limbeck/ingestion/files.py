@@ -13,6 +13,7 @@ from limbeck.ingestion.decode import Rejected, glance, square, upright_box, upri
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
 from limbeck.ingestion.journal import Journal
 from limbeck.ingestion.out_of_memory import out_of_memory
+from limbeck.ingestion.quality import measure
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source
 from limbeck.records import ImageInfo, Reason, Status
@@ -134,7 +135,7 @@ class Reader:
         rejected = ImageInfo(source=entry.source, sha256=digest, status=Status.REJECTED)
         try:
             width, height = upright_size(data)
-            known: dict[str, object] = {"width": width, "height": height}
+            known: dict[str, object] = {"width": width, "height": height, "bytes": len(data)}
             if min(width, height) < self.least:
                 why = f"shorter side below {self.least} pixels"
                 small = known | {"reason": Reason.TOO_SMALL, "detail": why}
@@ -169,8 +170,10 @@ class Reader:
         except Exception as error:  # the disk or archive failed between two readings
             return Rejected(Reason.UNREADABLE, _words(error))
         thumb = thumbnail(picture.pixels)
+        box, info = job.info.box, job.info
+        quality = measure(picture.pixels, info.width, info.height, box[2] - box[0])
         embedding = None if self._embedder is None else self._embedder.of(picture.pixels)
-        return Decoded(picture, thumb, perceptual_hash(thumb), embedding)
+        return Decoded(picture, thumb, perceptual_hash(thumb), quality, embedding)
 
 
 def _words(error: Exception) -> str:
