@@ -131,6 +131,7 @@ class ImageInfo(Record):
     duplicate_of: str | None = None
     copies: NonNegativeInt | None = Field(None, description="of an accepted photo, left out")
     bytes: NonNegativeInt | None = Field(None, description="of the file")
+    format: str | None = Field(None, description="of the file, as Pillow names it")
     quality: Quality | None = Field(None, description="of what was decoded")
     flags: tuple[Flag, ...] = ()
     shard: NonNegativeInt | None = None

@@ -7,9 +7,9 @@ from limbeck.data.dataset import open_dataset as open_dataset
 from limbeck.data.flags import LIMITS as LIMITS
 from limbeck.data.flags import Limit as Limit
 from limbeck.data.flags import flags_of as flags_of
-from limbeck.data.groups import SHOWN_GROUPS as SHOWN_GROUPS
 from limbeck.data.groups import CopyGroup as CopyGroup
 from limbeck.data.groups import copy_groups as copy_groups
+from limbeck.data.groups import shown_groups as shown_groups
 from limbeck.data.order import Order as Order
 from limbeck.data.store import COPY_SHEET as COPY_SHEET
 from limbeck.data.store import CROP_SHEET as CROP_SHEET
@@ -19,7 +19,6 @@ __all__ = [
     "COPY_SHEET",
     "CROP_SHEET",
     "LIMITS",
-    "SHOWN_GROUPS",
     "Batch",
     "CopyGroup",
     "Dataset",
@@ -29,5 +28,6 @@ __all__ = [
     "copy_groups",
     "flags_of",
     "open_dataset",
+    "shown_groups",
     "write_dataset",
 ]

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from limbeck.kit.selection import evenly
 from limbeck.records import ImageInfo, Reason, Status
 
-SHOWN_GROUPS = 24
-"""How many of the groups a person is shown, in copies.jpg and in the report."""
+_SHOWN = 24
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,12 @@ class CopyGroup:
 
     kept: ImageInfo
     left_out: tuple[ImageInfo, ...]
+
+
+def shown_groups(infos: Sequence[ImageInfo]) -> tuple[CopyGroup, ...]:
+    """The groups that a person is shown, in copies.jpg and in the report: 24 at most, from the most
+    different pairs to the most alike."""
+    return evenly(copy_groups(infos), _SHOWN)
 
 
 def copy_groups(infos: Sequence[ImageInfo]) -> list[CopyGroup]:

@@ -61,6 +61,7 @@ ADDED = pa.schema(
         ("objects", pa.string()),
         ("copies", pa.int32()),
         ("bytes", pa.int64()),
+        ("format", pa.string()),
         *((SCORE + name, pa.float32()) for name in Quality.model_fields),
         ("flags", pa.string()),
     ]

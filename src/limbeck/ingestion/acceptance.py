@@ -22,6 +22,10 @@ from limbeck.records import ImageInfo, Quality, Reason, Status
 
 Pixels = NDArray[np.uint8]
 
+_DENSITY = {"WEBP": 1.4, "AVIF": 2.0, "HEIF": 2.0}
+"""How many bytes of a JPEG hold what a byte of another format holds. Bytes a pixel tell how much a
+photo was compressed the last time: saved again with less compression, a copy passes for better."""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -45,13 +49,13 @@ class _Candidate:
     embedding: Embedding | None
 
     def rank(self) -> tuple[int, float, float, str]:
-        """The smallest is the best: the largest crop in the photo's own pixels, then the most bytes
-        a pixel (the least compressed), then the sharpest, then the first by name."""
+        """The smallest is the best: the largest crop in the photo's own pixels, then the least
+        compressed, then the sharpest, then the first by name."""
         info = self.info
         assert info.box is not None, "decoded photos have one"
         assert info.quality is not None, "decoded photos have scores"
-        bytes_per_pixel = (info.bytes or 0) / (info.width * info.height)
-        return info.box[0] - info.box[2], -bytes_per_pixel, -info.quality.blur, info.source
+        detail = (info.bytes or 0) * _DENSITY.get(info.format or "", 1) / (info.width * info.height)
+        return info.box[0] - info.box[2], -detail, -info.quality.blur, info.source
 
 
 class Acceptance:
@@ -126,6 +130,7 @@ class Acceptance:
         known = {
             "phash": f"{result.phash:016x}",
             "detail": result.square.note,
+            "format": result.square.format,
             "upscaled": info.box is not None and info.box[2] - info.box[0] < self._side,
             "quality": result.quality,
             "flags": flags_of(result.quality),

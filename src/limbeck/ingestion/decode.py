@@ -59,10 +59,12 @@ _UPRIGHT = {
 
 @dataclass(frozen=True)
 class Square:
-    """A decoded image: uint8 RGB [3, S, S], and what was odd about its file (or empty)."""
+    """A decoded image: uint8 RGB [3, S, S], what was odd about its file (or empty), and the file's
+    format as Pillow names it."""
 
     pixels: NDArray[np.uint8]
     note: str
+    format: str
 
 
 def centre_box(width: int, height: int) -> Box:
@@ -232,6 +234,7 @@ def _square(data: bytes, box: Box, side: int) -> Square:
     image = _open(data)
     orientation = _orientation(image)
     profile = image.info.get("icc_profile")
+    kind = image.format or ""
     full = max(image.size)
     with _damage():
         if image.format in ("JPEG", "MPO"):
@@ -247,4 +250,5 @@ def _square(data: bytes, box: Box, side: int) -> Square:
         image = eight_bit(image)
         image = image.resize((side, side), Image.Resampling.LANCZOS)
         image, note = to_srgb(image, profile)
-    return Square(np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), note)
+    pixels = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    return Square(pixels, note, kind)

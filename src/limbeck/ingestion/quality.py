@@ -152,7 +152,7 @@ def _frame_share(pixels: Bytes) -> float:
 
     On one side alone it must be black or white, as a wall above a table is not.
     """
-    side = pixels.shape[-1]
+    side = int(pixels.shape[-1])
     top, bottom = _bars(pixels)
     left, right = _bars(pixels[:, top : side - bottom].transpose(0, 2, 1))
     return 1 - (side - top - bottom) * (side - left - right) / side**2
@@ -181,8 +181,8 @@ def _depth(pixels: Bytes) -> tuple[int, bool]:
     count = int(odd[0])
     inside = rows[:, min(count + 1, rows.shape[1] - 1)].astype(np.int16)
     step = np.abs(inside - rows[:, count - 1]).max(0) > _STEP
-    plain = bool(colour.max() <= _FLAT or colour.min() >= 255 - _FLAT)
-    return (count if step.mean() > _ACROSS else 0), plain
+    ends = bool(colour.max() <= _FLAT or colour.min() >= 255 - _FLAT)
+    return count if np.count_nonzero(step) > _ACROSS * step.size else 0, ends
 
 
 def _text_share(grey: Bytes) -> float:
