@@ -20,11 +20,15 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
+# Sharpness: tiles a side, pixels of the blur, steps of an edge over the photo's contrast.
 _TILES, _REACH, _EDGES = 4, 5, 0.04
+# Colour: levels of brightness, and how many levels apart colours are in a photo beyond doubt.
 _TINTS, _COLOURFUL = 64, 60.0
+# Frames: levels of one colour, share of a line that may stray, levels and share of the step.
 _FLAT, _STRAY, _STEP, _ACROSS = 20, 0.02, 24, 0.6
+# Text: cells a side, cells of a line, strokes a side at most, levels of a stroke, its deviation.
 _CELLS, _LINE, _STROKE, _CONTRAST, _ONE_COLOUR = 16, 4, 24, 100, 40.0
-_INK = (0.12, 0.6)
+_INK = (0.12, 0.6)  # share of a line of text that is strokes
 
 
 def measure(pixels: Bytes, width: int, height: int, crop: int) -> Quality:
