@@ -1,7 +1,8 @@
 """Files that are either whole or absent: write beside, flush to disk, rename.
 
 Nothing in limbeck opens an output file for writing in any other way, so a reader never meets
-half a file, and a machine that loses power keeps the version before. `erase` and the temporaries
+half a file, and a machine that loses power keeps the version before; `Scratch` has no name and
+outlives nothing. `erase` and the temporaries
 of this file are also the only places where limbeck removes anything.
 """
 
@@ -10,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -253,6 +255,47 @@ def _bring_back(old: Path, path: Path) -> None:
         _merge(old, path)
     else:
         os.replace(old, path)
+
+
+class Scratch:
+    """Bytes that wait on disk, in a file without a name: it is gone when it is closed, and when the
+    process ends. Use as a context manager, from one thread.
+
+    Args:
+        folder: on the disk to use.
+
+    Raises:
+        DataError: here and in `append`: the disk is full or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
+
+    def __enter__(self) -> "Scratch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, data: bytes) -> None:
+        """Add bytes at the end."""
+        try:
+            self._file.seek(0, os.SEEK_END)
+            self._file.write(data)
+        except OSError as error:
+            raise _cannot_write(self._folder, error) from error
+
+    def read(self, start: int, length: int) -> bytes:
+        """`length` bytes from `start` on; fewer at the end."""
+        try:
+            self._file.seek(start)
+            return self._file.read(length)
+        except OSError as error:  # what was buffered is written here
+            raise _cannot_write(self._folder, error) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """What flows between stages: small frozen records that know how to lie on disk as JSON."""
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
@@ -37,6 +37,49 @@ class FoundObject(Record):
     box: tuple[int, int, int, int]
 
 
+class Flag(StrEnum):
+    """What may be wrong with a photo; nothing is dropped for it (limits: `limbeck.data.flags`)."""
+
+    BLUR = "blur"
+    DARK = "dark"
+    BRIGHT = "bright"
+    PLAIN = "plain"
+    SMALL = "small"
+    NARROW = "narrow"
+    GREY = "grey"
+    TEXT = "text"
+    BORDER = "border"
+
+
+Score = Annotated[float, Field(ge=0, le=1)]
+
+
+class Quality(Record):
+    """One score in [0, 1] for each `Flag`, 1 = good (columns `q_...` of images.parquet).
+
+    Attributes:
+        blur: how sharp the sharpest part of the stored square is.
+        dark: brightness that 95 % of its pixels stay below.
+        bright: 1 - brightness that 5 % of its pixels stay below.
+        plain: entropy of its brightness, over 8 bits.
+        small: side of the crop over side of the stored square, at most 1.
+        narrow: shorter over longer side of the photo.
+        grey: how far apart colours of equal brightness are, over 60 levels.
+        text: share of the square that does not look like lines of text.
+        border: share of the square inside a frame of one colour.
+    """
+
+    blur: Score
+    dark: Score
+    bright: Score
+    plain: Score
+    small: Score
+    narrow: Score
+    grey: Score
+    text: Score
+    border: Score
+
+
 class ImageInfo(Record):
     """One listed file (one row of images.parquet).
 
@@ -65,6 +108,11 @@ class ImageInfo(Record):
     camera: str | None = Field(None, description="make and model")
     phash: str | None = None
     duplicate_of: str | None = None
+    copies: NonNegativeInt | None = Field(None, description="of an accepted photo, left out")
+    bytes: NonNegativeInt | None = Field(None, description="of the file")
+    format: str | None = Field(None, description="of the file, as Pillow names it")
+    quality: Quality | None = Field(None, description="of what was decoded")
+    flags: tuple[Flag, ...] = ()
     shard: NonNegativeInt | None = None
     row: NonNegativeInt | None = None
 
@@ -105,6 +153,9 @@ class IngestSummary(Record):
         0, description="accepted photos that an older dataset in the same place had decoded"
     )
     way: str = Field("", description="digest of what decides how photos are read")
+    flags: dict[str, NonNegativeInt] = Field(
+        default_factory=dict, description="accepted photos that carry a flag; none is left out"
+    )
     opt_out_unmatched: NonNegativeInt = Field(
         0, description="lines of the opt-out list that named nothing"
     )

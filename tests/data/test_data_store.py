@@ -5,13 +5,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from limbeck.data import Dataset, open_dataset, write_dataset
+from limbeck import fsio
+from limbeck.data import Dataset, flags_of, open_dataset, write_dataset
+from limbeck.data.store import ADDED
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area
-from limbeck.records import ImageInfo, Reason, Status
+from limbeck.records import Flag, ImageInfo, Quality, Reason, Status
 
 
 def _pictures(count: int, size: int = 16) -> np.ndarray:
@@ -197,3 +201,61 @@ def test_the_writer_checks_its_caller(tmp_path: Path) -> None:
     for infos, pictures, names, message in wrong:
         with pytest.raises(DataError, match=message):
             write_dataset(tmp_path / "d", infos, pictures, 16, class_names=names)
+
+
+def _scored(root: Path) -> list[ImageInfo]:
+    """A dataset of two photos with scores and one file without; its rows as they were given."""
+    quality = Quality(
+        blur=0.25, dark=0.5, bright=1, plain=0.75, small=1, narrow=1, grey=0, text=1, border=1
+    )
+    known = {"quality": quality, "flags": flags_of(quality), "bytes": 999, "format": "JPEG"}
+    infos = [_info(n).model_copy(update=known | {"copies": n}) for n in range(2)]
+    infos.append(ImageInfo(source="x.txt", status=Status.REJECTED, reason=Reason.NOT_AN_IMAGE))
+    write_dataset(root, infos, _pictures(2), 16)
+    return infos
+
+
+def _rewrite(root: Path, table: pa.Table) -> None:
+    """Put another table into a dataset."""
+    pq.write_table(table, root / "images.parquet")
+    index = json.loads((root / "index.json").read_text())
+    path = root / "images.parquet"
+    index["table"] |= {"bytes": path.stat().st_size, "sha256": fsio.sha256_file(path)}
+    (root / "index.json").write_text(json.dumps(index))
+
+
+def test_scores_flags_and_copies_are_read_as_they_were_written(tmp_path: Path) -> None:
+    infos = _scored(tmp_path / "d")
+    found = open_dataset(tmp_path / "d", verify=True).listed()
+    places = {"shard": None, "row": None}
+    assert [info.model_copy(update=places) for info in found] == infos
+    assert found[0].flags == (Flag.BLUR, Flag.GREY)
+    table = pq.read_table(tmp_path / "d" / "images.parquet")
+    assert table.column("flags").to_pylist() == ["blur,grey", "blur,grey", None]
+    assert table.column("q_blur").type == pa.float32()
+    assert table.column("q_blur").to_pylist() == [0.25, 0.25, None]
+
+
+def test_tables_of_earlier_versions_have_no_scores(tmp_path: Path) -> None:
+    infos = _scored(tmp_path / "d")
+    table = pq.read_table(tmp_path / "d" / "images.parquet")
+    _rewrite(tmp_path / "d", table.drop_columns(ADDED.names))
+    found = open_dataset(tmp_path / "d", verify=True).listed()
+    assert [info.source for info in found] == [info.source for info in infos]
+    for info in found:
+        assert (info.quality, info.flags, info.copies, info.bytes) == (None, (), None, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("q_blur", 1.5), ("q_dark", float("nan")), ("q_text", None), ("flags", "blur,ugly"),
+     ("copies", -1)],
+)  # fmt: skip
+def test_scores_that_are_none_are_refused(tmp_path: Path, column: str, value: object) -> None:
+    _scored(tmp_path / "d")
+    table = pq.read_table(tmp_path / "d" / "images.parquet")
+    place = table.column_names.index(column)
+    values = pa.array([value, *table.column(column).to_pylist()[1:]], table.column(column).type)
+    _rewrite(tmp_path / "d", table.set_column(place, table.schema.field(column), values))
+    with pytest.raises(DataError, match="row 0"):
+        open_dataset(tmp_path / "d")

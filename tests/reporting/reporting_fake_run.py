@@ -15,13 +15,13 @@ from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import Config
 from limbeck.curation.formulas import recommended_formula
-from limbeck.data import open_dataset, write_dataset
+from limbeck.data import COPY_SHEET, flags_of, open_dataset, write_dataset
 from limbeck.kit.images import save_png
 from limbeck.latents import ModeCentres
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 from limbeck.presets import preset
-from limbeck.records import ImageInfo, KeepSummary, Reason, Status
+from limbeck.records import ImageInfo, KeepSummary, Quality, Reason, Status
 
 HOSTILE = "<script>alert('x')</script>&\"quoted\".jpg"
 NAMES = {
@@ -72,11 +72,19 @@ def settings() -> Config:
     return preset("smoke")
 
 
+def quality(index: int) -> Quality:
+    """Every fourth photo is blurred, the later the worse; outliers have no colour."""
+    perfect = Quality(**dict.fromkeys(Quality.model_fields, 1.0))
+    blur = 0.4 - 0.4 * index / COUNT if index % 4 == 0 else 0.9
+    return perfect.model_copy(update={"blur": blur, "grey": 0.0 if is_outlier(index) else 0.5})
+
+
 def write_data(run: Path, config: Config) -> None:
     infos = [
         ImageInfo(
             source=source(i), id=photo_id(i), sha256=sha(i), status=Status.ACCEPTED,
-            width=64, height=64, box=(0, 0, 64, 64),
+            width=64, height=64, box=(0, 0, 64, 64), phash=f"{i:016x}",
+            quality=quality(i), flags=flags_of(quality(i)),
         )
         for i in range(COUNT)
     ]  # fmt: skip
@@ -84,6 +92,13 @@ def write_data(run: Path, config: Config) -> None:
         ImageInfo(
             source="twin.jpg", id=photo_id(1000), status=Status.REJECTED,
             reason=Reason.DUPLICATE, duplicate_of=photo_id(0),
+        ),
+        *(
+            ImageInfo(
+                source=f"again {n} <i>.jpg", id=photo_id(1001 + n), status=Status.REJECTED,
+                reason=Reason.NEAR_DUPLICATE, duplicate_of=photo_id(5), phash=f"{n:016x}",
+            )
+            for n in range(7)
         ),
         ImageInfo(
             source="notes <b>.txt", status=Status.REJECTED, reason=Reason.NOT_AN_IMAGE,
@@ -94,6 +109,7 @@ def write_data(run: Path, config: Config) -> None:
         ImageInfo(source="gone.jpg", status=Status.FAILED, reason=Reason.UNREADABLE),
     ]  # fmt: skip
     write_dataset(run / "data", infos, (picture(i) for i in range(COUNT)), 64)
+    save_png(torch.from_numpy(picture(5)), run / "data" / COPY_SHEET)
     finish(run, "data", {"listed": len(infos)})
 
 

@@ -140,10 +140,16 @@ def test_a_hostile_run_name_is_harmless(tmp_path: Path) -> None:
 def test_counts_add_up_and_every_reason_is_told(page: str) -> None:
     words = text_of(page)
     assert "the counts add up" in words
-    for reason in ("exact copy of another file", "not an image", "damaged file", "opted out"):
+    for reason in (
+        "exact copy of another file",
+        "near copy of another file",
+        "not an image",
+        "damaged file",
+        "opted out",
+    ):
         assert reason in words
     assert "same as walk/photo-000.jpg" in words
-    assert f"Of {COUNT + 5} files, {COUNT} were usable photos." in words
+    assert f"Of {COUNT + 12} files, {COUNT} were usable photos." in words
     assert "The filter kept 48 of them and dropped 12" in words
 
 

@@ -27,7 +27,14 @@ from limbeck.curation import formulas_digest, keep, prospects, score, scores_pro
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, TrainingError
 from limbeck.evaluation import FEWEST_FOR_PSI, choose_psi
-from limbeck.ingestion import crop_words, ingest, rejections, side_inputs, source_digest
+from limbeck.ingestion import (
+    crop_words,
+    flag_words,
+    ingest,
+    rejections,
+    side_inputs,
+    source_digest,
+)
 from limbeck.kit.device import pick_device
 from limbeck.kit.selection import held_out
 from limbeck.latents import ModeCentres
@@ -302,6 +309,8 @@ def _tell_photos(dataset: Dataset, folder: Path) -> None:
     logs.say(logs.bold(summary.accepted), f" of {summary.listed} files are photos to train on")
     if summary.crops:
         logs.say("  ", crop_words(summary.crops, summary.crop_objects))
+    if told := flag_words(summary.flags):
+        logs.say("  ", told)
     for line in rejections(summary, dataset.listed()):
         logs.say("  ", line)
 

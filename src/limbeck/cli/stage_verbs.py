@@ -60,7 +60,7 @@ def ingest(
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
-    from limbeck.ingestion import crop_words, preview
+    from limbeck.ingestion import crop_words, flag_words, preview
     from limbeck.ingestion import ingest as run_ingest
 
     if shared.dry_run:
@@ -84,6 +84,7 @@ def ingest(
             f"rejected {rejected}{f' ({reasons})' if reasons else ''}, "
             f"opted out {summary.opted_out}, failed {summary.failed}",
             crop_words(summary.crops, summary.crop_objects),
+            *filter(None, [flag_words(summary.flags)]),
             f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
             *([too_many] if too_many else []),
         ],

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_LUMA = (0.299, 0.587, 0.114)
+from limbeck.kit.images import LUMA
 
 
 def blur(pictures: Tensor, sigma: float) -> Tensor:
@@ -27,7 +27,7 @@ def covariates(pictures: Tensor) -> dict[str, Tensor]:
     x_edge_energy: mean of dx^2 + dy^2 of the brightness; x_brightness: its mean; x_contrast: its
     standard deviation; x_saturation: mean over pixels of max(RGB) - min(RGB).
     """
-    luma = (pictures * pictures.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1)
+    luma = (pictures * pictures.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1)
     dx, dy = luma.diff(dim=2), luma.diff(dim=1)
     return {
         "x_edge_energy": (dx**2).mean((1, 2)) + (dy**2).mean((1, 2)),

@@ -4,8 +4,30 @@ from limbeck.data.dataset import Batch as Batch
 from limbeck.data.dataset import Dataset as Dataset
 from limbeck.data.dataset import PixelView as PixelView
 from limbeck.data.dataset import open_dataset as open_dataset
+from limbeck.data.flags import LIMITS as LIMITS
+from limbeck.data.flags import Limit as Limit
+from limbeck.data.flags import flags_of as flags_of
+from limbeck.data.groups import CopyGroup as CopyGroup
+from limbeck.data.groups import copy_groups as copy_groups
+from limbeck.data.groups import shown_groups as shown_groups
 from limbeck.data.order import Order as Order
+from limbeck.data.store import COPY_SHEET as COPY_SHEET
 from limbeck.data.store import CROP_SHEET as CROP_SHEET
 from limbeck.data.store import write_dataset as write_dataset
 
-__all__ = ["CROP_SHEET", "Batch", "Dataset", "Order", "PixelView", "open_dataset", "write_dataset"]
+__all__ = [
+    "COPY_SHEET",
+    "CROP_SHEET",
+    "LIMITS",
+    "Batch",
+    "CopyGroup",
+    "Dataset",
+    "Limit",
+    "Order",
+    "PixelView",
+    "copy_groups",
+    "flags_of",
+    "open_dataset",
+    "shown_groups",
+    "write_dataset",
+]

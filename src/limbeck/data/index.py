@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from limbeck import fsio
-from limbeck.data.store import ADDED, FORMAT, FORMAT_VERSION, INDEX, SCHEMA, TABLE
+from limbeck.data.store import ADDED, FORMAT, FORMAT_VERSION, INDEX, SCHEMA, SCORE, TABLE
 from limbeck.errors import DataError
 from limbeck.kit.tables import ROWS, read_table
 from limbeck.records import ImageInfo, Record, Status
@@ -128,6 +128,10 @@ def read_rows(root: Path) -> Iterator[ImageInfo]:
             known = {key: value for key, value in values.items() if value is not None}
             if "objects" in known:
                 known["objects"] = _objects(known["objects"], f"{path}, row {number}")
+            if flags := known.pop("flags", ""):
+                known["flags"] = flags.split(",")
+            if scores := {key: known.pop(key) for key in list(known) if key.startswith(SCORE)}:
+                known["quality"] = {key[len(SCORE) :]: score for key, score in scores.items()}
             yield fsio.as_record(known, ImageInfo, f"{path}, row {number}", AGAIN)
 
 

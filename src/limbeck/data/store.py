@@ -19,13 +19,14 @@ from torch import Tensor
 
 from limbeck import __version__, fsio
 from limbeck.errors import DataError
-from limbeck.records import ImageInfo, Status
+from limbeck.records import ImageInfo, Quality, Status
 
 FORMAT = "limbeck-dataset"
 FORMAT_VERSION = 1
 INDEX = "index.json"
 TABLE = "images.parquet"
 CROP_SHEET = "crops.jpg"
+COPY_SHEET = "copies.jpg"
 SHARD_BYTES = 512 * 2**20
 
 SCHEMA = pa.schema(
@@ -51,8 +52,20 @@ SCHEMA = pa.schema(
     ]
 )
 
-ADDED = pa.schema([(name, pa.string()) for name in ("crop", "objects", "taken", "camera")])
-"""Columns that older tables lack; `objects` is JSON, null where there are none."""
+SCORE = "q_"
+"""What the columns of `Quality` begin with."""
+
+ADDED = pa.schema(
+    [
+        *((name, pa.string()) for name in ("crop", "objects", "taken", "camera", "format")),
+        ("copies", pa.int32()),
+        ("bytes", pa.int64()),
+        *((SCORE + name, pa.float32()) for name in Quality.model_fields),
+        ("flags", pa.string()),
+    ]
+)
+"""Columns that older tables lack; `objects` is JSON, null where there are none, `flags` are parted
+by commas, null for what was not decoded."""
 
 Picture = NDArray[np.uint8] | Tensor
 
@@ -112,6 +125,9 @@ def _to_table(rows: Sequence[ImageInfo]) -> pa.Table:
     values = [row.model_dump(mode="json") for row in rows]
     for row in values:
         row["objects"] = json.dumps(row["objects"]) if row["objects"] else None
+        scores = row.pop("quality")
+        row["flags"] = None if scores is None else ",".join(row["flags"])
+        row.update((SCORE + name, score) for name, score in (scores or {}).items())
     return pa.Table.from_pylist(values, schema=pa.schema([*SCHEMA, *ADDED]))
 
 

@@ -111,7 +111,7 @@ def _glance(data: bytes, words: dict[str, Any]) -> Answer:
 def _square(data: bytes, words: dict[str, Any]) -> Answer:
     left, top, right, bottom = words["box"]
     found = square(data, (left, top, right, bottom), words["side"])
-    return {"note": found.note}, found.pixels.tobytes()
+    return {"note": found.note, "format": found.format}, found.pixels.tobytes()
 
 
 _WORK: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {

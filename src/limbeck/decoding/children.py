@@ -143,6 +143,11 @@ class Photo:
         self._decoders, self._data, self._pixels = decoders, data, pixels
         self._child: _Child | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its file."""
+        return len(self._data)
+
     def upright_size(self) -> tuple[int, int]:
         """(width, height) after EXIF rotation, from the header alone."""
         words, _ = self._ask({"do": "size"})
@@ -186,10 +191,11 @@ class Photo:
         """See `decode.square`."""
         with self._decoders.turn(self._pixels):
             words, load = self._ask({"do": "square", "box": box, "side": side}, 3 * side * side)
-        if len(load) != 3 * side * side or not isinstance(words.get("note"), str):
+        note, kind = words.get("note"), words.get("format")
+        if len(load) != 3 * side * side or not (isinstance(note, str) and isinstance(kind, str)):
             raise self._died("answered nonsense")
         pixels = np.frombuffer(load, dtype=np.uint8).reshape(3, side, side).copy()
-        return Square(pixels, words["note"])
+        return Square(pixels, note, kind)
 
     def done(self) -> None:
         """Give the child back."""

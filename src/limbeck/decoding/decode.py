@@ -61,10 +61,12 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Square:
-    """A decoded image: uint8 RGB [3, S, S], and what was odd about its file (or empty)."""
+    """A decoded image: uint8 RGB [3, S, S], what was odd about its file (or empty), and the file's
+    format as Pillow names it."""
 
     pixels: NDArray[np.uint8]
     note: str
+    format: str
 
 
 def centre_box(width: int, height: int) -> Box:
@@ -212,6 +214,7 @@ def square(data: bytes, box: Box, side: int) -> Square:
         MemoryError: there is too little memory.
     """
     image = _open(data)
+    kind = image.format or ""
     with _damage():
         colours = colours_of(image)
         orientation = photo_turning.left_to_turn(image)
@@ -230,4 +233,5 @@ def square(data: bytes, box: Box, side: int) -> Square:
         image, colours, note = opaque(image, colours)
         image = image.resize((side, side), Image.Resampling.LANCZOS, within)
         image, more = to_srgb(photo_turning.turned(image, orientation), colours)
-    return Square(np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), note or more)
+    pixels = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    return Square(pixels, note or more, kind)

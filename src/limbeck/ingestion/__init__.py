@@ -6,6 +6,7 @@ from limbeck.ingestion.originals import Missing as Missing
 from limbeck.ingestion.originals import Originals as Originals
 from limbeck.ingestion.photo_classes import side_inputs as side_inputs
 from limbeck.ingestion.preview import preview as preview
+from limbeck.ingestion.quality import flag_words as flag_words
 from limbeck.ingestion.rejections import rejections as rejections
 from limbeck.ingestion.sources import Box as Box
 from limbeck.ingestion.stage import ingest as ingest
@@ -17,6 +18,7 @@ __all__ = [
     "Originals",
     "can_detect",
     "crop_words",
+    "flag_words",
     "ingest",
     "preview",
     "rejections",

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
+from limbeck.kit.images import LUMA
+
 THUMB = 32
 _BANDS = 4
 _BAND_BITS = 64 // _BANDS
@@ -30,7 +32,7 @@ def perceptual_hash(thumb: NDArray[np.uint8]) -> int:
     A copy that was resized or compressed again differs in few bits, a mirror image in about half.
     """
     red, green, blue = thumb.astype(np.float64)
-    grey = 0.299 * red + 0.587 * green + 0.114 * blue  # no BLAS: short of memory, it exits
+    grey = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue  # no BLAS: short of memory, it exits
     low = np.round(dctn(grey, norm="ortho")[:8, :8], 3).ravel()
     bits = low > np.median(low[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")

@@ -48,7 +48,7 @@ class Earlier:
     def __init__(self, dataset: Dataset | None = None) -> None:
         self._pixels = dataset.at(dataset.size, resident=False) if dataset else None
         self._place = {str(i.id): row for row, i in enumerate(dataset.infos)} if dataset else {}
-        self._notes = [info.detail for info in dataset.infos] if dataset else []
+        self._infos = dataset.infos if dataset else ()
         self._rows: dict[str, ImageInfo] = {}
         for info in dataset.listed() if dataset else []:
             if info.sha256 and _known(info):
@@ -67,7 +67,8 @@ class Earlier:
         if self._pixels is None or id is None or not self.holds(id, side):
             return None
         row = self._place[id]
-        return Square(self._pixels[[row]][0].numpy(), self._notes[row])
+        info = self._infos[row]
+        return Square(self._pixels[[row]][0].numpy(), info.detail, info.format or "")
 
 
 def earlier_in(out: Path, way: str) -> Earlier:

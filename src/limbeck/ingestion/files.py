@@ -12,6 +12,7 @@ from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
 from limbeck.ingestion.earlier import Earlier, had_box, sight_of
 from limbeck.ingestion.out_of_memory import out_of_memory
+from limbeck.ingestion.quality import measure
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source
 from limbeck.records import ImageInfo, Reason, Status
@@ -151,7 +152,7 @@ class Reader:
         if had_box(known):
             info = ImageInfo(
                 source=entry.source, sha256=known.sha256, status=Status.ACCEPTED,
-                width=known.width, height=known.height,
+                width=known.width, height=known.height, bytes=known.bytes,
             ).model_copy(update=self._facts(photo, entry))  # fmt: skip
             return Look(info, sight_of(known), content)
         small = known.reason is Reason.TOO_SMALL
@@ -162,7 +163,7 @@ class Reader:
         self, photo: Photo, entry: Entry, rejected: ImageInfo, content: "hashlib._Hash"
     ) -> Look:
         width, height = photo.upright_size()
-        known: dict[str, object] = {"width": width, "height": height}
+        known: dict[str, object] = {"width": width, "height": height, "bytes": photo.size}
         if min(width, height) < self.least:
             why = f"shorter side below {self.least} pixels"
             small = known | {"reason": Reason.TOO_SMALL, "detail": why}
@@ -183,7 +184,7 @@ class Reader:
     def _decode(self, job: Job, side: int) -> Decoded | Rejected:
         assert job.info.box is not None
         if (before := self._earlier.square(job.info.id, side)) is not None:
-            return self._decoded(before)
+            return self._decoded(job.info, before)
         try:
             data = self._photos.read(job.entry)
         except MemoryError:
@@ -194,14 +195,17 @@ class Reader:
             return Rejected(Reason.UNREADABLE, "changed while it was read")
         try:
             with self._decoders.opened(data, pixels=job.info.width * job.info.height) as photo:
-                return self._decoded(photo.square(job.info.box, side))
+                return self._decoded(job.info, photo.square(job.info.box, side))
         except Rejected as why:
             return why
 
-    def _decoded(self, picture: Square) -> Decoded:
+    def _decoded(self, info: ImageInfo, picture: Square) -> Decoded:
+        assert info.box is not None
         thumb = thumbnail(picture.pixels)
+        crop = info.box[2] - info.box[0]
+        quality = measure(picture.pixels, info.width, info.height, crop)
         embedding = None if self._embedder is None else self._embedder.of(picture.pixels)
-        return Decoded(picture, thumb, perceptual_hash(thumb), embedding)
+        return Decoded(picture, thumb, perceptual_hash(thumb), quality, embedding)
 
 
 def _words(error: Exception) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from limbeck import logs
+from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import CROP_SHEET, open_dataset, write_dataset
+from limbeck.data import COPY_SHEET, CROP_SHEET, open_dataset, write_dataset
 from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance
+from limbeck.ingestion.copy_sheet import save_copy_sheet
 from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, way_of
@@ -24,6 +25,7 @@ from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
 from limbeck.ingestion.pool import Pool
+from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.sources import open_source
 from limbeck.records import ImageInfo, IngestSummary, Status
 
@@ -45,8 +47,10 @@ def ingest(
     listed = accepted + rejected (by reason) + opted out + failed. Files that are no images
     (side-cars, texts, archives) are rejected as `not_an_image`; no side-car is ever read.
     Of photos whose bytes the dataset that lies in `out` knows, nothing is decoded again. Squares
-    are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of
-    copies, byte for byte or to the eye, the first by name stays.
+    are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of copies to the
+    eye the best stays (see `acceptance`), of copies byte for byte the first by name; `copies.jpg`
+    shows some. Photos get scores and flags (see `quality`); none is dropped for them. While it
+    works, the squares take as much disk space again as the dataset.
 
     Args:
         source: folder (read recursively) or zip (read in place, never extracted).
@@ -89,11 +93,13 @@ def ingest(
         honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
         infos, names = classify(honoured.infos, photos.entries, config, given)
         side = store_side(infos, config.size, source)
-        sieve = Acceptance(config.near_duplicate_bits)
-        work = jobs(photos.entries, infos)
-        decoded = pool.in_order(lambda job: reader.decode(job, side), work)
-        pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
-        write_dataset(folder, sieve.rows, pictures, side, class_names=names)
+        with fsio.Scratch(folder) as squares:
+            sieve = Acceptance(config.near_duplicate_bits, squares)
+            work = jobs(photos.entries, infos)
+            decoded = pool.in_order(lambda job: reader.decode(job, side), work)
+            sieve.take(logs.track(decoded, "decoding", len(infos)), infos)
+            write_dataset(folder, sieve.rows, sieve.pictures(), side, class_names=names)
+            save_copy_sheet(sieve.rows, sieve.square, folder / COPY_SHEET)
         entry_of = {entry.source: entry for entry in photos.entries}
 
         def glance(info: ImageInfo, longest: int) -> Image.Image:
@@ -108,6 +114,7 @@ def ingest(
                 **open_dataset(folder).counts,
                 "size": side,
                 "crops": Counter(r.crop for r in sieve.rows if r.status is Status.ACCEPTED),
+                "flags": count_flags(sieve.rows),
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
                 "reused": sum(

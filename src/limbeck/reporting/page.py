@@ -19,7 +19,7 @@ from limbeck.artefacts.mode_files import PSI, psi_of
 from limbeck.artefacts.run import STAGES
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import SampleConfig
-from limbeck.data import CROP_SHEET
+from limbeck.data import COPY_SHEET, CROP_SHEET
 from limbeck.errors import DataError
 from limbeck.kit.selection import held_out
 from limbeck.latents import ModeCentres
@@ -36,6 +36,7 @@ from limbeck.reporting.metric_rows import measured_tables
 from limbeck.reporting.mode_cards import Atlas, distilled_atlas, raw_atlas
 from limbeck.reporting.moving import Moving, moving
 from limbeck.reporting.naming import finalize
+from limbeck.reporting.quality import Checks, Copies, show_copies, show_flags
 from limbeck.reporting.reasons import Grounds
 from limbeck.reporting.rendering import Renderer
 from limbeck.reporting.samples import Samples, show_samples
@@ -51,6 +52,7 @@ PARTS = {
     "keep": "the filter",
     "kept": "the second training, on the kept photos",
     "modes": "the modes",
+    "flags": "the photos that are flagged",
     "strips": "the photos at the threshold, the likeliest outliers and the most typical",
     "dropped": "the list of dropped photos",
     "quality": "the judgement on the generators",
@@ -70,6 +72,9 @@ class Page:
     found: Artefacts
     intake: Intake | None = None
     crops: Picture | None = None
+    copies: Copies | None = None
+    copy_sheet: Picture | None = None
+    checks: Checks | None = None
     glimpses: tuple[Strip, ...] = ()
     quality: Quality | None = None
     samples: Samples | None = None
@@ -117,9 +122,11 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     """Every section, each on its own: what cannot be made is named."""
     found = page.found
     page.intake = take_in(found.files, found.keep) if found.files else None
-    if found.dataset is not None and (file := found.dataset.root / CROP_SHEET).exists():
-        alt = "photos, the square kept of each, and the crop beside it"
-        page.crops = _attempt(found, "data", lambda: from_file(file, alt))
+    page.copies = show_copies(found.files)
+    page.crops = _sheet(
+        found, CROP_SHEET, "photos, the square kept of each, and the crop beside it"
+    )
+    page.copy_sheet = _sheet(found, COPY_SHEET, "pairs: a kept photo, and one left out as its copy")
     if found.dataset is not None and found.config is not None:
         page.held_out = len(held_out(found.dataset.ids, found.config.hold_out))
     raw = _renderer(found, found.raw, "raw")
@@ -154,6 +161,13 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     page.tables += tables
 
 
+def _sheet(found: Artefacts, name: str, alt: str) -> Picture | None:
+    """A picture that ingestion left beside the photos; None where it left none."""
+    if found.dataset is None or not (file := found.dataset.root / name).exists():
+        return None
+    return _attempt(found, "data", lambda: from_file(file, alt))
+
+
 def _photos(page: Page, raw: Renderer | None, labels: Mapping[str, TruthRow]) -> None:
     """The sections that show single photos: scores, strips, the list of the dropped."""
     found = page.found
@@ -166,6 +180,7 @@ def _photos(page: Page, raw: Renderer | None, labels: Mapping[str, TruthRow]) ->
         size = raw.networks.config.size if raw else dataset.size
         draw = raw.reconstruct if raw and raw.has_encoder else None
         gallery = Gallery(dataset, size, scores, keep, grounds, labels, draw)
+        page.checks = _attempt(found, "flags", lambda: show_flags(gallery))
         page.glimpses = _attempt(found, "strips", gallery.glimpses) or ()
         if grounds is not None:
             page.strips = _attempt(found, "strips", gallery.strips)
