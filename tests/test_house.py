@@ -38,11 +38,12 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PUBLIC = [
     "Config", "LimbeckError", "Pipeline", "evaluate", "find_modes", "ingest", "keep",
-    "load_networks", "open_dataset", "preset", "report", "run", "sample", "score", "train",
+    "load_networks", "open_dataset", "preset", "report", "run", "sample", "score", "take_down",
+    "train",
 ]  # fmt: skip
 VERBS = [
     "bench", "demo", "doctor", "evaluate", "export", "ingest", "keep", "modes", "report", "resume",
-    "run", "sample", "score", "status", "train", "weights",
+    "run", "sample", "score", "status", "take-down", "train", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

@@ -25,6 +25,7 @@ _HOME = {
     "evaluate": "limbeck.evaluation",
     "report": "limbeck.reporting",
     "run": "limbeck.chain",
+    "take_down": "limbeck.chain",
     "Pipeline": "limbeck.model",
     "LimbeckError": "limbeck.errors",
 }
@@ -32,6 +33,7 @@ __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
     from limbeck.chain import run as run
+    from limbeck.chain import take_down as take_down
     from limbeck.config import Config as Config
     from limbeck.curation import keep as keep
     from limbeck.curation import score as score

@@ -5,6 +5,7 @@ half a file, and a machine that loses power keeps the version before. `erase` an
 of this file are also the only places where limbeck removes anything.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -203,16 +204,29 @@ def sweep(folder: Path) -> int:
     for root, folders, names in os.walk(folder, followlinks=False):
         for name in [*folders, *names]:
             match = _TEMPORARY.fullmatch(name)
-            path = Path(root) / name
-            if match is None or _in_use(path, int(match["pid"]), match["process"]):
-                continue
-            if match["old"]:
-                _bring_back(path, path.with_name(match["name"]))
-            else:
-                drop(path)
-            count += 1
+            if match is not None:
+                count += _clear(Path(root) / name, match)
         folders[:] = [name for name in folders if not name.startswith(".tmp-")]
     return count
+
+
+def recover(path: Path) -> None:
+    """Bring back a file or folder that a killed process was about to replace, and drop what it had
+    ready for it; nothing else of the folder around is looked at."""
+    for found in sorted(path.parent.glob(f".tmp-*{glob.escape(path.name)}-*")):
+        match = _TEMPORARY.fullmatch(found.name)
+        if match and match["name"] == path.name:
+            _clear(found, match)
+
+
+def _clear(path: Path, match: re.Match[str]) -> bool:
+    if _in_use(path, int(match["pid"]), match["process"]):
+        return False
+    if match["old"]:
+        _bring_back(path, path.with_name(match["name"]))
+    else:
+        drop(path)
+    return True
 
 
 def _in_use(path: Path, pid: int, process: str) -> bool:

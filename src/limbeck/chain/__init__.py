@@ -12,21 +12,26 @@ from limbeck.chain.running import (
     status,
 )
 from limbeck.chain.stages import score_photos
+from limbeck.chain.takedown import Part, TakingDown, plan_takedown, take_down
 
 __all__ = [
     "Change",
     "Consequences",
     "Group",
+    "Part",
     "Request",
     "StageState",
+    "TakingDown",
     "changes",
     "consequences",
     "plan",
     "plan_request",
+    "plan_takedown",
     "refusal",
     "run",
     "score_photos",
     "settled",
     "status",
     "stored_request",
+    "take_down",
 ]

@@ -186,7 +186,7 @@ def status(
     logs.show(table)
     aside = disk_use(path / SUPERSEDED) if (path / SUPERSEDED).exists() else 0
     writer = writer_of(path)
-    lines = []
+    lines, taken = takedown_lines(path)
     if aside:
         lines.append(
             f"superseded: {megabytes(aside)} in {path / SUPERSEDED}, taken again when "
@@ -203,12 +203,32 @@ def status(
             "complete": whole,
             "stages": rows,
             "superseded_bytes": aside,
+            "taken_down": taken,
             "writer": writer.model_dump() if writer else None,
             "next": following,
         },
         lines,
         then=following,
     )
+
+
+def takedown_lines(path: Path) -> tuple[list[str], int]:
+    """What was taken down from a run or dataset, which trainings saw it, and how many photos."""
+    from limbeck.artefacts.takedowns import read_takedowns, stained
+
+    found = read_takedowns(path)
+    count = sum(one.photos for one in found)
+    if not found:
+        return [], 0
+    lines = [f"photos taken down: {count}, the last on {found[-1].begun[:10]}"]
+    if found[-1].finished is None:
+        again = logs.command("limbeck", "take-down", path)
+        lines.append(f"the take-down of {found[-1].begun} did not end; finish it: {again}")
+    trained = stained(path)
+    lines += [f"  {one}" for one in trained]
+    if trained:
+        lines.append("  weights cannot forget; `limbeck resume` trains again without them")
+    return lines, count
 
 
 def disk_use(folder: Path) -> int:

@@ -6,7 +6,7 @@ and after each photo, no flush. It outlives the process, not the machine, which 
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -85,3 +85,21 @@ def in_flight(folder: Path) -> set[bytes]:
         return set()
     slots = (data[at : at + _SLOT] for at in range(0, len(data), _SLOT))
     return {slot.split(b"\0")[0] for slot in slots} - {b""}
+
+
+def forget_in_flight(folder: Path, sources: Iterable[str], *, dry: bool = False) -> bool:
+    """Remove the journal that a killed process left, where it names one of these photos.
+
+    Args:
+        folder: of the dataset.
+        sources: names of photos.
+        dry: only say.
+
+    Returns:
+        Whether it names one of them. The next ingestion does not know then what the killed one was
+        reading.
+    """
+    named = not in_flight(folder).isdisjoint(key_of(source) for source in sources)
+    if named and not dry:
+        fsio.erase(folder, [NAME])
+    return named

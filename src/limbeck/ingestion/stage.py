@@ -13,8 +13,9 @@ from typing import TypeVar
 from limbeck import logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
+from limbeck.artefacts.takedowns import TAKEDOWNS, taken_hashes
 from limbeck.config import DataConfig
-from limbeck.data import CROP_SHEET, open_dataset, write_dataset
+from limbeck.data import CROP_SHEET, open_dataset, taken_row, write_dataset
 from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance
 from limbeck.ingestion.crop_sheet import save_crop_sheet
@@ -49,7 +50,8 @@ def ingest(
     listed = accepted + rejected (by reason) + opted out + failed. Files that are no images
     (side-cars, texts, archives) are rejected as `not_an_image`; no side-car is ever read.
     Squares are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of
-    copies, byte for byte or to the eye, the first by name stays.
+    copies, byte for byte or to the eye, the first by name stays. What was taken down from `out`, or
+    from the run that it is of, stays out (`limbeck take-down`).
 
     Args:
         source: folder (read recursively) or zip (read in place, never extracted).
@@ -91,7 +93,8 @@ def ingest(
             wanted = wanted_objects((look.sight for look in looks), config.crop_object)
             infos = [look.cropped(decided, wanted, reader.least) for look in looks]
             honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
-            infos, names = classify(honoured.infos, photos.entries, config, given)
+            stay = _without_taken(honoured.infos, out)
+            infos, names = classify(stay, photos.entries, config, given)
             side = store_side(infos, config.size, source)
             sieve = Acceptance(config.near_duplicate_bits)
             work = jobs(photos.entries, infos)
@@ -119,6 +122,15 @@ def ingest(
         provenance = Provenance.of(inputs, config.model_dump())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
+
+
+def _without_taken(infos: Sequence[ImageInfo], out: Path) -> list[ImageInfo]:
+    """The photos; those that were taken down from this dataset or its run stay out, nameless."""
+    gone = taken_hashes(out)
+    count = sum(info.sha256 in gone for info in infos)
+    if count:
+        logs.say(f"{count} files were taken down before and stay out ({TAKEDOWNS})")
+    return [taken_row(info) if info.sha256 in gone else info for info in infos]
 
 
 def _check(summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out: Path) -> None:

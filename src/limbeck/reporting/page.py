@@ -18,6 +18,7 @@ from limbeck.artefacts.labels import TruthRow, read_truth
 from limbeck.artefacts.mode_files import PSI, psi_of
 from limbeck.artefacts.run import STAGES
 from limbeck.artefacts.stage import Provenance
+from limbeck.artefacts.takedowns import stained
 from limbeck.config import SampleConfig
 from limbeck.data import CROP_SHEET
 from limbeck.errors import DataError
@@ -79,6 +80,7 @@ class Page:
     moving: Moving | None = None
     atlas: Atlas | None = None
     raw_atlas: Atlas | None = None
+    taken_down: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
     curves: tuple[Chart, ...] = ()
     tables: list[facts.Table] = field(default_factory=list)
@@ -116,6 +118,7 @@ def _modes(found: Artefacts, folder: Path, part: str) -> ModeCentres | None:
 def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     """Every section, each on its own: what cannot be made is named."""
     found = page.found
+    page.taken_down = tuple(map(str, stained(page.run)))
     page.intake = take_in(found.files, found.keep) if found.files else None
     if found.dataset is not None and (file := found.dataset.root / CROP_SHEET).exists():
         alt = "photos, the square kept of each, and the crop beside it"
