@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio
+from limbeck.artefacts.run import TAKEDOWNS
 from limbeck.artefacts.stage import BEGUN, DONE, read_done
 from limbeck.errors import LimbeckError
 
-_WITH = (BEGUN, "takedowns.json", ".set-aside.json")  # what the folder must never be without
+_WITH = (BEGUN, TAKEDOWNS, ".set-aside.json")  # what the folder must never be without
 
 
 def is_own(folder: Path, name: str) -> bool:

@@ -4,7 +4,7 @@ It lies in the run's folder, or in that of a dataset which is no run's. It is wr
 first file is touched and once more when all is done, and it is what keeps the photos out for good.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,16 +12,17 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, StringConstraints
 
 from limbeck import fsio
+from limbeck.artefacts.folders import SUPERSEDED
 from limbeck.artefacts.lock import root_of
+from limbeck.artefacts.run import TAKEDOWNS as TAKEDOWNS
 from limbeck.artefacts.snapshots import snapshots
 from limbeck.artefacts.stage import BEGUN, DONE
 from limbeck.errors import DataError, LimbeckError
 from limbeck.records import Record
 
-TAKEDOWNS = "takedowns.json"
+MOST = 100_000  # photos on record: the file stays far below what is read of JSON
 _AGAIN = "bring the file back from a copy: it keeps photos out that were taken down"
-_Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-_Id = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
+_Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class TrainedWith(Record):
@@ -64,8 +65,8 @@ class TakeDown(Record):
     begun: str
     finished: str | None = None
     limbeck: str
-    ids: tuple[_Id, ...]
-    sha256: tuple[_Sha256, ...]
+    ids: tuple[_Word, ...]
+    sha256: tuple[_Word, ...]
     photos: NonNegativeInt
     images: NonNegativeInt
     report: bool = False
@@ -93,7 +94,16 @@ def read_takedowns(root: Path) -> tuple[TakeDown, ...]:
 
 
 def write_takedowns(root: Path, takedowns: Sequence[TakeDown]) -> None:
-    """Write the file."""
+    """Write the file.
+
+    Raises:
+        DataError: more than `MOST` photos; it cannot be written.
+    """
+    if sum(len(one.sha256) for one in takedowns) > MOST:
+        raise DataError(
+            f"{root}: more than {MOST} photos would be on record as taken down",
+            "ingest again into another folder, with --opt-out LIST",
+        )
     values = _File(takedowns=tuple(takedowns)).model_dump(mode="json")
     fsio.write_json(Path(root) / TAKEDOWNS, values)
 
@@ -151,27 +161,43 @@ class Stained:
     exact: bool
 
     def __str__(self) -> str:
+        who = "this training" if self.folder == "." else self.folder
         most = "" if self.exact else "up to "
         what = "photo that was" if self.saw == 1 else "photos that were"
-        return f"{self.folder} was trained with {most}{self.saw} {what} since taken down"
+        return f"{who} was trained with {most}{self.saw} {what} since taken down"
+
+    @property
+    def superseded(self) -> bool:
+        """Whether another training has taken its place."""
+        return self.folder.startswith(f"{SUPERSEDED}/")
 
 
 def stained(root: Path, takedowns: Sequence[TakeDown] | None = None) -> list[Stained]:
     """The trainings of a run (or of another folder) that saw photos which were since taken down.
 
-    One that has been made again since is not among them.
+    One that has been made again since is not among them, but the superseded one is.
 
     Args:
         root: the folder.
         takedowns: instead of those that are on record there.
     """
-    found: dict[str, Stained] = {}
+    root, found = Path(root), dict[str, Stained]()
     for one in read_takedowns(root) if takedowns is None else takedowns:
         for training in one.trainings:
-            folder = Path(root) / training.folder
-            same = training.dataset is None or photos_of_training(folder) == training.dataset
-            if training.saw and folder.is_dir() and same:
-                before = found.get(training.folder, Stained(training.folder, 0, True))
+            for folder in _still_there(root, training) if training.saw else ():
+                name = folder.relative_to(root).as_posix()
+                before = found.get(name, Stained(name, 0, True))
                 saw, exact = before.saw + training.saw, before.exact and training.exact
-                found[training.folder] = Stained(training.folder, saw, exact)
+                found[name] = Stained(name, saw, exact)
     return list(found.values())
+
+
+def _still_there(root: Path, training: TrainedWith) -> Iterator[Path]:
+    """Where the training lies: in its place, or superseded since."""
+    place = root / training.folder
+    moved = sorted(root.glob(f"{SUPERSEDED}/{place.name}-*")) if place.parent == root else []
+    for folder in (place, *moved):
+        known = training.dataset is not None
+        same = photos_of_training(folder) == training.dataset if known else folder == place
+        if same and folder.is_dir():
+            yield folder

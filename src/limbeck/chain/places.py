@@ -2,6 +2,7 @@
 so what is superseded, half-sized, moved or linked is found as well."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, LimbeckError, UsageError
 
 _NETWORKS = ("nets-", "state-", "bad-state-")
+_PIXELS = re.compile(r"images-[0-9]+\.npy")
 _TRAINING = ("stats.jsonl", "transfer.json", "snapshots.jsonl")
 
 
@@ -136,7 +138,7 @@ def _look(root: Path) -> Place:
     place = Place(root)
     for folder in folders_of(root):
         names = {entry.name for entry in folder.iterdir()}
-        if "images.parquet" in names or any(n.startswith("images-") for n in names):
+        if "images.parquet" in names or any(map(_PIXELS.fullmatch, names)):
             _add_dataset(place, folder)
         stage = _stage(folder)
         nets = any(name.startswith(_NETWORKS) for name in names)

@@ -20,7 +20,7 @@ from limbeck.chain.named_photos import Found
 from limbeck.chain.places import Place
 from limbeck.chain.seen import Seen
 from limbeck.data import CROP_SHEET, Dataset, write_without
-from limbeck.errors import LimbeckError
+from limbeck.errors import DataError, LimbeckError
 from limbeck.ingestion import forget_in_flight
 from limbeck.kit.tables import read_table
 from limbeck.metrics import features_of_dataset, forget_features
@@ -56,7 +56,9 @@ def _step(place: Place, what: str, files: list[Path], act: Callable[[], object])
 def _erase(place: Place, what: str, files: list[Path]) -> Step:
     def act() -> None:
         for file in files:
-            fsio.erase(file.parent, [file.name])
+            fsio.erase(file.parent.resolve(), [file.name])
+            if file.exists():
+                raise DataError(f"{file} could not be removed", "see who may write there")
 
     return _step(place, what, files, act)
 

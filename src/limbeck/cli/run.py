@@ -166,6 +166,7 @@ def status(
     from limbeck import chain
     from limbeck.artefacts.folders import SUPERSEDED
     from limbeck.artefacts.lock import writer_of
+    from limbeck.cli.takedown import takedown_lines
 
     known = describe(path)
     if known is not None:
@@ -210,25 +211,6 @@ def status(
         lines,
         then=following,
     )
-
-
-def takedown_lines(path: Path) -> tuple[list[str], int]:
-    """What was taken down from a run or dataset, which trainings saw it, and how many photos."""
-    from limbeck.artefacts.takedowns import read_takedowns, stained
-
-    found = read_takedowns(path)
-    count = sum(one.photos for one in found)
-    if not found:
-        return [], 0
-    lines = [f"photos taken down: {count}, the last on {found[-1].begun[:10]}"]
-    if found[-1].finished is None:
-        again = logs.command("limbeck", "take-down", path)
-        lines.append(f"the take-down of {found[-1].begun} did not end; finish it: {again}")
-    trained = stained(path)
-    lines += [f"  {one}" for one in trained]
-    if trained:
-        lines.append("  weights cannot forget; `limbeck resume` trains again without them")
-    return lines, count
 
 
 def disk_use(folder: Path) -> int:

@@ -1,18 +1,22 @@
 """The verb take-down: which photos, what goes and what cannot; then the question."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from limbeck import logs
-from limbeck.artefacts.takedowns import TAKEDOWNS
-from limbeck.chain import Part, TakingDown
+from limbeck.artefacts.takedowns import TAKEDOWNS, read_takedowns, stained
 from limbeck.cli.options import Shared
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.errors import UsageError
+
+if TYPE_CHECKING:
+    from limbeck.chain import Part, TakingDown
 
 _SHOWN = 20  # photos, lines and files of a kind that are listed one by one
 
@@ -169,3 +173,22 @@ def _values(asked: TakingDown) -> dict[str, Any]:
             for part in asked.parts
         ],
     }  # fmt: skip
+
+
+def takedown_lines(path: Path) -> tuple[list[str], int]:
+    """What was taken down from a run or dataset, which trainings saw it, and how many photos."""
+    found = read_takedowns(path)
+    count = sum(one.photos for one in found)
+    if not found:
+        return [], 0
+    lines = [f"photos taken down: {count}, the last on {found[-1].begun[:10]}"]
+    if found[-1].finished is None:
+        again = logs.command("limbeck", "take-down", path)
+        lines.append(f"the take-down of {found[-1].begun} did not end; finish it: {again}")
+    trained = stained(path)
+    lines += [f"  {one}" for one in trained]
+    if any(not one.superseded for one in trained):
+        lines.append("  weights cannot forget; train again without them (limbeck resume)")
+    elif trained:
+        lines.append("  weights cannot forget; remove these folders if you do not need them")
+    return lines, count

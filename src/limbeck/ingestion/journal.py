@@ -101,5 +101,5 @@ def forget_in_flight(folder: Path, sources: Iterable[str], *, dry: bool = False)
     """
     named = not in_flight(folder).isdisjoint(key_of(source) for source in sources)
     if named and not dry:
-        fsio.erase(folder, [NAME])
+        fsio.erase(folder.resolve(), [NAME])
     return named

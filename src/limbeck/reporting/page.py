@@ -118,7 +118,7 @@ def _modes(found: Artefacts, folder: Path, part: str) -> ModeCentres | None:
 def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     """Every section, each on its own: what cannot be made is named."""
     found = page.found
-    page.taken_down = tuple(map(str, stained(page.run)))
+    page.taken_down = _attempt(found, "data", lambda: _taken_down(page.run)) or ()
     page.intake = take_in(found.files, found.keep) if found.files else None
     if found.dataset is not None and (file := found.dataset.root / CROP_SHEET).exists():
         alt = "photos, the square kept of each, and the crop beside it"
@@ -155,6 +155,10 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
         page.tables.append(facts.label_counts(keep, labels))
     tables, page.figures = measured_tables(found.metrics)
     page.tables += tables
+
+
+def _taken_down(run: Path) -> tuple[str, ...]:
+    return tuple(str(one) for one in stained(run) if not one.superseded)
 
 
 def _photos(page: Page, raw: Renderer | None, labels: Mapping[str, TruthRow]) -> None:
