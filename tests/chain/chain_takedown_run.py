@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from limbeck.artefacts.scores import Scores
 from limbeck.artefacts.stage import Provenance
 from limbeck.chain import stages
 from limbeck.config import Config
-from limbeck.data import Dataset
+from limbeck.data import Dataset, write_dataset
+from limbeck.ingestion import stage
 from limbeck.modes import find_modes
 from limbeck.nets import Networks
 from limbeck.presets import preset
@@ -31,6 +33,7 @@ SIDE = 64
 TAKEN = "walk/p03.png"  # with twin.png, byte for byte, and q-again.jpg, to the eye
 COPIES = (TAKEN, "walk/q-again.jpg", "walk/twin.png")
 URL, AUTHOR = "https://example.org/photos/3", "Ada Quartermain"
+_SHARD = 6 * 3 * SIDE * SIDE  # bytes: six photos a shard
 SIZES = (16, 32, 64, 96, 176)
 ALIKE = 0.93
 
@@ -93,9 +96,10 @@ def _score(dataset: Dataset, networks: Networks, out: Path, config: Config) -> S
 
 
 def make_run(photos: Path, out: Path, **changes: object) -> Path:
-    """A finished run; all in it is real but for the scores."""
+    """A finished run of small shards; all in it is real but for the scores."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "score_photos", _score)
+        patch.setattr(stage, "write_dataset", partial(write_dataset, shard_bytes=_SHARD))
         chain.run(photos, out, settings(**changes), yes=True)
     return out
 

@@ -108,9 +108,8 @@ def test_a_photo_is_gone_from_every_file(run: Path, walk: Path, tmp_path: Path) 
     ids = ids_of(data, *COPIES)
     (stored,) = (pixels_of(data)[photo] for photo in ids if photo in data.ids)
     others = {k: v for k, v in pixels_of(data).items() if k not in ids}
-    assert {"data/images-00000.npy", "data/crops.jpg", "report/index.html"} <= showing(
-        run, drawn(3)
-    ), "the search finds what is there"
+    shown = {"data/images-00000.npy", "data/crops.jpg", "report/index.html"}
+    assert shown <= showing(run, drawn(3)), "the search finds what is there"
     assert {"data/images.parquet", "keep/keep.csv", "report/index.html"} <= naming(run, NAMES)
     before = contents(walk)
 
@@ -140,7 +139,9 @@ def test_a_photo_is_gone_from_every_file(run: Path, walk: Path, tmp_path: Path) 
     (record,) = read_takedowns(run)
     assert record.finished is not None
     assert set(record.ids) == set(ids)
-    assert all(is_own(run / "data", f"{name}") for name in ("images.parquet", "images-00000.npy"))
+    listed = json.loads((run / "data/done.json").read_text())["files"]
+    assert sorted(listed) == ["images-00000.npy", "images.parquet", "index.json"]
+    assert all(is_own(run / "data", name) for name in listed)
 
 
 def test_the_dataset_is_what_an_ingestion_without_the_photo_makes(
@@ -213,6 +214,14 @@ def test_a_list_that_names_nothing_says_so(run: Path, tmp_path: Path) -> None:
     assert not (run / TAKEDOWNS).exists()
     with pytest.raises(UsageError, match="no list"):
         chain.take_down([run])
+
+
+def test_no_shard_of_before_is_left(run: Path, tmp_path: Path, no_report: None) -> None:
+    assert len(list((run / "data").glob("images-*.npy"))) == 3
+    chain.take_down([run], listing(tmp_path, "walk/p15.png"))
+    assert [p.name for p in (run / "data").glob("images-*.npy")] == ["images-00000.npy"]
+    assert showing(run / "data", drawn(15)) == set()
+    assert showing(run / "data", drawn(14)) == {"images-00000.npy"}
 
 
 def test_any_of_the_copies_takes_all_down(run: Path, tmp_path: Path, no_report: None) -> None:
@@ -527,6 +536,7 @@ def test_killed_anywhere_it_is_whole_and_a_second_call_finishes(
         else:
             chain.take_down([run], file)
         assert open_dataset(run / "data", verify=True).digest == new
+        assert [p.name for p in run.rglob("*.npy")] == ["images-00000.npy"], f"kill {number}"
         assert naming(run, (*ids, *NAMES)) == {TAKEDOWNS}, f"kill {number}"
         assert not {"data/crops.jpg", *(f"raw/{n.name}" for n in run.glob("raw/rec-*"))} & {
             f.relative_to(run).as_posix() for f in fsio.files_under(run)
@@ -543,6 +553,32 @@ def test_killed_anywhere_it_is_whole_and_a_second_call_finishes(
         number += STRIDE
     assert number > 20
     assert states == {old.digest, new}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_dataset_alone_survives_every_kill(
+    walk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMBECK_QUIET", "1")
+    monkeypatch.setattr(fsio, "_fsync", lambda path: None)
+    first = tmp_path / "first"
+    ingest(walk, first, settings().data)
+    file, number = listing(tmp_path, URL), 1
+    old = open_dataset(first)
+    while True:
+        data = link_copy(first, tmp_path / f"data-{number}")
+        if not Killed(data, file).at(number):
+            break
+        fsio.recover(data)
+        assert len(open_dataset(data, verify=True)) in (len(old), len(old) - 1), f"kill {number}"
+        chain.take_down([data], file)
+        assert naming(data, (*ids_of(old, *COPIES), *NAMES)) == {TAKEDOWNS}, f"kill {number}"
+        assert len(open_dataset(data, verify=True)) == len(old) - 1
+        assert not list(tmp_path.rglob(".tmp-*"))
+        if number % 8 == 1:
+            assert ingest(walk, data, settings().data).opted_out == 3
+        number += 1
+    assert number > 10
 
 
 def test_the_table_names_nobody_and_older_lists_are_scrubbed(

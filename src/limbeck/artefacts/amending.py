@@ -1,7 +1,7 @@
 """Files of a finished stage that must change after all: all at once, and still the stage's own."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def is_own(folder: Path, name: str) -> bool:
 
 
 @contextmanager
-def amended(folder: Path, summary: Mapping[str, Any]) -> Iterator[Path]:
+def amended(folder: Path, summary: Mapping[str, Any], own: Sequence[str] = ()) -> Iterator[Path]:
     """A temporary for new versions of a stage's files; they replace the old ones by one rename.
 
     What else lies in the folder stays: it is moved over. A process that dies between the two
@@ -40,12 +40,13 @@ def amended(folder: Path, summary: Mapping[str, Any]) -> Iterator[Path]:
         folder: the stage's folder; where it is a link, what it leads to is changed.
         summary: what done.json's record, where there is one, says otherwise than before; read when
             the block ends.
+        own: patterns of the stage's files in the folder that go even if there is no new version.
 
     Raises:
         DataError: the folder cannot be written; it is as it was then.
     """
     folder = Path(folder).resolve()
-    with fsio.atomic_dir(folder) as building:
+    with fsio.atomic_dir(folder, own) as building:
         for inner in folder.rglob("*"):
             if inner.is_dir() and not inner.is_symlink():
                 (building / inner.relative_to(folder)).mkdir(parents=True, exist_ok=True)
@@ -54,20 +55,21 @@ def amended(folder: Path, summary: Mapping[str, Any]) -> Iterator[Path]:
                 shutil.copy2(folder / name, building / name)
         yield building
         if (folder / DONE).exists():
-            fsio.write_json(building / DONE, _done(folder, building, summary))
+            gone = {file.name for pattern in own for file in folder.glob(pattern)}
+            fsio.write_json(building / DONE, _done(folder, building, summary, gone))
 
 
-def _done(folder: Path, building: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+def _done(
+    folder: Path, building: Path, summary: Mapping[str, Any], gone: Collection[str]
+) -> dict[str, Any]:
+    """done.json with the marks of the new files, and without those that went."""
     values = fsio.read_object(folder / DONE)
     made = [file for file in fsio.files_under(building) if file.name not in _WITH]
     marks = {file.relative_to(building).as_posix(): _mark(file) for file in made}
-    stay = {name: mark for name, mark in values.get("files", {}).items() if _there(folder, name)}
-    files = {**stay, **marks} if values.get("files") else {}
+    before = values.get("files", {})
+    stay = {n: m for n, m in before.items() if n not in gone and (folder / n).exists()}
+    files = {**stay, **marks} if before else {}
     return values | {"summary": {**values.get("summary", {}), **summary}, "files": files}
-
-
-def _there(folder: Path, name: str) -> bool:
-    return (folder / name).exists()
 
 
 def _mark(file: Path) -> tuple[int, int]:

@@ -242,7 +242,7 @@ def _dataset(place: Place, data: Dataset, found: Found) -> Step:
         before = fsio.read_object(done).get("summary", {}) if done.exists() else {}
         gone = {photo.info.id for photo in taken.values()}
         told: dict[str, Any] = {}
-        with amended(data.root, told) as building:
+        with amended(data.root, told, ["images-*.npy"] if images else []) as building:
             write_without(data, taken.keys(), building)
             left = (info.crop for info in data.infos if info.crop and info.id not in gone)
             counts = fsio.read_object(building / "index.json")["counts"]
