@@ -61,9 +61,14 @@ def test_a_link_to_the_folder_stays_a_link(tmp_path: Path) -> None:
 def test_an_error_leaves_all_as_it_was(tmp_path: Path) -> None:
     out = _stage(tmp_path / "keep")
     before = _texts(out)
-    with pytest.raises(DataError, match="stop"), amended(out, {"count": 0}) as building:
-        fsio.write_text(building / "a.txt", "new")
-        raise DataError("stop")
+
+    def fail() -> None:
+        with amended(out, {"count": 0}) as building:
+            fsio.write_text(building / "a.txt", "new")
+            raise DataError("stop")
+
+    with pytest.raises(DataError, match="stop"):
+        fail()
     assert _texts(out) == before
     assert [p.name for p in tmp_path.iterdir()] == ["keep"]
 

@@ -395,6 +395,22 @@ def test_a_dataset_alone(walk: Path, tmp_path: Path) -> None:
     assert "photos taken down: 3" in said
 
 
+def test_stages_that_stand_alone_go_with_their_dataset(
+    run: Path, tmp_path: Path, no_report: None
+) -> None:
+    for name in ("data", "raw", "scores", "keep"):
+        shutil.copytree(run / name, tmp_path / "apart" / name)
+    where = [tmp_path / "apart" / name for name in ("data", "raw", "scores", "keep")]
+    ids = ids_of(open_dataset(where[0]), *COPIES)
+    code, told, said = limbeck("take-down", *where, "--list", listing(tmp_path, TAKEN), "--yes")
+    assert code == 0, told
+    assert showing(tmp_path / "apart", drawn(3)) == set()
+    records = {f"{name}/{TAKEDOWNS}" for name in ("data", "raw", "scores", "keep")}
+    assert naming(tmp_path / "apart", (*NAMES, *ids)) == records
+    assert "raw: trained on 16 photos, 1 of those that go" in said
+    assert "this training was trained with 1 photo" in limbeck("status", where[1])[2]
+
+
 def test_a_dataset_elsewhere_and_a_run_that_moved(
     run: Path, tmp_path: Path, no_report: None
 ) -> None:

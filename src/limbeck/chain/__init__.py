@@ -1,5 +1,6 @@
 """The chain of stages and the one command that walks it."""
 
+from limbeck.chain.named_photos import never_read
 from limbeck.chain.request import Change, Group, Request, changes, settled, stored_request
 from limbeck.chain.running import (
     Consequences,
@@ -24,6 +25,7 @@ __all__ = [
     "TakingDown",
     "changes",
     "consequences",
+    "never_read",
     "plan",
     "plan_request",
     "plan_takedown",

@@ -173,6 +173,7 @@ def _foresee(
 
 def _part(place: Place, found: Found, seen: list[Seen], begun: TakeDown | None) -> Part:
     rows = [photo for data in place.datasets for photo in found.rows[data.root].values()]
+    listed = len(rows if place.datasets else found.photos)
     trainings = tuple(_trainings(seen, begun, bool(found.lines)))
     reports = [place.root / "report" / "index.html"] if (place.root / RUN).exists() else []
     entry = TakeDown(
@@ -180,7 +181,7 @@ def _part(place: Place, found: Found, seen: list[Seen], begun: TakeDown | None) 
         limbeck=__version__,
         ids=tuple(sorted(found.ids)),
         sha256=tuple(sorted(found.sha256)),
-        photos=max(len(rows), begun.photos if begun else 0),
+        photos=max(listed, begun.photos if begun else 0),
         images=max(
             sum(photo.info.status is Status.ACCEPTED for photo in rows),
             begun.images if begun else 0,
@@ -234,7 +235,8 @@ def _made(place: Place) -> Iterator[str]:
         kinds = [(f"{kind}-*", f"{kind}-IMAGES") for kind in ("nets", "state", "bad-state")]
         for pattern, name in (*kinds, ("grid-*.png", "grid-IMAGES.png")):
             if count := len(list(folder.glob(pattern))):
-                yield f"{place.shown(folder)}: {count} of {name}"
+                label = place.root.name if folder == place.root else place.shown(folder)
+                yield f"{label}: {count} of {name}"
     for folders, what in (
         (place.models, "a model: weights and samples.png"),
         (place.samples, "generated images"),

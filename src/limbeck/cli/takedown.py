@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from limbeck import logs
+from limbeck.artefacts.run import RUN
 from limbeck.artefacts.takedowns import TAKEDOWNS, read_takedowns, stained
 from limbeck.cli.options import Shared
 from limbeck.cli.outcome import Outcome, verb
@@ -57,7 +58,7 @@ def take_down(
     done = chain.take_down(where, listing, strict=strict)
     trained = [part for part in done.parts if part.weights]
     records = [part.place.root / TAKEDOWNS for part in done.parts]
-    following = [_again(part) for part in trained if (part.place.root / "run.json").exists()]
+    following = [_again(part) for part in trained if (part.place.root / RUN).exists()]
     return Outcome(
         {**_values(done), "dry_run": False},
         [
@@ -88,6 +89,8 @@ def _again(part: Part) -> str:
 
 
 def _lines(asked: TakingDown) -> Iterator[str]:
+    from limbeck.chain import never_read
+
     found = asked.found
     for text, names in found.lines[:_SHOWN]:
         yield f"{text} names {_some([logs.visible(name) for name in names])}"
@@ -97,21 +100,22 @@ def _lines(asked: TakingDown) -> Iterator[str]:
     if len(found.unmatched) > _SHOWN:
         yield f"and {len(found.unmatched) - _SHOWN} lines more that name nothing"
     for why in ("copy", "near copy", "begun"):
-        names = [logs.visible(p.info.source) for p in found.photos if p.why == why]
-        if names:
+        others = [logs.visible(p.info.source) for p in found.photos if p.why == why]
+        if others:
             words = {"begun": "of a take-down that did not end"}.get(why, f"{why} of one of these")
-            yield f"{words}: {_some(names)}"
+            yield f"{words}: {_some(others)}"
     if asked.nothing:
         return
     for part in asked.parts:
         yield from _of_part(part)
-    files = [photo.file for photo in found.photos if photo.file]
-    if files:
-        yield "your own photos are not touched; remove them yourself:"
-        yield from (f"  {logs.visible(file)}" for file in dict.fromkeys(files[:_SHOWN]))
-        if len(files) > _SHOWN:
-            yield f"  and {len(files) - _SHOWN} more"
-    yield "for runs made elsewhere of the same photos, keep the list: limbeck run --opt-out LIST"
+    files = list(dict.fromkeys(photo.file for photo in found.photos if photo.file))
+    yield f"your own photos are not touched; remove them yourself{':' if files else ''}"
+    yield from (f"  {logs.visible(file)}" for file in files[:_SHOWN])
+    if len(files) > _SHOWN:
+        yield f"  and {len(files) - _SHOWN} more"
+    if unread := [photo.info.source for photo in never_read(found.photos)]:
+        yield f"never read, so nothing knows them again (keep their lines): {_some(unread)}"
+    yield "for what is made elsewhere of the same photos, keep the list: limbeck run --opt-out LIST"
 
 
 def _of_part(part: Part) -> Iterator[str]:
@@ -128,15 +132,13 @@ def _of_part(part: Part) -> Iterator[str]:
         for one in part.weights:
             of = f"on {_count(one.photos, 'photo')}, " if one.photos else "with "
             most = "" if one.exact else "up to "
-            yield f"    {one.folder}: trained {of}{most}{one.saw} of those that go"
+            name = root.name if one.folder == "." else one.folder
+            yield f"    {name}: trained {of}{most}{one.saw} of those that go"
         yield from (f"    {line}" for line in part.entry.made)
-        again = (
-            logs.command("limbeck", "resume", root)
-            if (root / "run.json").exists()
-            else "train again on the dataset as it is then"
-        )
-        yield f"    what helps: train again without them ({again}), then remove the old weights"
-        yield "    (superseded/ of the run, and every copy of a model that you gave away)"
+        run = (root / RUN).exists()
+        how = logs.command("limbeck", "resume", root) if run else "limbeck train, on what is left"
+        yield f"    what helps: train again without them ({how}); then remove the old weights,"
+        yield f"    {'superseded/ in the run, ' * run}and tell whom you gave copies of a model"
     for left in part.left[:_SHOWN]:
         yield f"  yours, and not touched: {left.file}: {left.why}"
 
@@ -188,7 +190,7 @@ def takedown_lines(path: Path) -> tuple[list[str], int]:
     trained = stained(path)
     lines += [f"  {one}" for one in trained]
     if any(not one.superseded for one in trained):
-        lines.append("  weights cannot forget; train again without them (limbeck resume)")
+        lines.append("  weights cannot forget; what helps is to train again without them")
     elif trained:
         lines.append("  weights cannot forget; remove these folders if you do not need them")
     return lines, count
