@@ -112,6 +112,7 @@ def test_a_photo_is_gone_from_every_file(run: Path, walk: Path, tmp_path: Path) 
     assert shown <= showing(run, drawn(3)), "the search finds what is there"
     assert {"data/images.parquet", "keep/keep.csv", "report/index.html"} <= naming(run, NAMES)
     before = contents(walk)
+    header = (run / "keep/keep.csv").read_text().splitlines()[0]
 
     code, told, said = limbeck("take-down", run, "--list", listing(tmp_path, URL), "--yes")
 
@@ -134,6 +135,7 @@ def test_a_photo_is_gone_from_every_file(run: Path, walk: Path, tmp_path: Path) 
     }  # fmt: skip
     assert len(read_scores(run / "scores")) == 15
     assert len(read_keep(run / "keep").kept) == 15
+    assert (run / "keep/keep.csv").read_text().splitlines()[0] == header
     assert "Photos were taken down" in (run / "report/index.html").read_text("utf-8")
     assert not list(run.rglob(".tmp-*"))
     (record,) = read_takedowns(run)
@@ -481,8 +483,8 @@ def in_child(act: Any) -> None:
 class Killed:
     """Kills a take-down at its n-th change of the disk: a rename, or a file that is removed."""
 
-    def __init__(self, run: Path, file: Path) -> None:
-        self.run, self.file = run, file
+    def __init__(self, file: Path, *where: Path) -> None:
+        self.file, self.where = file, where
 
     def at(self, number: int) -> bool:
         """Whether the process was killed; False where it came to its end before."""
@@ -502,7 +504,7 @@ class Killed:
 
             os.replace, os.unlink = counted(replace), counted(unlink)
             try:
-                chain.take_down([self.run], self.file)
+                chain.take_down(self.where, self.file)
             except BaseException:
                 os._exit(70)
             os._exit(0)
@@ -539,7 +541,7 @@ def test_killed_anywhere_it_is_whole_and_a_second_call_finishes(
     number, states = 1 + part, set()
     while True:
         run = link_copy(finished, tmp_path / f"run-{number}")
-        if not Killed(run, file).at(number):
+        if not Killed(file, run).at(number):
             break
         fsio.sweep(run)
         states.add(open_dataset(run / "data", verify=True).digest)
@@ -583,7 +585,7 @@ def test_a_dataset_alone_survives_every_kill(
     old = open_dataset(first)
     while True:
         data = link_copy(first, tmp_path / f"data-{number}")
-        if not Killed(data, file).at(number):
+        if not Killed(file, data).at(number):
             break
         fsio.recover(data)
         assert len(open_dataset(data, verify=True)) in (len(old), len(old) - 1), f"kill {number}"
@@ -594,6 +596,24 @@ def test_a_dataset_alone_survives_every_kill(
         if number % 8 == 1:
             assert ingest(walk, data, settings().data).opted_out == 3
         number += 1
+    assert number > 10
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_kill_forgets_no_folder_beside_the_dataset(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMBECK_QUIET", "1")
+    monkeypatch.setattr(fsio, "_fsync", lambda path: None)
+    file, number = listing(tmp_path, URL), 1
+    while True:
+        where = [link_copy(finished / n, tmp_path / f"apart-{number}" / n) for n in ("data", "raw")]
+        if not Killed(file, *where).at(number):
+            break
+        chain.take_down(where, file)
+        assert not list(where[1].glob("rec-*.png")), f"kill {number}"
+        assert stained(where[1])[0].saw == 1, f"kill {number}"
+        number += 3
     assert number > 10
 
 

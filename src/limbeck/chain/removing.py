@@ -31,6 +31,7 @@ _AGAIN = "move it away and take the photos down once more"
 _KEEP_CSV = "keep.csv"
 _BOARD = "tensorboard"
 _NAME = pa.string()
+_ORDER = ("id", "source", "keep", "reason", "score")  # of keep.parquet and keep.csv
 _KEPT = {"id": _NAME, "keep": pa.bool_(), "reason": _NAME, "score": pa.float64()}
 
 
@@ -114,6 +115,7 @@ def _keep(place: Place, folder: Path, found: Found) -> Iterator[Step]:
             yield _erase(place, "removed, for it names them", [text])
         return
     table = read_table(file, _KEPT, _AGAIN, optional={"source": _NAME})
+    table = table.select([name for name in _ORDER if name in table.column_names])
     left, gone = _split(table, found.ids)
     if not len(gone):
         return

@@ -50,7 +50,9 @@ class Part:
         seen: its trainings.
         begun: a take-down there that did not end.
         entry: for the record.
-        steps: what is removed or rewritten, in order.
+        first: steps that need the names in the datasets.
+        datasets: the steps that remove them there; in no folder before all first ones are done.
+        cards: steps that state it on model cards.
         left: what of the person's own names or may show the photos.
     """
 
@@ -58,8 +60,15 @@ class Part:
     seen: list[Seen]
     begun: TakeDown | None
     entry: TakeDown
-    steps: list[Step]
+    first: list[Step]
+    datasets: list[Step]
+    cards: list[Step]
     left: list[Left]
+
+    @property
+    def steps(self) -> list[Step]:
+        """What is removed or rewritten, in order."""
+        return [*self.first, *self.datasets, *self.cards]
 
     @property
     def weights(self) -> list[TrainedWith]:
@@ -138,8 +147,8 @@ def take_down(
         if not asked.nothing:
             for part in asked.parts:
                 write_takedowns(part.place.root, [*part.earlier(), part.entry])
-            for part in asked.parts:
-                _carry_out(part)
+            for step in _in_order(asked.parts):
+                step.act()
             for part in asked.parts:
                 _finish(part)
     return asked
@@ -190,17 +199,16 @@ def _part(place: Place, found: Found, seen: list[Seen], begun: TakeDown | None) 
         trainings=trainings,
         made=tuple(_made(place)) if any(one.saw for one in trainings) else (),
     )
-    steps = [
-        *steps_before(place, found, seen),
-        *steps_in_reports(place, found),
-        *steps_in_datasets(place, found, begun is not None),
-    ]
+    first = [*steps_before(place, found, seen), *steps_in_reports(place, found)]
+    datasets = list(steps_in_datasets(place, found, begun is not None))
     earlier = [one for one in read_takedowns(place.root) if one.finished is not None]
-    steps += steps_in_models(place, _stains(place, [*earlier, entry]))
+    cards = list(steps_in_models(place, _stains(place, [*earlier, entry])))
+    steps = [*first, *datasets, *cards]
     told = dict.fromkeys([*(begun.removed if begun else ()), *(step.words for step in steps)])
     entry = entry.model_copy(update={"removed": tuple(told)})
     touched = {file for step in steps for file in step.files}
-    return Part(place, seen, begun, entry, steps, what_is_left(place, found, touched))
+    left = what_is_left(place, found, touched)
+    return Part(place, seen, begun, entry, first, datasets, cards, left)
 
 
 def _now() -> str:
@@ -245,9 +253,14 @@ def _made(place: Place) -> Iterator[str]:
         yield from (f"{place.shown(folder)}: {what}" for folder in folders)
 
 
-def _carry_out(part: Part) -> None:
-    for step in part.steps:
-        step.act()
+def _in_order(parts: Sequence[Part]) -> Iterator[Step]:
+    """What is found through a dataset goes before it, in whatever folder each of them lies."""
+    for part in parts:
+        yield from part.first
+    for part in parts:
+        yield from part.datasets
+    for part in parts:
+        yield from part.cards
 
 
 def _finish(part: Part) -> None:
@@ -255,11 +268,10 @@ def _finish(part: Part) -> None:
     root = part.place.root
     page = root / "report" / "index.html"
     if part.entry.report and not page.exists():
-        write_takedowns(root, [*part.earlier(), part.entry])
         try:
             report(root)
         except LimbeckError as error:
-            fsio.erase(page.parent, [DONE])
+            fsio.erase(page.parent.resolve(), [DONE])
             again = logs.command("limbeck", "report", root)
             logs.warn(f"the report is removed and could not be written anew: {error.what}; {again}")
     ended = part.entry.model_copy(update={"finished": _now()})
