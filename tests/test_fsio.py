@@ -84,6 +84,17 @@ def test_sweep_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     assert entries(tmp_path / "a") == ["whole.json"]
 
 
+def test_recover_brings_back_one_folder_and_looks_at_no_other(tmp_path: Path) -> None:
+    dead = f"{2**22 - 1}-01234567-89abcdef"
+    for name in ("data", "data-2"):
+        (tmp_path / f".tmp-old-{name}-{dead}").mkdir()
+        (tmp_path / f".tmp-old-{name}-{dead}" / "a.txt").write_text(name)
+    (tmp_path / f".tmp-data-{dead}").mkdir()
+    fsio.recover(tmp_path / "data")
+    assert (tmp_path / "data" / "a.txt").read_text() == "data"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f".tmp-old-data-2-{dead}", "data"]
+
+
 def test_json_round_trip_and_refusals(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     fsio.write_json(path, {"a": [1, None, "é"]})

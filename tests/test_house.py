@@ -39,11 +39,12 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PUBLIC = [
     "Config", "LimbeckError", "Pipeline", "evaluate", "export_data", "find_modes", "ingest",
-    "keep", "load_networks", "open_dataset", "preset", "report", "run", "sample", "score", "train",
+    "keep", "load_networks", "open_dataset", "preset", "report", "run", "sample", "score",
+    "take_down", "train",
 ]  # fmt: skip
 VERBS = [
     "bench", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep", "modes",
-    "report", "resume", "run", "sample", "score", "status", "train", "weights",
+    "report", "resume", "run", "sample", "score", "status", "take-down", "train", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

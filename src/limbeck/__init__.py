@@ -26,6 +26,7 @@ _HOME = {
     "evaluate": "limbeck.evaluation",
     "report": "limbeck.reporting",
     "run": "limbeck.chain",
+    "take_down": "limbeck.chain",
     "Pipeline": "limbeck.model",
     "LimbeckError": "limbeck.errors",
 }
@@ -33,6 +34,7 @@ __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
     from limbeck.chain import run as run
+    from limbeck.chain import take_down as take_down
     from limbeck.config import Config as Config
     from limbeck.convert import export_data as export_data
     from limbeck.curation import keep as keep

@@ -6,6 +6,7 @@ outlives nothing. `erase` and the temporaries
 of this file are also the only places where limbeck removes anything.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -203,26 +204,25 @@ def sweep(folder: Path) -> int:
     """
     count = 0
     for root, folders, names in os.walk(folder, followlinks=False):
-        count += sum(_settle(Path(root) / name) for name in [*folders, *names])
+        for name in [*folders, *names]:
+            match = _TEMPORARY.fullmatch(name)
+            if match is not None:
+                count += _clear(Path(root) / name, match)
         folders[:] = [name for name in folders if not name.startswith(".tmp-")]
     return count
 
 
-def sweep_beside(path: Path) -> None:
-    """Remove what killed processes left half-written of `path` itself, in the folder it is in."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        return
-    for entry in list(path.parent.iterdir()):
-        match = _TEMPORARY.fullmatch(entry.name)
-        if match is not None and match["name"] == path.name:
-            _settle(entry)
+def recover(path: Path) -> None:
+    """Bring back a file or folder that a killed process was about to replace, and drop what it had
+    ready for it; nothing else of the folder around is looked at."""
+    for found in sorted(path.parent.glob(f".tmp-*{glob.escape(path.name)}-*")):
+        match = _TEMPORARY.fullmatch(found.name)
+        if match and match["name"] == path.name:
+            _clear(found, match)
 
 
-def _settle(path: Path) -> bool:
-    """Remove a temporary that nobody uses any more, or bring back what it was to replace."""
-    match = _TEMPORARY.fullmatch(path.name)
-    if match is None or _in_use(path, int(match["pid"]), match["process"]):
+def _clear(path: Path, match: re.Match[str]) -> bool:
+    if _in_use(path, int(match["pid"]), match["process"]):
         return False
     if match["old"]:
         _bring_back(path, path.with_name(match["name"]))

@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from limbeck import fsio
-from limbeck.data import Dataset, flags_of, open_dataset, write_dataset
+from limbeck.data import (
+    Dataset,
+    flags_of,
+    is_taken,
+    open_dataset,
+    write_dataset,
+    write_without,
+)
 from limbeck.data.store import ADDED
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area
@@ -259,3 +266,31 @@ def test_scores_that_are_none_are_refused(tmp_path: Path, column: str, value: ob
     _rewrite(tmp_path / "d", table.set_column(place, table.schema.field(column), values))
     with pytest.raises(DataError, match="row 0"):
         open_dataset(tmp_path / "d")
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_without_a_photo_it_is_as_if_it_never_held_it(tmp_path: Path, labels: bool) -> None:
+    data = _write(tmp_path / "d", labels=labels, shard_bytes=3 * 3 * 16 * 16)
+    (tmp_path / "out").mkdir()
+    taken = [place for place, info in enumerate(data.listed()) if info.source == "4.png"]
+    write_without(data, taken, tmp_path / "out")
+    after = open_dataset(tmp_path / "out", verify=True)
+    assert after.counts == data.counts | {"accepted": 9, "opted_out": 1}
+    row = after.listed()[taken[0]]
+    assert is_taken(row)
+    assert (row.sha256, row.id, row.box, row.width) == (data.infos[4].sha256, None, None, 0)
+    stay = [i for i in range(10) if i != 4]
+    assert after.ids == tuple(data.ids[i] for i in stay)
+    assert torch.equal(after.at(16)[range(9)], data.at(16)[stay])
+    infos = [_info(i, i % 2 if labels else None) for i in stay]
+    names = ("a", "b") if labels else ()
+    write_dataset(tmp_path / "never", infos, _pictures(10)[stay], 16, class_names=names)
+    assert open_dataset(tmp_path / "never").digest == after.digest
+
+
+def test_a_row_without_pixels_is_taken_out_of_the_table_alone(tmp_path: Path) -> None:
+    data = _write(tmp_path / "d")
+    (tmp_path / "out").mkdir()
+    write_without(data, [1], tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["images.parquet", "index.json"]
+    assert is_taken(data.__class__(tmp_path / "out", data._index, data.infos).listed()[1])

@@ -22,6 +22,7 @@ from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import snapshots
 from limbeck.artefacts.stage import Provenance, read_done
+from limbeck.artefacts.takedowns import TakeDown, TrainedWith, read_takedowns, write_takedowns
 from limbeck.cli import inputs
 from limbeck.config import KeepConfig
 from limbeck.curation.keeping import keep
@@ -155,6 +156,15 @@ def _make_keep(root: Path) -> None:
 def _read_keep(root: Path) -> object:
     kept = read_keep(root)
     return kept.ids, kept.dropped, kept_ids(root)
+
+
+def _make_takedowns(root: Path) -> None:
+    saw = TrainedWith(folder="raw", dataset="0" * 16, photos=9, saw=1, rest="1" * 16)
+    one = TakeDown(
+        begun="2026-01-01", limbeck="0", ids=("a" * 16,), sha256=("b" * 64,), photos=1, images=1,
+        trainings=(saw,),
+    )  # fmt: skip
+    write_takedowns(root, [one])
 
 
 def _make_networks(root: Path) -> None:
@@ -304,6 +314,7 @@ TARGETS = {
         T("index.json", "JSON", "index.json", _make_data, _read_data, ways.JSON),
         T("scores.json", "JSON", "scores.json", _make_scores, _read_scores, ways.JSON),
         T("keep/done.json", "JSON", "done.json", _make_keep, _read_keep, ways.JSON),
+        T("takedowns.json", "JSON", "takedowns.json", _make_takedowns, read_takedowns, ways.JSON),
         T("modes.json", "JSON", "modes.json", _make_modes, _read_modes, ways.JSON, weight=2),
         T("nets/config.json", "JSON", "config.json", _make_networks, load_networks, ways.JSON,
           weight=0.5),

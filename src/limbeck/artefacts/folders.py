@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio, logs
-from limbeck.artefacts.run import HALF, OVERRIDES, RUN, STAGES
+from limbeck.artefacts.run import HALF, OVERRIDES, RUN, STAGES, TAKEDOWNS
 from limbeck.artefacts.stage import BEGUN, DONE, Provenance, read_done
 from limbeck.errors import DataError, LimbeckError, UsageError, advice
 from limbeck.records import Done
@@ -63,7 +63,8 @@ def check_place(out: Path, kind: str) -> None:
     """Check that limbeck may write into a folder: it is new, empty, or of the same kind.
 
     Args:
-        out: the folder. Hidden files do not count; nor does overrides.csv in a keep list's folder.
+        out: the folder. Hidden files do not count; nor does takedowns.json, nor
+            overrides.csv in a keep list's folder.
         kind: `run`, `demo`, or what `finish` calls the stage.
 
     Raises:
@@ -121,7 +122,7 @@ def claim(out: Path, kind: str) -> None:
 def _contents(folder: Path, kind: str) -> list[str]:
     if not folder.exists():
         return []
-    allowed = (SUPERSEDED, OVERRIDES) if kind == "keep" else (SUPERSEDED,)
+    allowed = (SUPERSEDED, TAKEDOWNS, *((OVERRIDES,) if kind == "keep" else ()))
     names = (entry.name for entry in folder.iterdir())
     return sorted(name for name in names if not name.startswith(".") and name not in allowed)
 
@@ -274,7 +275,7 @@ def _make_room(out: Path, coming: set[str], marks: list[str], adds: bool) -> Non
     for name in _names(out):
         clash = name in blocked or any(p.as_posix() in coming for p in Path(name).parents)
         own = _unchanged(out, name, listed)
-        if name in _MARKS or name == OVERRIDES or (own and adds and not clash):
+        if name in (*_MARKS, OVERRIDES, TAKEDOWNS) or (own and adds and not clash):
             continue
         if own and not costly:
             gone.append(name)

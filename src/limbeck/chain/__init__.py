@@ -1,5 +1,6 @@
 """The chain of stages and the one command that walks it."""
 
+from limbeck.chain.named_photos import never_read
 from limbeck.chain.request import Change, Group, Request, changes, settled, stored_request
 from limbeck.chain.running import (
     Consequences,
@@ -12,21 +13,27 @@ from limbeck.chain.running import (
     status,
 )
 from limbeck.chain.stages import score_photos
+from limbeck.chain.takedown import Part, TakingDown, plan_takedown, take_down
 
 __all__ = [
     "Change",
     "Consequences",
     "Group",
+    "Part",
     "Request",
     "StageState",
+    "TakingDown",
     "changes",
     "consequences",
+    "never_read",
     "plan",
     "plan_request",
+    "plan_takedown",
     "refusal",
     "run",
     "score_photos",
     "settled",
     "status",
     "stored_request",
+    "take_down",
 ]

@@ -20,6 +20,7 @@ from limbeck.artefacts.lock import Heartbeat, hold
 from limbeck.artefacts.run import HALF, STAGES, RunDir
 from limbeck.artefacts.snapshots import snapshot_of
 from limbeck.artefacts.stage import read_done
+from limbeck.artefacts.takedowns import require_no_unfinished_takedown
 from limbeck.chain.budget import spend
 from limbeck.chain.request import (
     Group,
@@ -295,7 +296,8 @@ def _foresee(request: Request, out: Path) -> None:
     Raises:
         UsageError: photos and `out` in one another; networks to begin with that are none or lie
             in `out`; a keep rule on a score that is not made.
-        DataError: `out`, or a stage's folder in it, holds what limbeck did not make.
+        DataError: `out`, or a stage's folder in it, holds what limbeck did not make; a take-down
+            was begun there and did not end.
     """
     if not request.photos.exists():
         raise DataError(
@@ -304,6 +306,7 @@ def _foresee(request: Request, out: Path) -> None:
         )
     keep_apart(request.photos, out)
     check_place(out, "run")
+    require_no_unfinished_takedown(out)
     for name in STAGES:
         check_place(out / name, "train" if name in TOGETHER else name)
     config = request.config

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__, logs
-from limbeck.cli import demo, export, export_data, machine, run, sample, stage_verbs
+from limbeck.cli import demo, export, export_data, machine, run, sample, stage_verbs, takedown
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
 
@@ -68,6 +68,7 @@ app.command(epilog=_EXAMPLE + "export-data runs/dogs --to webdataset --out dogs-
 )
 app.command(epilog=_EXAMPLE + "evaluate runs/dogs --labels truth.jsonl --json")(run.evaluate)
 app.command(epilog=_EXAMPLE + "report runs/dogs")(run.report)
+app.command(epilog=_EXAMPLE + "take-down runs/dogs --list takedown.txt")(takedown.take_down)
 app.add_typer(bench, name="bench")
 app.command(epilog=_EXAMPLE + "doctor")(machine.doctor)
 app.command(epilog=_EXAMPLE + "weights get lpips-vgg16")(machine.weights)

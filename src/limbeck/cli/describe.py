@@ -12,6 +12,7 @@ from limbeck.artefacts.run import HALF, RunDir
 from limbeck.artefacts.snapshots import snapshots
 from limbeck.artefacts.stage import read_done
 from limbeck.cli.outcome import Outcome
+from limbeck.cli.takedown import takedown_lines
 from limbeck.errors import DataError
 from limbeck.logs import duration
 from limbeck.records import Done
@@ -166,13 +167,15 @@ def _outcome(
     ]
     if done is not None:
         lines = [*lines, f"finished {done.finished}, took {duration(done.seconds)}"]
+    told, taken = takedown_lines(path)
     if run is not None:
         following = logs.command("limbeck", "status", run)
     values = {
         "folder": path, "kind": kind.split(" ", 1)[1], "run": run,
-        "complete": bool(facts.get("complete", True)), **facts, "next": following,
+        "complete": bool(facts.get("complete", True)), **facts, "taken_down": taken,
+        "next": following,
     }  # fmt: skip
-    return Outcome(values, [*shown, *(f"  {line}" for line in lines)], then=following)
+    return Outcome(values, [*shown, *(f"  {line}" for line in [*lines, *told])], then=following)
 
 
 def _run_of(path: Path) -> Path | None:

@@ -10,6 +10,7 @@ import typer
 
 from limbeck import logs
 from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.takedowns import stained
 from limbeck.cli.inputs import (
     centres_file,
     enclosing_run,
@@ -104,20 +105,32 @@ def training_settings(networks: Path) -> Config | None:
 
 
 def run_facts(networks: Path) -> dict[str, str | int | float]:
-    """What the run says of the photos that its kept networks saw; nothing of other networks."""
+    """What the run says of the photos that its kept networks saw; of other networks only how many
+    of their photos were taken down since."""
     root = enclosing_run(networks)
-    if root is None or networks.resolve().parent != (root / "kept").resolve():
+    if root is None:
         return {}
+    taken = _taken_facts(root, networks.resolve().parent)
+    if networks.resolve().parent != (root / "kept").resolve():
+        return taken
     run = RunDir(root)
     data, keep, kept = run.done("data"), run.done("keep"), run.done("kept")
     if data is None or keep is None or kept is None:
-        return {}
+        return taken
     return {
+        **taken,
         "photos": data.summary["accepted"],
         "kept": keep.summary["kept"],
         "kimg": kept.summary["kimg"],
         "column": keep.summary["column"],
     }
+
+
+def _taken_facts(root: Path, training: Path) -> dict[str, str | int | float]:
+    from limbeck.model import TAKEN_DOWN
+
+    saw = [one.saw for one in stained(root) if (root / one.folder).resolve() == training]
+    return {TAKEN_DOWN: saw[0]} if saw else {}
 
 
 def _facts(words: list[str]) -> dict[str, str | int | float]:

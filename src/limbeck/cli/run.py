@@ -168,6 +168,7 @@ def status(
     from limbeck import chain
     from limbeck.artefacts.folders import SUPERSEDED
     from limbeck.artefacts.lock import writer_of
+    from limbeck.cli.takedown import takedown_lines
 
     known = describe(path)
     if known is not None:
@@ -188,7 +189,7 @@ def status(
     logs.show(table)
     aside = disk_use(path / SUPERSEDED) if (path / SUPERSEDED).exists() else 0
     writer = writer_of(path)
-    lines = []
+    lines, taken = takedown_lines(path)
     if aside:
         lines.append(
             f"superseded: {megabytes(aside)} in {path / SUPERSEDED}, taken again when "
@@ -205,6 +206,7 @@ def status(
             "complete": whole,
             "stages": rows,
             "superseded_bytes": aside,
+            "taken_down": taken,
             "writer": writer.model_dump() if writer else None,
             "next": following,
         },

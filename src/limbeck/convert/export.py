@@ -74,7 +74,7 @@ def export_data(
         placed = place(chosen, find_originals(chosen, originals))
         chosen = chosen.only(list(placed))
     out = Path(out).resolve()
-    fsio.sweep_beside(out)
+    fsio.recover(out)
     with fsio.atomic_dir(out) as folder:
         if kind is ExportKind.MANIFEST:
             files = write_manifest(chosen, placed, folder)

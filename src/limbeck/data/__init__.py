@@ -11,6 +11,9 @@ from limbeck.data.groups import CopyGroup as CopyGroup
 from limbeck.data.groups import copy_groups as copy_groups
 from limbeck.data.groups import shown_groups as shown_groups
 from limbeck.data.order import Order as Order
+from limbeck.data.removal import is_taken as is_taken
+from limbeck.data.removal import taken_row as taken_row
+from limbeck.data.removal import write_without as write_without
 from limbeck.data.store import COPY_SHEET as COPY_SHEET
 from limbeck.data.store import CROP_SHEET as CROP_SHEET
 from limbeck.data.store import write_dataset as write_dataset
@@ -27,7 +30,10 @@ __all__ = [
     "PixelView",
     "copy_groups",
     "flags_of",
+    "is_taken",
     "open_dataset",
     "shown_groups",
+    "taken_row",
     "write_dataset",
+    "write_without",
 ]

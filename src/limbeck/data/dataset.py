@@ -150,6 +150,18 @@ class Dataset:
             }
         )
 
+    @property
+    def shards(self) -> list[dict[str, Any]]:
+        """What index.json says of each file of pixels: `file`, `bytes`, `sha256`, `rows`."""
+        return [shard.model_dump() for shard in self._index.shards]
+
+    def stored(self) -> Iterator[NDArray[np.uint8]]:
+        """uint8 [3, size, size] of each image as it lies on disk, in row order."""
+        opened = self._open_shards()
+        for info in self.infos:
+            assert info.shard is not None, "accepted rows have a place"
+            yield opened[info.shard][info.row]
+
     def listed(self) -> list[ImageInfo]:
         """Every listed file of the folder, accepted or not, in listing order."""
         return list(read_rows(self.root))

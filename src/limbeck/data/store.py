@@ -6,7 +6,7 @@ A folder without index.json is a dataset that was not finished; readers refuse i
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,25 @@ def write_dataset(
     per_shard = max(1, shard_bytes // (3 * size * size))
     shards = _write_shards(root, iter(pictures), size, per_shard)
     rows = _place(list(infos), [int(s["rows"]) for s in shards], len(class_names))
+    write_index(root, rows, shards, size, class_names)
+
+
+def write_index(
+    root: Path,
+    rows: Sequence[ImageInfo],
+    shards: Sequence[Mapping[str, Any]],
+    size: int,
+    class_names: Sequence[str],
+) -> None:
+    """Write images.parquet and, last, index.json.
+
+    Args:
+        root: the folder.
+        rows: one per listed file, with `shard` and `row` where the pixels lie.
+        shards: what index.json says of each file of pixels.
+        size: side of the stored images, pixels.
+        class_names: names of the labels.
+    """
     with fsio.atomic_file(root / TABLE) as temporary:
         pq.write_table(_to_table(rows), temporary, compression="zstd")
     fsio.write_json(
@@ -116,7 +135,7 @@ def write_dataset(
             "counts": _counts(rows),
             "class_names": list(class_names),
             "table": _facts(root / TABLE),
-            "shards": shards,
+            "shards": list(shards),
         },
     )
 

@@ -2,10 +2,16 @@
 
 from limbeck.ingestion.cropping import can_detect as can_detect
 from limbeck.ingestion.cropping import crop_words as crop_words
+from limbeck.ingestion.optout import TOLD_LINES as TOLD_LINES
+from limbeck.ingestion.optout import Wish as Wish
+from limbeck.ingestion.optout import named_by as named_by
+from limbeck.ingestion.optout import read_opt_out as read_opt_out
+from limbeck.ingestion.optout import tell_unmatched as tell_unmatched
 from limbeck.ingestion.originals import Missing as Missing
 from limbeck.ingestion.originals import Originals as Originals
 from limbeck.ingestion.photo_classes import side_inputs as side_inputs
 from limbeck.ingestion.preview import preview as preview
+from limbeck.ingestion.quality import count_flags as count_flags
 from limbeck.ingestion.quality import flag_words as flag_words
 from limbeck.ingestion.rejections import rejections as rejections
 from limbeck.ingestion.sources import Box as Box
@@ -13,15 +19,21 @@ from limbeck.ingestion.stage import ingest as ingest
 from limbeck.ingestion.staleness import source_digest as source_digest
 
 __all__ = [
+    "TOLD_LINES",
     "Box",
     "Missing",
     "Originals",
+    "Wish",
     "can_detect",
+    "count_flags",
     "crop_words",
     "flag_words",
     "ingest",
+    "named_by",
     "preview",
+    "read_opt_out",
     "rejections",
     "side_inputs",
     "source_digest",
+    "tell_unmatched",
 ]

@@ -48,6 +48,18 @@ class OptOut:
     unmatched: list[str]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a line of the list names: rows of the photos, and why there are none."""
+
+    wish: Wish
+    rows: frozenset[int]
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.wish} ({self.why})" if self.why else str(self.wish)
+
+
 def read_opt_out(path: Path | None) -> tuple[Wish, ...]:
     """Lines of an opt-out file, empty ones left out.
 
@@ -108,16 +120,11 @@ def opt_out_of(
     """
     if not wishes:
         return OptOut(list(infos), [])
-    found = _search(infos, wishes, _Namer(root, archive))
-    named: set[int] = set()
-    unmatched = []
-    for wish in wishes:
-        rows, why = _settle(found.get(wish.number, {}), infos, wish)
-        named |= rows
-        if why:
-            unmatched.append(f"{wish} ({why})")
+    answers = named_by(infos, wishes, root=root, archive=archive)
+    named = {row for answer in answers for row in answer.rows}
+    unmatched = [str(answer) for answer in answers if answer.why]
     if unmatched:
-        _tell(unmatched, strict)
+        tell_unmatched(unmatched, strict)
     copies = {infos[row].sha256 for row in named} - {None}
     return OptOut(
         [
@@ -126,6 +133,18 @@ def opt_out_of(
         ],
         unmatched,
     )
+
+
+def named_by(
+    infos: Sequence[ImageInfo], wishes: Sequence[Wish], *, root: Path = Path(), archive: str = ""
+) -> list[Answer]:
+    """What each line names, by the rules of `opt_out_of`; copies are not looked for.
+
+    Args:
+        infos, wishes, root, archive: as of `opt_out_of`.
+    """
+    found = _search(infos, wishes, _Namer(root, archive))
+    return [Answer(wish, *_settle(found.get(wish.number, {}), infos, wish)) for wish in wishes]
 
 
 def _taken(info: ImageInfo) -> ImageInfo:
@@ -138,7 +157,12 @@ def _taken(info: ImageInfo) -> ImageInfo:
     )
 
 
-def _tell(unmatched: Sequence[str], strict: bool) -> None:
+def tell_unmatched(unmatched: Sequence[str], strict: bool) -> None:
+    """Say which lines took nothing down.
+
+    Raises:
+        DataError: `strict`.
+    """
     count = len(unmatched)
     what = f"{count} {'line' if count == 1 else 'lines'} of the opt-out list took nothing down"
     if strict:
@@ -223,13 +247,14 @@ def _search(
 
 def _settle(
     found: dict[int, set[int]], infos: Sequence[ImageInfo], wish: Wish
-) -> tuple[set[int], str]:
+) -> tuple[frozenset[int], str]:
     """The photos that a line takes down, and why it takes none."""
     if not found:
-        return set(), "" if wish.comment else "no photo goes by this name"
+        return frozenset(), "" if wish.comment else "no photo goes by this name"
     kind = min(found)
     rows = found[kind]
     contents = {infos[row].sha256 or infos[row].source for row in rows}
     if kind == 1 or len(contents) == 1:
-        return rows, ""
-    return set(), f"ambiguous: it fits {len(contents)} photos; give the whole path or the sha256"
+        return frozenset(rows), ""
+    many = f"ambiguous: it fits {len(contents)} photos"
+    return frozenset(), f"{many}; give the whole path or the sha256"

@@ -12,8 +12,9 @@ from PIL import Image
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
+from limbeck.artefacts.takedowns import TAKEDOWNS, taken_hashes
 from limbeck.config import DataConfig
-from limbeck.data import COPY_SHEET, CROP_SHEET, open_dataset, write_dataset
+from limbeck.data import COPY_SHEET, CROP_SHEET, open_dataset, taken_row, write_dataset
 from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance
 from limbeck.ingestion.copy_sheet import save_copy_sheet
@@ -49,7 +50,8 @@ def ingest(
     Of photos whose bytes the dataset that lies in `out` knows, nothing is decoded again. Squares
     are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of copies to the
     eye the best stays (see `acceptance`), of copies byte for byte the first by name; `copies.jpg`
-    shows some. Photos get scores and flags (see `quality`); none is dropped for them. While it
+    shows some. What was taken down from `out`, or from the run that it is of, stays out (`limbeck
+    take-down`). Photos get scores and flags (see `quality`); none is dropped for them. While it
     works, the squares take as much disk space again as the dataset.
 
     Args:
@@ -91,7 +93,8 @@ def ingest(
         wanted = wanted_objects((look.sight for look in looks), config.crop_object)
         infos = [look.cropped(decided, wanted, reader.least) for look in looks]
         honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
-        infos, names = classify(honoured.infos, photos.entries, config, given)
+        stay = _without_taken(honoured.infos, out)
+        infos, names = classify(stay, photos.entries, config, given)
         side = store_side(infos, config.size, source)
         with fsio.Scratch(folder) as squares:
             sieve = Acceptance(config.near_duplicate_bits, squares)
@@ -132,6 +135,15 @@ def ingest(
         provenance = Provenance.of(inputs, config.model_dump())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
+
+
+def _without_taken(infos: Sequence[ImageInfo], out: Path) -> list[ImageInfo]:
+    """The photos; those that were taken down from this dataset or its run stay out, nameless."""
+    gone = taken_hashes(out)
+    count = sum(info.sha256 in gone for info in infos)
+    if count:
+        logs.say(f"{count} files were taken down before and stay out ({TAKEDOWNS})")
+    return [taken_row(info) if info.sha256 in gone else info for info in infos]
 
 
 def _check(summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from limbeck import fsio
-from limbeck.data import open_dataset
+from limbeck.data import is_taken, open_dataset
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source, open_source
 
@@ -34,11 +34,13 @@ def source_digest(path: Path, *, verify: Path | None = None) -> str:
 
 def _changed(source: Source, dataset: Path) -> list[list[str | None]]:
     """Name and sha256 of each file whose bytes are not those that the dataset names."""
-    known = {info.source: info.sha256 for info in open_dataset(dataset).listed()}
+    listed = open_dataset(dataset).listed()
+    known = {info.source: info.sha256 for info in listed}
+    taken = {info.sha256 for info in listed if is_taken(info) and info.sha256}
     changed: list[list[str | None]] = []
     for entry in source.entries:
         now = _sha256(source, entry) if not entry.refused else None
-        if known.get(entry.source, "") != now:
+        if known.get(entry.source, "") != now and now not in taken:
             changed.append([entry.source, now])
     return changed
 

@@ -8,6 +8,8 @@ from limbeck.metrics.compare import compare_sets as compare_sets
 from limbeck.metrics.feature_cache import FeatureKind as FeatureKind
 from limbeck.metrics.feature_cache import dataset_features as dataset_features
 from limbeck.metrics.feature_cache import feature_kind as feature_kind
+from limbeck.metrics.feature_cache import features_of_dataset as features_of_dataset
+from limbeck.metrics.feature_cache import forget_features as forget_features
 from limbeck.metrics.feature_cache import picture_features as picture_features
 from limbeck.metrics.feature_cache import present_features as present_features
 from limbeck.metrics.fid_kid import frechet_distance as frechet_distance
@@ -49,6 +51,8 @@ __all__ = [
     "dataset_features",
     "embedding_diversity",
     "feature_kind",
+    "features_of_dataset",
+    "forget_features",
     "frechet_distance",
     "kernel_distance",
     "kernel_distance_of_all",

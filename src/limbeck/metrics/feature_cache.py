@@ -152,6 +152,33 @@ def _pixels(dataset: Dataset) -> str:
     return fsio.digest_json([_sha256(p, stat.st_size, stat.st_mtime_ns) for p, stat in facts])
 
 
+def features_of_dataset(dataset: Dataset) -> list[Path]:
+    """Files of the cache that hold features of a dataset's photos: of all, or of some of them.
+
+    They are known by the pixels of the whole folder, as index.json names them.
+    """
+    pixels = fsio.digest_json([shard["sha256"] for shard in dataset.shards])
+    return [path for path in _files() if _metadata(path).get("pixels") == pixels]
+
+
+def _files() -> list[Path]:
+    return sorted((cache_folder() / "features").glob("*.safetensors"))
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        return read_header(path, _AGAIN)[1]
+    except DataError:
+        return {}  # damaged: nothing is read from it
+
+
+def forget_features(dataset: Dataset) -> int:
+    """Remove what `features_of_dataset` finds; returns how many files these were."""
+    files = features_of_dataset(dataset)
+    fsio.erase(cache_folder() / "features", [path.name for path in files])
+    return len(files)
+
+
 def _kept(key: Mapping[str, str], dim: int, make: Callable[[], Tensor]) -> Tensor:
     """What the cache holds under `key`, else what `make` gives, which is then kept."""
     name = fsio.digest_json(dict(key))

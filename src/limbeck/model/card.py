@@ -1,8 +1,15 @@
 """README.md of a model folder: what it is, how to load it, what it cannot do."""
 
 import json
+from pathlib import Path
 
-from limbeck.model.folder import ENCODER, ModelConfig
+from limbeck.artefacts.amending import is_own
+from limbeck.latents import ModeCentres
+from limbeck.model.folder import ENCODER, MODES, ModelConfig, read_config
+
+TAKEN_DOWN = "taken down"
+"""Fact in `data` of config.json: photos of the training that were taken down since."""
+_CARD = "README.md"
 
 _TEXT = """---
 library_name: limbeck
@@ -83,6 +90,30 @@ def write_card(about: ModelConfig, modes: int) -> str:
     )
 
 
+def restate_card(folder: Path, taken: int) -> dict[str, str] | None:
+    """What a model folder must say when photos of its training are taken down.
+
+    Args:
+        folder: a model folder.
+        taken: how many, in all.
+
+    Returns:
+        New texts by file: config.json, and README.md unless somebody changed it; None where they
+        say so already.
+
+    Raises:
+        DataError: no model folder, or a damaged one.
+    """
+    about = read_config(folder)
+    if about.data.get(TAKEN_DOWN, 0) == taken:
+        return None
+    about = about.model_copy(update={"data": {**about.data, TAKEN_DOWN: taken}})
+    modes = len(ModeCentres.load(folder / MODES)) if MODES in about.files else 0
+    config = json.dumps(about.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
+    card = {_CARD: write_card(about, modes)} if is_own(folder, _CARD) else {}
+    return {**card, "config.json": config}
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.replace("|", "/").split())
 
@@ -91,8 +122,13 @@ def _data(about: ModelConfig) -> str:
     facts = [
         f"* {_one_line(name)}: {_one_line(str(value))}"
         for name, value in about.data.items()
-        if name != "column"
+        if name not in ("column", TAKEN_DOWN)
     ]
+    if taken := about.data.get(TAKEN_DOWN):
+        facts.append(
+            f"* photos of its training that were since taken down: {taken}. They are no longer in "
+            "the dataset, but weights cannot forget them; a training without them is what helps"
+        )
     if about.settings is not None and "kept" in about.data:
         keep = about.settings.keep
         column = about.data.get("column", keep.column)

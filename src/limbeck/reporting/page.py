@@ -18,6 +18,7 @@ from limbeck.artefacts.labels import TruthRow, read_truth
 from limbeck.artefacts.mode_files import PSI, psi_of
 from limbeck.artefacts.run import STAGES
 from limbeck.artefacts.stage import Provenance
+from limbeck.artefacts.takedowns import stained
 from limbeck.config import SampleConfig
 from limbeck.data import COPY_SHEET, CROP_SHEET
 from limbeck.errors import DataError
@@ -84,6 +85,7 @@ class Page:
     moving: Moving | None = None
     atlas: Atlas | None = None
     raw_atlas: Atlas | None = None
+    taken_down: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
     curves: tuple[Chart, ...] = ()
     tables: list[facts.Table] = field(default_factory=list)
@@ -121,6 +123,7 @@ def _modes(found: Artefacts, folder: Path, part: str) -> ModeCentres | None:
 def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     """Every section, each on its own: what cannot be made is named."""
     found = page.found
+    page.taken_down = _attempt(found, "data", lambda: _taken_down(page.run)) or ()
     page.intake = take_in(found.files, found.keep) if found.files else None
     page.copies = show_copies(found.files)
     page.crops = _sheet(
@@ -166,6 +169,10 @@ def _sheet(found: Artefacts, name: str, alt: str) -> Picture | None:
     if found.dataset is None or not (file := found.dataset.root / name).exists():
         return None
     return _attempt(found, "data", lambda: from_file(file, alt))
+
+
+def _taken_down(run: Path) -> tuple[str, ...]:
+    return tuple(str(one) for one in stained(run) if not one.superseded)
 
 
 def _photos(page: Page, raw: Renderer | None, labels: Mapping[str, TruthRow]) -> None:

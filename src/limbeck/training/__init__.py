@@ -6,6 +6,7 @@ from limbeck.training.engine import Engine as Engine
 from limbeck.training.engine import Feed as Feed
 from limbeck.training.graphs import WARM as WARM
 from limbeck.training.graphs import graphs_wanted as graphs_wanted
+from limbeck.training.grids import pictured_rows as pictured_rows
 from limbeck.training.growing import half as half
 from limbeck.training.loop import feed_of as feed_of
 from limbeck.training.loop import train as train
@@ -27,6 +28,7 @@ __all__ = [
     "half",
     "measure_speed",
     "phase_table",
+    "pictured_rows",
     "require_tensorboard",
     "train",
     "train_slice",

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck.config import Config
@@ -37,18 +39,32 @@ def draw_reconstructions(state: TrainState, photos: Tensor) -> Tensor:
     return to_uint8(G.synthesis(G.broadcast(E(x)))).cpu()
 
 
+def _side(size: int) -> int:
+    return 8 if size <= 128 else 4
+
+
+def pictured_rows(photos: int, size: int) -> NDArray[np.int64]:
+    """The rows of a training's photos that its `rec-IMAGES.png` shows.
+
+    Args:
+        photos: how many it has.
+        size: side of its images, pixels.
+    """
+    return even_rows(photos, min(_side(size) * 4, photos))
+
+
 def write_grids(out: Path, state: TrainState, config: Config, view: PixelView) -> None:
     """grid-IMAGES.png (samples) and rec-IMAGES.png (photo above its reconstruction)."""
-    size = config.net.size
-    side = 8 if size <= 128 else 4
+    side = _side(config.net.size)
     save_png(
         _visible(draw_samples(state, config, side * side), side),
         out / f"grid-{state.images:09d}.png",
     )
     if state.networks.E_ema is None:
         return
-    count = min(side * 4, len(view))
-    photos = view[even_rows(len(view), count)]
+    rows = pictured_rows(len(view), config.net.size)
+    count = len(rows)
+    photos = view[rows]
     again = draw_reconstructions(state, photos)
     pairs = []
     for start in range(0, count, side):
