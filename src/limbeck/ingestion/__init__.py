@@ -3,6 +3,7 @@
 from limbeck.ingestion.cropping import can_detect as can_detect
 from limbeck.ingestion.cropping import crop_words as crop_words
 from limbeck.ingestion.decode import centre_box as centre_box
+from limbeck.ingestion.fetching import Fetching as Fetching
 from limbeck.ingestion.photo_classes import side_inputs as side_inputs
 from limbeck.ingestion.preview import preview as preview
 from limbeck.ingestion.rejections import rejections as rejections
@@ -10,6 +11,7 @@ from limbeck.ingestion.stage import ingest as ingest
 from limbeck.ingestion.staleness import source_digest as source_digest
 
 __all__ = [
+    "Fetching",
     "can_detect",
     "centre_box",
     "crop_words",

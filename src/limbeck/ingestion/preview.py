@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,11 +11,12 @@ from limbeck import logs
 from limbeck.config import DataConfig
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.decode import Rejected, strict_pillow
+from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.files import Reader, jobs
 from limbeck.ingestion.journal import Journal
-from limbeck.ingestion.optout import read_opt_out
+from limbeck.ingestion.optout import Wish, read_opt_out
 from limbeck.ingestion.photo_classes import read_classes
-from limbeck.ingestion.sources import open_source
+from limbeck.ingestion.sources import UrlSource, open_source
 from limbeck.ingestion.stage import in_order, store_side, workers
 from limbeck.kit.selection import evenly
 from limbeck.records import Preview, Status
@@ -23,12 +25,17 @@ _LOOKED_AT = 200
 
 
 def preview(
-    source: Path, config: DataConfig, *, opt_out: Path | None = None, detector: Path | None = None
+    source: Path,
+    config: DataConfig,
+    *,
+    opt_out: Path | None = None,
+    detector: Path | None = None,
+    fetching: Fetching | None = None,
 ) -> Preview:
-    """List a source and read some of its files, evenly spread; nothing is written.
+    """List a source and read some of its files, evenly spread; nothing is written or fetched.
 
     Args:
-        source, config, opt_out, detector: as of `ingest`.
+        source, config, opt_out, detector, fetching: as of `ingest`.
 
     Returns:
         counts of the listing, and estimates from the files that were read: by what became of them,
@@ -38,16 +45,18 @@ def preview(
     Raises:
         DataError, UsageError, LimbeckError: as `ingest`.
     """
-    read_opt_out(opt_out)
+    wishes = read_opt_out(opt_out)
     read_classes(config)
     with (
         TemporaryDirectory() as scratch,
-        open_source(source) as photos,
+        open_source(source, fetching) as photos,
         strict_pillow(),
         Journal(Path(scratch)) as journal,
         ThreadPoolExecutor(workers()) as pool,
     ):
         decided, eye = eye_of(config, detector, boxes=any(e.box for e in photos.entries))
+        if isinstance(photos, UrlSource):
+            return _of_list(photos, wishes, decided)
         some = evenly(photos.entries, _LOOKED_AT)
         reader = Reader(photos, decided, journal, {}, eye)
         started = time.perf_counter()
@@ -75,3 +84,23 @@ def preview(
             dataset_bytes=expected * 3 * side * side,
             seconds=seconds * listed / len(some),
         )
+
+
+def _of_list(photos: UrlSource, wishes: Sequence[Wish], config: DataConfig) -> Preview:
+    """What is known of a list of URLs without asking anybody."""
+    waiting, here = photos.waiting(wishes)
+    return Preview(
+        listed=len(photos.entries),
+        refused=sum(bool(entry.refused) for entry in photos.entries),
+        bytes=here,
+        looked_at=0,
+        rejected={},
+        crop=config.crop,
+        crop_objects=[],
+        accepted=None,
+        size=None,
+        dataset_bytes=None,
+        seconds=None,
+        to_fetch=len(waiting),
+        hosts=len({target.host for target in waiting}),
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from limbeck import fsio, logs
 from limbeck.ingestion.decode import Rejected, centre_box, square, strict_pillow, upright_size
+from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.journal import in_flight, key_of
 from limbeck.ingestion.sources import Entry, Source, open_source
 
@@ -21,10 +22,12 @@ _BYTES = 2 << 30
 _CODE = "from limbeck.ingestion.trial import main; main()"
 
 
-def set_aside(photos: Source, source: Path, out: Path) -> dict[str, str]:
+def set_aside(
+    photos: Source, source: Path, out: Path, fetching: Fetching | None = None
+) -> dict[str, str]:
     """sha256 -> why, of photos on which a decoder died; new ones are found out and noted.
 
-    `source` is where `photos` were opened.
+    `source` is where `photos` were opened, `fetching` with what.
 
     The photos that were being read when the last process died are decoded once more, in a process
     of their own with 2 GiB and two minutes each. Those that end it are noted in
@@ -44,7 +47,7 @@ def set_aside(photos: Source, source: Path, out: Path) -> dict[str, str]:
     logs.warn(
         f"the last run died while reading {names}{more}: now each is read in a process of its own"
     )
-    guilty = _try_each(source, suspects)
+    guilty = _try_each(source, suspects, fetching)
     for entry, why in guilty.items():
         with suppress(Exception):  # what cannot be read is told when its turn comes
             known[hashlib.sha256(photos.read(entry)).hexdigest()] = why
@@ -55,11 +58,13 @@ def set_aside(photos: Source, source: Path, out: Path) -> dict[str, str]:
     return known
 
 
-def _try_each(source: Path, suspects: Sequence[Entry]) -> dict[Entry, str]:
+def _try_each(
+    source: Path, suspects: Sequence[Entry], fetching: Fetching | None
+) -> dict[Entry, str]:
     guilty: dict[Entry, str] = {}
     waiting = list(suspects)
     while waiting:
-        lines, why = _child(source, [entry.source for entry in waiting])
+        lines, why = _child(source, [entry.source for entry in waiting], fetching)
         begun = [int(line.split()[1]) for line in lines if line.startswith("begin ")]
         ended = {int(line.split()[1]) for line in lines if line.startswith("end ")}
         for line in lines:
@@ -73,9 +78,10 @@ def _try_each(source: Path, suspects: Sequence[Entry]) -> dict[Entry, str]:
     return guilty
 
 
-def _child(path: Path, sources: Sequence[str]) -> tuple[list[str], str]:
+def _child(path: Path, sources: Sequence[str], fetching: Fetching | None) -> tuple[list[str], str]:
     """What a process said while it decoded `sources` in order, and how it ended."""
-    request = json.dumps({"path": str(path), "sources": list(sources)})
+    fetched = str((fetching or Fetching()).home)
+    request = json.dumps({"path": str(path), "sources": list(sources), "fetched": fetched})
     limit = _SECONDS * (len(sources) + 1)
     try:
         done = subprocess.run(
@@ -94,7 +100,8 @@ def main() -> None:
     request: Mapping[str, object] = json.loads(sys.stdin.buffer.read())
     sources = request["sources"]
     assert isinstance(sources, list)
-    with open_source(Path(str(request["path"]))) as photos, strict_pillow():
+    fetching = Fetching(Path(str(request["fetched"])))
+    with open_source(Path(str(request["path"])), fetching) as photos, strict_pillow():
         entries = {entry.source: entry for entry in photos.entries}
         _limit()
         for number, source in enumerate(sources):

@@ -26,6 +26,7 @@ _COLUMNS = 1000
 _ITEMS = 4  # of a list in one row: a box
 _BATCH = 2**15
 _MAGIC = b"PAR1"
+_LIMITS = {"thrift_string_size_limit": _FOOTER, "thrift_container_size_limit": 10**6}
 _BROKEN = (
     pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError,
     MemoryError, RecursionError,
@@ -58,9 +59,8 @@ def read_table(
     """
     end, size = _end_of(path, do)
     most = min(TABLE_BYTES, _FREE + RATIO * size)
-    limits = {"thrift_string_size_limit": _FOOTER, "thrift_container_size_limit": 10**6}
     try:
-        with pq.ParquetFile(path, **limits) as file:
+        with pq.ParquetFile(path, **_LIMITS) as file:
             facts = file.metadata
         there = {
             name: kind for name, kind in (optional or {}).items() if name in facts.schema.names
@@ -68,8 +68,8 @@ def read_table(
         wanted = {**fields, **there}
         text = [name for name, kind in wanted.items() if pa.types.is_string(kind)]
         names = _checked_columns(path, facts, wanted, others, do)
-        _check_sizes(path, end, facts.num_rows, most, do)
-        with pq.ParquetFile(path, metadata=facts, read_dictionary=text, **limits) as file:
+        _check_sizes(path, end, facts, names, most, do)
+        with pq.ParquetFile(path, metadata=facts, read_dictionary=text, **_LIMITS) as file:
             table = _unfold(path, file, names, most, do)
         table.validate(full=True)
     except _BROKEN as error:
@@ -82,6 +82,23 @@ def read_table(
         if table.column(name).null_count:
             raise DataError(f"{path}: column {name!r} has rows without a value", do)
     return table
+
+
+def column_types(path: Path, do: str) -> dict[str, pa.DataType]:
+    """Names and types of a parquet file's columns, from its end alone.
+
+    Raises:
+        DataError: no ordinary or a damaged file, two columns of one name, or too many of them.
+    """
+    _end_of(path, do)
+    try:
+        with pq.ParquetFile(path, **_LIMITS) as file:
+            facts = file.metadata
+        _checked_columns(path, facts, {}, None, do)
+        schema = facts.schema.to_arrow_schema()
+        return dict(zip(schema.names, schema.types, strict=True))
+    except _BROKEN as error:
+        raise fsio.misread(error, f"{path} cannot be read", do) from None
 
 
 def _end_of(path: Path, do: str) -> tuple[bytes, int]:
@@ -126,13 +143,19 @@ def _checked_columns(
     return list(fields) if others is None else schema.names
 
 
-def _check_sizes(path: Path, end: bytes, rows: int, most: int, do: str) -> None:
-    """Compare with the limits what the file's end and the heads of its pages say."""
-    if not 0 <= rows <= ROWS:
-        raise DataError(f"{path} has {rows} rows, the limit is {ROWS}", do)
+def _check_sizes(
+    path: Path, end: bytes, facts: pq.FileMetaData, names: Collection[str], most: int, do: str
+) -> None:
+    """Compare with the limits what the file's end and the heads of the pages to be read say."""
+    if not 0 <= facts.num_rows <= ROWS:
+        raise DataError(f"{path} has {facts.num_rows} rows, the limit is {ROWS}", do)
+    paths = [facts.schema.column(number).path for number in range(facts.num_columns)]
+    read = [column.split(".")[0] in names or column in names for column in paths]
     unfolded = 0
     with fsio.open_regular(path) as (file, _):
-        for part in parts(end):
+        for number, part in enumerate(parts(end)):
+            if not read[number % len(read)]:
+                continue
             if part.values > part.rows * (_ITEMS if part.nested else 1):
                 what = f"{part.values} values in {part.rows} rows"
                 raise DataError(f"{path}: a column has {what}", do)

@@ -20,6 +20,7 @@ _NAMES = {
     "author": ("author", "creator", "artist", "owner", "photographer"),
     "url": ("url", "original_url", "image_url", "source_url"),
 }
+FACT_NAMES = frozenset(name for names in _NAMES.values() for name in names)
 _MOST = 2000  # letters of one fact
 
 
