@@ -10,6 +10,8 @@ cannot be read (the process was killed while writing it) is no line: its URL is 
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,6 +63,7 @@ class Store:
         self.folder = Path(folder)
         self._lock = threading.Lock()
         self._shards: dict[str, dict[str, Kept]] = {}
+        self._torn: set[str] = set()
 
     def begin(self) -> None:
         """Make the folder, or check that it is limbeck's, and clear what killed processes left.
@@ -142,8 +145,14 @@ class Store:
     def _note(self, line: Kept) -> Kept:
         name = _shard(line.url)
         with self._lock:
-            self._shard(name)[line.url] = line
-            fsio.append_jsonl(self._index(name), line.model_dump(mode="json"))
+            lines = self._shard(name)
+            lines[line.url] = line
+            if name in self._torn:
+                rows = (fsio.json_line(kept.model_dump(mode="json")) for kept in lines.values())
+                fsio.write_text(self._index(name), "".join(rows))
+                self._torn.discard(name)
+            else:
+                fsio.append_jsonl(self._index(name), line.model_dump(mode="json"))
         return line
 
     def _index(self, name: str) -> Path:
@@ -151,21 +160,18 @@ class Store:
 
     def _shard(self, name: str) -> dict[str, Kept]:
         if name not in self._shards:
-            self._shards[name] = _lines(self._index(name))
+            path = self._index(name)
+            data = fsio.read_bytes(path, _SHARD_BYTES) if path.exists() else b""
+            if data and not data.endswith(b"\n"):
+                self._torn.add(name)  # and written anew before anything is added
+            self._shards[name] = {kept.url: kept for kept in _lines(data)}
         return self._shards[name]
 
 
-def _lines(path: Path) -> dict[str, Kept]:
-    if not path.exists():
-        return {}
-    found = {}
-    for line in fsio.read_bytes(path, _SHARD_BYTES).split(b"\n"):
-        try:
-            kept = fsio.as_record(fsio.parse_json(line, "a line"), Kept, "a line", "")
-        except DataError:
-            continue
-        found[kept.url] = kept
-    return found
+def _lines(data: bytes) -> Iterator[Kept]:
+    for line in data.splitlines():
+        with suppress(DataError):
+            yield fsio.as_record(fsio.parse_json(line, "a line"), Kept, "a line", "")
 
 
 def _shard(url: str) -> str:

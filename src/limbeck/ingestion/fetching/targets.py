@@ -7,7 +7,7 @@ Parsers that differ about where a host ends are how requests are smuggled. So a 
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from limbeck.errors import UsageError
 
@@ -61,9 +61,17 @@ class Target:
         Raises:
             BadUrl: to nothing that is fetched.
         """
-        if _CONTROL.search(location):
-            raise BadUrl("the redirect holds control characters")
-        return target_of(urljoin(self.url, location.strip()))
+        text = location.strip(" \t")
+        path = self.path.partition("?")[0]
+        if _SCHEME.match(text):
+            return target_of(text)
+        if text.startswith("//"):
+            return target_of(f"{self.scheme}:{text}")
+        if text.startswith("/"):
+            return target_of(self.origin + text)
+        if text[:1] in ("", "?", "#"):
+            return target_of(self.origin + path + text)
+        return target_of(self.origin + path[: path.rindex("/") + 1] + text)
 
 
 def target_of(text: str) -> Target:

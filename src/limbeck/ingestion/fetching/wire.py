@@ -22,9 +22,13 @@ from limbeck.ingestion.fetching.targets import Target
 
 AGENT = "limbeck"
 _PIECE = 2**14  # bytes of one reading
-_ABOUT = f"{AGENT}/{__version__} (filters listed photos; +https://arxiv.org/abs/2202.12211)"
-_SENT = {"User-Agent": _ABOUT, "Accept": "image/*, */*;q=0.1", "Accept-Encoding": "identity",
-         "Connection": "close"}  # fmt: skip
+_ABOUT = "filters listed photos for training; +https://arxiv.org/abs/2202.12211"
+_SENT = [
+    (b"User-Agent", f"{AGENT}/{__version__} ({_ABOUT})".encode()),
+    (b"Accept", b"image/*, */*;q=0.1"),
+    (b"Accept-Encoding", b"identity"),
+    (b"Connection", b"close"),
+]
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,11 @@ class Stream(httpcore.NetworkStream):
         except TimeoutError:
             raise self._shaking.late() from None
         except ssl.SSLCertVerificationError as error:
-            raise NotFetched(Fate.LATER, f"its certificate: {error.verify_message}") from None
+            why = f"its certificate: {error.verify_message}"
+            raise NotFetched(Fate.LATER, why, silent=True) from None
         except ssl.SSLError as error:
-            raise NotFetched(Fate.LATER, f"no TLS with it: {_words(error)}") from None
+            why = f"no TLS with it: {_words(error)}"
+            raise NotFetched(Fate.LATER, why, silent=True) from None
         except (OSError, ValueError) as error:
             raise lost(f"the connection is lost: {_words(error)}") from None
         return self
@@ -174,6 +180,9 @@ class Wire:
         try:
             with self._halt.holding(used), _errors(self._halt), self._answer(target, stream) as got:
                 head = _head(got, self._limits.headers)
+                length = head.first("content-length")
+                if length.isdigit() and int(length[:20]) > most:
+                    raise gone(f"announces {length[:20]} bytes, the limit is {most}")
                 stream.allowed = most + self._limits.head
                 yield head, got.iter_stream()
         finally:
@@ -184,7 +193,7 @@ class Wire:
         scheme, host = target.scheme.encode(), target.host.encode()
         origin = httpcore.Origin(scheme, host, target.port)
         url = httpcore.URL(scheme=scheme, host=host, port=target.port, target=target.path.encode())
-        sent: dict[bytes | str, bytes | str] = {"Host": target.origin.partition("//")[2], **_SENT}
+        sent = [(b"Host", target.origin.partition("//")[2].encode()), *_SENT]
         with (
             httpcore.HTTPConnection(
                 origin, ssl_context=self._context, network_backend=_Ready(stream)

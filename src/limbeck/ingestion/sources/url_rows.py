@@ -61,7 +61,7 @@ def list_kind(path: Path, start: bytes) -> str:
     suffix = path.suffix.lower()
     if suffix == ".jsonl":
         return "jsonl"
-    if suffix in (".csv", ".tsv", ".txt"):
+    if suffix in (".csv", ".tsv"):
         return "csv"
     first = start.decode("utf-8-sig", "replace").split("\n")[0]
     names = re.split(r"[,;\t]", first)
