@@ -106,14 +106,21 @@ class Request:
 
 
 class Counting(socket.socket):
-    """A socket that counts what is read from it."""
+    """A socket that counts what is read from it, and tells when it is closed."""
 
     read = 0
+    closing: Callable[[], None] | None = None
 
     def recv(self, *args: Any) -> bytes:
         data = super().recv(*args)
         self.read += len(data)
         return data
+
+    def close(self) -> None:
+        if self.closing is not None:
+            self.closing()
+            self.closing = None
+        super().close()
 
 
 class Web:
@@ -126,9 +133,9 @@ class Web:
         connected: (address, port) of every connection that was asked for.
         resolved: hosts, as often as they were asked for.
         asked: all requests.
-        served: (host, path) -> how often an answer was sent to its end.
         sockets: of the client.
-        most: host -> connections at once, at most.
+        server_names: that TLS clients asked for.
+        most: address -> connections at once, at most.
     """
 
     def __init__(self, *, tls: bool = False) -> None:
@@ -137,7 +144,6 @@ class Web:
         self.connected: list[tuple[str, int]] = []
         self.resolved: list[str] = []
         self.asked: list[Request] = []
-        self.served: Counter[tuple[str, str]] = Counter()
         self.sockets: list[Counting] = []
         self.most: Counter[str] = Counter()
         self.server_names: list[str | None] = []
@@ -185,9 +191,16 @@ class Web:
         with self._lock:
             self.connected.append((address, port))
             self.sockets.append(made)
+            self._now[address] += 1
+            self.most[address] = max(self.most[address], self._now[address])
+        made.closing = lambda: self._left(address)
         made.settimeout(seconds)
         made.connect(self._listener.getsockname())
         return made
+
+    def _left(self, address: str) -> None:
+        with self._lock:
+            self._now[address] -= 1
 
     def requests(self, host: str, path: str) -> int:
         """How often a page was asked for."""
@@ -232,19 +245,11 @@ class Web:
         path = lines[0].split(" ")[1]
         with self._lock:
             self.asked.append(Request(host, path, head))
-            self._now[host] += 1
-            self.most[host] = max(self.most[host], self._now[host])
             pages = self.pages.get((host, path), [answer(404)])
             page = pages[self._turn((host, path), len(pages))]
-        try:
-            for piece in [page] if isinstance(page, bytes) else page():
-                if piece is RESET:
-                    linger = struct.pack("ii", 1, 0)
-                    used.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                    return
-                used.sendall(piece or b"")
-            with self._lock:
-                self.served[host, path] += 1
-        finally:
-            with self._lock:
-                self._now[host] -= 1
+        for piece in [page] if isinstance(page, bytes) else page():
+            if piece is RESET:
+                linger = struct.pack("ii", 1, 0)
+                used.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                return
+            used.sendall(piece or b"")

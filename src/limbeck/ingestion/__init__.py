@@ -1,4 +1,4 @@
-"""From a folder or a zip of strangers' photos to a dataset that accounts for every file."""
+"""From strangers' photos, here or on the Internet, to a dataset that accounts for every one."""
 
 from limbeck.ingestion.cropping import can_detect as can_detect
 from limbeck.ingestion.cropping import crop_words as crop_words

@@ -76,6 +76,8 @@ def ingest(
     started = time.perf_counter()
     source, out = Path(source), Path(out)
     keep_apart(source, out)
+    if fetching is not None and fetching.folder is not None:
+        keep_apart(fetching.folder, out)
     wishes = read_opt_out(opt_out)
     given = read_classes(config)
     eye_of(config, detector, boxes=True)  # what cannot be had is said before photos are listed

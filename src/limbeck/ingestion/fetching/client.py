@@ -112,7 +112,7 @@ class Client:
         while len(seen) <= self._limits.redirects:
             seen.add(target.url)
             if why := self._fetching.port_refused(target.port):
-                raise gone(f"refused: {why}")
+                raise NotFetched(Fate.LATER, f"refused: {why}")  # until it is allowed
             if check is not None:
                 with clock.paused():
                     check(target)

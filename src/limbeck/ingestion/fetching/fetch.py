@@ -20,6 +20,7 @@ from limbeck.ingestion.fetching.targets import INSTALL, Target
 if TYPE_CHECKING:
     from limbeck.ingestion.fetching.client import Client
 
+_TOLD = 5  # reasons
 _LAST_WORDS = 1.0  # seconds that workers have to end
 
 
@@ -80,11 +81,17 @@ def settled(store: Store, target: Target, days: float, *, verify: bool = True) -
 
 def _tell(found: dict[str, Kept], here: int) -> None:
     fates = Counter(kept.fate for kept in found.values())
-    lost = fates[Fate.GONE] + fates[Fate.LATER]
+    failed = [kept for kept in found.values() if kept.fate in (Fate.GONE, Fate.LATER)]
     logs.say(
         f"fetched {fates[Fate.FETCHED] - here} of {len(found)} URLs, {here} were here already, "
-        f"{fates[Fate.OPTED_OUT]} opted out, {lost} could not be had"
+        f"{fates[Fate.OPTED_OUT]} opted out, {len(failed)} could not be had"
     )
+    whys = Counter(kept.detail for kept in failed).most_common()
+    for why, count in whys[:_TOLD]:
+        url = next(kept.url for kept in failed if kept.detail == why)
+        logs.say(f"  {logs.visible(why)}: {count}, e.g. {url}")
+    if len(whys) > _TOLD:
+        logs.say(f"  and {sum(count for _, count in whys[_TOLD:])} for other reasons")
 
 
 class Crew:
