@@ -58,9 +58,9 @@ class UrlSource(Source):
         self._fetching = fetching
         self._facts: dict[str, Facts] = {}
         self._targets: dict[str, Target] = {}
-        self.entries: Sequence[Entry] = sorted(
-            self._list(rows_of(self.path, kind)), key=lambda e: e.source
-        )
+        with logs.working("reading the list of URLs"):
+            listed = list(self._list(rows_of(self.path, kind)))
+        self.entries: Sequence[Entry] = sorted(listed, key=lambda e: e.source)
         if not self.entries:
             raise DataError(f"{self.path} lists no URL", "give a list of one or more")
         self._digest = fsio.digest_json(
@@ -105,7 +105,7 @@ class UrlSource(Source):
     def named(self, wishes: Sequence[Wish]) -> set[str]:
         """URLs that the opt-out list names, as far as is known without asking anybody."""
         infos = []
-        for entry in self.entries:
+        for entry in self.entries if wishes else ():
             kept = self.store.find(entry.name) if entry.name in self._targets else None
             infos.append(
                 ImageInfo(
