@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -513,6 +514,41 @@ def test_a_disk_that_refuses_ends_the_work(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Store, "keep", full)
     with Web() as web, pytest.raises(DataError, match="No space left"):
         fetch(web, tmp_path / "f", *(web.put(HOST, f"/{n}", ok()) for n in range(9)))
+
+
+def test_a_fault_of_ours_costs_one_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from limbeck.ingestion.fetching.client import Client
+
+    whole = Client.fetch
+
+    def faulty(client: Client, target: Target) -> tuple[bytes, dict[str, str]]:
+        if target.path == "/3":
+            raise ZeroDivisionError("by zero")
+        return whole(client, target)
+
+    monkeypatch.setattr(Client, "fetch", faulty)
+    with Web() as web:
+        found = fetch(web, tmp_path / "f", *(web.put(HOST, f"/{n}", ok()) for n in range(6)))
+    assert [kept.fate for kept in found] == [FETCHED] * 3 + [LATER] + [FETCHED] * 2
+    assert found[3].detail == "unexpected ZeroDivisionError: by zero; please report this"
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_leaving_early_wakes_whoever_waits_for_a_server(tmp_path: Path, tls: bool) -> None:
+    with Web(tls=tls) as web:
+        web.put("photos.example", "/slow", lambda: drip(ok(), 60))
+        url = f"http{'s' * tls}://photos.example/slow"
+        crew = Crew([target_of(url)], Store(tmp_path / "f"), web.fetching(tmp_path / "f"))
+        thread = threading.Thread(target=crew._work)
+        thread.start()
+        while web.requests("photos.example", "/slow") == 0:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        crew._schedule.close()
+        crew._halt.stop()
+        thread.join(5)  # the attempt has 10 s
+        assert not thread.is_alive()
+        assert Store(tmp_path / "f").find(url) is None
 
 
 def test_without_the_extra_it_says_how_to_get_it(

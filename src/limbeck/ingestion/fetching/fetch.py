@@ -153,7 +153,7 @@ class Crew:
             kept = self._store.fail(target.url, Fate.LATER, why)
         else:
             try:
-                data, headers = self._client.fetch(target)
+                data, headers = self._fetched(target)
             except NotFetched as failure:
                 self._schedule.heard(host, silent=failure.silent and failure.fate is Fate.LATER)
                 if self._again(job, failure):
@@ -165,6 +165,17 @@ class Crew:
                 kept = self._store.keep(target.url, data, headers)
         self._schedule.settled(job)
         return kept
+
+    def _fetched(self, target: Target) -> tuple[bytes, dict[str, str]]:
+        """As `Client.fetch`; a fault of ours costs the URL on which it shows, not the others."""
+        try:
+            return self._client.fetch(target)
+        except (NotFetched, Stopped, MemoryError):
+            raise
+        except Exception as error:
+            self._halt.check()
+            said = f"{type(error).__name__}: {error}"[:200]
+            raise NotFetched(Fate.LATER, f"unexpected {said}; please report this") from error
 
     def _again(self, job: Job, failure: NotFetched) -> bool:
         """Put a job off, if it is worth another try."""

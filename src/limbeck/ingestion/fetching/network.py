@@ -11,9 +11,10 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from limbeck.ingestion.fetching.addresses import refused_address
 from limbeck.ingestion.fetching.outcomes import Fate, NotFetched, Stopped
@@ -101,23 +102,32 @@ class Clock:
             self._ends += time.monotonic() - began
 
 
+class Shut(Protocol):
+    """A connection that can be shut while another thread reads from it."""
+
+    def shut(self) -> None:
+        """Let whoever reads or writes go on at once."""
+
+
 class Halt:
-    """Stops all at once: sockets in use are shut, so nobody waits for a stranger any longer."""
+    """Stops all at once: connections are shut, so nobody waits for a stranger any longer."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
+        self._open: set[Shut] = set()
 
     def check(self) -> None:
-        """Raises:
-        Stopped: it was stopped.
+        """Go on, or not.
+
+        Raises:
+            Stopped: it was stopped.
         """
         if self.event.is_set():
             raise Stopped
 
     @contextmanager
-    def holding(self, used: socket.socket) -> Iterator[None]:
+    def holding(self, used: Shut) -> Iterator[None]:
         """Shut `used` if the stop comes while the block runs."""
         with self._lock:
             self._open.add(used)
@@ -133,8 +143,7 @@ class Halt:
         self.event.set()
         with self._lock:
             for used in self._open:
-                with suppress(OSError):  # of a TLS socket only what lies below is shut
-                    socket.socket.shutdown(used, socket.SHUT_RDWR)
+                used.shut()
 
 
 class Names:

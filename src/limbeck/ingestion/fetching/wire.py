@@ -8,7 +8,7 @@ bytes, however slowly or long a server goes on.
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,11 @@ class Stream(httpcore.NetworkStream):
             raise lost(f"the connection is lost: {_words(error)}") from None
         return self
 
+    def shut(self) -> None:
+        """See `Shut`; of TLS only what lies below, which its reader does not share."""
+        with suppress(OSError):
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
@@ -178,10 +183,14 @@ class Wire:
         stream = Stream(used, clock, shaking)
         stream.allowed = self._limits.head
         try:
-            with self._halt.holding(used), _errors(self._halt), self._answer(target, stream) as got:
+            with (
+                self._halt.holding(stream),
+                _errors(self._halt),
+                self._answer(target, stream) as got,
+            ):
                 head = _head(got, self._limits.headers)
                 length = head.first("content-length")
-                if length.isdigit() and int(length[:20]) > most:
+                if length.isascii() and length.isdigit() and int(length[:20]) > most:
                     raise gone(f"announces {length[:20]} bytes, the limit is {most}")
                 stream.allowed = most + self._limits.head
                 yield head, got.iter_stream()
