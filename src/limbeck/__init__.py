@@ -16,6 +16,7 @@ _HOME = {
     "preset": "limbeck.presets",
     "ingest": "limbeck.ingestion",
     "open_dataset": "limbeck.data",
+    "export_data": "limbeck.convert",
     "train": "limbeck.training",
     "load_networks": "limbeck.nets",
     "score": "limbeck.curation",
@@ -33,6 +34,7 @@ __all__ = sorted(_HOME)
 if TYPE_CHECKING:
     from limbeck.chain import run as run
     from limbeck.config import Config as Config
+    from limbeck.convert import export_data as export_data
     from limbeck.curation import keep as keep
     from limbeck.curation import score as score
     from limbeck.data import open_dataset as open_dataset

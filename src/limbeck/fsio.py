@@ -201,18 +201,32 @@ def sweep(folder: Path) -> int:
     """
     count = 0
     for root, folders, names in os.walk(folder, followlinks=False):
-        for name in [*folders, *names]:
-            match = _TEMPORARY.fullmatch(name)
-            path = Path(root) / name
-            if match is None or _in_use(path, int(match["pid"]), match["process"]):
-                continue
-            if match["old"]:
-                _bring_back(path, path.with_name(match["name"]))
-            else:
-                drop(path)
-            count += 1
+        count += sum(_settle(Path(root) / name) for name in [*folders, *names])
         folders[:] = [name for name in folders if not name.startswith(".tmp-")]
     return count
+
+
+def sweep_beside(path: Path) -> None:
+    """Remove what killed processes left half-written of `path` itself, in the folder it is in."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        return
+    for entry in list(path.parent.iterdir()):
+        match = _TEMPORARY.fullmatch(entry.name)
+        if match is not None and match["name"] == path.name:
+            _settle(entry)
+
+
+def _settle(path: Path) -> bool:
+    """Remove a temporary that nobody uses any more, or bring back what it was to replace."""
+    match = _TEMPORARY.fullmatch(path.name)
+    if match is None or _in_use(path, int(match["pid"]), match["process"]):
+        return False
+    if match["old"]:
+        _bring_back(path, path.with_name(match["name"]))
+    else:
+        drop(path)
+    return True
 
 
 def _in_use(path: Path, pid: int, process: str) -> bool:

@@ -5,38 +5,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
+from limbeck.verdicts import Reason as Reason
+from limbeck.verdicts import Status as Status
+
 
 class Record(BaseModel):
     """Base of the records: frozen, unknown fields refused, JSON through `model_dump`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Status(StrEnum):
-    """What became of a listed file; every file has exactly one."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    OPTED_OUT = "opted_out"
-    FAILED = "failed"
-
-
-class Reason(StrEnum):
-    """Why a file is not in the dataset (empty for accepted ones)."""
-
-    NONE = ""
-    NOT_AN_IMAGE = "not_an_image"
-    UNSUPPORTED = "unsupported_format"
-    CORRUPT = "corrupt"
-    TOO_SMALL = "too_small"
-    TOO_LARGE = "too_large"
-    NOT_SQUARE = "not_square"
-    BAD_BOX = "bad_box"
-    DUPLICATE = "duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
-    OPTED_OUT = "opted_out"
-    UNREADABLE = "unreadable"
-    NOT_FETCHED = "not_fetched"
 
 
 class CropKind(StrEnum):
@@ -85,6 +61,8 @@ class ImageInfo(Record):
     licence: str | None = None
     author: str | None = None
     url: str | None = None
+    taken: str | None = Field(None, description="day of the exposure, YYYY-MM-DD")
+    camera: str | None = Field(None, description="make and model")
     phash: str | None = None
     duplicate_of: str | None = None
     shard: NonNegativeInt | None = None
@@ -129,6 +107,10 @@ class IngestSummary(Record):
     crop_objects: list[str] = Field(
         default_factory=list, description="what `detect` cropped photos to; empty = any object"
     )
+    reused: NonNegativeInt = Field(
+        0, description="accepted photos that an older dataset in the same place had decoded"
+    )
+    way: str = Field("", description="digest of what decides how photos are read")
     opt_out_unmatched: NonNegativeInt = Field(
         0, description="lines of the opt-out list that named nothing"
     )
@@ -140,11 +122,42 @@ class IngestSummary(Record):
         bad = sum(n for reason, n in self.rejected.items() if reason not in copies) + self.failed
         return bad / self.listed if self.listed else 0.0
 
+    def too_many(self, most: float) -> str:
+        """Why the set must not be used as it is: more than this share cannot be; empty if not."""
+        rate = self.reject_rate()
+        if rate <= most:
+            return ""
+        return f"{rate:.1%} of the files cannot be used, more than --max-reject {most:g} allows"
+
     def balanced(self) -> bool:
         """Whether the identity holds."""
         return self.listed == (
             self.accepted + sum(self.rejected.values()) + self.opted_out + self.failed
         )
+
+
+class ExportKind(StrEnum):
+    """What a dataset can be exported to."""
+
+    IMAGEFOLDER = "imagefolder"
+    DATASET_JSON = "dataset-json"
+    WEBDATASET = "webdataset"
+    MANIFEST = "manifest"
+    HF_PARQUET = "hf-parquet"
+
+
+class ExportSummary(Record):
+    """What an export holds; where it was only foreseen, `files` and `bytes` are estimates."""
+
+    kind: ExportKind
+    photos: NonNegativeInt
+    whole: NonNegativeInt = Field(description="photos of the dataset, exported or not")
+    kept_only: bool = Field(description="whether a keep list chose them")
+    left_out: NonNegativeInt = Field(0, description="originals of a manifest that are not there")
+    size: NonNegativeInt | None = Field(description="side, pixels; null for a manifest")
+    classes: NonNegativeInt
+    files: NonNegativeInt
+    bytes: NonNegativeInt
 
 
 class TrainSummary(Record):

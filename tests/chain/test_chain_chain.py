@@ -339,3 +339,13 @@ def test_what_could_not_be_sampled_is_refused_before_a_run(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         _config(**settings)
+
+
+def test_a_set_with_too_many_bad_files_is_not_trained_on(photos: Path, tmp_path: Path) -> None:
+    mixed, out = tmp_path / "p", tmp_path / "run"
+    shutil.copytree(photos, mixed)
+    (mixed / "note.txt").write_text("no photo")
+    with pytest.raises(DataError, match=r"cannot be used, more than --max-reject 0\.01 allows"):
+        chain.run(mixed, out, _config(), max_reject=0.01)
+    assert [s.name for s in chain.status(out) if s.state == "done"] == ["data"]
+    assert len(open_dataset(out / "data")) > 30, "it can be looked at"

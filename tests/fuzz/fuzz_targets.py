@@ -29,7 +29,8 @@ from limbeck.config import KeepConfig
 from limbeck.curation.keeping import keep
 from limbeck.curation.overrides import read_overrides
 from limbeck.data import open_dataset, write_dataset
-from limbeck.ingestion.decode import Rejected, square, upright_size
+from limbeck.decoding.decode import Rejected, square, upright_size
+from limbeck.decoding.embedded_facts import embedded_facts
 from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import open_source
@@ -301,6 +302,7 @@ def _read_photo(name: str) -> Callable[[Path], object]:
     def read(root: Path) -> object:
         data = fsio.read_bytes(root / name, 2**28)
         width, height = upright_size(data)
+        embedded_facts(data)
         return square(data, (0, 0, min(width, height), min(width, height)), 16)
 
     return read

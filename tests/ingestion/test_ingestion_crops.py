@@ -16,6 +16,7 @@ from development import DOGS_288, WEIGHTS
 from limbeck import fsio
 from limbeck.config import DataConfig
 from limbeck.data import CROP_SHEET, open_dataset
+from limbeck.decoding.decode import glance
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.ingestion import cropping, ingest
 from limbeck.ingestion.cropping import (
@@ -28,7 +29,6 @@ from limbeck.ingestion.cropping import (
     salient_square,
     wanted_objects,
 )
-from limbeck.ingestion.decode import glance
 from limbeck.records import CropKind, FoundObject, Reason, Status
 
 DETECT = DataConfig(size=16, crop="detect")

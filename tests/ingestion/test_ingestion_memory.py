@@ -9,11 +9,9 @@ import pytest
 from PIL import Image
 
 from limbeck.config import DataConfig
+from limbeck.decoding import Rejected, child
 from limbeck.errors import LimbeckError
-from limbeck.ingestion import files as reading
 from limbeck.ingestion import ingest
-from limbeck.ingestion import out_of_memory as memory
-from limbeck.ingestion.out_of_memory import Rejected, sure
 from limbeck.kit.memory import short_of_memory
 from limbeck.records import Reason
 
@@ -23,8 +21,7 @@ import resource, sys
 from pathlib import Path
 from limbeck.config import DataConfig
 from limbeck.errors import LimbeckError
-from limbeck.ingestion import ingest, stage
-stage._workers = lambda: 2
+from limbeck.ingestion import ingest
 now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (now + int(sys.argv[3]) * 2**20,) * 2)
 try:
@@ -48,56 +45,52 @@ def test_a_memory_error_names_the_file_and_writes_no_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = _photos(tmp_path / "p")
-    for name in ("upright_size", "square", "thumbnail"):
 
-        def fail(*args: object) -> None:
-            raise MemoryError("no")
+    def fail(*args: object) -> None:
+        raise MemoryError("no")
 
+    for name in (
+        "limbeck.decoding.Photo.upright_size",
+        "limbeck.decoding.Photo.square",
+        "limbeck.ingestion.files.thumbnail",
+        "limbeck.ingestion.sources.folder.read_regular",
+    ):
         with monkeypatch.context() as patch:
-            patch.setattr(reading, name, fail)
+            patch.setattr(name, fail)
             with pytest.raises(LimbeckError, match=r"not enough memory to read 0\.png") as caught:
                 ingest(root, tmp_path / "d", CONFIG)
         assert "taskset" in caught.value.do
         assert not (tmp_path / "d" / "index.json").exists()
-        assert not (tmp_path / "d" / ".decoding").exists()
-    with monkeypatch.context() as patch:
-        patch.setattr("limbeck.ingestion.sources.folder.read_regular", fail)
-        with pytest.raises(LimbeckError, match="not enough memory"):
-            ingest(root, tmp_path / "d", CONFIG)
 
 
 def test_verdicts_of_damage_are_made_sure(monkeypatch: pytest.MonkeyPatch) -> None:
     short = False
-    monkeypatch.setattr(memory, "short_of_memory", lambda count: short)
+    monkeypatch.setattr(child, "short_of_memory", lambda count: short)
     ends: list[object] = []
 
-    def attempt() -> str:
+    def attempt() -> tuple[dict[str, object], bytes]:
         end = ends.pop(0)
         if isinstance(end, Exception):
             raise end
-        return str(end)
+        return {"said": end}, b""
 
     corrupt = Rejected(Reason.CORRUPT, "decoding failed")
     ends[:] = [corrupt, "well"]
-    assert sure(attempt) == "well"
-    ends[:] = [MemoryError(), "well"]
-    assert sure(attempt) == "well"
+    assert child._sure(attempt) == ({"said": "well"}, b"")
     for first, second, lacking, wanted in (
         (corrupt, corrupt, False, Reason.CORRUPT),
-        (MemoryError(), MemoryError(), False, Reason.TOO_LARGE),
         (corrupt, corrupt, True, MemoryError),
-        (MemoryError(), MemoryError(), True, MemoryError),
         (corrupt, MemoryError(), True, MemoryError),
     ):
         short = lacking
         ends[:] = [first, second]
         with pytest.raises((Rejected, MemoryError)) as caught:
-            sure(attempt)
+            child._sure(attempt)
         found = caught.value
         assert (found.reason if isinstance(found, Rejected) else MemoryError) == wanted
     ends[:] = [Rejected(Reason.TOO_LARGE, "")]
     with pytest.raises(Rejected):
-        sure(attempt)
+        child._sure(attempt)
 
 
 def test_memory_is_asked_for_and_given_back() -> None:

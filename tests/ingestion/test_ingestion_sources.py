@@ -15,9 +15,9 @@ from PIL import Image
 
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
+from limbeck.decoding.decode import glance, square, upright_box, upright_size
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.ingestion import ingest, source_digest
-from limbeck.ingestion.decode import glance, square, upright_box, upright_size
 from limbeck.ingestion.sources import Facts, open_source
 from limbeck.records import CropKind, Reason, Status
 

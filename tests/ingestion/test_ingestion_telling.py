@@ -11,8 +11,9 @@ from PIL import Image
 
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
+from limbeck.decoding import decode
 from limbeck.errors import DataError
-from limbeck.ingestion import decode, ingest, rejections, source_digest
+from limbeck.ingestion import ingest, rejections, source_digest
 
 CONFIG = DataConfig(size=16)
 

@@ -25,7 +25,7 @@ from limbeck.cli import app
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.errors import DataError, Interrupted, LimbeckError, UsageError
-from limbeck.ingestion import Fetching, ingest, preview, source_digest, trial
+from limbeck.ingestion import Fetching, ingest, preview, source_digest
 from limbeck.ingestion.sources import Entry, open_source
 from limbeck.records import CropKind, ImageInfo, IngestSummary, Reason, Status
 
@@ -167,7 +167,7 @@ def test_parquet_with_other_columns_is_read(tmp_path: Path) -> None:
         assert source.entries[0].box == (0, 0, 8, 8)
         assert source.facts(source.entries[0]).licence == "CC0"
     pq.write_table(pa.table({"url": [b"x"] * 3}), tmp_path / "bytes.parquet")
-    with pytest.raises(DataError, match="no column of URLs"):
+    with pytest.raises(DataError, match="no column of photos"):
         open_source(tmp_path / "bytes.parquet")
 
 
@@ -296,17 +296,6 @@ def test_what_the_opt_out_list_names_is_never_asked_for(tmp_path: Path) -> None:
         asked = len(web.asked)
         summary, _ = made(web, path, tmp_path / "e", opt_out=tmp_path / "out.txt")
         assert (summary.accepted, summary.opted_out, len(web.asked)) == (6, 2, asked)
-
-
-def test_photos_of_a_list_are_tried_in_a_process_of_their_own(tmp_path: Path) -> None:
-    with Web() as web:
-        url = web.put("a.example", "/x.jpg", ok())
-        path = csv_of(tmp_path / "l.csv", [{"url": url, "n": ""}, {"url": "http://b.example/"}])
-        fetching = web.fetching(tmp_path / "f")
-        with open_source(path, fetching) as source:
-            source.bring(())
-        lines, _ = trial._child(path, [url], fetching)
-        assert lines == ["begin 0", "end 0"]
 
 
 def test_the_fetched_lie_beside_the_dataset(tmp_path: Path) -> None:

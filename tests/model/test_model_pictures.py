@@ -10,8 +10,8 @@ import torch
 from model_small import small_pipeline
 from PIL import Image, ImageCms
 
+from limbeck.decoding.decode import centre_box, square, upright_size
 from limbeck.errors import DataError, UsageError
-from limbeck.ingestion.decode import centre_box, square, upright_size
 from limbeck.model import Pipeline
 from limbeck.model.images import centre_square
 

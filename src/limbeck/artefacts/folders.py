@@ -86,6 +86,22 @@ def check_place(out: Path, kind: str) -> None:
         )
 
 
+def check_new(out: Path) -> None:
+    """Check that a folder is new or empty.
+
+    Raises:
+        DataError: it holds anything.
+        UsageError: it, or a folder on the way to it, is a file.
+    """
+    out = Path(out)
+    _no_file(out)
+    if names := sorted(entry.name for entry in out.iterdir()) if out.exists() else []:
+        raise DataError(
+            f"{out} is not empty (it holds {_some(names)})",
+            "nothing was written; give a new folder, or an empty one",
+        )
+
+
 def claim(out: Path, kind: str) -> None:
     """`check_place`, then make the folder.
 

@@ -26,6 +26,7 @@ class Request:
         strict: a line of it that names no photo is an error (asked each time, not stored).
         fetching: of a list of URLs: where photos are kept, and ports.
         verify: read every photo to see whether it changed (asked each time, not stored).
+        max_reject: share of the files that may be of no use (asked each time, not stored).
     """
 
     photos: Path
@@ -34,6 +35,7 @@ class Request:
     opt_out: Path | None = None
     strict: bool = False
     verify: bool = False
+    max_reject: float = 1.0
     fetching: Fetching = field(default_factory=Fetching)
 
     def asked(self) -> dict[str, Any]:

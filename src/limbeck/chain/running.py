@@ -193,6 +193,7 @@ def run(
     strict: bool = False,
     verify: bool = False,
     fetching: Fetching | None = None,
+    max_reject: float = 1.0,
 ) -> RunDir:
     """Photos in; dataset, generator, scores, kept set, second generator, modes, report out.
 
@@ -211,16 +212,20 @@ def run(
         verify: read every photo to see whether one changed; without it, names, sizes and times of
             change tell.
         fetching: of a list of URLs: where photos are kept, ports; see `ingestion.Fetching`.
+        max_reject: stop, with the dataset made, if a larger share of the files cannot be used.
 
     Raises:
         UsageError: settings or photos changed and finished work would be made again (not with
             `yes`); photos and `out` lie in one another; what the settings need is not here.
-        DataError: `out` holds what limbeck did not make, or another process writes there.
+        DataError: `out` holds what limbeck did not make, or another process writes there; more
+            than `max_reject` of the files cannot be used.
         LimbeckError: see the stages; what is finished stays finished.
     """
     began = time.perf_counter()
     fetching = fetching or Fetching()
-    request = Request(Path(photos), config, time_budget, opt_out, strict, verify, fetching)
+    request = Request(
+        Path(photos), config, time_budget, opt_out, strict, verify, max_reject, fetching
+    )
     out = Path(out)
     _foresee(request, out)
     if rank() == 0:

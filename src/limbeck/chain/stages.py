@@ -25,7 +25,7 @@ from limbeck.chain.request import Request
 from limbeck.config import Config
 from limbeck.curation import formulas_digest, keep, prospects, score, scores_provenance
 from limbeck.data import Dataset, open_dataset
-from limbeck.errors import TrainingError
+from limbeck.errors import DataError, TrainingError
 from limbeck.evaluation import FEWEST_FOR_PSI, choose_psi
 from limbeck.ingestion import crop_words, ingest, rejections, side_inputs, source_digest
 from limbeck.kit.device import pick_device
@@ -193,6 +193,8 @@ class Chain:
         dataset = open_dataset(folder)
         if self.progress is not None:
             _tell_photos(dataset, folder)
+            if why := read_summary(folder, IngestSummary).too_many(request.max_reject):
+                raise DataError(why, f"look at {folder}; `limbeck resume` goes on all the same")
         return dataset
 
     def train(self, name: str, dataset: Dataset, config: Config, begin: Path | None = None) -> Path:

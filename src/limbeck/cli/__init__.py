@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__, logs
-from limbeck.cli import demo, export, machine, run, sample, stage_verbs
+from limbeck.cli import demo, export, export_data, machine, run, sample, stage_verbs
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
 
@@ -62,6 +62,9 @@ app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 -
 )
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export
+)
+app.command(epilog=_EXAMPLE + "export-data runs/dogs --to webdataset --out dogs-wds")(
+    export_data.export_data
 )
 app.command(epilog=_EXAMPLE + "evaluate runs/dogs --labels truth.jsonl --json")(run.evaluate)
 app.command(epilog=_EXAMPLE + "report runs/dogs")(run.report)

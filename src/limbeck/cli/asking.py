@@ -103,7 +103,8 @@ def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
     done = chain.run(
         request.photos, out, request.config,
         time_budget=request.time_budget, opt_out=request.opt_out, yes=yes,
-        strict=request.strict, verify=request.verify, fetching=request.fetching,
+        strict=request.strict, verify=request.verify, max_reject=request.max_reject,
+        fetching=request.fetching,
     )  # fmt: skip
     return walked(done.root)
 

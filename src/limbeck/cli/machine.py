@@ -27,6 +27,7 @@ _GIB = 1 << 30
 @verb("device")
 def doctor(shared: Shared) -> Outcome:
     """Show what this machine has, which code paths limbeck uses and why, and what is missing."""
+    from limbeck.decoding import limits
     from limbeck.ingestion import can_detect
     from limbeck.kit.allocator import keep_memory
     from limbeck.kit.device import machine, pick_device
@@ -58,6 +59,7 @@ def doctor(shared: Shared) -> Outcome:
         "memory_bytes": memory,
         "memory_available_bytes": room,
         "disk_free_bytes": free,
+        "decoding": limits(),
         "crop": "center" if blind else "detect",
         "weights": weights_here,
         "advice": advice,
@@ -77,7 +79,8 @@ def doctor(shared: Shared) -> Outcome:
     left = "" if room is None else f", {room / _GIB:.1f} GiB of it free for this process"
     table.add_row("memory", f"{memory / _GIB:.1f} GiB{left}" if memory else "unknown")
     table.add_row("disk free", f"{free / _GIB:.1f} GiB here")
-    table.add_row("photos are", f"cropped to their centre: {blind}" if blind else "cropped around "
+    table.add_row("photos are", f"decoded in {limits()}")
+    table.add_row("", f"cropped to their centre: {blind}" if blind else "cropped around "
                   "the object that most of them show")  # fmt: skip
     for name, present in weights_here.items():
         table.add_row(f"weights {name}", _presence(present))

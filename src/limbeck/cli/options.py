@@ -85,8 +85,8 @@ ModesFolder = Annotated[
     typer.Option("--modes", help="Folder written by `limbeck modes`; default: the run's."),
 ]
 PHOTOS = (
-    "A folder, .zip or .tar of photos, a folder of tars (WebDataset), a manifest .json of boxes, "
-    "or a .csv, .tsv, .jsonl or .parquet of URLs."
+    "A folder, .zip, .tar or .parquet of photos, a folder of tars (WebDataset) or parquet files, "
+    "a manifest .json of boxes, or a .csv, .tsv, .jsonl or .parquet of URLs."
 )
 PRESETS = (
     "smoke, tiny, small, medium, base, large, auto, paper256, paper512 or paper1024; "
@@ -215,6 +215,16 @@ Verify = Annotated[
     bool,
     typer.Option(
         "--verify", help="Read every photo to find changes that size and time do not show."
+    ),
+]
+MaxReject = Annotated[
+    float,
+    typer.Option(
+        "--max-reject",
+        min=0,
+        max=1,
+        help="Stop with exit code 3 if more than this share of the files cannot be used; copies "
+        "and opt-outs do not count.",
     ),
 ]
 Yes = Annotated[

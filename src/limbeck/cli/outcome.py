@@ -57,7 +57,7 @@ def _command(function: Callable[..., Outcome], names: Sequence[SharedName]) -> C
     def guarded(as_json: bool = False, **own: Any) -> None:
         shared = (Shared(**{name: own.pop(name) for name in names}),) if names else ()
         try:
-            with logs.awake(f"limbeck {function.__name__}"):
+            with logs.awake(f"limbeck {function.__name__.replace('_', '-')}"):
                 outcome = function(*shared, **own)
             _show(outcome)
             if as_json and rank() == 0:

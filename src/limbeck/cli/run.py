@@ -22,6 +22,7 @@ from limbeck.cli.options import (
     FetchPort,
     InitFrom,
     Kimg,
+    MaxReject,
     OptOut,
     Psi,
     Shared,
@@ -99,6 +100,7 @@ def run(
     tensorboard: Tensorboard = False,
     strict: Strict = False,
     verify: Verify = False,
+    max_reject: MaxReject = 1.0,
     yes: Yes = False,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="The same seed gives the same result.")
@@ -137,7 +139,7 @@ def run(
         photos, begun, preset=preset, size=size, budget=budget, opt_out=opt_out,
         fetched=fetched, ports=fetch_port or (), pairs=shared.settings, changes=changes,
     )  # fmt: skip
-    request = replace(request, strict=strict, verify=verify)
+    request = replace(request, strict=strict, verify=verify, max_reject=max_reject)
     return asking.carry_out(request, root, yes=yes, dry=shared.dry_run)
 
 

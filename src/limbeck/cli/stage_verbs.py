@@ -18,6 +18,7 @@ from limbeck.cli.options import (
     FreezeD,
     InitFrom,
     Kimg,
+    MaxReject,
     OptOut,
     Out,
     Preset,
@@ -52,16 +53,7 @@ def ingest(
     fetched: Fetched = None,
     fetch_port: FetchPort = None,
     strict: Strict = False,
-    max_reject: Annotated[
-        float,
-        typer.Option(
-            "--max-reject",
-            min=0,
-            max=1,
-            help="Exit with 3 if more than this share of the files cannot be used; copies and "
-            "opt-outs do not count.",
-        ),
-    ] = 1.0,
+    max_reject: MaxReject = 1.0,
 ) -> Outcome:
     """Read, crop, clean and de-duplicate photos into a dataset; the photos stay as they are."""
     changes: dict[str, object] = {
@@ -83,10 +75,8 @@ def ingest(
         photos, out, config.data, opt_out=opt_out, strict=strict, detector=detector,
         fetching=fetching,
     )  # fmt: skip
-    rejected, rate = sum(summary.rejected.values()), summary.reject_rate()
-    too_many = [
-        f"{rate:.1%} of the files cannot be used, more than --max-reject {max_reject:g} allows"
-    ]
+    rejected = sum(summary.rejected.values())
+    too_many = summary.too_many(max_reject)
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))
     return Outcome(
         {"out": out, **summary.model_dump()},
@@ -95,14 +85,15 @@ def ingest(
                 logs.bold(summary.accepted),
                 f" of {summary.listed} files accepted in ",
                 duration(summary.seconds),
+                f"; {summary.reused} of them as they were decoded before" if summary.reused else "",
             ),
             f"rejected {rejected}{f' ({reasons})' if reasons else ''}, "
             f"opted out {summary.opted_out}, failed {summary.failed}",
             crop_words(summary.crops, summary.crop_objects),
             f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
-            *(too_many if rate > max_reject else []),
+            *([too_many] if too_many else []),
         ],
-        code=3 if rate > max_reject else 0,
+        code=3 if too_many else 0,
         then=logs.command("limbeck", "train", out, "--out", f"{out}-nets", "--preset", preset),
     )
 

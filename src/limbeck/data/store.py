@@ -51,7 +51,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-ADDED = pa.schema([("crop", pa.string()), ("objects", pa.string())])
+ADDED = pa.schema([(name, pa.string()) for name in ("crop", "objects", "taken", "camera")])
 """Columns that older tables lack; `objects` is JSON, null where there are none."""
 
 Picture = NDArray[np.uint8] | Tensor

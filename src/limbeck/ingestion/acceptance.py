@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from limbeck.decoding import Rejected, Square
 from limbeck.ingestion.crop_copies import CropCopies, Embedding
-from limbeck.ingestion.decode import Rejected, Square
 from limbeck.ingestion.duplicates import NearDuplicates
 from limbeck.records import ImageInfo, Reason, Status
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from limbeck import fsio
-from limbeck.ingestion.decode import Rejected, glance
+from limbeck.decoding import Rejected
 from limbeck.ingestion.regular import Unreadable
 from limbeck.kit.selection import evenly
 from limbeck.records import CropKind, ImageInfo, Status
@@ -16,7 +16,7 @@ _KEPT, _UNSURE, _SEEN = "#e0457b", "#e8a33d", "#5b8def"
 
 
 def save_crop_sheet(
-    infos: Sequence[ImageInfo], read: Callable[[ImageInfo], bytes], out: Path
+    infos: Sequence[ImageInfo], glance: Callable[[ImageInfo, int], Image.Image], out: Path
 ) -> None:
     """Write `out`: 24 accepted photos, evenly spread, each beside its crop.
 
@@ -25,14 +25,15 @@ def save_crop_sheet(
 
     Args:
         infos: rows of the dataset.
-        read: bytes of a photo; its `Unreadable`, `OSError` and `Rejected` are what leaves one out.
+        glance: an upright photo of at most so many pixels; its `Unreadable`, `OSError` and
+            `Rejected` are what leaves one out.
         out: a .jpg.
     """
     accepted = [info for info in infos if info.status is Status.ACCEPTED]
     tiles = []
     for info in evenly(accepted, _PHOTOS):
         try:
-            tiles.append(_tile(glance(read(info), 2 * _SIDE), info))
+            tiles.append(_tile(glance(info, 2 * _SIDE), info))
         except (Rejected, Unreadable, OSError):
             continue
     rows = -(-len(tiles) // _COLUMNS)

@@ -19,8 +19,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 from limbeck.config import DataConfig
+from limbeck.decoding import Box, centre_box
 from limbeck.errors import LimbeckError, UsageError
-from limbeck.ingestion.decode import Box, centre_box
 from limbeck.percept import COCO, Detector, kin
 from limbeck.percept import Box as Seen
 from limbeck.records import CropKind, FoundObject

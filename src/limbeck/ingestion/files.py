@@ -1,23 +1,20 @@
 """One photo at a time: read, hash, look at its header, and later decode it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypeVar
 
 from limbeck.config import DataConfig
+from limbeck.decoding import Decoders, Photo, Rejected, Square
 from limbeck.ingestion.acceptance import Decoded
 from limbeck.ingestion.crop_copies import Embedder
 from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box
-from limbeck.ingestion.decode import Rejected, glance, square, upright_box, upright_size
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
-from limbeck.ingestion.journal import Journal
+from limbeck.ingestion.earlier import Earlier, had_box, sight_of
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source
 from limbeck.records import ImageInfo, Reason, Status
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,14 +62,19 @@ def jobs(entries: Sequence[Entry], infos: Sequence[ImageInfo]) -> Iterator[Job]:
         yield Job(entry, info, wanted)
 
 
+def least_side(config: DataConfig) -> int:
+    """Shorter side, pixels, below which a photo is too small."""
+    return config.min_side or config.size // 2
+
+
 class Reader:
     """Reads the entries of one source; its methods are safe from several threads.
 
     Args:
         photos: the source.
         config: sizes, and `crop`, decided.
-        journal: where it is noted what is being read.
-        aside: sha256 -> why, of photos that are not decoded.
+        decoders: decode its photos.
+        earlier: what is known of them.
         eye: looks at photos before they are cropped; None = nothing need look.
     """
 
@@ -80,15 +82,15 @@ class Reader:
         self,
         photos: Source,
         config: DataConfig,
-        journal: Journal,
-        aside: Mapping[str, str],
+        decoders: Decoders,
+        earlier: Earlier,
         eye: Eye | None = None,
     ) -> None:
         self._photos = photos
         self._whole, self._boxes = config.crop == "none", config.crop == "boxes"
-        self.least = config.min_side or config.size // 2
-        self._journal = journal
-        self._aside = aside
+        self.least = least_side(config)
+        self._decoders = decoders
+        self._earlier = earlier
         self._eye = eye
         self._embedder = Embedder() if config.cropped_copies else None
 
@@ -98,7 +100,10 @@ class Reader:
         Raises:
             LimbeckError: there is too little memory.
         """
-        return self._noted(entry, lambda: self._look(entry))
+        try:
+            return self._look(entry)
+        except MemoryError as error:
+            raise out_of_memory(entry.source) from error
 
     def decode(self, job: Job, side: int) -> Decoded | Rejected | None:
         """The square of a photo, why it has none, or None if it is not to be decoded.
@@ -108,14 +113,10 @@ class Reader:
         """
         if not job.first or job.info.box is None:
             return None
-        return self._noted(job.entry, lambda: self._decode(job, side))
-
-    def _noted(self, entry: Entry, work: Callable[[], T]) -> T:
         try:
-            with self._journal.reading(entry.source):
-                return work()
+            return self._decode(job, side)
         except MemoryError as error:
-            raise out_of_memory(entry.source) from error
+            raise out_of_memory(job.entry.source) from error
 
     def _look(self, entry: Entry) -> Look:
         if entry.refused:
@@ -129,45 +130,75 @@ class Reader:
             return Look(failed.model_copy(update={"detail": _words(error)}))
         content = hashlib.sha256(data)
         digest = content.hexdigest()
-        if why := self._aside.get(digest):
-            return Look(failed.model_copy(update={"sha256": digest, "detail": why}))
         rejected = ImageInfo(source=entry.source, sha256=digest, status=Status.REJECTED)
         try:
-            width, height = upright_size(data)
-            known: dict[str, object] = {"width": width, "height": height}
-            if min(width, height) < self.least:
-                why = f"shorter side below {self.least} pixels"
-                small = known | {"reason": Reason.TOO_SMALL, "detail": why}
-                return Look(rejected.model_copy(update=small), content=content)
-            if self._whole and width != height:
-                why = f"{width} x {height} pixels, and data.crop=none crops nothing"
-                odd = known | {"reason": Reason.NOT_SQUARE, "detail": why}
-                return Look(rejected.model_copy(update=odd))
-            sight = NOTHING
-            if self._boxes and entry.box is not None:
-                sight = Sight(given=upright_box(data, entry.box))
-            elif self._eye is not None:
-                sight = self._eye.look(glance(data, SIGHT), width, height)
+            with self._decoders.opened(data) as photo:
+                if (known := self._earlier.row(digest)) is not None:
+                    return self._seen_before(photo, entry, known, content)
+                return self._look_at(photo, entry, rejected, content)
         except Rejected as found:
             update = {"reason": found.reason, "detail": found.detail}
             return Look(rejected.model_copy(update=update))
-        known |= asdict(self._photos.facts(entry))
+
+    def _facts(self, photo: Photo, entry: Entry) -> dict[str, str | None]:
+        """What is known of a photo from beside it, and from its file where that says nothing."""
+        said = {key: fact for key, fact in asdict(self._photos.facts(entry)).items() if fact}
+        return asdict(photo.facts()) | said
+
+    def _seen_before(
+        self, photo: Photo, entry: Entry, known: ImageInfo, content: "hashlib._Hash"
+    ) -> Look:
+        if had_box(known):
+            info = ImageInfo(
+                source=entry.source, sha256=known.sha256, status=Status.ACCEPTED,
+                width=known.width, height=known.height,
+            ).model_copy(update=self._facts(photo, entry))  # fmt: skip
+            return Look(info, sight_of(known), content)
+        small = known.reason is Reason.TOO_SMALL
+        update = {"source": entry.source, "label": None}
+        return Look(known.model_copy(update=update), content=content if small else None)
+
+    def _look_at(
+        self, photo: Photo, entry: Entry, rejected: ImageInfo, content: "hashlib._Hash"
+    ) -> Look:
+        width, height = photo.upright_size()
+        known: dict[str, object] = {"width": width, "height": height}
+        if min(width, height) < self.least:
+            why = f"shorter side below {self.least} pixels"
+            small = known | {"reason": Reason.TOO_SMALL, "detail": why}
+            return Look(rejected.model_copy(update=small), content=content)
+        if self._whole and width != height:
+            why = f"{width} x {height} pixels, and data.crop=none crops nothing"
+            odd = known | {"reason": Reason.NOT_SQUARE, "detail": why}
+            return Look(rejected.model_copy(update=odd))
+        sight = NOTHING
+        if self._boxes and entry.box is not None:
+            sight = Sight(given=photo.upright_box(entry.box))
+        elif self._eye is not None:
+            sight = self._eye.look(photo.glance(SIGHT), width, height)
+        known |= self._facts(photo, entry)
         accepted = rejected.model_copy(update=known | {"status": Status.ACCEPTED})
         return Look(accepted, sight, content)
 
     def _decode(self, job: Job, side: int) -> Decoded | Rejected:
         assert job.info.box is not None
+        if (before := self._earlier.square(job.info.id, side)) is not None:
+            return self._decoded(before)
         try:
             data = self._photos.read(job.entry)
-            if hashlib.sha256(data).hexdigest() != job.info.sha256:
-                return Rejected(Reason.UNREADABLE, "changed while it was read")
-            picture = square(data, job.info.box, side)
         except MemoryError:
             raise
-        except Rejected as why:
-            return why
         except Exception as error:  # the disk or archive failed between two readings
             return Rejected(Reason.UNREADABLE, _words(error))
+        if hashlib.sha256(data).hexdigest() != job.info.sha256:
+            return Rejected(Reason.UNREADABLE, "changed while it was read")
+        try:
+            with self._decoders.opened(data, pixels=job.info.width * job.info.height) as photo:
+                return self._decoded(photo.square(job.info.box, side))
+        except Rejected as why:
+            return why
+
+    def _decoded(self, picture: Square) -> Decoded:
         thumb = thumbnail(picture.pixels)
         embedding = None if self._embedder is None else self._embedder.of(picture.pixels)
         return Decoded(picture, thumb, perceptual_hash(thumb), embedding)

@@ -3,21 +3,20 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from limbeck import logs
 from limbeck.config import DataConfig
+from limbeck.decoding import Rejected
 from limbeck.ingestion.cropping import eye_of, wanted_objects
-from limbeck.ingestion.decode import Rejected, strict_pillow
+from limbeck.ingestion.earlier import Earlier
 from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.files import Reader, jobs
-from limbeck.ingestion.journal import Journal
 from limbeck.ingestion.optout import Wish, read_opt_out
 from limbeck.ingestion.photo_classes import read_classes
+from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.sources import UrlSource, open_source
-from limbeck.ingestion.stage import in_order, store_side, workers
+from limbeck.ingestion.stage import store_side
 from limbeck.kit.selection import evenly
 from limbeck.records import Preview, Status
 
@@ -48,24 +47,21 @@ def preview(
     wishes = read_opt_out(opt_out)
     read_classes(config)
     with (
-        TemporaryDirectory() as scratch,
         open_source(source, fetching) as photos,
-        strict_pillow(),
-        Journal(Path(scratch)) as journal,
-        ThreadPoolExecutor(workers()) as pool,
+        Pool() as pool,
     ):
         decided, eye = eye_of(config, detector, boxes=any(e.box for e in photos.entries))
         if isinstance(photos, UrlSource):
             return _of_list(photos, wishes, decided)
         some = evenly(photos.entries, _LOOKED_AT)
-        reader = Reader(photos, decided, journal, {}, eye)
+        reader = Reader(photos, decided, pool.decoders, Earlier(), eye)
         started = time.perf_counter()
-        seen = in_order(pool, reader.look, some)
+        seen = pool.in_order(reader.look, some)
         looks = list(logs.track(seen, "looking at some", len(some)))
         wanted = wanted_objects((look.sight for look in looks), config.crop_object)
         infos = [look.cropped(decided, wanted, reader.least) for look in looks]
         side = store_side(infos, config.size, source)
-        decoded = list(in_order(pool, lambda job: reader.decode(job, side), jobs(some, infos)))
+        decoded = list(pool.in_order(lambda job: reader.decode(job, side), jobs(some, infos)))
         seconds = time.perf_counter() - started
         reasons = Counter(i.reason.value for i in infos if i.status is not Status.ACCEPTED)
         reasons += Counter(r.reason.value for r in decoded if isinstance(r, Rejected))

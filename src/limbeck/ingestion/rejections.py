@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from limbeck import logs
-from limbeck.ingestion.decode import ARCHIVE, HEIC
+from limbeck.decoding import ARCHIVE, HEIC
 from limbeck.records import ImageInfo, IngestSummary, Reason, Status
 
 _NAMED = 3
@@ -14,6 +14,7 @@ _WORDS = {
     Reason.CORRUPT: "damaged",
     Reason.TOO_SMALL: "too small",
     Reason.TOO_LARGE: "too large",
+    Reason.TOO_COSTLY: "too costly to decode",
     Reason.NOT_SQUARE: "not square",
     Reason.BAD_BOX: "smaller than the box to keep",
     Reason.DUPLICATE: "copy byte for byte",

@@ -1,14 +1,13 @@
 """The stage: list, look at headers, decode and crop, drop copies, store, account for each file."""
 
-import os
 import statistics
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+
+from PIL import Image
 
 from limbeck import logs
 from limbeck.artefacts.folders import fresh, keep_apart
@@ -19,19 +18,16 @@ from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance
 from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
-from limbeck.ingestion.decode import strict_pillow
+from limbeck.ingestion.earlier import earlier_in, way_of
 from limbeck.ingestion.fetching import Fetching
-from limbeck.ingestion.files import Reader, jobs
-from limbeck.ingestion.journal import Journal, journal_home
+from limbeck.ingestion.files import Reader, jobs, least_side
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
+from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.sources import open_source
-from limbeck.ingestion.trial import set_aside
 from limbeck.records import ImageInfo, IngestSummary, Status
 
-T = TypeVar("T")
-R = TypeVar("R")
 STORE_SIDE = 128
 
 
@@ -51,7 +47,8 @@ def ingest(
     Every regular file is listed and gets exactly one status, so that
     listed = accepted + rejected (by reason) + opted out + failed. Files that are no images
     (side-cars, texts, archives) are rejected as `not_an_image`; no side-car is ever read.
-    Squares are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of
+    Of photos whose bytes the dataset that lies in `out` knows, nothing is decoded again. Squares
+    are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of
     copies, byte for byte or to the eye, the first by name stays.
 
     Args:
@@ -85,31 +82,34 @@ def ingest(
         fresh(out, "data") as folder,
         _memory_errors(source),
         open_source(source, fetching) as photos,
-        strict_pillow(),
+        Pool() as pool,
     ):
         photos.bring(wishes)
         boxes = any(entry.box for entry in photos.entries)
         decided, eye = eye_of(config, detector, boxes=boxes)
-        home = journal_home(out)
-        aside = set_aside(photos, source, home, fetching)
-        with Journal(home) as journal, ThreadPoolExecutor(workers()) as pool:
-            reader = Reader(photos, decided, journal, aside, eye)
-            seen = in_order(pool, reader.look, photos.entries)
-            looks = list(logs.track(seen, "looking", len(photos.entries)))
-            wanted = wanted_objects((look.sight for look in looks), config.crop_object)
-            infos = [look.cropped(decided, wanted, reader.least) for look in looks]
-            honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
-            infos, names = classify(honoured.infos, photos.entries, config, given)
-            side = store_side(infos, config.size, source)
-            sieve = Acceptance(config.near_duplicate_bits)
-            work = jobs(photos.entries, infos)
-            decoded = in_order(pool, lambda job: reader.decode(job, side), work)
-            pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
-            write_dataset(folder, sieve.rows, pictures, side, class_names=names)
-            entry_of = {entry.source: entry for entry in photos.entries}
-            save_crop_sheet(
-                sieve.rows, lambda info: photos.read(entry_of[info.source]), folder / CROP_SHEET
-            )
+        way = way_of(decided, least_side(decided))
+        earlier = earlier_in(out, way)
+        reader = Reader(photos, decided, pool.decoders, earlier, eye)
+        seen = pool.in_order(reader.look, photos.entries)
+        looks = list(logs.track(seen, "looking", len(photos.entries)))
+        wanted = wanted_objects((look.sight for look in looks), config.crop_object)
+        infos = [look.cropped(decided, wanted, reader.least) for look in looks]
+        honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
+        infos, names = classify(honoured.infos, photos.entries, config, given)
+        side = store_side(infos, config.size, source)
+        sieve = Acceptance(config.near_duplicate_bits)
+        work = jobs(photos.entries, infos)
+        decoded = pool.in_order(lambda job: reader.decode(job, side), work)
+        pictures = sieve.pictures(logs.track(decoded, "decoding", len(infos)), infos)
+        write_dataset(folder, sieve.rows, pictures, side, class_names=names)
+        entry_of = {entry.source: entry for entry in photos.entries}
+
+        def glance(info: ImageInfo, longest: int) -> Image.Image:
+            data = photos.read(entry_of[info.source])
+            with pool.decoders.opened(data, pixels=info.width * info.height) as photo:
+                return photo.glance(longest)
+
+        save_crop_sheet(sieve.rows, glance, folder / CROP_SHEET)
         listing = photos.digest()
         summary = IngestSummary.model_validate(
             {
@@ -118,6 +118,12 @@ def ingest(
                 "crops": Counter(r.crop for r in sieve.rows if r.status is Status.ACCEPTED),
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
+                "reused": sum(
+                    earlier.holds(row.id, side)
+                    for row in sieve.rows
+                    if row.status is Status.ACCEPTED
+                ),
+                "way": way,
                 "opt_out_unmatched": len(honoured.unmatched),
                 "opt_out_lines": honoured.unmatched[:TOLD_LINES],
             }
@@ -161,27 +167,6 @@ def _memory_errors(source: Path) -> Iterator[None]:
         if "new thread" not in str(error):
             raise
         raise out_of_memory(str(source)) from error
-
-
-def workers() -> int:
-    """Threads that read and decode."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, 16))
-
-
-def in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """`map` on threads, results in order, with a bounded number in flight."""
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 8 * workers():
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:

@@ -25,8 +25,13 @@ class NoPage(ValueError):
 
 @dataclass(frozen=True)
 class Part:
-    """A column's part of one row group: where it lies, and what it should hold."""
+    """A column's part of one row group: where it lies, and what it should hold.
 
+    `group` and `column` are numbers from 0; columns inside columns count for themselves.
+    """
+
+    group: int
+    column: int
     start: int
     length: int
     rows: int
@@ -40,9 +45,9 @@ def parts(end: bytes) -> Iterator[Part]:
     Raises:
         NoPage: it does not describe columns.
     """
-    for group in _structures(_Reader(end).structure(), 4):
+    for number, group in enumerate(_structures(_Reader(end).structure(), 4)):
         rows = _whole(group, 3)
-        for column in _structures(group, 1):
+        for place, column in enumerate(_structures(group, 1)):
             about, path = column.get(3), column.get(1)
             if not isinstance(about, dict) or path is not None:
                 raise NoPage("a column that lies in another file, or nowhere")
@@ -50,9 +55,9 @@ def parts(end: bytes) -> Iterator[Part]:
             if not isinstance(names, list):
                 raise NoPage("a column without a name")
             starts = [_whole(about, field) for field in (9, 11) if about.get(field)]
-            yield Part(
-                min(starts, default=0), _whole(about, 7), rows, _whole(about, 5), len(names) > 1
-            )
+            start = min(starts, default=0)
+            packed, values = _whole(about, 7), _whole(about, 5)
+            yield Part(number, place, start, packed, rows, values, len(names) > 1)
 
 
 def _structures(found: dict[int, object], field: int) -> list[dict[int, object]]:

@@ -1,22 +1,19 @@
-"""What decoding a photo means everywhere: formats, size limit, eight bits, and sRGB."""
+"""What decoding a photo means everywhere: formats, size limit, and eight bits."""
 
-import io
 from functools import cache
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from limbeck.kit.memory import short_of_memory
-
 MAX_PIXELS = 64_000_000
 """Width times height of the largest image that is decoded."""
 # Others (EPS, PDF, ...) would start programs of the system.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
-_SPARE = 64 << 20
+_DIM = 16  # floats with a maximum between 1 and this have no scale that can be told
 
 
 class NoPhoto(ValueError):
-    """Pixels that are no photo's."""
+    """Pixels that are no photo's, or whose meaning cannot be told."""
 
 
 @cache
@@ -33,48 +30,92 @@ def photo_formats() -> tuple[str, ...]:
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """Any mode -> L, RGB or CMYK without alpha, which is laid on white; 16 bits are scaled to 8.
+    """Any mode -> L, RGB or CMYK without alpha, which is laid on white; as `parted` otherwise.
 
     Raises:
-        NoPhoto: 16-bit integers below 0, or floats outside [0, 255].
+        NoPhoto: as `parted`.
+    """
+    return on_white(*parted(image))
+
+
+def parted(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Any mode -> (L, RGB or CMYK; alpha as L, or None where there is none).
+
+    More than eight bits are scaled and rounded. White is 65535 of 16 bits; of 32-bit integers 255
+    where none is greater, else 65535; of floats 1 where none is greater, else 255.
+
+    Raises:
+        NoPhoto: numbers below 0 or above white; floats whose greatest is between 1 and 16.
     """
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float64)
-        low, high = float(values.min()), float(values.max())
-        limit = 65535.0 if image.mode.startswith("I") else 1.0 if high <= 1 else 255.0
-        if not (low >= 0 and high <= limit):
-            raise NoPhoto(f"mode {image.mode} with values from {low:g} to {high:g}")
-        return Image.fromarray(np.round(values * (255 / limit)).astype(np.uint8))
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or image.has_transparency_data:
+        image = grey(image, white_of(image))
+    elif image.mode == "LAB":
+        return in_srgb(image, ImageCms.createProfile("LAB")), None
+    elif image.mode in ("La", "RGBa"):
+        image = image.convert(image.mode.upper())
+    if image.mode in ("LA", "PA", "RGBA") or image.has_transparency_data:
+        neutral = image.mode in ("L", "LA")  # so that a profile for grey still fits
         layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
+        colours = layer.getchannel("R") if neutral else layer.convert("RGB")
+        return colours, layer.getchannel("A")
     if image.mode == "1":
-        return image.convert("L")
-    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+        return image.convert("L"), None
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB"), None
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
-    """L, RGB or CMYK with an embedded ICC profile -> (sRGB image, note).
+def on_white(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    """L or RGB laid on white; without alpha the image as it is."""
+    if alpha is None:
+        return image
+    return Image.composite(image, Image.new(image.mode, image.size, "white"), alpha)
 
-    No profile means sRGB. One that is unreadable or of another space is ignored; the note says so.
+
+def in_srgb(image: Image.Image, profile: object) -> Image.Image:
+    """An image whose colours a profile of its mode tells -> RGB in sRGB.
 
     Raises:
-        MemoryError: there is too little memory to convert.
+        ImageCms.PyCMSError: the profile is not one of that mode.
     """
-    if not profile:
-        return image.convert("RGB"), ""
-    try:
-        source = ImageCms.getOpenProfile(io.BytesIO(profile))
-        space = source.profile.xcolor_space.strip()
-        if space == "RGB" and image.mode == "L":
-            image = image.convert("RGB")
-        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != image.mode:
-            return image.convert("RGB"), f"colour profile for {space} ignored"
-        target = ImageCms.createProfile("sRGB")
-        turned = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        if short_of_memory(2 * image.width * image.height * 4 + _SPARE):
-            raise MemoryError(str(error)) from error
-        return image.convert("RGB"), f"unreadable colour profile ignored: {error}"[:200]
-    return (image.convert("RGB"), "") if turned is None else (turned, "")
+    # On its own lcms samples these two on a grid: 11/255 off beside the edge of the gamut.
+    sampled = image.mode in ("LAB", "CMYK")
+    flags = ImageCms.Flags.NOOPTIMIZE if sampled else ImageCms.Flags.NONE
+    target = ImageCms.createProfile("sRGB")
+    turned = ImageCms.profileToProfile(image, profile, target, outputMode="RGB", flags=flags)
+    assert turned is not None  # only in place is there nothing to return
+    return turned
+
+
+def white_of(image: Image.Image) -> float:
+    """The number that is white in a whole image of mode I, I;16 or F: see `parted`.
+
+    Raises:
+        NoPhoto: floats whose greatest is between 1 and 16.
+    """
+    if image.mode.startswith("I;16"):
+        return 65535
+    high = float(np.asarray(image).max())
+    if image.mode == "I":
+        return 255 if high <= 255 else 65535
+    if 1 < high < _DIM:
+        raise NoPhoto(f"floats up to {high:g}, neither in [0, 1] nor in [0, 255]")
+    return 1 if high <= 1 else 255
+
+
+def grey(image: Image.Image, white: float) -> Image.Image:
+    """Mode I, I;16 or F -> L, or LA where 16 bits have a transparent value; 0..white -> 0..255.
+
+    Raises:
+        NoPhoto: numbers below 0, above `white`, or none.
+    """
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= white):
+        raise NoPhoto(f"mode {image.mode} with values from {low:g} to {high:g}")
+    if values.dtype.kind == "f":
+        return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
+    table = np.rint(np.arange(int(white) + 1) * (255 / white)).astype(np.uint8)
+    scaled = Image.fromarray(table[values])
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        scaled.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
+    return scaled

@@ -27,7 +27,7 @@ _ITEMS = 4  # of a list in one row: a box
 _BATCH = 2**15
 _MAGIC = b"PAR1"
 _LIMITS = {"thrift_string_size_limit": _FOOTER, "thrift_container_size_limit": 10**6}
-_BROKEN = (
+BROKEN = (
     pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError,
     MemoryError, RecursionError,
 )  # fmt: skip
@@ -57,21 +57,20 @@ def read_table(
             nulls; more than `ROWS` rows; or it unfolds to more than `TABLE_BYTES`, or to more than
             `RATIO` times its own size.
     """
-    end, size = _end_of(path, do)
+    _, size = _end_of(path, do)
     most = min(TABLE_BYTES, _FREE + RATIO * size)
+    facts = facts_of_table(path, do)
     try:
-        with pq.ParquetFile(path, **_LIMITS) as file:
-            facts = file.metadata
         columns = facts.schema.to_arrow_schema().names
         there = {name: kind for name, kind in (optional or {}).items() if name in columns}
         wanted = {**fields, **there}
         text = [name for name, kind in wanted.items() if pa.types.is_string(kind)]
         names = _checked_columns(path, facts, wanted, others, do)
-        _check_sizes(path, end, facts, names, most, do)
+        _check_sizes(path, facts, names, most, do)
         with pq.ParquetFile(path, metadata=facts, read_dictionary=text, **_LIMITS) as file:
             table = _unfold(path, file, names, most, do)
         table.validate(full=True)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise fsio.misread(error, f"{path} cannot be read", do) from None
     if table.num_rows != facts.num_rows:
         raise DataError(
@@ -81,23 +80,6 @@ def read_table(
         if table.column(name).null_count:
             raise DataError(f"{path}: column {name!r} has rows without a value", do)
     return table
-
-
-def column_types(path: Path, do: str) -> dict[str, pa.DataType]:
-    """Names and types of a parquet file's columns, from its end alone.
-
-    Raises:
-        DataError: no ordinary or a damaged file, two columns of one name, or too many of them.
-    """
-    _end_of(path, do)
-    try:
-        with pq.ParquetFile(path, **_LIMITS) as file:
-            facts = file.metadata
-        _checked_columns(path, facts, {}, None, do)
-        schema = facts.schema.to_arrow_schema()
-        return dict(zip(schema.names, schema.types, strict=True))
-    except _BROKEN as error:
-        raise fsio.misread(error, f"{path} cannot be read", do) from None
 
 
 def _end_of(path: Path, do: str) -> tuple[bytes, int]:
@@ -142,25 +124,71 @@ def _checked_columns(
     return list(fields) if others is None else schema.names
 
 
-def _check_sizes(
-    path: Path, end: bytes, facts: pq.FileMetaData, names: Collection[str], most: int, do: str
-) -> None:
-    """Compare with the limits what the file's end and the heads of the pages to be read say."""
+def column_types(path: Path, do: str) -> dict[str, pa.DataType]:
+    """Names and types of a parquet file's columns; no value is read.
+
+    Raises:
+        DataError: no ordinary or a damaged file, or two columns of one name.
+    """
+    facts = facts_of_table(path, do)
+    try:
+        _checked_columns(path, facts, {}, None, do)
+        schema = facts.schema.to_arrow_schema()
+    except BROKEN as error:
+        raise fsio.misread(error, f"{path} cannot be read", do) from None
+    return dict(zip(schema.names, schema.types, strict=True))
+
+
+def facts_of_table(path: Path, do: str) -> pq.FileMetaData:
+    """What a parquet file says of itself.
+
+    Raises:
+        DataError: no ordinary or a damaged file.
+    """
+    _end_of(path, do)
+    try:
+        with pq.ParquetFile(path, **_LIMITS) as file:
+            return file.metadata
+    except BROKEN as error:
+        raise fsio.misread(error, f"{path} cannot be read", do) from None
+
+
+def group_sizes(path: Path, facts: pq.FileMetaData, names: Collection[str], do: str) -> list[int]:
+    """Bytes to which each row group unfolds in the columns of these names, by its pages.
+
+    Args:
+        path: the file.
+        facts: what it says of itself.
+        names: columns; one with columns inside counts with all of them.
+        do: what to do about a bad file.
+
+    Raises:
+        DataError: too many rows, or values for its rows; what it says of itself does not agree.
+    """
     if not 0 <= facts.num_rows <= ROWS:
         raise DataError(f"{path} has {facts.num_rows} rows, the limit is {ROWS}", do)
-    paths = [facts.schema.column(number).path for number in range(facts.num_columns)]
-    read = [column.split(".")[0] in names or column in names for column in paths]
-    unfolded = 0
-    with fsio.open_regular(path) as (file, _):
-        for number, part in enumerate(parts(end)):
-            if not read[number % len(read)]:
-                continue
-            if part.values > part.rows * (_ITEMS if part.nested else 1):
-                what = f"{part.values} values in {part.rows} rows"
-                raise DataError(f"{path}: a column has {what}", do)
-            for page in pages(file, part):
-                unfolded += page.unfolded
-                _within(path, unfolded, most, do)
+    end, _ = _end_of(path, do)
+    leaves = [facts.schema.column(n).path.split(".")[0] for n in range(facts.num_columns)]
+    sizes = [0] * facts.num_row_groups
+    try:
+        with fsio.open_regular(path) as (file, _):
+            for part in parts(end):
+                if leaves[part.column] not in names:
+                    continue
+                if part.values > part.rows * (_ITEMS if part.nested else 1):
+                    what = f"{part.values} values in {part.rows} rows"
+                    raise DataError(f"{path}: a column has {what}", do)
+                sizes[part.group] += sum(page.unfolded for page in pages(file, part))
+    except BROKEN as error:
+        raise fsio.misread(error, f"{path} cannot be read", do) from None
+    return sizes
+
+
+def _check_sizes(
+    path: Path, facts: pq.FileMetaData, names: Collection[str], most: int, do: str
+) -> None:
+    """Compare with the limits what the file's end and the heads of its pages say."""
+    _within(path, sum(group_sizes(path, facts, names, do)), most, do)
 
 
 def _within(path: Path, unfolded: int, most: int, do: str) -> None:

@@ -7,12 +7,14 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import resize_area, to_pil
-from limbeck.kit.photos import MAX_PIXELS, eight_bit, photo_formats, to_srgb
+from limbeck.kit.photo_colours import colours_of, opaque, to_srgb
+from limbeck.kit.photo_turning import upright
+from limbeck.kit.photos import MAX_PIXELS, photo_formats
 
 Output = Literal["pil", "uint8", "float"]
 """Kinds of image that come out: PIL RGB image; uint8 tensor; float32 tensor in [-1, 1]."""
@@ -122,24 +124,15 @@ def _undecoded(name: str, error: Exception) -> DataError:
 
 def _of_image(image: Image.Image, size: int, name: str) -> Tensor:
     try:
-        profile = image.info.get("icc_profile")
-        eight = eight_bit(_central(_upright(image)))
-        fitted, _ = to_srgb(eight.resize((size, size), Image.Resampling.LANCZOS), profile)
+        colours = colours_of(image)
+        whole, colours, _ = opaque(_central(upright(image)), colours)
+        fitted, _ = to_srgb(whole.resize((size, size), Image.Resampling.LANCZOS), colours)
     except MemoryError:
         raise
     except Exception as error:  # a decoder may raise anything on a stranger's bytes
         raise _undecoded(name, error) from None
     flat = torch.frombuffer(bytearray(fitted.tobytes()), dtype=torch.uint8)
     return flat.view(1, size, size, 3).permute(0, 3, 1, 2).contiguous()
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    image.load()
-    try:
-        turned = ImageOps.exif_transpose(image)
-    except Exception:  # a damaged tag is no reason to refuse the image
-        return image
-    return turned
 
 
 def _central(image: Image.Image) -> Image.Image:

@@ -12,20 +12,22 @@ from limbeck.ingestion.sources.base import Facts as Facts
 from limbeck.ingestion.sources.base import Source as Source
 from limbeck.ingestion.sources.folder import FolderSource
 from limbeck.ingestion.sources.manifest import ManifestSource
+from limbeck.ingestion.sources.parquet import ParquetSource
 from limbeck.ingestion.sources.tars import TarSource
-from limbeck.ingestion.sources.url_rows import list_kind
+from limbeck.ingestion.sources.url_rows import list_kind, lists_urls
 from limbeck.ingestion.sources.urls import UrlSource
 from limbeck.ingestion.sources.zipped import ZipSource
 
 __all__ = ["KNOWN", "Box", "Entry", "Facts", "Source", "UrlSource", "open_source"]
 
 KNOWN = (
-    "a folder of photos (also with metadata.jsonl or .csv, as imagefolder has it), a .zip (also of "
-    "dataset.json), a plain .tar or a folder of them (WebDataset, img2dataset), a manifest .json "
-    "of image_name and bounding_box beside its photos, or a list of URLs (.csv, .tsv, .jsonl or "
-    ".parquet with a column url; or one URL a line)"
+    "a folder of photos (also with metadata.jsonl, .csv or .parquet, as imagefolder has it), a "
+    ".zip (also of dataset.json), a plain .tar or a folder of them (WebDataset, img2dataset), a "
+    ".parquet of images or a folder of them (Hugging Face), a manifest .json of image_name and "
+    "bounding_box beside its photos, or a list of URLs (.csv, .tsv, .jsonl or .parquet with a "
+    "column url; or one URL a line)"
 )
-_BESIDE_TARS = (".tar", ".parquet", ".json", ".idx", ".txt", ".csv", ".md")
+_BESIDE = (".tar", ".parquet", ".json", ".idx", ".txt", ".csv", ".md")
 
 
 def open_source(path: Path, fetching: Fetching | None = None) -> Source:
@@ -42,8 +44,10 @@ def open_source(path: Path, fetching: Fetching | None = None) -> Source:
     """
     path = Path(path)
     if path.is_dir():
-        tars = _shards(path)
-        return TarSource(tars) if tars else FolderSource(path)
+        if tars := _shards(path, ".tar"):
+            return TarSource(tars)
+        tables = _shards(path, ".parquet")
+        return ParquetSource(tables) if tables else FolderSource(path)
     if not path.is_file():
         raise DataError(f"no photos at {path}", f"check the name; limbeck reads {KNOWN}")
     start = _start(path)
@@ -51,6 +55,8 @@ def open_source(path: Path, fetching: Fetching | None = None) -> Source:
         return ManifestSource(path)
     if start[257:262] == b"ustar" or path.suffix.lower() == ".tar":
         return TarSource([path])
+    if start.startswith(b"PAR1") and not lists_urls(path):
+        return ParquetSource([path])
     if kind := list_kind(path, start):
         return UrlSource(path, kind, fetching or Fetching())
     try:
@@ -70,12 +76,12 @@ def _start(path: Path) -> bytes:
     return b""
 
 
-def _shards(folder: Path) -> list[Path]:
-    """The tars of a folder that holds them and their notes alone."""
+def _shards(folder: Path, suffix: str) -> list[Path]:
+    """The files of this kind in a folder that holds shards and their notes alone."""
     try:
         files = sorted(folder.iterdir())
     except OSError:
         return []  # FolderSource says what is wrong
-    tars = [file for file in files if file.suffix.lower() == ".tar" and file.is_file()]
-    plain = all(f.suffix.lower() in _BESIDE_TARS and f.is_file() for f in files)
-    return tars if plain else []
+    shards = [file for file in files if file.suffix.lower() == suffix and file.is_file()]
+    plain = all(f.suffix.lower() in _BESIDE and f.is_file() for f in files)
+    return shards if plain else []

@@ -5,19 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from limbeck.decoding import Facts as Facts
 from limbeck.ingestion.optout import Wish
 from limbeck.records import Reason
 
 Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a photo besides its pixels; it goes into the dataset's table."""
-
-    licence: str | None = None
-    author: str | None = None
-    url: str | None = None
 
 
 NO_FACTS = Facts()
@@ -67,6 +59,10 @@ class Source(Protocol):
             Unreadable: no longer a regular file, too large, or a damaged member of an archive.
             OSError: it cannot be read.
         """
+        ...
+
+    def path_of(self, entry: Entry) -> str:
+        """Where the file of an entry lies: below the root, or were its archive unpacked."""
         ...
 
     def facts(self, entry: Entry) -> Facts:

@@ -34,6 +34,10 @@ class FolderSource(Source):
         """See `Source.read`."""
         return read_regular(Path(self.path, entry.name))
 
+    def path_of(self, entry: Entry) -> str:
+        """See `Source.path_of`."""
+        return entry.source
+
     def facts(self, entry: Entry) -> Facts:
         """See `Source.facts`."""
         return self._facts.get(entry.source, NO_FACTS)

@@ -41,16 +41,21 @@ class ManifestSource(Source):
             raise DataError(f"{self.path} holds no array", _CURE)
         self._folder = FolderSource(self.path.parent)
         self._items: dict[str, Facts] = {}
+        self._files: dict[str, str] = {}
         self.entries = sorted(self._list(items), key=lambda e: e.source)
 
     def read(self, entry: Entry) -> bytes:
         """See `Source.read`."""
         return self._folder.read(entry)
 
+    def path_of(self, entry: Entry) -> str:
+        """See `Source.path_of`."""
+        return self._files.get(entry.source, entry.source)
+
     def facts(self, entry: Entry) -> Facts:
         """See `Source.facts`: what the manifest says, else what the folder does."""
         said = self._items.get(entry.source, NO_FACTS)
-        plain = replace(entry, source=entry.source.split("#")[0])
+        plain = replace(entry, source=self.path_of(entry))
         return said if said != NO_FACTS else self._folder.facts(plain)
 
     def digest(self) -> str:
@@ -80,6 +85,7 @@ class ManifestSource(Source):
             again = "#" + ",".join(map(str, box)) if times[found.source] > 1 else ""
             entry = replace(found, source=found.source + again, box=box)
             self._items[entry.source] = facts_of(item)
+            self._files[entry.source] = found.source
             yield entry
 
 

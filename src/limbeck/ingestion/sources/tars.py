@@ -63,7 +63,8 @@ class TarSource(Source):
         self._side_cars: dict[int, _Place] = {}
         self._stamp: list[int] = []
         self._files: list[IO[bytes]] = []
-        self.archive = text_of(paths[0].name) if len(paths) == 1 else ""
+        self._heads = [text_of(path.name) for path in paths]
+        self.archive = self._heads[0] if len(paths) == 1 else ""
         entries: list[Entry] = []
         with ExitStack() as closing:
             for number, path in enumerate(paths):
@@ -91,6 +92,12 @@ class TarSource(Source):
         """See `Source.read`."""
         return self._at(self._places[int(entry.name)])
 
+    def path_of(self, entry: Entry) -> str:
+        """See `Source.path_of`; of several tars, each in a folder of its name."""
+        head = self._heads[self._places[int(entry.name)].tar]
+        member = entry.source.removeprefix(f"{head}!")
+        return member if self.archive else f"{PurePosixPath(head).stem}/{member}"
+
     def facts(self, entry: Entry) -> Facts:
         """See `Source.facts`; a side-car that is no JSON object says nothing."""
         place = self._side_cars.get(int(entry.name))
@@ -116,7 +123,7 @@ class TarSource(Source):
         return data
 
     def _list(self, path: Path, number: int, size: int) -> list[Entry]:
-        head = text_of(path.name)
+        head = self._heads[number]
         members = list(_members(path, self._files[number], size))
         photos = {_key(member.name) for member in members if member.name.lower().endswith(_PHOTOS)}
         beside = {

@@ -18,7 +18,7 @@ from limbeck.errors import DataError
 from limbeck.ingestion.regular import Unreadable, open_regular
 from limbeck.ingestion.sources.base import Box, Facts
 from limbeck.ingestion.sources.boxes import box_of
-from limbeck.ingestion.sources.metadata import FACT_NAMES, facts_of
+from limbeck.ingestion.sources.metadata import fact_columns, facts_of
 from limbeck.kit.tables import ROWS, column_types, read_table
 
 URL_NAMES = ("imageurl", "imgurl", "photoimageurl", "url", "originalurl", "sourceurl")
@@ -66,6 +66,18 @@ def list_kind(path: Path, start: bytes) -> str:
     first = start.decode("utf-8-sig", "replace").split("\n")[0]
     names = re.split(r"[,;\t]", first)
     return "csv" if _URL.match(first) or (len(names) > 1 and _url_column(names)) else ""
+
+
+def lists_urls(path: Path) -> bool:
+    """Whether a parquet file has a column of URLs, and none of structures (such as photos).
+
+    Raises:
+        DataError: it is damaged.
+    """
+    types = column_types(path, _CURE)
+    column = _url_column(list(types))
+    structures = any(pa.types.is_struct(kind) for kind in types.values())
+    return bool(column) and _is_text(types[column]) and not structures
 
 
 def rows_of(path: Path, kind: str) -> Iterator[Row]:
@@ -182,9 +194,8 @@ def _parquet(path: Path) -> Iterator[Fields]:
     column = _url_column(list(types))
     if not column or not _is_text(types[column]):
         raise DataError(f"{path} has no column of URLs", _CURE)
-    facts = {name: kind for name, kind in types.items() if name.lower() in FACT_NAMES}
     boxes = {name: kind for name, kind in types.items() if _plain(name) in (_BOX, _PAPER_BOX)}
-    wanted = {name: kind for name, kind in facts.items() if _is_text(kind)} | boxes
+    wanted = fact_columns(path) | boxes
     table = read_table(path, {column: types[column]}, _CURE, optional=wanted, nulls=True)
     for batch in table.to_batches(_BATCH):
         yield from ((fields, _text_of(fields, column)) for fields in batch.to_pylist())

@@ -74,6 +74,10 @@ class UrlSource(Source):
             raise Unreadable("it was not fetched")
         return self.store.read(kept.sha256)
 
+    def path_of(self, entry: Entry) -> str:
+        """See `Source.path_of`: a URL stands for itself."""
+        return entry.name
+
     def facts(self, entry: Entry) -> Facts:
         """See `Source.facts`: what its row says."""
         return self._facts.get(entry.name, NO_FACTS)

@@ -37,6 +37,10 @@ class ZipSource(Source):
         """See `Source.read`."""
         return self._zip.read(self._zip.members[int(entry.name)])
 
+    def path_of(self, entry: Entry) -> str:
+        """See `Source.path_of`."""
+        return entry.source.removeprefix(f"{self.archive}!")
+
     def facts(self, entry: Entry) -> Facts:
         """See `Source.facts`."""
         return self._facts.get(entry.source, NO_FACTS)

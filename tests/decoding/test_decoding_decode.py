@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from limbeck.ingestion import centre_box
-from limbeck.ingestion.decode import Rejected, square, strict_pillow, upright_size
+from limbeck.decoding import centre_box
+from limbeck.decoding.decode import Rejected, square, strict_pillow, upright_size
 from limbeck.records import Reason
 
 

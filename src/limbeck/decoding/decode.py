@@ -1,7 +1,7 @@
 """Bytes of a stranger's file -> an upright sRGB square, or a reason why not."""
 
 import io
-import struct
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from limbeck.ingestion.out_of_memory import Rejected as Rejected
-from limbeck.ingestion.out_of_memory import sure
-from limbeck.kit.photos import MAX_PIXELS, NoPhoto, eight_bit, photo_formats, to_srgb
-from limbeck.records import Reason
+from limbeck.kit import photo_turning
+from limbeck.kit.photo_colours import colours_of, opaque, to_srgb
+from limbeck.kit.photo_layouts import load
+from limbeck.kit.photo_turning import Box as Box
+from limbeck.kit.photos import MAX_PIXELS, NoPhoto, eight_bit, photo_formats
+from limbeck.verdicts import Reason
 
-Box = tuple[int, int, int, int]
-
+DECODING = 2
+"""Counts changes of what a photo's bytes become; datasets remember it."""
 _KNOWN = (
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -46,15 +48,15 @@ _UNSUPPORTED = (
     (0, b"8BPS", "Photoshop"),
     (0, b"%PDF", "PDF"),
 )
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+
+
+class Rejected(Exception):
+    """A file that cannot become an image: why, and the decoder's own words."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def centre_box(width: int, height: int) -> Box:
 def strict_pillow() -> Iterator[None]:
     """Turn Pillow's bomb warning into a rejection and keep its chatter off the screen.
 
-    Filters are the process's, so this goes around the whole pool of threads.
+    Filters are the process's.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -125,28 +127,14 @@ def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:200]
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(0x0112, 1)
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
-        return 1
-    return value if isinstance(value, int) and value in _UPRIGHT else 1
-
-
 def upright_size(data: bytes) -> tuple[int, int]:
     """(width, height) after EXIF rotation, from the header alone.
 
     Raises:
         Rejected: as `square`, for what the header shows.
-        MemoryError: there is too little memory to tell.
+        MemoryError: there is too little memory.
     """
-    return sure(lambda: _upright_size(data))
-
-
-def _upright_size(data: bytes) -> tuple[int, int]:
-    image = _open(data)
-    width, height = image.size
-    return (height, width) if _orientation(image) >= 5 else (width, height)
+    return photo_turning.upright_size(_open(data))
 
 
 def glance(data: bytes, longest: int) -> Image.Image:
@@ -156,22 +144,14 @@ def glance(data: bytes, longest: int) -> Image.Image:
 
     Raises:
         Rejected: as `square`.
-        MemoryError: there is too little memory to tell.
+        MemoryError: there is too little memory.
     """
-    return sure(lambda: _glance(data, longest))
-
-
-def _glance(data: bytes, longest: int) -> Image.Image:
     image = _open(data)
-    orientation = _orientation(image)
     factor = min(1.0, longest / max(image.size))
     with _damage():
         if image.format in ("JPEG", "MPO"):
             image.draft(image.mode, (int(image.width * factor), int(image.height * factor)))
-        image.load()
-        if orientation in _UPRIGHT:
-            image = image.transpose(_UPRIGHT[orientation])
-        image = eight_bit(image)
+        image = eight_bit(photo_turning.upright(image))
         factor = min(1.0, longest / max(image.size))
         size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
         if size != image.size:
@@ -197,22 +177,28 @@ def upright_box(data: bytes, box: Box) -> Box:
 
     Raises:
         Rejected: as `upright_size`; or the box reaches beyond the image.
-        MemoryError: there is too little memory to tell.
+        MemoryError: there is too little memory.
     """
-    image = sure(lambda: _open(data))
-    left, top, right, bottom = box
-    width, height = image.size
-    if right > width or bottom > height:
-        detail = f"the box {box} reaches beyond {width} x {height} pixels"
+    image = _open(data)
+    size = photo_turning.stored_size(image)
+    if box[2] > size[0] or box[3] > size[1]:
+        detail = f"the box {box} reaches beyond {size[0]} x {size[1]} pixels"
         raise Rejected(Reason.BAD_BOX, detail)
-    x, y = (left, right), (top, bottom)
-    back_x, back_y = (width - right, width - left), (height - bottom, height - top)
-    turned = {
-        2: (back_x, y), 3: (back_x, back_y), 4: (x, back_y), 5: (y, x),
-        6: (back_y, x), 7: (back_y, back_x), 8: (y, back_x),
-    }  # fmt: skip
-    across, down = turned.get(_orientation(image), (x, y))
-    return across[0], down[0], across[1], down[1]
+    return photo_turning.turned_box(box, size, photo_turning.orientation_of(image))
+
+
+def stored_box(data: bytes, box: Box) -> Box:
+    """The inverse of `upright_box`: a box in the upright image -> in the image as it is stored.
+
+    Raises:
+        Rejected, MemoryError: as `upright_box`.
+    """
+    image = _open(data)
+    size = photo_turning.upright_size(image)
+    if box[2] > size[0] or box[3] > size[1]:
+        detail = f"the box {box} reaches beyond {size[0]} x {size[1]} pixels"
+        raise Rejected(Reason.BAD_BOX, detail)
+    return photo_turning.stored_box(box, size, photo_turning.orientation_of(image))
 
 
 def square(data: bytes, box: Box, side: int) -> Square:
@@ -223,28 +209,25 @@ def square(data: bytes, box: Box, side: int) -> Square:
 
     Raises:
         Rejected: truncated, damaged, or a pixel layout that is not a photo's.
-        MemoryError: there is too little memory to tell.
+        MemoryError: there is too little memory.
     """
-    return sure(lambda: _square(data, box, side), (box[2] - box[0]) * (box[3] - box[1]))
-
-
-def _square(data: bytes, box: Box, side: int) -> Square:
     image = _open(data)
-    orientation = _orientation(image)
-    profile = image.info.get("icc_profile")
-    full = max(image.size)
     with _damage():
+        colours = colours_of(image)
+        orientation = photo_turning.left_to_turn(image)
+        stored = photo_turning.stored_box(box, photo_turning.upright_size(image), orientation)
+        scale = 1.0
         if image.format in ("JPEG", "MPO"):
             factor = min(1.0, 2 * side / (box[2] - box[0]))
-            wanted = (int(image.width * factor) + 1, int(image.height * factor) + 1)
-            image.draft(image.mode, wanted)
-        image.load()
-        scale = max(image.size) / full
-        if orientation in _UPRIGHT:
-            image = image.transpose(_UPRIGHT[orientation])
-        left, top, right, bottom = (round(edge * scale) for edge in box)
-        image = image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
-        image = eight_bit(image)
-        image = image.resize((side, side), Image.Resampling.LANCZOS)
-        image, note = to_srgb(image, profile)
-    return Square(np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), note)
+            width, height = image.size
+            wanted = (int(width * factor) + 1, int(height * factor) + 1)
+            reduced = image.draft(image.mode, wanted)
+            scale = reduced[1][2] / width if reduced else 1.0  # 1, 1/2, 1/4 or 1/8
+        left, top, right, bottom = (edge * scale for edge in stored)
+        x, y = math.floor(left), math.floor(top)
+        image = load(image).crop((x, y, math.ceil(right), math.ceil(bottom)))
+        within = (left - x, top - y, right - x, bottom - y)
+        image, colours, note = opaque(image, colours)
+        image = image.resize((side, side), Image.Resampling.LANCZOS, within)
+        image, more = to_srgb(photo_turning.turned(image, orientation), colours)
+    return Square(np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), note or more)

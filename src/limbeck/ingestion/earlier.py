@@ -1,0 +1,99 @@
+"""What an older dataset in the same place knows of photos whose bytes have not changed.
+
+Of a folder that has grown, only what is new is decoded. What was decoded before was decoded by the
+same code under the same settings, or it is decoded again.
+"""
+
+from pathlib import Path
+
+from PIL import __version__ as pillow
+
+from limbeck import fsio, logs
+from limbeck.artefacts.stage import read_done
+from limbeck.config import DataConfig
+from limbeck.data import Dataset, open_dataset
+from limbeck.decoding import DECODING, Square
+from limbeck.errors import DataError
+from limbeck.ingestion.cropping import Sight
+from limbeck.kit.photos import photo_formats
+from limbeck.records import CropKind, ImageInfo, Reason, Status
+
+_AT_SIGHT = (
+    Reason.NOT_AN_IMAGE, Reason.UNSUPPORTED, Reason.CORRUPT, Reason.TOO_SMALL, Reason.TOO_LARGE,
+    Reason.NOT_SQUARE,
+)  # fmt: skip
+"""Verdicts on a header; what was too costly may fare better on an idle machine."""
+_LATER = (
+    Reason.NONE, Reason.NEAR_DUPLICATE, Reason.UNSUPPORTED, Reason.CORRUPT, Reason.TOO_COSTLY,
+)  # fmt: skip
+"""What may become of a photo that had a box."""
+_SEEN = (CropKind.CENTER, CropKind.DETECT, CropKind.ATTENTION)
+
+
+def way_of(config: DataConfig, least: int) -> str:
+    """Digest of all that decides what is read from a photo's bytes.
+
+    Args:
+        config: with `crop` decided.
+        least: shorter side of a photo, pixels.
+    """
+    return fsio.digest_json(
+        [DECODING, pillow, photo_formats(), config.crop, config.crop_score, least]
+    )
+
+
+class Earlier:
+    """Rows and pixels by what the bytes are; knows nothing where there is no such dataset."""
+
+    def __init__(self, dataset: Dataset | None = None) -> None:
+        self._pixels = dataset.at(dataset.size, resident=False) if dataset else None
+        self._place = {str(i.id): row for row, i in enumerate(dataset.infos)} if dataset else {}
+        self._notes = [info.detail for info in dataset.infos] if dataset else []
+        self._rows: dict[str, ImageInfo] = {}
+        for info in dataset.listed() if dataset else []:
+            if info.sha256 and _known(info):
+                self._rows.setdefault(info.sha256, info)
+
+    def row(self, sha256: str) -> ImageInfo | None:
+        """The row of a file with these bytes: had a box (`had_box`), or rejected at sight."""
+        return self._rows.get(sha256)
+
+    def holds(self, id: str | None, side: int) -> bool:
+        """Whether a photo, by its id (bytes and crop), is stored at this side."""
+        return self._pixels is not None and id in self._place and self._pixels.size == side
+
+    def square(self, id: str | None, side: int) -> Square | None:
+        """A photo as it was decoded, where it is held."""
+        if self._pixels is None or id is None or not self.holds(id, side):
+            return None
+        row = self._place[id]
+        return Square(self._pixels[[row]][0].numpy(), self._notes[row])
+
+
+def earlier_in(out: Path, way: str) -> Earlier:
+    """The dataset that `out` (or, of a temporary, its place) holds, if it was made the same way."""
+    home = out.parent if fsio.is_temporary(out) else out
+    try:
+        done = read_done(home)
+        if done is None or done.summary.get("way") != way:
+            return Earlier()
+        return Earlier(open_dataset(home, verify=True))
+    except DataError as error:
+        logs.warn(f"the older dataset there is of no use, so every photo is decoded: {error}")
+        return Earlier()
+
+
+def sight_of(row: ImageInfo) -> Sight:
+    """What was seen in a photo, from its row."""
+    return Sight(row.objects, row.box if row.crop is CropKind.ATTENTION else None)
+
+
+def had_box(row: ImageInfo) -> bool:
+    """Whether the photo was to be decoded, whatever became of it then."""
+    return row.box is not None and row.reason in _LATER
+
+
+def _known(info: ImageInfo) -> bool:
+    if had_box(info):
+        return info.crop in _SEEN
+    return info.status is Status.REJECTED and info.reason in _AT_SIGHT
