@@ -28,7 +28,7 @@ from limbeck.ingestion.sources.base import NO_FACTS, Box, Entry, Facts, Source, 
 from limbeck.ingestion.sources.url_rows import Row, rows_of
 from limbeck.records import ImageInfo, Reason, Status
 
-_BY_LIST = "the opt-out list names it, and it was not fetched"
+_BY_LIST = "the opt-out list names it"
 _COPY = "a copy of a photo that opted out"
 _SHOWN = 200  # letters of what is no URL
 
@@ -104,7 +104,7 @@ class UrlSource(Source):
             self.store.forget(body)
         self.entries = [self._settled(entry, found, unwanted, removed) for entry in self.entries]
         if unwanted:
-            logs.say(f"not fetched, for the opt-out list names them: {len(unwanted)}")
+            logs.say(f"left out, for the opt-out list names them: {len(unwanted)}")
 
     def named(self, wishes: Sequence[Wish]) -> set[str]:
         """URLs that the opt-out list names, as far as is known without asking anybody."""
