@@ -118,7 +118,11 @@ class ImageInfo(Record):
 
 
 class Preview(Record):
-    """What ingestion would do; estimates, but for `listed`, `refused` and `bytes`."""
+    """What ingestion would do; estimates, but for `listed`, `refused` and `bytes`.
+
+    Of a URL list nothing is fetched for it, so what depends on the photos is None; `to_fetch`
+    counts the URLs that would be asked for, on `hosts` hosts, and `bytes` is of what is here.
+    """
 
     listed: NonNegativeInt
     refused: NonNegativeInt = Field(description="of these not to be opened: links, unsafe names")
@@ -127,10 +131,12 @@ class Preview(Record):
     rejected: dict[str, NonNegativeInt] = Field(description="of those looked at, by reason")
     crop: str
     crop_objects: list[str]
-    accepted: NonNegativeInt
-    size: NonNegativeInt = Field(description="side of the stored images, pixels")
-    dataset_bytes: NonNegativeInt
-    seconds: float
+    accepted: NonNegativeInt | None
+    size: NonNegativeInt | None = Field(description="side of the stored images, pixels")
+    dataset_bytes: NonNegativeInt | None
+    seconds: float | None
+    to_fetch: NonNegativeInt = 0
+    hosts: NonNegativeInt = 0
 
 
 class IngestSummary(Record):

@@ -28,3 +28,4 @@ class Reason(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     OPTED_OUT = "opted_out"
     UNREADABLE = "unreadable"
+    NOT_FETCHED = "not_fetched"

@@ -37,6 +37,7 @@ from limbeck.cli import app
 from limbeck.data import Dataset, is_taken, open_dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.ingestion import ingest, source_digest
+from limbeck.ingestion.fetching import Fate, Store
 from limbeck.model import read_config
 from limbeck.percept import cache_folder
 
@@ -276,6 +277,24 @@ def test_other_rows_of_metrics_features_and_boards_go(
     ]  # fmt: skip
     assert not (run / "raw/tensorboard").exists()
     assert len(before - set((cache_folder() / "features").glob("*"))) == 1
+
+
+def test_what_was_fetched_of_a_photo_goes(run: Path, tmp_path: Path, no_report: None) -> None:
+    store = Store(tmp_path / "fetched")
+    store.begin()
+    written = fsio.read_object(run / "run.json") | {"fetched": str(store.folder)}
+    fsio.write_json(run / "run.json", written)
+    infos = {info.source: info for info in open_dataset(run / "data").listed()}
+    url = infos[TAKEN].url
+    assert url
+    for address, body in ((url, b"the photo"), ("https://a.example/other", b"another")):
+        store.keep(address, body, {})
+    chain.take_down([run], listing(tmp_path, TAKEN))
+    left = [file.read_bytes() for file in store.folder.rglob("bodies/*/*")]
+    assert left == [b"another"]
+    kept = Store(store.folder).find(url)
+    assert kept is not None
+    assert kept.fate is Fate.OPTED_OUT
 
 
 def ingest_one(tmp_path: Path) -> Dataset:

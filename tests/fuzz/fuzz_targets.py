@@ -11,6 +11,8 @@ from typing import Any
 
 import fuzz_mutators as ways
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from PIL import Image
 
@@ -278,6 +280,17 @@ def _make_sources(root: Path) -> None:
             archive.addfile(info, io.BytesIO(data))
 
 
+def _make_lists(root: Path) -> None:
+    rows = [{"url": f"http://a.example/{n}é.jpg", "license": "CC0", "author": "Ada", "n": n,
+             "box": [0, n, 9, 9 + n]} for n in range(6)]  # fmt: skip
+    lines = [json.dumps(row) for row in rows]
+    (root / "urls.jsonl").write_text("\n".join(lines))
+    cells = ["url,license,box", *(f'{row["url"]},CC0,"{row["box"]}"' for row in rows)]
+    (root / "urls.csv").write_text("\n".join(cells))
+    (root / "plain.csv").write_text("\n".join(str(row["url"]) for row in rows))
+    pq.write_table(pa.Table.from_pylist(rows), root / "urls.parquet")
+
+
 def _read_source(name: str) -> Callable[[Path], object]:
     def read(root: Path) -> object:
         with open_source(root / name) as source:
@@ -357,6 +370,13 @@ TARGETS = {
           _read_source("photos/manifest.json"), ways.JSON),
         T("metadata.jsonl", "photos", "photos/metadata.jsonl", _make_sources,
           _read_source("photos"), ways.LINES),
+        T("urls.csv", "lists", "urls.csv", _make_lists, _read_source("urls.csv"), ways.CSV),
+        T("plain.csv", "lists", "plain.csv", _make_lists, _read_source("plain.csv"), ways.CSV,
+          weight=0.5),
+        T("urls.jsonl", "lists", "urls.jsonl", _make_lists, _read_source("urls.jsonl"),
+          ways.LINES),
+        T("urls.parquet", "lists", "urls.parquet", _make_lists, _read_source("urls.parquet"),
+          ways.TABLES),
         *(
             T(f"photo.{name}", "photos", f"photo.{name}", _make_photos,
               _read_photo(f"photo.{name}"), [ways.flip_begin, *ways.BYTES], weight=0.3,

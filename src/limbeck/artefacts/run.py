@@ -35,6 +35,8 @@ class _Run(BaseModel):
     resolved: bool = True
     photos: str | None = None
     opt_out: str | None = None
+    fetched: str | None = None
+    fetch_ports: list[int] | None = None
     measured: dict[str, float] | None = None
     machine: dict[str, Any] | str | None = None
 

@@ -15,6 +15,7 @@ from limbeck.artefacts.stage import read_done
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, LimbeckError, UsageError
+from limbeck.ingestion import Fetching
 
 _NETWORKS = ("nets-", "state-", "bad-state-")
 _PIXELS = re.compile(r"images-[0-9]+\.npy")
@@ -59,6 +60,12 @@ class Place:
             return None
         photos = RunDir(self.root).read().get("photos")
         return Path(photos) if isinstance(photos, str) else None
+
+    @cached_property
+    def fetched(self) -> Path:
+        """Where photos of the run's URL list are kept: as run.json says, else in the cache."""
+        said = RunDir(self.root).read().get("fetched") if (self.root / RUN).exists() else None
+        return Fetching(Path(said) if isinstance(said, str) else None).home
 
     def shown(self, path: Path) -> str:
         """A path below the folder, with forward slashes."""

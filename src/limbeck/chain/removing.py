@@ -21,7 +21,7 @@ from limbeck.chain.places import Place
 from limbeck.chain.seen import Seen
 from limbeck.data import COPY_SHEET, CROP_SHEET, Dataset, write_without
 from limbeck.errors import DataError, LimbeckError
-from limbeck.ingestion import count_flags
+from limbeck.ingestion import count_flags, fetched_bodies, forget_fetched
 from limbeck.kit.tables import read_table
 from limbeck.metrics import features_of_dataset, forget_features
 from limbeck.model import restate_card
@@ -76,6 +76,7 @@ def steps_before(place: Place, found: Found, seen: list[Seen]) -> Iterator[Step]
         yield from _pictures(place, one)
     for data in place.datasets:
         yield from _caches(place, data, found)
+    yield from _fetched(place, found)
 
 
 def _rows(count: int) -> str:
@@ -199,6 +200,17 @@ def _caches(place: Place, data: Dataset, found: Found) -> Iterator[Step]:
     if _images(found, data) and (files := features_of_dataset(data)):
         what = f"features of {place.shown(data.root)} removed ({len(files)} files)"
         yield Step(f"cache of features: {what}", tuple(files), lambda: forget_features(data))
+
+
+def _fetched(place: Place, found: Found) -> Iterator[Step]:
+    """Bodies that were fetched from the photos' URLs."""
+    urls = {photo.info.url for photo in found.photos} - {None}
+    urls |= {photo.info.source.split("#")[0] for photo in found.photos}
+    known = sorted(url for url in urls if url)
+    if bodies := fetched_bodies(place.fetched, known):
+        what = f"fetched photos removed ({len(bodies)} files)"
+        words = f"{place.fetched}: {what}"
+        yield Step(words, tuple(bodies), lambda: forget_fetched(place.fetched, known))
 
 
 def _images(found: Found, data: Dataset) -> int:

@@ -9,6 +9,7 @@ from limbeck import logs
 from limbeck.artefacts.run import RunDir
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, LimbeckError, UsageError
+from limbeck.ingestion import Fetching
 
 _BUDGETED = ("train.kimg", "kept_kimg")  # what a time budget settles
 
@@ -23,6 +24,7 @@ class Request:
         time_budget: seconds for the whole command, or None.
         opt_out: file of photos to leave out, or None.
         strict: a line of it that names no photo is an error (asked each time, not stored).
+        fetching: of a list of URLs: where photos are kept, and ports.
         verify: read every photo to see whether it changed (asked each time, not stored).
         max_reject: share of the files that may be of no use (asked each time, not stored).
     """
@@ -34,15 +36,21 @@ class Request:
     strict: bool = False
     verify: bool = False
     max_reject: float = 1.0
+    fetching: Fetching = field(default_factory=Fetching)
 
     def asked(self) -> dict[str, Any]:
         """The options, as run.json keeps them."""
         return {"config": self.config.model_dump(mode="json"), "time_budget": self.time_budget}
 
-    def places(self) -> dict[str, str | None]:
+    def places(self) -> dict[str, Any]:
         """Where the files lie, as run.json keeps it; absolute, so that any folder will do."""
-        opt_out = str(self.opt_out.absolute()) if self.opt_out else None
-        return {"photos": str(self.photos.absolute()), "opt_out": opt_out}
+        folder = self.fetching.folder
+        return {
+            "photos": str(self.photos.absolute()),
+            "opt_out": str(self.opt_out.absolute()) if self.opt_out else None,
+            "fetched": str(folder.absolute()) if folder else None,
+            "fetch_ports": list(self.fetching.ports) or None,
+        }
 
 
 def stored_request(run_dir: RunDir) -> Request:
@@ -54,9 +62,11 @@ def stored_request(run_dir: RunDir) -> Request:
     stored = run_dir.read()
     try:
         asked, opt_out = stored["requested"], stored.get("opt_out")
+        fetched, ports = stored.get("fetched"), stored.get("fetch_ports")
         return Request(
             Path(stored["photos"]), parse_config(asked["config"]), asked["time_budget"],
             Path(opt_out) if opt_out else None,
+            fetching=Fetching(Path(fetched) if fetched else None, tuple(ports or ())),
         )  # fmt: skip
     except (KeyError, TypeError, UsageError) as error:
         raise DataError(

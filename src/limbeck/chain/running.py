@@ -34,6 +34,7 @@ from limbeck.config import AUTO_COLUMN, RECOMMENDED, WITHOUT_GENERATOR, Config
 from limbeck.curation import FORMULAS
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
+from limbeck.ingestion import Fetching
 from limbeck.kit.device import machine, pick_device
 from limbeck.processes import rank
 from limbeck.training import require_tensorboard
@@ -153,7 +154,7 @@ def consequences(request: Request, out: Path) -> Consequences:
     try:
         before = replace(
             stored_request(run_dir), photos=request.photos, opt_out=request.opt_out,
-            verify=request.verify,
+            verify=request.verify, fetching=request.fetching,
         )  # fmt: skip
     except DataError:
         return Consequences([], Group([], stages, seconds), stages, seconds)
@@ -192,6 +193,7 @@ def run(
     yes: bool = False,
     strict: bool = False,
     verify: bool = False,
+    fetching: Fetching | None = None,
     max_reject: float = 1.0,
 ) -> RunDir:
     """Photos in; dataset, generator, scores, kept set, second generator, modes, report out.
@@ -201,7 +203,7 @@ def run(
     again when they are asked for once more.
 
     Args:
-        photos: a folder or a zip of images; never written to.
+        photos: a folder or an archive of images, or a list of URLs; never written to.
         out: the run's folder; the same call again skips what is done and goes on with the rest.
         config: what to do; resolved and written to run.json first.
         time_budget: seconds for the whole command, turned into kimg once and stored.
@@ -210,6 +212,7 @@ def run(
         strict: a line of `opt_out` that names no photo is an error.
         verify: read every photo to see whether one changed; without it, names, sizes and times of
             change tell.
+        fetching: of a list of URLs: where photos are kept, ports; see `ingestion.Fetching`.
         max_reject: stop, with the dataset made, if a larger share of the files cannot be used.
 
     Raises:
@@ -220,7 +223,10 @@ def run(
         LimbeckError: see the stages; what is finished stays finished.
     """
     began = time.perf_counter()
-    request = Request(Path(photos), config, time_budget, opt_out, strict, verify, max_reject)
+    fetching = fetching or Fetching()
+    request = Request(
+        Path(photos), config, time_budget, opt_out, strict, verify, max_reject, fetching
+    )
     out = Path(out)
     _foresee(request, out)
     if rank() == 0:
@@ -335,6 +341,7 @@ def plan(
     time_budget: float | None = None,
     opt_out: Path | None = None,
     verify: bool = False,
+    fetching: Fetching | None = None,
 ) -> list[tuple[str, str]]:
     """What `run` would do, without doing it.
 
@@ -346,7 +353,9 @@ def plan(
     Raises:
         UsageError, DataError: as `run` before it writes anything.
     """
-    request = Request(Path(photos), config, time_budget, opt_out, verify=verify)
+    request = Request(
+        Path(photos), config, time_budget, opt_out, verify=verify, fetching=fetching or Fetching()
+    )
     _foresee(request, Path(out))
     return plan_request(request, Path(out))
 

@@ -181,17 +181,22 @@ class Chain:
     def data(self, request: Request) -> Dataset:
         """The photos; what was left out of them is told."""
         config, opt_out = self.config.data, request.opt_out
-        digest, edited = source_digest(request.photos), False
+        fetching = request.fetching
+        digest, edited = source_digest(request.photos, fetching=fetching), False
         if request.verify and (self.run_dir.data / DONE).exists():
             with logs.working("reading every photo to see whether it changed"):
-                edited = source_digest(request.photos, verify=self.run_dir.data) != digest
+                now = source_digest(request.photos, verify=self.run_dir.data, fetching=fetching)
+                edited = now != digest
         folder = self.stage(
             "data",
             {"source": digest, **side_inputs(config, opt_out)},
             config.model_dump(),
-            lambda out: ingest(request.photos, out, config, opt_out=opt_out, strict=request.strict),
+            lambda out: ingest(
+                request.photos, out, config, opt_out=opt_out, strict=request.strict,
+                fetching=fetching,
+            ),
             anew=edited,
-        )
+        )  # fmt: skip
         dataset = open_dataset(folder)
         if self.progress is not None:
             _tell_photos(dataset, folder)

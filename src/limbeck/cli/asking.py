@@ -1,7 +1,7 @@
 """What `run` and `resume` settle first: which run, which options, may things be made again."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from limbeck.chain import Request
 from limbeck.cli.options import build_config, change_config
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError, UsageError
+from limbeck.ingestion import Fetching
 from limbeck.kit.device import pick_device
 from limbeck.logs import duration
 from limbeck.presets import suggested
@@ -51,6 +52,8 @@ def asked(
     size: int | None,
     budget: float | None,
     opt_out: Path | None,
+    fetched: Path | None,
+    ports: Sequence[int],
     pairs: list[str] | None,
     changes: Mapping[str, object],
 ) -> Request:
@@ -64,14 +67,18 @@ def asked(
     if begun is None or preset is not None or size is not None:
         name = preset or (begun.config.preset if begun is not None else _suggested(changes, budget))
         config = build_config(name, size=size, pairs=pairs, changes=changes)
-        return Request(photos if begun is None else begun.photos, config, budget, opt_out)
+        where = photos if begun is None else begun.photos
+        fetching = Fetching(fetched, tuple(ports))
+        return Request(where, config, budget, opt_out, fetching=fetching)
     given = {name: value for name, value in changes.items() if value is not None}
     timed = budget if budget is not None else begun.time_budget
     if {"train.kimg", "kept_kimg"} & given.keys():
         timed = None
+    before = begun.fetching
     return Request(
-        begun.photos, change_config(begun.config, given, pairs), timed, opt_out or begun.opt_out
-    )
+        begun.photos, change_config(begun.config, given, pairs), timed, opt_out or begun.opt_out,
+        fetching=Fetching(fetched or before.folder, tuple(ports) or before.ports),
+    )  # fmt: skip
 
 
 def _suggested(changes: Mapping[str, object], budget: float | None) -> str:
@@ -97,6 +104,7 @@ def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
         request.photos, out, request.config,
         time_budget=request.time_budget, opt_out=request.opt_out, yes=yes,
         strict=request.strict, verify=request.verify, max_reject=request.max_reject,
+        fetching=request.fetching,
     )  # fmt: skip
     return walked(done.root)
 
@@ -122,6 +130,7 @@ def _planned(request: Request, out: Path) -> Outcome:
     rows = chain.plan(
         request.photos, out, request.config,
         time_budget=request.time_budget, opt_out=request.opt_out, verify=request.verify,
+        fetching=request.fetching,
     )  # fmt: skip
     found = chain.consequences(request, out)
     return Outcome(

@@ -86,7 +86,7 @@ ModesFolder = Annotated[
 ]
 PHOTOS = (
     "A folder, .zip, .tar or .parquet of photos, a folder of tars (WebDataset) or parquet files, "
-    "or a manifest .json of boxes."
+    "a manifest .json of boxes, or a .csv, .tsv, .jsonl or .parquet of URLs."
 )
 PRESETS = (
     "smoke, tiny, small, medium, base, large, auto, paper256, paper512 or paper1024; "
@@ -142,6 +142,27 @@ CropObject = Annotated[
         "--crop-object",
         help="What detect looks for: a COCO class such as dog, any, or auto (what most photos "
         "show, the default).",
+    ),
+]
+Fetched = Annotated[
+    Path | None,
+    typer.Option(
+        "--fetched", help="Where photos of a URL list are kept; default: limbeck's cache."
+    ),
+]
+FetchPort = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--fetch-port",
+        min=1,
+        max=65535,
+        help="A port that URLs may name besides 80 and 443; repeatable.",
+    ),
+]
+OptOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--opt-out", help="File of names, sha256, URLs or host:NAME never to be used or fetched."
     ),
 ]
 Tensorboard = Annotated[

@@ -18,9 +18,12 @@ from limbeck.cli.options import (
     Crop,
     CropObject,
     DetectorFile,
+    Fetched,
+    FetchPort,
     InitFrom,
     Kimg,
     MaxReject,
+    OptOut,
     Psi,
     Shared,
     Size,
@@ -91,9 +94,9 @@ def run(
         bool,
         typer.Option("--no-encoder", help="Train G and D alone; scores that need E are left out."),
     ] = False,
-    opt_out: Annotated[
-        Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
-    ] = None,
+    opt_out: OptOut = None,
+    fetched: Fetched = None,
+    fetch_port: FetchPort = None,
     tensorboard: Tensorboard = False,
     strict: Strict = False,
     verify: Verify = False,
@@ -134,7 +137,7 @@ def run(
     root, begun = asking.begun_run(photos, out)
     request = asking.asked(
         photos, begun, preset=preset, size=size, budget=budget, opt_out=opt_out,
-        pairs=shared.settings, changes=changes,
+        fetched=fetched, ports=fetch_port or (), pairs=shared.settings, changes=changes,
     )  # fmt: skip
     request = replace(request, strict=strict, verify=verify, max_reject=max_reject)
     return asking.carry_out(request, root, yes=yes, dry=shared.dry_run)

@@ -13,10 +13,13 @@ from limbeck.cli.options import (
     Crop,
     CropObject,
     DetectorFile,
+    Fetched,
+    FetchPort,
     FreezeD,
     InitFrom,
     Kimg,
     MaxReject,
+    OptOut,
     Out,
     Preset,
     Shared,
@@ -46,9 +49,9 @@ def ingest(
     crop_object: CropObject = None,
     detector: DetectorFile = None,
     class_from: ClassFrom = None,
-    opt_out: Annotated[
-        Path | None, typer.Option("--opt-out", help="File of names or sha256 never to be used.")
-    ] = None,
+    opt_out: OptOut = None,
+    fetched: Fetched = None,
+    fetch_port: FetchPort = None,
     strict: Strict = False,
     max_reject: MaxReject = 1.0,
 ) -> Outcome:
@@ -60,15 +63,18 @@ def ingest(
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
-    from limbeck.ingestion import crop_words, flag_words, preview
+    from limbeck.ingestion import Fetching, crop_words, flag_words, preview
     from limbeck.ingestion import ingest as run_ingest
 
+    fetching = Fetching(fetched, tuple(fetch_port or ()))
     if shared.dry_run:
-        return _previewed(preview(photos, config.data, opt_out=opt_out, detector=detector), out)
+        found = preview(photos, config.data, opt_out=opt_out, detector=detector, fetching=fetching)
+        return _previewed(found, out)
 
     summary = run_ingest(
-        photos, out, config.data, opt_out=opt_out, strict=strict, detector=detector
-    )
+        photos, out, config.data, opt_out=opt_out, strict=strict, detector=detector,
+        fetching=fetching,
+    )  # fmt: skip
     rejected = sum(summary.rejected.values())
     too_many = summary.too_many(max_reject)
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))
@@ -306,6 +312,8 @@ def modes(
 
 
 def _previewed(found: Preview, out: Path) -> Outcome:
+    if found.accepted is None or found.dataset_bytes is None or found.seconds is None:
+        return _previewed_list(found, out)
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(found.rejected.items()))
     refused = f", {found.refused} of them not to be opened" if found.refused else ""
     what = f" ({', '.join(found.crop_objects)})" if found.crop_objects else ""
@@ -318,6 +326,20 @@ def _previewed(found: Preview, out: Path) -> Outcome:
         f"cropped by: {found.crop}{what}",
         f"dataset: {out}, {found.size} px, about {found.dataset_bytes / 1e6:,.0f} MB, "
         f"{duration(found.seconds)}",
+    )
+
+
+def _previewed_list(found: Preview, out: Path) -> Outcome:
+    refused = f", {found.refused} of them not to be fetched" if found.refused else ""
+    return would(
+        "ingest",
+        {"out": out, **found.model_dump()},
+        f"a list of {found.listed} photos on the Internet{refused}",
+        f"would fetch {found.to_fetch} from {found.hosts} hosts; "
+        f"{found.bytes / 1e6:,.0f} MB of others are here already",
+        "nothing was fetched to say this, so that sizes, and how many are photos, are not known; "
+        "at most 64 MB each",
+        f"dataset: {out}; cropped by: {found.crop}",
     )
 
 

@@ -183,7 +183,8 @@ def _wrong(info: ImageInfo, classes: int) -> str:
     member = info.source.rpartition("!")[2].replace("\\", "/")
     if not info.id or "\0" in info.source:
         return "no id, or no file name"
-    if member.startswith("/") or ".." in member.split("/"):
+    path = not info.source.startswith(("http://", "https://"))
+    if path and (member.startswith("/") or ".." in member.split("/")):
         return "its source lies outside the photos"
     if classes and not (info.label is not None and 0 <= info.label < classes):
         return f"label {info.label} is not among {classes} classes"

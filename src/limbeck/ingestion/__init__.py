@@ -1,7 +1,10 @@
-"""From a folder or a zip of strangers' photos to a dataset that accounts for every file."""
+"""From strangers' photos, here or on the Internet, to a dataset that accounts for every one."""
 
 from limbeck.ingestion.cropping import can_detect as can_detect
 from limbeck.ingestion.cropping import crop_words as crop_words
+from limbeck.ingestion.fetching import Fetching as Fetching
+from limbeck.ingestion.fetching import fetched_bodies as fetched_bodies
+from limbeck.ingestion.fetching import forget_fetched as forget_fetched
 from limbeck.ingestion.optout import TOLD_LINES as TOLD_LINES
 from limbeck.ingestion.optout import Wish as Wish
 from limbeck.ingestion.optout import named_by as named_by
@@ -21,13 +24,16 @@ from limbeck.ingestion.staleness import source_digest as source_digest
 __all__ = [
     "TOLD_LINES",
     "Box",
+    "Fetching",
     "Missing",
     "Originals",
     "Wish",
     "can_detect",
     "count_flags",
     "crop_words",
+    "fetched_bodies",
     "flag_words",
+    "forget_fetched",
     "ingest",
     "named_by",
     "preview",

@@ -120,9 +120,9 @@ class Reader:
             raise out_of_memory(job.entry.source) from error
 
     def _look(self, entry: Entry) -> Look:
-        failed = ImageInfo(source=entry.source, status=Status.FAILED, reason=Reason.UNREADABLE)
         if entry.refused:
-            return Look(failed.model_copy(update={"detail": entry.refused}))
+            return Look(_refused(entry, self._photos.facts(entry).url))
+        failed = ImageInfo(source=entry.source, status=Status.FAILED, reason=Reason.UNREADABLE)
         try:
             data = self._photos.read(entry)
         except MemoryError:
@@ -206,6 +206,13 @@ class Reader:
         quality = measure(picture.pixels, info.width, info.height, crop)
         embedding = None if self._embedder is None else self._embedder.of(picture.pixels)
         return Decoded(picture, thumb, perceptual_hash(thumb), quality, embedding)
+
+
+def _refused(entry: Entry, url: str | None) -> ImageInfo:
+    status = Status.OPTED_OUT if entry.reason is Reason.OPTED_OUT else Status.FAILED
+    return ImageInfo(
+        source=entry.source, status=status, reason=entry.reason, detail=entry.refused, url=url
+    )
 
 
 def _words(error: Exception) -> str:

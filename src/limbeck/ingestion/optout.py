@@ -14,11 +14,15 @@ from urllib.parse import unquote
 
 from limbeck import logs
 from limbeck.errors import DataError
+from limbeck.ingestion.fetching import host_of, target_of
 from limbeck.ingestion.regular import Unreadable, read_regular
 from limbeck.records import ImageInfo, Reason, Status
 
 TOLD_LINES = 100
-_CURE = "write a path as ingest shows it, a sha256, an id or a URL; or run without --strict"
+_CURE = (
+    "write a path as ingest shows it, a sha256, an id, a URL or host:NAME; or run without --strict"
+)
+_HOST = "host:"
 _CHECKSUM = re.compile(r"\\?([0-9a-fA-F]{64})[ \t]+[ *]?\S.*")
 
 
@@ -100,8 +104,9 @@ def opt_out_of(
     """Mark what the list names, and every byte-for-byte copy of it, as opted out.
 
     A line is compared, in this order, and the first kind of name that fits anything decides:
-    1. as it stands: id or sha256 (any case; a line of `sha256sum` too), URL, source, archive
-       member, also behind the name of the folder or archive;
+    1. as it stands: id or sha256 (any case; a line of `sha256sum` too), URL (however it is
+       spelt), source, archive member, also behind the name of the folder or archive; a line
+       `host:example.com` is every photo whose URL has this host or one below it;
     2. the same with percent-encoding, Unicode composition, slashes, quotes and `./` levelled;
     3. the same in any case;
     4. as the end of one path only, whole folder names (a file's name alone, say).
@@ -118,21 +123,27 @@ def opt_out_of(
     Raises:
         DataError: `strict`, and a line names nothing.
     """
-    if not wishes:
-        return OptOut(list(infos), [])
-    answers = named_by(infos, wishes, root=root, archive=archive)
-    named = {row for answer in answers for row in answer.rows}
-    unmatched = [str(answer) for answer in answers if answer.why]
+    named, unmatched = rows_named(infos, wishes, root=root, archive=archive)
     if unmatched:
         tell_unmatched(unmatched, strict)
-    copies = {infos[row].sha256 for row in named} - {None}
     return OptOut(
-        [
-            _taken(info) if row in named or info.sha256 in copies else info
-            for row, info in enumerate(infos)
-        ],
-        unmatched,
+        [_taken(info) if row in named else info for row, info in enumerate(infos)], unmatched
     )
+
+
+def rows_named(
+    infos: Sequence[ImageInfo], wishes: Sequence[Wish], *, root: Path = Path(), archive: str = ""
+) -> tuple[set[int], list[str]]:
+    """Rows of the photos that the list takes down, copies too, and each line that named nothing.
+
+    Args:
+        infos, wishes, root, archive: as of `opt_out_of`.
+    """
+    answers = named_by(infos, wishes, root=root, archive=archive) if wishes else []
+    named = {row for answer in answers for row in answer.rows}
+    copies = {infos[row].sha256 for row in named} - {None}
+    named |= {row for row, info in enumerate(infos) if info.sha256 in copies}
+    return named, [str(answer) for answer in answers if answer.why]
 
 
 def named_by(
@@ -182,6 +193,27 @@ def _level(name: str) -> str:
     return re.sub(r"^(\./)+", "", plain).lstrip("/")
 
 
+def _line_as_url(text: str) -> Iterator[str]:
+    """A line that is a URL, or `host:` and a host, in the spelling of `_names_of_url`."""
+    if text.lower().startswith(_HOST):
+        if host := host_of(f"http://{text[len(_HOST) :].strip()}"):
+            yield _HOST + host
+    elif host_of(text):
+        yield target_of(text).url
+
+
+def _names_of_url(url: str) -> Iterator[str]:
+    """The one spelling of a photo's URL, its host, and of a name the hosts above it."""
+    host = host_of(url)
+    if not host:
+        return
+    yield target_of(url).url
+    yield _HOST + host
+    labels = host.split(".")
+    above = range(1, len(labels) - 1) if not labels[-1].isdigit() else ()
+    yield from (_HOST + ".".join(labels[start:]) for start in above)
+
+
 @dataclass(frozen=True)
 class _Namer:
     """All names that a line or a photo goes by: (kind 1 to 4 of `opt_out_of`, name) pairs."""
@@ -200,6 +232,7 @@ class _Namer:
             yield 1, form
             if re.fullmatch(r"(sha256:)?([0-9a-fA-F]{64}|[0-9a-fA-F]{16})", form):
                 yield 1, form.lower().removeprefix("sha256:")
+        yield from ((1, name) for name in _line_as_url(text.strip()))
         for form in {_level(text), *self._below(_level(text))} - {""}:
             yield 2, form
             yield 3, form.casefold()
@@ -220,6 +253,7 @@ class _Namer:
         for exact in (info.id, info.sha256, info.url, info.source, member):
             if exact:
                 yield 1, exact
+        yield from ((1, name) for name in _names_of_url(info.url or info.source))
         levelled = _level(member)
         for text in {levelled, _level(info.source), _level(info.url or "")} - {""}:
             yield 2, text

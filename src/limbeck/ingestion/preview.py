@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from limbeck import logs
@@ -9,11 +10,12 @@ from limbeck.config import DataConfig
 from limbeck.decoding import Rejected
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import Earlier
+from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.files import Reader, jobs
-from limbeck.ingestion.optout import read_opt_out
+from limbeck.ingestion.optout import Wish, read_opt_out
 from limbeck.ingestion.photo_classes import read_classes
 from limbeck.ingestion.pool import Pool
-from limbeck.ingestion.sources import open_source
+from limbeck.ingestion.sources import UrlSource, open_source
 from limbeck.ingestion.stage import store_side
 from limbeck.kit.selection import evenly
 from limbeck.records import Preview, Status
@@ -22,12 +24,17 @@ _LOOKED_AT = 200
 
 
 def preview(
-    source: Path, config: DataConfig, *, opt_out: Path | None = None, detector: Path | None = None
+    source: Path,
+    config: DataConfig,
+    *,
+    opt_out: Path | None = None,
+    detector: Path | None = None,
+    fetching: Fetching | None = None,
 ) -> Preview:
-    """List a source and read some of its files, evenly spread; nothing is written.
+    """List a source and read some of its files, evenly spread; nothing is written or fetched.
 
     Args:
-        source, config, opt_out, detector: as of `ingest`.
+        source, config, opt_out, detector, fetching: as of `ingest`.
 
     Returns:
         counts of the listing, and estimates from the files that were read: by what became of them,
@@ -37,13 +44,15 @@ def preview(
     Raises:
         DataError, UsageError, LimbeckError: as `ingest`.
     """
-    read_opt_out(opt_out)
+    wishes = read_opt_out(opt_out)
     read_classes(config)
     with (
-        open_source(source) as photos,
+        open_source(source, fetching) as photos,
         Pool() as pool,
     ):
         decided, eye = eye_of(config, detector, boxes=any(e.box for e in photos.entries))
+        if isinstance(photos, UrlSource):
+            return _of_list(photos, wishes, decided)
         some = evenly(photos.entries, _LOOKED_AT)
         reader = Reader(photos, decided, pool.decoders, Earlier(), eye)
         started = time.perf_counter()
@@ -71,3 +80,23 @@ def preview(
             dataset_bytes=expected * 3 * side * side,
             seconds=seconds * listed / len(some),
         )
+
+
+def _of_list(photos: UrlSource, wishes: Sequence[Wish], config: DataConfig) -> Preview:
+    """What is known of a list of URLs without asking anybody."""
+    waiting, here = photos.waiting(wishes)
+    return Preview(
+        listed=len(photos.entries),
+        refused=sum(bool(entry.refused) for entry in photos.entries),
+        bytes=here,
+        looked_at=0,
+        rejected={},
+        crop=config.crop,
+        crop_objects=[],
+        accepted=None,
+        size=None,
+        dataset_bytes=None,
+        seconds=None,
+        to_fetch=len(waiting),
+        hosts=len({target.host for target in waiting}),
+    )

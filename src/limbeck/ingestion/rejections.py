@@ -20,6 +20,7 @@ _WORDS = {
     Reason.DUPLICATE: "copy byte for byte",
     Reason.NEAR_DUPLICATE: "copy to the eye",
     Reason.UNREADABLE: "unreadable",
+    Reason.NOT_FETCHED: "not fetched",
 }
 
 

@@ -21,6 +21,7 @@ from limbeck.ingestion.copy_sheet import save_copy_sheet
 from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, way_of
+from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.files import Reader, jobs, least_side
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import out_of_memory
@@ -41,8 +42,10 @@ def ingest(
     opt_out: Path | None = None,
     strict: bool = False,
     detector: Path | None = None,
+    fetching: Fetching | None = None,
 ) -> IngestSummary:
-    """Make a dataset in `out` from the photos in a folder or zip, which is only read.
+    """Make a dataset in `out` from the photos in a folder or archive, which is only read, or from
+    those that a list of URLs names, which are fetched first (see `fetching`).
 
     Every regular file is listed and gets exactly one status, so that
     listed = accepted + rejected (by reason) + opted out + failed. Files that are no images
@@ -55,13 +58,14 @@ def ingest(
     works, the squares take as much disk space again as the dataset.
 
     Args:
-        source: folder (read recursively) or zip (read in place, never extracted).
+        source: folder (read recursively), zip or tar (read in place, never extracted), or list.
         out: the dataset's folder; an older dataset there is replaced (see `artefacts.fresh`).
         config: sizes, duplicates, labels.
         opt_out: a text file naming one photo a line (see `opt_out_of`); lines that name nothing
             are told and counted.
         strict: such a line is an error, and nothing is written.
         detector: file of the detector's weights; default: from the cache.
+        fetching: of a list of URLs: where photos are kept, ports, limits; see `Fetching`.
 
     Raises:
         DataError: fewer than two different photos, a source that cannot be listed, `class_from`
@@ -69,20 +73,24 @@ def ingest(
             line that names nothing.
         LimbeckError: memory ran out; no dataset is written, and no photo is blamed.
         UsageError: `out` lies in `source`, or the other way round; no such class to crop to;
-            `detect` is asked for and onnxruntime or (WeightsError) the weights are missing.
+            `detect` is asked for and onnxruntime or (WeightsError) the weights are missing;
+            photos must be fetched and httpcore is missing.
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
     keep_apart(source, out)
+    if fetching is not None and fetching.folder is not None:
+        keep_apart(fetching.folder, out)
     wishes = read_opt_out(opt_out)
     given = read_classes(config)
     eye_of(config, detector, boxes=True)  # what cannot be had is said before photos are listed
     with (
         fresh(out, "data") as folder,
         _memory_errors(source),
-        open_source(source) as photos,
+        open_source(source, fetching) as photos,
         Pool() as pool,
     ):
+        photos.bring(wishes)
         boxes = any(entry.box for entry in photos.entries)
         decided, eye = eye_of(config, detector, boxes=boxes)
         way = way_of(decided, least_side(decided))

@@ -5,11 +5,14 @@ from pathlib import Path
 
 from limbeck import fsio
 from limbeck.data import is_taken, open_dataset
+from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source, open_source
 
 
-def source_digest(path: Path, *, verify: Path | None = None) -> str:
+def source_digest(
+    path: Path, *, verify: Path | None = None, fetching: Fetching | None = None
+) -> str:
     """16 hex that change when a photo comes, goes, is renamed, changes size or is written to.
 
     Of a folder, names, sizes and times of last change count; of a zip, also its members' CRCs.
@@ -18,15 +21,18 @@ def source_digest(path: Path, *, verify: Path | None = None) -> str:
     for they change with it, and on network disks by themselves. A copy with new times counts as
     changed: the photos are read again, and what was trained on the same pixels stays.
 
+    Of a list of URLs its rows count, not what the hosts answer; nothing is fetched.
+
     Args:
-        path: folder or zip.
+        path: folder, archive or list.
         verify: a dataset made of these photos. Every file is then read, and where the bytes of one
             differ from those that the dataset names, the digest is another.
+        fetching: where the photos of a list are kept.
 
     Raises:
         DataError: as `ingest` for a source that cannot be listed; `verify` is no dataset.
     """
-    with open_source(path) as source:
+    with open_source(path, fetching) as source:
         digest = source.digest()
         changed = _changed(source, verify) if verify is not None else []
     return fsio.digest_json([digest, changed]) if changed else digest

@@ -61,9 +61,8 @@ def read_table(
     most = min(TABLE_BYTES, _FREE + RATIO * size)
     facts = facts_of_table(path, do)
     try:
-        there = {
-            name: kind for name, kind in (optional or {}).items() if name in facts.schema.names
-        }
+        columns = facts.schema.to_arrow_schema().names
+        there = {name: kind for name, kind in (optional or {}).items() if name in columns}
         wanted = {**fields, **there}
         text = [name for name, kind in wanted.items() if pa.types.is_string(kind)]
         names = _checked_columns(path, facts, wanted, others, do)

@@ -1,6 +1,6 @@
 """The one way out: http and https with pip's settings, for the weights a person asked for.
 
-The only file of limbeck that opens a connection.
+Beside `ingestion/fetching` the only code of limbeck that opens a connection.
 """
 
 import base64

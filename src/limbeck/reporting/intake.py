@@ -21,6 +21,7 @@ REASONS = {
     "near_duplicate": "near copy of another file",
     "opted_out": "opted out",
     "unreadable": "could not be read",
+    "not_fetched": "could not be fetched",
 }
 
 

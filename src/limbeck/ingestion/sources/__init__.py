@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from limbeck.errors import DataError
+from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.regular import Unreadable, open_regular, read_exactly
 from limbeck.ingestion.sources.base import Box as Box
 from limbeck.ingestion.sources.base import Entry as Entry
@@ -13,24 +14,33 @@ from limbeck.ingestion.sources.folder import FolderSource
 from limbeck.ingestion.sources.manifest import ManifestSource
 from limbeck.ingestion.sources.parquet import ParquetSource
 from limbeck.ingestion.sources.tars import TarSource
+from limbeck.ingestion.sources.url_rows import list_kind, lists_urls
+from limbeck.ingestion.sources.urls import UrlSource
 from limbeck.ingestion.sources.zipped import ZipSource
 
-__all__ = ["KNOWN", "Box", "Entry", "Facts", "Source", "open_source"]
+__all__ = ["KNOWN", "Box", "Entry", "Facts", "Source", "UrlSource", "open_source"]
 
 KNOWN = (
     "a folder of photos (also with metadata.jsonl, .csv or .parquet, as imagefolder has it), a "
     ".zip (also of dataset.json), a plain .tar or a folder of them (WebDataset, img2dataset), a "
-    ".parquet of images or a folder of them (Hugging Face), or a manifest .json of image_name and "
-    "bounding_box beside its photos"
+    ".parquet of images or a folder of them (Hugging Face), a manifest .json of image_name and "
+    "bounding_box beside its photos, or a list of URLs (.csv, .tsv, .jsonl or .parquet with a "
+    "column url; or one URL a line)"
 )
 _BESIDE = (".tar", ".parquet", ".json", ".idx", ".txt", ".csv", ".md")
 
 
-def open_source(path: Path) -> Source:
-    """The source that lies at `path`, told by what it is and not by its name.
+def open_source(path: Path, fetching: Fetching | None = None) -> Source:
+    """The source that lies at `path`, told by what it is, and by its name where that is open.
+
+    Args:
+        path: a folder or a file.
+        fetching: of a URL list: where its photos are kept and how they are fetched; nothing is
+            fetched before `Source.bring`.
 
     Raises:
         DataError: nothing there, none of the `KNOWN` kinds, or a damaged one.
+        UsageError: as `UrlSource`.
     """
     path = Path(path)
     if path.is_dir():
@@ -45,8 +55,10 @@ def open_source(path: Path) -> Source:
         return ManifestSource(path)
     if start[257:262] == b"ustar" or path.suffix.lower() == ".tar":
         return TarSource([path])
-    if start.startswith(b"PAR1"):
+    if start.startswith(b"PAR1") and not lists_urls(path):
         return ParquetSource([path])
+    if kind := list_kind(path, start):
+        return UrlSource(path, kind, fetching or Fetching())
     try:
         return ZipSource(path)
     except DataError as error:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from limbeck.decoding import Facts as Facts
+from limbeck.ingestion.optout import Wish
+from limbeck.records import Reason
 
 Box = tuple[int, int, int, int]
 
@@ -24,6 +26,7 @@ class Entry:
         top: first folder of its path; empty at the root.
         stamp: changes when it is written to: time of last change in ns, CRC of a member.
         refused: why it will not be opened; empty for ordinary files.
+        reason: the same in a word, where it is refused.
         box: the square to keep (left, top, right, bottom), in pixels of the image as it is stored,
             before EXIF turns it; None = to be chosen.
     """
@@ -34,6 +37,7 @@ class Entry:
     top: str
     stamp: int = 0
     refused: str = ""
+    reason: Reason = Reason.UNREADABLE
     box: Box | None = None
 
 
@@ -68,6 +72,15 @@ class Source(Protocol):
     def digest(self) -> str:
         """16 hex of the listing as it was when this was made (see `source_digest`)."""
         ...
+
+    def bring(self, wishes: Sequence[Wish]) -> None:
+        """Fetch what does not lie here (a URL list's photos) and settle `entries`; most sources
+        have nothing to fetch.
+
+        Args:
+            wishes: the opt-out list: what it names is not fetched.
+        """
+        return
 
     def close(self) -> None:
         """Close what is open, if anything is."""

@@ -4,7 +4,6 @@ A JSON array of objects with `image_name` and `bounding_box` [y0, y1, x0, x1]: r
 open, in pixels of the decoded file before EXIF turns it. The files lie below the manifest's folder.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any
 from limbeck import fsio
 from limbeck.errors import DataError
 from limbeck.ingestion.sources.base import NO_FACTS, Box, Entry, Facts, Source
+from limbeck.ingestion.sources.boxes import box_of
 from limbeck.ingestion.sources.folder import FolderSource, listing_digest
 from limbeck.ingestion.sources.metadata import facts_of
 
@@ -104,12 +104,8 @@ def _item(item: Any, where: str) -> tuple[str, Box]:
     if not isinstance(name, str) or not name or "\0" in name:
         raise DataError(f"{where}: no image_name", _CURE)
     edges = item.get("bounding_box")
-    wrong = f"{where} ({fsio.plain(name)}): bounding_box is {fsio.plain(repr(edges))[:80]}"
-    if not isinstance(edges, list) or len(edges) != 4:
-        raise DataError(wrong, _CURE)
-    if not all(type(edge) in (int, float) and math.isfinite(edge) for edge in edges):
-        raise DataError(wrong, _CURE)
-    top, bottom, left, right = (round(edge) for edge in edges)
-    if not (0 <= top < bottom < 2**31 and 0 <= left < right < 2**31):
-        raise DataError(f"{wrong}, and must be 0 <= y0 < y1, 0 <= x0 < x1", _CURE)
-    return name.removeprefix("./"), (left, top, right, bottom)
+    try:
+        return name.removeprefix("./"), box_of(edges, rows_first=True)
+    except ValueError as why:
+        wrong = f"bounding_box is {fsio.plain(repr(edges))[:80]}, {why}"
+        raise DataError(f"{where} ({fsio.plain(name)}): {wrong}", _CURE) from None
