@@ -13,7 +13,7 @@ from PIL import Image
 
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
-from limbeck.decoding import Decoders, Rejected, Stopped, children, limits
+from limbeck.decoding import Decoders, Rejected, Stopped, limits, process
 from limbeck.decoding.wire import Garbled, receive, send
 from limbeck.errors import LimbeckError
 from limbeck.ingestion import ingest
@@ -107,7 +107,7 @@ def verdict(decoders: Decoders, width: int) -> Rejected:
 def test_what_a_decoder_does_costs_its_photo_alone(
     faulty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "WALL_SECONDS", 20.0)
+    monkeypatch.setattr(process, "WALL_SECONDS", 20.0)
     assert "2 GiB" in limits()
     with Decoders() as decoders:
         wanted = {
@@ -132,7 +132,7 @@ def test_what_a_decoder_does_costs_its_photo_alone(
             photo.square((0, 0, 60, 60), 16)
         with decoders.opened(ppm(SPOILT)) as photo:  # the last photo's fault: tried in a new child
             assert photo.square((0, 0, 60, 60), 16).pixels.shape == (3, 16, 16)
-        monkeypatch.setattr(children, "WALL_SECONDS", 1.0)
+        monkeypatch.setattr(process, "WALL_SECONDS", 1.0)
         assert verdict(decoders, SLEEP).detail == "decoding it took more than 1 s"
     assert not decoders._idle
 

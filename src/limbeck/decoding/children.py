@@ -1,31 +1,26 @@
 """Decoders in child processes: what a stranger's photo does to one costs that photo alone."""
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
 
-from limbeck.decoding.child import BYTES, SECONDS
+from limbeck.decoding.child import BYTES
 from limbeck.decoding.decode import Box, Rejected, Square
 from limbeck.decoding.embedded_facts import Facts
-from limbeck.decoding.wire import Garbled, receive, send
-from limbeck.errors import LimbeckError
+from limbeck.decoding.process import Child
+from limbeck.decoding.wire import Garbled
 from limbeck.kit.memory import available_memory
 from limbeck.verdicts import Reason
 
 HEAVY_PIXELS = 16_000_000
 """Photos of more pixels are decoded one at a time."""
-WALL_SECONDS = 60.0
-"""Time after which a child that does not answer is ended, whatever it waits for."""
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from limbeck.decoding.child import main; main()"
 
 
 class Decoders:
@@ -37,8 +32,8 @@ class Decoders:
     """
 
     def __init__(self) -> None:
-        self._idle: list[_Child] = []
-        self._all: set[_Child] = set()
+        self._idle: list[Child] = []
+        self._all: set[Child] = set()
         self._lock = threading.Lock()
         self._heavy = threading.Lock()
         self._closed = threading.Event()
@@ -81,19 +76,19 @@ class Decoders:
         finally:
             photo.done()
 
-    def take(self) -> "_Child":
+    def take(self) -> "Child":
         """An idle child, or a new one."""
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        child = _Child()
+        child = Child()
         with self._lock:
             self._all.add(child)
         if self._closed.is_set():
             child.kill()
         return child
 
-    def give(self, child: "_Child") -> None:
+    def give(self, child: "Child") -> None:
         """Back, if it lives."""
         with self._lock:
             if not child.dead:
@@ -141,7 +136,7 @@ class Photo:
 
     def __init__(self, decoders: Decoders, data: bytes, pixels: int) -> None:
         self._decoders, self._data, self._pixels = decoders, data, pixels
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     @property
     def size(self) -> int:
@@ -238,91 +233,17 @@ class Photo:
         """End the child, forget it, and say how it died."""
         child = self._child
         assert child is not None
-        late = child.late
         child.kill()
         code = child.code()
         self.done()
-        if late or code == -getattr(signal, "SIGPROF", 0):
-            time_limit = f"{SECONDS:g} s" if not late else f"{WALL_SECONDS:g} s"
-            return Rejected(Reason.TOO_COSTLY, f"decoding it took more than {time_limit}")
+        if limit := child.overdue():
+            return Rejected(Reason.TOO_COSTLY, f"decoding it took more than {limit}")
         if code == -getattr(signal, "SIGKILL", 9) and (available_memory() or BYTES) < BYTES:
             raise MemoryError("a decoder was killed")
         return self._died(f"was killed by signal {-code}" if code < 0 else f"exited with {code}")
 
     def _died(self, how: str) -> Rejected:
         return Rejected(Reason.CORRUPT, f"its decoder {how}")
-
-
-class _Child:
-    """One process.
-
-    Raises:
-        LimbeckError: it cannot be started.
-    """
-
-    def __init__(self) -> None:
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _CODE, *sys.path],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            )  # fmt: skip
-        except OSError as error:
-            raise _not_started(str(error)) from error
-        self.deadline = time.monotonic() + WALL_SECONDS
-        self.dead = self.late = self._ready = False
-
-    def exchange(
-        self, words: dict[str, Any], data: bytes, most: int
-    ) -> tuple[dict[str, Any], bytes]:
-        """Ask and wait for the answer.
-
-        Raises:
-            Garbled, OSError: it died, or answers nonsense.
-            LimbeckError: it did not come to be ready, which is no photo's fault.
-        """
-        self._await_start()
-        self.deadline = time.monotonic() + WALL_SECONDS
-        send(_pipe(self._process.stdin), words, data)
-        answer = receive(_pipe(self._process.stdout), most)
-        self.deadline = float("inf")
-        return answer
-
-    def _await_start(self) -> None:
-        if self._ready:
-            return
-        try:
-            receive(_pipe(self._process.stdout), 0)
-        except Garbled:
-            self.kill()
-            said = _pipe(self._process.stderr).read().decode(errors="replace").strip().splitlines()
-            raise _not_started(said[-1] if said else f"code {self.code()}") from None
-        self._ready = True
-
-    def kill(self, *, late: bool = False) -> None:
-        """End it."""
-        self.late, self.dead = self.late or late, True
-        self._process.kill()
-
-    def code(self) -> int:
-        """How it ended."""
-        code = self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with suppress(OSError):
-                _pipe(pipe).close()
-        return code
-
-
-def _not_started(why: str) -> LimbeckError:
-    return LimbeckError(
-        f"a process that decodes photos could not be started: {why}",
-        "see whether `python -c 'import limbeck.decoding'` works, and whether memory and processes "
-        "are limited (ulimit -a)",
-    )
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None
-    return pipe
 
 
 def _whole(words: dict[str, Any], name: str, count: int) -> list[int]:

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from limbeck.artefacts.stage import Provenance
 from limbeck.artefacts.takedowns import TAKEDOWNS, taken_hashes
 from limbeck.config import DataConfig
 from limbeck.data import COPY_SHEET, CROP_SHEET, open_dataset, taken_row, write_dataset
+from limbeck.decoding import Rejected
 from limbeck.errors import DataError
-from limbeck.ingestion.acceptance import Acceptance
+from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
 from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
@@ -28,7 +29,7 @@ from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
 from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
-from limbeck.ingestion.sources import open_source
+from limbeck.ingestion.sources import Source, open_source
 from limbeck.records import ImageInfo, IngestSummary, Status
 
 STORE_SIDE = 128
@@ -104,45 +105,58 @@ def ingest(
         stay = _without_taken(honoured.infos, out)
         infos, names = classify(stay, photos.entries, config, given)
         side = store_side(infos, config.size, source)
-        with fsio.Scratch(folder) as squares:
-            sieve = Acceptance(config.near_duplicate_bits, squares)
-            work = jobs(photos.entries, infos)
-            decoded = pool.in_order(lambda job: reader.decode(job, side), work)
-            sieve.take(logs.track(decoded, "decoding", len(infos)), infos)
-            write_dataset(folder, sieve.rows, sieve.pictures(), side, class_names=names)
-            save_copy_sheet(sieve.rows, sieve.square, folder / COPY_SHEET)
-        entry_of = {entry.source: entry for entry in photos.entries}
-
-        def glance(info: ImageInfo, longest: int) -> Image.Image:
-            data = photos.read(entry_of[info.source])
-            with pool.decoders.opened(data, pixels=info.width * info.height) as photo:
-                return photo.glance(longest)
-
-        save_crop_sheet(sieve.rows, glance, folder / CROP_SHEET)
+        decode = pool.in_order(lambda job: reader.decode(job, side), jobs(photos.entries, infos))
+        decoded = logs.track(decode, "decoding", len(infos))
+        rows = _store(folder, config, side, infos, decoded, names)
+        save_crop_sheet(rows, _glances(photos, pool), folder / CROP_SHEET)
         listing = photos.digest()
-        summary = IngestSummary.model_validate(
-            {
-                **open_dataset(folder).counts,
-                "size": side,
-                "crops": Counter(r.crop for r in sieve.rows if r.status is Status.ACCEPTED),
-                "flags": count_flags(sieve.rows),
-                "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
-                "seconds": time.perf_counter() - started,
-                "reused": sum(
-                    earlier.holds(row.id, side)
-                    for row in sieve.rows
-                    if row.status is Status.ACCEPTED
-                ),
-                "way": way,
-                "opt_out_unmatched": len(honoured.unmatched),
-                "opt_out_lines": honoured.unmatched[:TOLD_LINES],
-            }
+        accepted = [row for row in rows if row.status is Status.ACCEPTED]
+        summary = IngestSummary(
+            **open_dataset(folder).counts,
+            size=side,
+            crops=Counter(str(row.crop) for row in accepted),
+            flags=count_flags(rows),
+            crop_objects=sorted(wanted) if decided.crop == "detect" else [],
+            seconds=time.perf_counter() - started,
+            reused=sum(earlier.holds(row.id, side) for row in accepted),
+            way=way,
+            opt_out_unmatched=len(honoured.unmatched),
+            opt_out_lines=honoured.unmatched[:TOLD_LINES],
         )
-        _check(summary, sieve.rows, source, out)
+        _check(summary, rows, source, out)
         inputs = {"source": listing, **side_inputs(config, opt_out)}
         provenance = Provenance.of(inputs, config.model_dump())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
+
+
+def _store(
+    folder: Path,
+    config: DataConfig,
+    side: int,
+    infos: Sequence[ImageInfo],
+    decoded: Iterable[Decoded | Rejected | None],
+    names: Sequence[str],
+) -> list[ImageInfo]:
+    """Settle what was decoded and write the dataset; returns a row for every listed file."""
+    with fsio.Scratch(folder) as squares:
+        sieve = Acceptance(config.near_duplicate_bits, squares)
+        sieve.take(decoded, infos)
+        write_dataset(folder, sieve.rows, sieve.pictures(), side, class_names=names)
+        save_copy_sheet(sieve.rows, sieve.square, folder / COPY_SHEET)
+    return sieve.rows
+
+
+def _glances(photos: Source, pool: Pool) -> Callable[[ImageInfo, int], Image.Image]:
+    """What shows a photo in small: of its row, and at most so many pixels long."""
+    entry_of = {entry.source: entry for entry in photos.entries}
+
+    def glance(info: ImageInfo, longest: int) -> Image.Image:
+        data = photos.read(entry_of[info.source])
+        with pool.decoders.opened(data, pixels=info.width * info.height) as photo:
+            return photo.glance(longest)
+
+    return glance
 
 
 def _without_taken(infos: Sequence[ImageInfo], out: Path) -> list[ImageInfo]:

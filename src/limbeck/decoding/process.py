@@ -1,0 +1,95 @@
+"""One child process, as its parent sees it."""
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import IO, Any
+
+from limbeck.decoding.child import SECONDS
+from limbeck.decoding.wire import Garbled, receive, send
+from limbeck.errors import LimbeckError
+
+WALL_SECONDS = 60.0
+"""Time after which a child that does not answer is ended, whatever it waits for."""
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from limbeck.decoding.child import main; main()"
+
+
+class Child:
+    """One process.
+
+    Raises:
+        LimbeckError: it cannot be started.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _CODE, *sys.path],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:
+            raise _not_started(str(error)) from error
+        self.deadline = time.monotonic() + WALL_SECONDS
+        self.dead = self.late = self._ready = False
+
+    def exchange(
+        self, words: dict[str, Any], data: bytes, most: int
+    ) -> tuple[dict[str, Any], bytes]:
+        """Ask and wait for the answer.
+
+        Raises:
+            Garbled, OSError: it died, or answers nonsense.
+            LimbeckError: it did not come to be ready, which is no photo's fault.
+        """
+        self._await_start()
+        self.deadline = time.monotonic() + WALL_SECONDS
+        send(_pipe(self._process.stdin), words, data)
+        answer = receive(_pipe(self._process.stdout), most)
+        self.deadline = float("inf")
+        return answer
+
+    def _await_start(self) -> None:
+        if self._ready:
+            return
+        try:
+            receive(_pipe(self._process.stdout), 0)
+        except Garbled:
+            self.kill()
+            said = _pipe(self._process.stderr).read().decode(errors="replace").strip().splitlines()
+            raise _not_started(said[-1] if said else f"code {self.code()}") from None
+        self._ready = True
+
+    def kill(self, *, late: bool = False) -> None:
+        """End it."""
+        self.late, self.dead = self.late or late, True
+        self._process.kill()
+
+    def overdue(self) -> str:
+        """The time that it took too much of; empty if it ended for another reason."""
+        if self.late:
+            return f"{WALL_SECONDS:g} s"
+        spent = self.code() == -getattr(signal, "SIGPROF", 0)
+        return f"{SECONDS:g} s of processor time" if spent else ""
+
+    def code(self) -> int:
+        """How it ended."""
+        code = self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with suppress(OSError):
+                _pipe(pipe).close()
+        return code
+
+
+def _not_started(why: str) -> LimbeckError:
+    return LimbeckError(
+        f"a process that decodes photos could not be started: {why}",
+        "see whether `python -c 'import limbeck.decoding'` works, and whether memory and processes "
+        "are limited (ulimit -a)",
+    )
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None
+    return pipe
