@@ -125,6 +125,9 @@ class DataConfig(_Section):
         min_length=1,
         description="what detect crops: a COCO class, any, or auto = what most photos show",
     )
+    crop_most: int = Field(
+        1, ge=1, le=20, description="objects of a photo that become an image of their own, at most"
+    )
     crop_margin: float = Field(
         1.2, ge=1, le=4, description="side of the square by the longer side of the object"
     )

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ingestion_scenes import scene as noise
 from PIL import Image, ImageDraw
 
 from development import DOGS_288, WEIGHTS
@@ -25,6 +26,7 @@ from limbeck.ingestion.cropping import (
     choose_box,
     crop_words,
     main_object,
+    more_boxes,
     object_square,
     salient_square,
     wanted_objects,
@@ -105,6 +107,41 @@ def test_kin_stand_in_for_what_is_wanted_and_the_centre_for_nothing() -> None:
     assert kind is CropKind.DETECT
     whole = DataConfig(size=16, crop="none")
     assert choose_box(Sight(), 90, 90, whole, NONE, 8) == ((0, 0, 90, 90), CropKind.WHOLE)
+
+
+def test_further_objects_become_squares_of_their_own() -> None:
+    left, right = seen("dog", (0, 0, 20, 20), 0.9), seen("dog", (100, 0, 120, 20), 0.5)
+    inside, person = seen("dog", (2, 0, 20, 18), 0.8), seen("person", (50, 0, 99, 99), 0.9)
+    sight, dog = Sight((left, inside, right, person)), frozenset(["dog"])
+    first = (0, 0, 24, 24)
+    assert more_boxes(sight, first, 200, 100, DETECT, dog, 8) == []
+    many = DETECT.model_copy(update={"crop_most": 3})
+    assert more_boxes(sight, first, 200, 100, many, dog, 8) == [(98, 0, 122, 24)]
+    main, _ = choose_box(sight, 200, 100, many, NONE, 8)
+    assert more_boxes(sight, main, 200, 100, many, NONE, 8) == []  # of the person's kind is one
+    assert more_boxes(Sight((person,)), first, 200, 100, many, dog, 8) == []
+
+
+def test_every_dog_of_a_photo_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class TwoDogs:
+        def look(self, photo: Image.Image, width: int, height: int) -> Sight:
+            return Sight((seen("dog", (0, 0, 60, 60), 0.9), seen("dog", (90, 0, 150, 60), 0.8)))
+
+    monkeypatch.setattr("limbeck.ingestion.cropping.Objects", lambda *args: TwoDogs())
+    root = tmp_path / "p"
+    root.mkdir()
+    for seed in range(3):
+        noise(seed, 160).save(root / f"{seed}.png")
+    (root / "again.png").write_bytes((root / "1.png").read_bytes())
+    config = DataConfig(size=16, crop="detect", crop_most=2)
+    summary = ingest(root, tmp_path / "d", config)
+    assert (summary.listed, summary.accepted, summary.rejected) == (8, 6, {"duplicate": 2})
+    assert summary.balanced()
+    rows = {info.source: info for info in open_dataset(tmp_path / "d").listed()}
+    assert rows["0.png#84,0,156,72"].box == (84, 0, 156, 72)
+    assert rows["1.png#84,0,156,72"].duplicate_of == rows["again.png#84,0,156,72"].id
+    again = ingest(root, tmp_path / "d", config)
+    assert again.reused == 6
 
 
 def test_the_salient_square_holds_the_odd_thing_out() -> None:

@@ -144,6 +144,15 @@ CropObject = Annotated[
         "show, the default).",
     ),
 ]
+CropMost = Annotated[
+    int | None,
+    typer.Option(
+        "--crop-most",
+        min=1,
+        max=20,
+        help="How many objects of one photo detect may make images of; default 1.",
+    ),
+]
 Fetched = Annotated[
     Path | None,
     typer.Option(

@@ -16,6 +16,7 @@ from limbeck.cli.options import (
     PRESETS,
     ClassFrom,
     Crop,
+    CropMost,
     CropObject,
     DetectorFile,
     Fetched,
@@ -63,6 +64,7 @@ def run(
     init_from: InitFrom = None,
     crop: Crop = None,
     crop_object: CropObject = None,
+    crop_most: CropMost = None,
     class_from: ClassFrom = None,
     kept_kimg: Annotated[
         float | None, typer.Option("--kept-kimg", help="Length of the second training.")
@@ -122,6 +124,7 @@ def run(
         "data.class_from": class_from,
         "data.crop": crop,
         "data.crop_object": crop_object,
+        "data.crop_most": crop_most,
         "train.encoder": False if no_encoder else None,
         "train.tensorboard": tensorboard or None,
         "sample.truncation": truncation,

@@ -11,6 +11,7 @@ from limbeck.cli.options import (
     PHOTOS,
     ClassFrom,
     Crop,
+    CropMost,
     CropObject,
     DetectorFile,
     Fetched,
@@ -47,6 +48,7 @@ def ingest(
     size: Size = None,
     crop: Crop = None,
     crop_object: CropObject = None,
+    crop_most: CropMost = None,
     detector: DetectorFile = None,
     class_from: ClassFrom = None,
     opt_out: OptOut = None,
@@ -60,6 +62,7 @@ def ingest(
         "data.class_from": class_from,
         "data.crop": crop,
         "data.crop_object": crop_object,
+        "data.crop_most": crop_most,
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")

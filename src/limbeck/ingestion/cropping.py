@@ -30,6 +30,7 @@ SIGHT = 416
 MOST_OBJECTS = 20
 _HALF_AS_OFTEN = 0.5
 _SURE = 0.5  # score from which on objects say what the photos show
+_SHARED = 0.25
 _SALIENT = 64  # pixels along the longer side, of the saliency map
 
 
@@ -175,12 +176,39 @@ def choose_box(
     return centre_box(width, height), CropKind.CENTER
 
 
+def more_boxes(
+    sight: Sight, box: Box, width: int, height: int, config: DataConfig, wanted: frozenset[str],
+    least: int,
+) -> list[Box]:  # fmt: skip
+    """Squares around further objects of a photo, the surest and largest first.
+
+    Only the wanted classes count, or, where all are, that of the main object; squares that share
+    a quarter of the smaller one's area with one before are left out.
+
+    Args:
+        sight, width, height, config, wanted, least: as of `choose_box`, which chose around an
+            object.
+        box: what it chose.
+    """
+    main = main_object(sight.objects, wanted)
+    if main is None or config.crop_most == 1:
+        return []
+    alike = [one for one in sight.objects if one.name in (wanted or {main.name})]
+    boxes = [box]
+    for seen in sorted(alike, key=_weight, reverse=True):
+        square = object_square(seen.box, width, height, config.crop_margin, least)
+        apart = all(_shared(square, other) < _SHARED for other in boxes)
+        if apart and len(boxes) < config.crop_most:
+            boxes.append(square)
+    return boxes[1:]
+
+
 def main_object(
     objects: Sequence[FoundObject], wanted: frozenset[str] = frozenset()
 ) -> FoundObject | None:
     """The object with the greatest score times the root of its area, of the wanted classes."""
     left = [seen for seen in objects if not wanted or seen.name in wanted]
-    return max(left, key=lambda seen: seen.score * _area(seen.box) ** 0.5, default=None)
+    return max(left, key=_weight, default=None)
 
 
 def object_square(box: Box, width: int, height: int, margin: float = 1.2, least: int = 1) -> Box:
@@ -254,3 +282,14 @@ def _object(box: Seen, across: float, down: float) -> FoundObject:
 
 def _area(box: Box) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _weight(seen: FoundObject) -> float:
+    return float(seen.score * _area(seen.box) ** 0.5)
+
+
+def _shared(one: Box, other: Box) -> float:
+    """The area that two boxes share, by that of the smaller one."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return max(across, 0) * max(down, 0) / max(min(_area(one), _area(other)), 1)

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from limbeck.config import DataConfig
-from limbeck.decoding import Decoders, Photo, Rejected, Square
+from limbeck.decoding import Box, Decoders, Photo, Rejected, Square
 from limbeck.ingestion.acceptance import Decoded
 from limbeck.ingestion.crop_copies import Embedder
-from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box
+from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box, more_boxes
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
 from limbeck.ingestion.earlier import Earlier, had_box, sight_of
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.quality import measure
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source
-from limbeck.records import ImageInfo, Reason, Status
+from limbeck.records import CropKind, ImageInfo, Reason, Status
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,48 @@ class Look:
     sight: Sight = NOTHING
     content: "hashlib._Hash | None" = None
 
-    def cropped(self, config: DataConfig, wanted: frozenset[str], least: int) -> ImageInfo:
-        """The row with its box and id."""
+    def cropped(self, config: DataConfig, wanted: frozenset[str], least: int) -> list[ImageInfo]:
+        """The row with its box and id; with `crop_most`, a row for each further object."""
         info = self.info
         if self.content is None or not info.width:
-            return info
-        box, kind = choose_box(self.sight, info.width, info.height, config, wanted, least)
+            return [info]
+        place = (info.width, info.height, config, wanted, least)
+        box, kind = choose_box(self.sight, *place)
+        rows = [self._row(info.source, box, kind)]
+        if kind is CropKind.DETECT and info.status is Status.ACCEPTED:
+            for other in more_boxes(self.sight, box, *place):
+                name = f"{info.source}#{','.join(map(str, other))}"
+                rows.append(self._row(name, other, kind))
+        return rows
+
+    def _row(self, source: str, box: Box, kind: CropKind) -> ImageInfo:
+        assert self.content is not None
         content = self.content.copy()
         content.update(",".join(map(str, box)).encode())
-        known = {"box": box, "crop": kind, "id": content.hexdigest()[:16]}
-        return info.model_copy(update=known | {"objects": self.sight.objects})
+        known = {"source": source, "box": box, "crop": kind, "objects": self.sight.objects}
+        return self.info.model_copy(update=known | {"id": content.hexdigest()[:16]})
+
+
+def cropped_all(
+    looks: Sequence[Look],
+    entries: Sequence[Entry],
+    config: DataConfig,
+    wanted: frozenset[str],
+    least: int,
+) -> tuple[list[ImageInfo], list[Entry]]:
+    """Rows of all photos, and the entry of each row.
+
+    Args:
+        looks, entries: in listing order.
+        config, wanted, least: as of `choose_box`.
+    """
+    infos: list[ImageInfo] = []
+    of: list[Entry] = []
+    for look, entry in zip(looks, entries, strict=True):
+        rows = look.cropped(config, wanted, least)
+        infos += rows
+        of += [entry] * len(rows)
+    return infos, of
 
 
 @dataclass(frozen=True)

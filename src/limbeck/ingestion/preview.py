@@ -11,7 +11,7 @@ from limbeck.decoding import Rejected
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import Earlier
 from limbeck.ingestion.fetching import Fetching
-from limbeck.ingestion.files import Reader, jobs
+from limbeck.ingestion.files import Reader, cropped_all, jobs
 from limbeck.ingestion.optout import Wish, read_opt_out
 from limbeck.ingestion.photo_classes import read_classes
 from limbeck.ingestion.pool import Pool
@@ -59,14 +59,14 @@ def preview(
         seen = pool.in_order(reader.look, some)
         looks = list(logs.track(seen, "looking at some", len(some)))
         wanted = wanted_objects((look.sight for look in looks), config.crop_object)
-        infos = [look.cropped(decided, wanted, reader.least) for look in looks]
+        infos, of = cropped_all(looks, some, decided, wanted, reader.least)
         side = store_side(infos, config.size, source)
-        decoded = list(pool.in_order(lambda job: reader.decode(job, side), jobs(some, infos)))
+        decoded = list(pool.in_order(lambda job: reader.decode(job, side), jobs(of, infos)))
         seconds = time.perf_counter() - started
         reasons = Counter(i.reason.value for i in infos if i.status is not Status.ACCEPTED)
         reasons += Counter(r.reason.value for r in decoded if isinstance(r, Rejected))
         listed = len(photos.entries)
-        expected = round(listed * (len(some) - reasons.total()) / len(some))
+        expected = round(listed * (len(infos) - reasons.total()) / len(some))
         return Preview(
             listed=listed,
             refused=sum(bool(entry.refused) for entry in photos.entries),

@@ -23,13 +23,13 @@ from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, way_of
 from limbeck.ingestion.fetching import Fetching
-from limbeck.ingestion.files import Reader, jobs, least_side
+from limbeck.ingestion.files import Reader, cropped_all, jobs, least_side
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
 from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
-from limbeck.ingestion.sources import Source, open_source
+from limbeck.ingestion.sources import Entry, Source, open_source
 from limbeck.records import ImageInfo, IngestSummary, Status
 
 STORE_SIDE = 128
@@ -100,15 +100,15 @@ def ingest(
         seen = pool.in_order(reader.look, photos.entries)
         looks = list(logs.track(seen, "looking", len(photos.entries)))
         wanted = wanted_objects((look.sight for look in looks), config.crop_object)
-        infos = [look.cropped(decided, wanted, reader.least) for look in looks]
+        infos, entries = cropped_all(looks, photos.entries, decided, wanted, reader.least)
         honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
         stay = _without_taken(honoured.infos, out)
-        infos, names = classify(stay, photos.entries, config, given)
+        infos, names = classify(stay, entries, config, given)
         side = store_side(infos, config.size, source)
-        decode = pool.in_order(lambda job: reader.decode(job, side), jobs(photos.entries, infos))
+        decode = pool.in_order(lambda job: reader.decode(job, side), jobs(entries, infos))
         decoded = logs.track(decode, "decoding", len(infos))
         rows = _store(folder, config, side, infos, decoded, names)
-        save_crop_sheet(rows, _glances(photos, pool), folder / CROP_SHEET)
+        save_crop_sheet(rows, _glances(photos, entries, infos, pool), folder / CROP_SHEET)
         listing = photos.digest()
         accepted = [row for row in rows if row.status is Status.ACCEPTED]
         summary = IngestSummary(
@@ -147,9 +147,11 @@ def _store(
     return sieve.rows
 
 
-def _glances(photos: Source, pool: Pool) -> Callable[[ImageInfo, int], Image.Image]:
+def _glances(
+    photos: Source, entries: Sequence[Entry], infos: Sequence[ImageInfo], pool: Pool
+) -> Callable[[ImageInfo, int], Image.Image]:
     """What shows a photo in small: of its row, and at most so many pixels long."""
-    entry_of = {entry.source: entry for entry in photos.entries}
+    entry_of = {info.source: entry for info, entry in zip(infos, entries, strict=True)}
 
     def glance(info: ImageInfo, longest: int) -> Image.Image:
         data = photos.read(entry_of[info.source])
