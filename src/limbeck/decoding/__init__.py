@@ -15,8 +15,9 @@ from limbeck.decoding.decode import Rejected as Rejected
 from limbeck.decoding.decode import Square as Square
 from limbeck.decoding.decode import centre_box as centre_box
 from limbeck.decoding.embedded_facts import Facts as Facts
+from limbeck.decoding.lmdb import Lmdb as Lmdb
 
 __all__ = [
-    "ARCHIVE", "DECODING", "HEIC", "Box", "Decoders", "Facts", "Photo", "Rejected", "Square",
-    "Stopped", "centre_box", "limits",
+    "ARCHIVE", "DECODING", "HEIC", "Box", "Decoders", "Facts", "Lmdb", "Photo", "Rejected",
+    "Square", "Stopped", "centre_box", "limits",
 ]  # fmt: skip

@@ -38,9 +38,7 @@ def main() -> None:
     """Say that it is ready, then answer requests on standard input until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for pipe in (0, 1, 2):  # what a decoder prints is no answer
-        os.dup2(quiet, pipe)
+    say_nothing()
     photo_formats()
     own = limit_process()
     data = b""
@@ -51,6 +49,13 @@ def main() -> None:
             if words["new"]:
                 data = load
             _answer(answers, words, data, own)
+
+
+def say_nothing() -> None:
+    """What a library prints is no answer."""
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for pipe in (0, 1, 2):
+        os.dup2(quiet, pipe)
 
 
 def _answer(pipe: IO[bytes], words: dict[str, Any], data: bytes, own: bool) -> None:

@@ -13,20 +13,23 @@ from limbeck.errors import LimbeckError
 
 WALL_SECONDS = 60.0
 """Time after which a child that does not answer is ended, whatever it waits for."""
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from limbeck.decoding.child import main; main()"
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from {} import main; main()"
 
 
 class Child:
     """One process.
 
+    Args:
+        module: whose `main` it runs.
+
     Raises:
         LimbeckError: it cannot be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "limbeck.decoding.child") -> None:
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _CODE, *sys.path],
+                [sys.executable, "-c", _CODE.format(module), *sys.path],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )  # fmt: skip
         except OSError as error:
@@ -84,7 +87,7 @@ class Child:
 
 def _not_started(why: str) -> LimbeckError:
     return LimbeckError(
-        f"a process that decodes photos could not be started: {why}",
+        f"a process that reads photos could not be started: {why}",
         "see whether `python -c 'import limbeck.decoding'` works, and whether memory and processes "
         "are limited (ulimit -a)",
     )

@@ -11,6 +11,7 @@ from limbeck.ingestion.sources.base import Entry as Entry
 from limbeck.ingestion.sources.base import Facts as Facts
 from limbeck.ingestion.sources.base import Source as Source
 from limbeck.ingestion.sources.folder import FolderSource
+from limbeck.ingestion.sources.lmdb import LmdbSource, is_lmdb
 from limbeck.ingestion.sources.manifest import ManifestSource
 from limbeck.ingestion.sources.parquet import ParquetSource
 from limbeck.ingestion.sources.tars import TarSource
@@ -23,9 +24,9 @@ __all__ = ["KNOWN", "Box", "Entry", "Facts", "Source", "UrlSource", "open_source
 KNOWN = (
     "a folder of photos (also with metadata.jsonl, .csv or .parquet, as imagefolder has it), a "
     ".zip (also of dataset.json), a plain .tar or a folder of them (WebDataset, img2dataset), a "
-    ".parquet of images or a folder of them (Hugging Face), a manifest .json of image_name and "
-    "bounding_box beside its photos, or a list of URLs (.csv, .tsv, .jsonl or .parquet with a "
-    "column url; or one URL a line)"
+    ".parquet of images or a folder of them (Hugging Face), a folder of LSUN's LMDB, a manifest "
+    ".json of image_name and bounding_box beside its photos, or a list of URLs (.csv, .tsv, .jsonl "
+    "or .parquet with a column url; or one URL a line)"
 )
 _BESIDE = (".tar", ".parquet", ".json", ".idx", ".txt", ".csv", ".md")
 
@@ -44,6 +45,8 @@ def open_source(path: Path, fetching: Fetching | None = None) -> Source:
     """
     path = Path(path)
     if path.is_dir():
+        if is_lmdb(path):
+            return LmdbSource(path)
         if tars := _shards(path, ".tar"):
             return TarSource(tars)
         tables = _shards(path, ".parquet")
