@@ -311,7 +311,7 @@ def test_settings_named_in_code_and_docs_exist() -> None:
         text = file.read_text(encoding="utf-8")
         names = (quoted if file.suffix == ".py" else marked).findall(text)
         for name in (*names, *given.findall(text)):
-            if name.rsplit(".")[-1] in ("csv", "json", "jsonl", "parquet", "safetensors"):
+            if name.rsplit(".")[-1] in ("csv", "json", "jsonl", "mdb", "parquet", "safetensors"):
                 continue
             assert name in known, f"{file.relative_to(ROOT)}: there is no setting {name}"
             seen += 1

@@ -297,6 +297,16 @@ def test_what_was_fetched_of_a_photo_goes(run: Path, tmp_path: Path, no_report: 
     assert kept.fate is Fate.OPTED_OUT
 
 
+def test_files_of_a_person_that_are_called_alike_stay(
+    run: Path, tmp_path: Path, no_report: None
+) -> None:
+    mine = [run / "data/images-mine.npy", run / "raw/rec-of-my-cat.png"]
+    for file in mine:
+        file.write_bytes(b"mine")
+    chain.take_down([run], listing(tmp_path, TAKEN))
+    assert [file.read_bytes() for file in mine] == [b"mine"] * 2
+
+
 def ingest_one(tmp_path: Path) -> Dataset:
     folder = tmp_path / "strangers"
     folder.mkdir()

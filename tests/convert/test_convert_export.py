@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,9 @@ from typer.testing import CliRunner
 
 from limbeck import export_data
 from limbeck.artefacts.keep import kept_ids
+from limbeck.artefacts.takedowns import TakeDown, write_takedowns
 from limbeck.cli import app
-from limbeck.convert import foresee
+from limbeck.convert import foresee, tables
 from limbeck.convert.selection import Photo
 from limbeck.convert.tables import attribution
 from limbeck.data import Dataset, open_dataset
@@ -270,6 +272,23 @@ def test_hugging_face_datasets_load_it(tmp_path: Path, kind: str, classes: tuple
             assert row["label"] == (info.label if number else name)
     if classes and kind == "hf-parquet":
         assert found["names"] == list(made.class_names)
+
+
+def test_semicolons_part_no_formula_off() -> None:
+    assert tables._harmless("x;=HYPERLINK(1)") == "x;'=HYPERLINK(1)"
+    assert tables._harmless("=1; -2") == "'=1; '-2"
+    assert tables._harmless("a-b;c") == "a-b;c"
+
+
+def test_nothing_is_exported_while_a_take_down_is_open(data: Dataset, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(data.root, copy)
+    begun = TakeDown(
+        begun="2026-11-28T00:00:00+00:00", limbeck="0", ids=(), sha256=(), photos=1, images=1
+    )
+    write_takedowns(copy, [begun])
+    with pytest.raises(DataError, match="did not end"):
+        export_data(copy, tmp_path / "out", "imagefolder")
 
 
 def test_webdataset_loads_it(tmp_path: Path) -> None:

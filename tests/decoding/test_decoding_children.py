@@ -13,7 +13,7 @@ from PIL import Image
 
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
-from limbeck.decoding import Decoders, Rejected, Stopped, limits, process
+from limbeck.decoding import Decoders, Rejected, Stopped, children, limits, process
 from limbeck.decoding.wire import Garbled, receive, send
 from limbeck.errors import LimbeckError
 from limbeck.ingestion import ingest
@@ -41,6 +41,13 @@ def _faulty():
     def sleep():
         import time
         time.sleep(100)
+    def hold():
+        import time
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(60)
+            os._exit(0)
+        time.sleep(60)
     def leave():
         os._exit(7)
     def scribble():
@@ -65,6 +72,7 @@ def _faulty():
     ways = {
         201: os.abort, 202: lambda: os.kill(os.getpid(), signal.SIGSEGV), 203: loop, 204: hog,
         205: sleep, 206: leave, 207: scribble, 208: write, 209: once, 210: spoilt, 211: lie,
+        212: hold,
     }
     def faulty(self):
         ways.get(self.size[0], int)()
@@ -73,7 +81,7 @@ def _faulty():
 if "-c" in sys.orig_argv and any("limbeck.decoding.child" in one for one in sys.orig_argv):
     _faulty()
 """
-ABORT, CRASH, LOOP, HOG, SLEEP, LEAVE, SCRIBBLE, WRITE, ONCE, SPOILT, LIE = range(201, 212)
+ABORT, CRASH, LOOP, HOG, SLEEP, LEAVE, SCRIBBLE, WRITE, ONCE, SPOILT, LIE, HOLD = range(201, 213)
 
 
 def ppm(width: int) -> bytes:
@@ -134,7 +142,32 @@ def test_what_a_decoder_does_costs_its_photo_alone(
             assert photo.square((0, 0, 60, 60), 16).pixels.shape == (3, 16, 16)
         monkeypatch.setattr(process, "WALL_SECONDS", 1.0)
         assert verdict(decoders, SLEEP).detail == "decoding it took more than 1 s"
+        started = time.monotonic()
+        assert verdict(decoders, HOLD).detail == "decoding it took more than 1 s"
+        assert time.monotonic() - started < 30, "what a child started does not hold the parent"
     assert not decoders._idle
+
+
+def test_a_photo_is_not_blamed_for_children_that_others_killed() -> None:
+    with Decoders() as decoders:
+        with decoders.opened(ppm(60)) as one, decoders.opened(ppm(70)) as two:
+            assert (one.upright_size(), two.upright_size()) == ((60, 60), (70, 60))
+        for child in decoders._idle:
+            child._process.kill()
+            child._process.wait()
+        with decoders.opened(ppm(80)) as photo:
+            assert photo.upright_size() == (80, 60)
+
+
+def test_nothing_that_a_child_says_is_believed() -> None:
+    for text in (b"[" * 100_000, b'{"size": [1]}', b'{"size": ["a", 2]}', b"{}"):
+        head = len(text).to_bytes(4, "little") + bytes(8)
+        try:
+            words, _ = receive(io.BytesIO(head + text), 0)
+        except Garbled:
+            continue
+        with pytest.raises(Rejected, match="nonsense"):
+            children._whole(words, "size", 2)
 
 
 def test_ingestion_goes_on(faulty: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ingestion_bad_files import ANY, CHEAP, COSTLY, Bad, saved, scene
 
@@ -57,8 +58,22 @@ def test_names_of_any_bytes_are_listed(tmp_path: Path) -> None:
     root.mkdir()
     for seed, name in enumerate((b"a\xff\xfe.png", b"new\nline.png", b"\xf0\x9f\x90\x95.png")):
         (root / os.fsdecode(name)).write_bytes(saved("PNG", scene(seed)))
+    (root / "a\\xff\\xfe.png").write_bytes(saved("PNG", scene(8)))  # as text shows the first
     (root / ("x" * 250 + ".png")).write_bytes(saved("PNG", scene(9)))
-    assert ingest(root, tmp_path / "d", CONFIG).accepted == 4
+    summary = ingest(root, tmp_path / "d", CONFIG)
+    assert (summary.accepted, summary.failed, summary.listed) == (4, 1, 5)
+    data = open_dataset(tmp_path / "d")
+    known = {f"{seed:02d}": scene(seed) for seed in (0, 1, 2, 8, 9)}
+    for info, image in zip(data.infos, data.at(96)[range(4)], strict=True):
+        distance = {
+            name: float(
+                abs(np.asarray(other).transpose(2, 0, 1).astype(int) - image.numpy()).mean()
+            )
+            for name, other in known.items()
+        }
+        wanted = {"new": "01", "x": "09", "a": "00 08", "\U0001f415": "02"}
+        begins = next(key for key in wanted if info.source.startswith(key))
+        assert min(distance, key=distance.__getitem__) in wanted[begins], info.source
 
 
 @pytest.mark.slow

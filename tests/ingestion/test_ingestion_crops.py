@@ -144,6 +144,31 @@ def test_every_dog_of_a_photo_is_a_row(tmp_path: Path, monkeypatch: pytest.Monke
     assert again.reused == 6
 
 
+def test_a_file_called_like_a_box_of_another_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TwoDogs:
+        def look(self, photo: Image.Image, width: int, height: int) -> Sight:
+            return Sight((seen("dog", (0, 0, 60, 60), 0.9), seen("dog", (90, 0, 150, 60), 0.8)))
+
+    monkeypatch.setattr("limbeck.ingestion.cropping.Objects", lambda *args: TwoDogs())
+    root = tmp_path / "p"
+    root.mkdir()
+    for number, name in enumerate(["a.png", "b.png", "c.png", "a.png#84,0,156,72"]):
+        noise(number, 160).save(root / name, "PNG")
+    ingest(root, tmp_path / "d", DataConfig(size=16, crop="detect", crop_most=2))
+    data = open_dataset(tmp_path / "d")
+    rows = {info.source: info for info in data.listed()}
+    assert rows["a.png#84,0,156,72~2"].detail == "another file goes by this name"
+    (root / "a.png#84,0,156,72").unlink()
+    ingest(root, tmp_path / "e", DataConfig(size=16, crop="detect", crop_most=2))
+    plain = open_dataset(tmp_path / "e")
+    pixels = dict(zip(plain.ids, plain.at(plain.size)[range(len(plain))], strict=True))
+    for one, image in zip(data.infos, data.at(data.size)[range(len(data))], strict=True):
+        if str(one.id) in pixels:
+            assert (image == pixels[str(one.id)]).all(), one.source
+
+
 def test_the_salient_square_holds_the_odd_thing_out() -> None:
     photo = Image.new("RGB", (300, 100), "grey")
     ImageDraw.Draw(photo).ellipse((240, 40, 270, 70), fill="red")

@@ -46,10 +46,41 @@ from limbeck.ingestion.fetching import (
     target_of,
 )
 from limbeck.ingestion.fetching.fetch import Crew
+from limbeck.ingestion.fetching.outcomes import FINAL
+from limbeck.ingestion.fetching.robots import Rules
+from limbeck.ingestion.optout import Wish, names_url
 
 HOST = "good.example"
 WRONG = replace(QUICK, retries=0)
 SLOW = replace(WRONG, attempt=0.5)
+
+
+def test_a_url_has_one_spelling() -> None:
+    for text in (
+        "http://h.org/a%7e%c3%a4?x=%2d",
+        "http://h.org/a~%C3%A4?x=-",
+        "http://h.org/%61~ä?x=-",
+    ):
+        assert target_of(text).url == "http://h.org/a~%C3%A4?x=-"
+    assert target_of("http://h.org/a%2Fb").url == "http://h.org/a%2Fb"
+    assert not Rules("User-agent: *\nDisallow: /private/", "limbeck").allow(
+        target_of("http://h.org/%70rivate/a").path
+    )
+    assert not Rules("User-agent: *\nDisallow: /%7Eme/", "limbeck").allow("/~me/a")
+
+
+def test_redirects_to_what_opted_out_are_not_followed(tmp_path: Path) -> None:
+    wishes = (Wish(1, "host:other.example", False),)
+    with Web() as web:
+        web.put(HOST, "/x", redirect("http://photos.other.example/y"))
+        web.put("photos.other.example", "/y", ok(PHOTO))
+        target = target_of(f"http://{HOST}/x")
+        fetching = web.fetching(tmp_path / "f", QUICK)
+        kept = fetch_all([target], Store(tmp_path / "f"), fetching, names_url(wishes))[target.url]
+        assert (kept.fate, kept.sha256) == (Fate.OPTED_OUT, None)
+        assert web.requests("photos.other.example", "/y") == 0
+        kept = fetch_all([target], Store(tmp_path / "g"), fetching)[target.url]
+        assert kept.headers[FINAL] == "http://photos.other.example/y"
 
 
 def fetch(

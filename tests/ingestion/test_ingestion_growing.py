@@ -12,6 +12,8 @@ from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.decoding import Photo
 from limbeck.ingestion import earlier, ingest
+from limbeck.metrics import dataset_features, features_of_dataset
+from limbeck.percept import Features
 
 CONFIG = DataConfig(size=16, crop="center")
 
@@ -89,6 +91,36 @@ def test_other_settings_and_other_code_decode_anew(
     assert ingest(root, out, CONFIG).reused == 0
 
 
+def test_a_death_is_no_verdict_to_remember(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, out = folder(tmp_path / "p"), tmp_path / "d"
+    with monkeypatch.context() as patch:
+        square = Photo.square
+
+        def dies(self: Photo, *args: Any) -> object:
+            if self.size == (root / "1.png").stat().st_size:
+                raise self._died("was killed by signal 9")
+            return square(self, *args)
+
+        patch.setattr(Photo, "square", dies)
+        assert ingest(root, out, CONFIG).rejected["corrupt"] == 3  # with its copy
+    assert ingest(root, out, CONFIG).rejected["corrupt"] == 1
+    ingest(root, tmp_path / "e", CONFIG)
+    same(out, tmp_path / "e")
+
+
+def test_cached_features_of_what_is_replaced_go(tmp_path: Path) -> None:
+    root, out = folder(tmp_path / "p"), tmp_path / "d"
+    ingest(root, out, CONFIG)
+    before = open_dataset(out)
+    dataset_features(before, Features("lpips-alex"), size=16)
+    assert len(features_of_dataset(before)) == 1
+    ingest(root, out, CONFIG)
+    assert len(features_of_dataset(before)) == 1, "the same pixels"
+    (root / "new.png").write_bytes(saved("PNG", scene(30, 160)))
+    ingest(root, out, CONFIG)
+    assert not features_of_dataset(before)
+
+
 def test_a_damaged_dataset_is_of_no_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, out = folder(tmp_path / "p"), tmp_path / "d"
     ingest(root, out, CONFIG)
@@ -108,6 +140,7 @@ def test_boxes_of_a_manifest_are_always_asked_for(tmp_path: Path) -> None:
     assert ingest(root / "list.json", out, CONFIG.model_copy(update={"crop": "auto"})).accepted == 3
     for item in items:
         item["bounding_box"] = [10, 50, 10, 50]
+    (root / "other.json").write_text(json.dumps([{**items[0], "bounding_box": [0, 9, 0, 9]}]))
     (root / "list.json").write_text(json.dumps(items))
     summary = ingest(root / "list.json", out, CONFIG.model_copy(update={"crop": "auto"}))
     assert (summary.accepted, summary.reused) == (3, 0)

@@ -1,6 +1,7 @@
 """What a take-down does to each kind of file. A step that is done is no step any more, so that
 the same take-down, once more, finishes what a killed one began."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from limbeck.chain.places import Place
 from limbeck.chain.seen import Seen
 from limbeck.data import COPY_SHEET, CROP_SHEET, Dataset, write_without
 from limbeck.errors import DataError, LimbeckError
-from limbeck.ingestion import count_flags, fetched_bodies, forget_fetched
+from limbeck.ingestion import count_flags, fetched_bodies, forget_fetched, one_spelling
 from limbeck.kit.tables import read_table
 from limbeck.metrics import features_of_dataset, forget_features
 from limbeck.model import restate_card
@@ -30,6 +31,8 @@ from limbeck.records import KeepSummary, Status
 _AGAIN = "move it away and take the photos down once more"
 _KEEP_CSV = "keep.csv"
 _BOARD = "tensorboard"
+_SHARDS = "images-[0-9][0-9][0-9][0-9][0-9].npy"
+_SHEET = re.compile(r"rec-[0-9]+\.png")
 _NAME = pa.string()
 _ORDER = ("id", "source", "keep", "reason", "score")  # of keep.parquet and keep.csv
 _KEPT = {"id": _NAME, "keep": pa.bool_(), "reason": _NAME, "score": pa.float64()}
@@ -188,10 +191,10 @@ def _pictures(place: Place, one: Seen) -> Iterator[Step]:
     """Sheets of photos and their reconstructions, also as TensorBoard holds them."""
     if not one.pictured:
         return
-    if sheets := sorted(one.folder.glob("rec-*.png")):
+    if sheets := [f for f in sorted(one.folder.glob("rec-*.png")) if _SHEET.fullmatch(f.name)]:
         what = f"removed, sheets of photos and reconstructions ({len(sheets)})"
         yield _erase(place, what, sheets)
-    if events := sorted((one.folder / _BOARD).glob("events.out.*")):
+    if events := sorted((one.folder / _BOARD).glob("events.out.tfevents.*")):
         what = "removed: it holds those sheets (the figures are in stats.jsonl)"
         yield _erase(place, what, events)
 
@@ -206,11 +209,12 @@ def _fetched(place: Place, found: Found) -> Iterator[Step]:
     """Bodies that were fetched from the photos' URLs."""
     urls = {photo.info.url for photo in found.photos} - {None}
     urls |= {photo.info.source.split("#")[0] for photo in found.photos}
-    known = sorted(url for url in urls if url)
-    if bodies := fetched_bodies(place.fetched, known):
+    known = sorted({one_spelling(url) for url in urls if url} - {""})
+    hashes = sorted(found.sha256)
+    if bodies := fetched_bodies(place.fetched, known, hashes):
         what = f"fetched photos removed ({len(bodies)} files)"
         words = f"{place.fetched}: {what}"
-        yield Step(words, tuple(bodies), lambda: forget_fetched(place.fetched, known))
+        yield Step(words, tuple(bodies), lambda: forget_fetched(place.fetched, known, hashes))
 
 
 def _images(found: Found, data: Dataset) -> int:
@@ -235,7 +239,7 @@ def steps_in_datasets(place: Place, found: Found, begun: bool) -> Iterator[Step]
         if found.rows[data.root]:
             yield _dataset(place, data, found)
         named = {shard["file"] for shard in data.shards}
-        stray = [f for f in sorted(data.root.glob("images-*.npy")) if f.name not in named]
+        stray = [f for f in sorted(data.root.glob(_SHARDS)) if f.name not in named]
         if begun and stray:
             yield _erase(place, "removed: of the dataset as it was before", stray)
 
@@ -252,7 +256,7 @@ def _dataset(place: Place, data: Dataset, found: Found) -> Step:
         before = fsio.read_object(done).get("summary", {}) if done.exists() else {}
         gone = {photo.info.id for photo in taken.values()}
         told: dict[str, Any] = {}
-        with amended(data.root, told, ["images-*.npy"] if images else []) as building:
+        with amended(data.root, told, [_SHARDS] if images else []) as building:
             write_without(data, taken.keys(), building)
             left = [info for info in data.infos if info.id not in gone]
             crops = Counter(str(info.crop) for info in left if info.crop)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.artefacts.keep import KEEP_TABLE, kept_ids
-from limbeck.artefacts.run import RUN, RunDir
+from limbeck.artefacts.run import RUN, TAKEDOWNS, RunDir
 from limbeck.artefacts.stage import read_done
+from limbeck.artefacts.takedowns import require_no_unfinished_takedown
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import encode_png
@@ -145,6 +146,9 @@ def select(
     if not 1 <= shard_mb <= 10**6:
         raise UsageError(f"shards of {shard_mb} MB", "give from 1 to 1000000 MB")
     run = RunDir(data) if (data / RUN).exists() else None
+    for place in (data, data.parent):
+        if (place / TAKEDOWNS).exists():
+            require_no_unfinished_takedown(place)
     dataset = open_dataset(data if run is None else run.data)
     if keep is None and run is not None and not everything and _finished(run.keep):
         keep = run.keep

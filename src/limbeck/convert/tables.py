@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ ATTRIBUTION = "attribution.csv"
 _COLUMNS = ("file", "id", "source", "url", "author", "licence", "sha256")
 # What makes a spreadsheet take a cell for a formula, full-width forms too.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_PARTED = re.compile(r"(;\s*)(?=[=+\-@＝＋－＠])")
 
 
 def metadata_lines(chosen: Selection, files: Sequence[str]) -> str:
@@ -54,4 +56,5 @@ def write_attribution(chosen: Selection, files: Sequence[str], folder: Path) -> 
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    parted = _PARTED.sub(r"\1'", cell)  # where a semicolon parts cells
+    return f"'{parted}" if parted.startswith(_FORMULA) else parted

@@ -4,6 +4,7 @@ The package imports neither torch nor scipy, so that a child starts in a fractio
 """
 
 from limbeck.decoding.child import limits as limits
+from limbeck.decoding.children import DEATH as DEATH
 from limbeck.decoding.children import Decoders as Decoders
 from limbeck.decoding.children import Photo as Photo
 from limbeck.decoding.children import Stopped as Stopped
@@ -18,6 +19,6 @@ from limbeck.decoding.embedded_facts import Facts as Facts
 from limbeck.decoding.lmdb import Lmdb as Lmdb
 
 __all__ = [
-    "ARCHIVE", "DECODING", "HEIC", "Box", "Decoders", "Facts", "Lmdb", "Photo", "Rejected",
+    "ARCHIVE", "DEATH", "DECODING", "HEIC", "Box", "Decoders", "Facts", "Lmdb", "Photo", "Rejected",
     "Square", "Stopped", "centre_box", "limits",
 ]  # fmt: skip

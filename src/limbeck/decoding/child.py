@@ -132,8 +132,11 @@ def _clock(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def limit_process() -> bool:
+def limit_process(*, memory: bool = True) -> bool:
     """`BYTES` more than now, no file to be written, no core; where the system can limit these.
+
+    Args:
+        memory: limit memory, too.
 
     Returns:
         whether `BYTES` is what limits its memory.
@@ -144,6 +147,8 @@ def limit_process() -> bool:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         pages = int(Path("/proc/self/statm").read_text().split()[0])
+        if not memory:
+            return False
         most = pages * resource.getpagesize() + BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return True

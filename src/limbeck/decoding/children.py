@@ -14,11 +14,13 @@ from PIL import Image
 from limbeck.decoding.child import BYTES
 from limbeck.decoding.decode import Box, Rejected, Square
 from limbeck.decoding.embedded_facts import Facts
-from limbeck.decoding.process import Child
+from limbeck.decoding.process import Child, NotStarted
 from limbeck.decoding.wire import Garbled
 from limbeck.kit.memory import available_memory
 from limbeck.verdicts import Reason
 
+DEATH = "its decoder"
+"""How the verdict on a photo begins whose decoder died."""
 HEAVY_PIXELS = 16_000_000
 """Photos of more pixels are decoded one at a time."""
 
@@ -76,10 +78,10 @@ class Decoders:
         finally:
             photo.done()
 
-    def take(self) -> "Child":
+    def take(self, *, new: bool = False) -> "Child":
         """An idle child, or a new one."""
         with self._lock:
-            if self._idle:
+            if self._idle and not new:
                 return self._idle.pop()
         child = Child()
         with self._lock:
@@ -113,11 +115,10 @@ class Decoders:
 
     def _end_the_late(self) -> None:
         while not self._closed.wait(0.5):
-            now = time.monotonic()
-            with self._lock:
-                late = [child for child in self._all if child.deadline < now]
-            for child in late:
-                child.kill(late=True)
+            with self._lock:  # so that none is given to another photo meanwhile
+                for child in self._all:
+                    if child.deadline < time.monotonic():
+                        child.kill(late=True)
 
 
 class Stopped(Exception):
@@ -203,14 +204,17 @@ class Photo:
             if self._decoders.closed:
                 raise Stopped
             try:
-                said, load = self._exchange(words, most)
+                said, load = self._exchange(words, most, new=attempt == 2)
                 break
-            except (Garbled, OSError):
+            except (Garbled, OSError, NotStarted) as error:
                 if self._decoders.closed:
                     raise Stopped from None
+                if self._child is None:
+                    raise
+                spent = self._child is not None and self._child.spent()
                 why = self._end_child()
-                if attempt == 2 or why.reason is Reason.TOO_COSTLY:
-                    raise why from None
+                if attempt == 2 or spent:
+                    raise (error if isinstance(error, NotStarted) else why) from None
         if "memory" in said:
             self._end_child()
             if said["memory"] != "ours":
@@ -223,9 +227,11 @@ class Photo:
             raise Rejected(reason, str(said.get("detail", ""))[:200])
         return said, load
 
-    def _exchange(self, words: dict[str, Any], most: int) -> tuple[dict[str, Any], bytes]:
+    def _exchange(
+        self, words: dict[str, Any], most: int, *, new: bool
+    ) -> tuple[dict[str, Any], bytes]:
         if self._child is None:
-            self._child = self._decoders.take()
+            self._child = self._decoders.take(new=new)
             return self._child.exchange({"new": True, **words}, self._data, most)
         return self._child.exchange({"new": False, **words}, b"", most)  # it holds the photo
 
@@ -243,14 +249,14 @@ class Photo:
         return self._died(f"was killed by signal {-code}" if code < 0 else f"exited with {code}")
 
     def _died(self, how: str) -> Rejected:
-        return Rejected(Reason.CORRUPT, f"its decoder {how}")
+        return Rejected(Reason.CORRUPT, f"{DEATH} {how}")
 
 
 def _whole(words: dict[str, Any], name: str, count: int) -> list[int]:
     """Whole numbers that a child said; what it says may be anything."""
     found = words.get(name)
     if not isinstance(found, list) or len(found) != count:
-        raise Rejected(Reason.CORRUPT, "its decoder answered nonsense")
+        raise Rejected(Reason.CORRUPT, f"{DEATH} answered nonsense")
     if not all(isinstance(one, int) and 0 <= one < 1 << 31 for one in found):
-        raise Rejected(Reason.CORRUPT, "its decoder answered nonsense")
+        raise Rejected(Reason.CORRUPT, f"{DEATH} answered nonsense")
     return found

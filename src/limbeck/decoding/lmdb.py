@@ -32,11 +32,20 @@ class Lmdb:
             raise UsageError(f"{path} is an LMDB", "run: pip install 'limbeck[lmdb]'")
         self._path = path
         self._lock = threading.Lock()
-        self._child = Child("limbeck.decoding.lmdb_child")
-        words, _ = self._ask({"open": str(path), "folder": False})
+        self._child = self._opened()
+
+    def _opened(self) -> Child:
+        child = Child("limbeck.decoding.lmdb_child")
+        try:
+            with _in_time(child):
+                words, _ = child.exchange({"open": str(self._path), "folder": False}, b"", 0)
+        except (Garbled, OSError, ValueError):
+            words = {"error": "damaged"}
         if "opened" not in words:
-            self.close()
-            raise DataError(f"{path} is no LMDB: {words.get('error', '')}", _CURE)
+            child.kill()
+            child.code()
+            raise DataError(f"{self._path} is no LMDB: {words.get('error', '')}", _CURE)
+        return child
 
     def close(self) -> None:
         """End the child."""
@@ -83,11 +92,13 @@ class Lmdb:
     def _ask(
         self, words: dict[str, Any], load: bytes = b"", most: int = MOST_ANSWER
     ) -> tuple[dict[str, Any], bytes]:
-        with self._lock, _in_time(self._child):
+        with self._lock, _in_time(self._child):  # the others are still to be had
             try:
                 return self._child.exchange(words, load, most)
-            except (Garbled, OSError, ValueError) as error:  # it died; ValueError: before
+            except (Garbled, OSError) as error:  # of this value, or of where it should be
                 self._child.kill()
+                self._child.code()
+                self._child = self._opened()
                 raise self._damaged() from error
 
     def _damaged(self) -> DataError:

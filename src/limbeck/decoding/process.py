@@ -1,5 +1,6 @@
 """One child process, as its parent sees it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,17 +14,23 @@ from limbeck.errors import LimbeckError
 
 WALL_SECONDS = 60.0
 """Time after which a child that does not answer is ended, whatever it waits for."""
+_TALKATIVE = ("PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT", "PYTHONDUMPREFS")
+"""What would fill a pipe that nobody reads before the child is ready."""
 _CODE = "import sys; sys.path[:] = sys.argv[1:]; from {} import main; main()"
 
 
+class NotStarted(LimbeckError):
+    """A child did not come to be ready."""
+
+
 class Child:
-    """One process.
+    """One process, the first of its own group.
 
     Args:
         module: whose `main` it runs.
 
     Raises:
-        LimbeckError: it cannot be started.
+        NotStarted: it cannot be started.
     """
 
     def __init__(self, module: str = "limbeck.decoding.child") -> None:
@@ -31,8 +38,10 @@ class Child:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _CODE.format(module), *sys.path],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env={k: v for k, v in os.environ.items() if k not in _TALKATIVE},
+                start_new_session=True,
             )  # fmt: skip
-        except OSError as error:
+        except (OSError, TypeError) as error:  # TypeError: no sys.executable
             raise _not_started(str(error)) from error
         self.deadline = time.monotonic() + WALL_SECONDS
         self.dead = self.late = self._ready = False
@@ -44,12 +53,12 @@ class Child:
 
         Raises:
             Garbled, OSError: it died, or answers nonsense.
-            LimbeckError: it did not come to be ready, which is no photo's fault.
+            NotStarted: it did not come to be ready, which is no photo's fault.
         """
         self._await_start()
         self.deadline = time.monotonic() + WALL_SECONDS
-        send(_pipe(self._process.stdin), words, data)
-        answer = receive(_pipe(self._process.stdout), most)
+        send(_pipe(self._process.stdin), words, data, self._alive)
+        answer = receive(_pipe(self._process.stdout), most, self._alive)
         self.deadline = float("inf")
         return answer
 
@@ -57,24 +66,34 @@ class Child:
         if self._ready:
             return
         try:
-            receive(_pipe(self._process.stdout), 0)
+            receive(_pipe(self._process.stdout), 0, self._alive)
         except Garbled:
             self.kill()
             said = _pipe(self._process.stderr).read().decode(errors="replace").strip().splitlines()
             raise _not_started(said[-1] if said else f"code {self.code()}") from None
         self._ready = True
 
+    def _alive(self) -> bool:
+        return not self.dead
+
     def kill(self, *, late: bool = False) -> None:
         """End it."""
         self.late, self.dead = self.late or late, True
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # what it started, too
         self._process.kill()
 
     def overdue(self) -> str:
         """The time that it took too much of; empty if it ended for another reason."""
         if self.late:
             return f"{WALL_SECONDS:g} s"
-        spent = self.code() == -getattr(signal, "SIGPROF", 0)
-        return f"{SECONDS:g} s of processor time" if spent else ""
+        return f"{SECONDS:g} s of processor time" if self.spent() else ""
+
+    def spent(self) -> bool:
+        """Whether it is dead for having used up its processor time, which no second attempt gives
+        back; a minute may have passed while the machine slept."""
+        return self._process.poll() == -getattr(signal, "SIGPROF", 0)
 
     def code(self) -> int:
         """How it ended."""
@@ -85,8 +104,8 @@ class Child:
         return code
 
 
-def _not_started(why: str) -> LimbeckError:
-    return LimbeckError(
+def _not_started(why: str) -> NotStarted:
+    return NotStarted(
         f"a process that reads photos could not be started: {why}",
         "see whether `python -c 'import limbeck.decoding'` works, and whether memory and processes "
         "are limited (ulimit -a)",

@@ -5,6 +5,7 @@ from limbeck.ingestion.cropping import crop_words as crop_words
 from limbeck.ingestion.fetching import Fetching as Fetching
 from limbeck.ingestion.fetching import fetched_bodies as fetched_bodies
 from limbeck.ingestion.fetching import forget_fetched as forget_fetched
+from limbeck.ingestion.fetching import one_spelling as one_spelling
 from limbeck.ingestion.optout import TOLD_LINES as TOLD_LINES
 from limbeck.ingestion.optout import Wish as Wish
 from limbeck.ingestion.optout import named_by as named_by
@@ -36,6 +37,7 @@ __all__ = [
     "forget_fetched",
     "ingest",
     "named_by",
+    "one_spelling",
     "preview",
     "read_opt_out",
     "rejections",

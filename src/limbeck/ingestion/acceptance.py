@@ -125,6 +125,7 @@ class Acceptance:
 
     def _store(self, info: ImageInfo, result: Decoded) -> _Candidate:
         self._side = result.square.pixels.shape[-1]
+        assert info.source not in self._places, f"{info.source} is listed twice"
         self._places[info.source] = len(self._places)
         self._squares.append(result.square.pixels.tobytes())
         known = {

@@ -12,10 +12,11 @@ from limbeck import fsio, logs
 from limbeck.artefacts.stage import read_done
 from limbeck.config import DataConfig
 from limbeck.data import Dataset, open_dataset
-from limbeck.decoding import DECODING, Square
+from limbeck.decoding import DEATH, DECODING, Square
 from limbeck.errors import DataError
 from limbeck.ingestion.cropping import Sight
 from limbeck.kit.photos import photo_formats
+from limbeck.metrics import forget_features
 from limbeck.records import CropKind, ImageInfo, Reason, Status
 
 _AT_SIGHT = (
@@ -62,12 +63,14 @@ class Earlier:
         """Whether a photo, by its id (bytes and crop), is stored at this side."""
         return self._pixels is not None and id in self._place and self._pixels.size == side
 
-    def square(self, id: str | None, side: int) -> Square | None:
+    def square(self, photo: ImageInfo, side: int) -> Square | None:
         """A photo as it was decoded, where it is held."""
-        if self._pixels is None or id is None or not self.holds(id, side):
+        if self._pixels is None or photo.id is None or not self.holds(photo.id, side):
             return None
-        row = self._place[id]
+        row = self._place[photo.id]
         info = self._infos[row]
+        if info.sha256 != photo.sha256:
+            return None
         return Square(self._pixels[[row]][0].numpy(), info.detail, info.format or "")
 
 
@@ -84,6 +87,18 @@ def earlier_in(out: Path, way: str) -> Earlier:
         return Earlier()
 
 
+def forget_replaced(out: Path, made: Path) -> None:
+    """Remove cached features of the dataset that the one in `made` replaces, where it holds other
+    pixels: nobody asks for them any more, and a take-down would not find them."""
+    home = out.parent if fsio.is_temporary(out) else out
+    try:
+        before = open_dataset(home)
+    except DataError:
+        return
+    if before.shards != open_dataset(made).shards:
+        forget_features(before)
+
+
 def sight_of(row: ImageInfo) -> Sight:
     """What was seen in a photo, from its row."""
     return Sight(row.objects, row.box if row.crop is CropKind.ATTENTION else None)
@@ -95,6 +110,8 @@ def had_box(row: ImageInfo) -> bool:
 
 
 def _known(info: ImageInfo) -> bool:
+    if info.reason is Reason.CORRUPT and info.detail.startswith(DEATH):
+        return False  # it may have been killed for another reason
     if had_box(info):
         return info.crop in _SEEN
     return info.status is Status.REJECTED and info.reason in _AT_SIGHT

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 
 from limbeck.config import DataConfig
 from limbeck.decoding import Box, Decoders, Photo, Rejected, Square
@@ -69,11 +70,27 @@ def cropped_all(
     """
     infos: list[ImageInfo] = []
     of: list[Entry] = []
+    names: set[str] = set()
     for look, entry in zip(looks, entries, strict=True):
-        rows = look.cropped(config, wanted, least)
-        infos += rows
-        of += [entry] * len(rows)
+        for row in look.cropped(config, wanted, least):
+            info = row if row.source not in names else _second(row, names)
+            names.add(info.source)
+            infos.append(info)
+            of.append(entry)
     return infos, of
+
+
+def _second(row: ImageInfo, names: set[str]) -> ImageInfo:
+    """The row of a file under whose name another is listed already: names are keys, so it fails.
+
+    A folder may hold a raw byte and the text that stands for it; a file may be called like a
+    further box of another.
+    """
+    number = next(n for n in count(2) if f"{row.source}~{n}" not in names)
+    return ImageInfo(
+        source=f"{row.source}~{number}", sha256=row.sha256, status=Status.FAILED,
+        reason=Reason.UNREADABLE, detail="another file goes by this name",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -166,7 +183,8 @@ class Reader:
         rejected = ImageInfo(source=entry.source, sha256=digest, status=Status.REJECTED)
         try:
             with self._decoders.opened(data) as photo:
-                if (known := self._earlier.row(digest)) is not None:
+                boxed = self._boxes and entry.box is not None
+                if not boxed and (known := self._earlier.row(digest)) is not None:
                     return self._seen_before(photo, entry, known, content)
                 return self._look_at(photo, entry, rejected, content)
         except Rejected as found:
@@ -215,7 +233,7 @@ class Reader:
 
     def _decode(self, job: Job, side: int) -> Decoded | Rejected:
         assert job.info.box is not None
-        if (before := self._earlier.square(job.info.id, side)) is not None:
+        if (before := self._earlier.square(job.info, side)) is not None:
             return self._decoded(job.info, before)
         try:
             data = self._photos.read(job.entry)

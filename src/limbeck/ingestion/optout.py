@@ -7,7 +7,7 @@ either names a photo or is told to the person, with its number and the reason.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -212,6 +212,14 @@ def _names_of_url(url: str) -> Iterator[str]:
     labels = host.split(".")
     above = range(1, len(labels) - 1) if not labels[-1].isdigit() else ()
     yield from (_HOST + ".".join(labels[start:]) for start in above)
+
+
+def names_url(wishes: Sequence[Wish]) -> Callable[[str], bool]:
+    """Whether the list names a URL, or its host."""
+    named = {
+        name for wish in wishes if not wish.comment for name in _line_as_url(wish.text.strip())
+    }
+    return lambda url: not named.isdisjoint(_names_of_url(url))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
 from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
-from limbeck.ingestion.earlier import earlier_in, way_of
+from limbeck.ingestion.earlier import earlier_in, forget_replaced, way_of
 from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.files import Reader, cropped_all, jobs, least_side
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
@@ -124,6 +124,7 @@ def ingest(
             opt_out_lines=honoured.unmatched[:TOLD_LINES],
         )
         _check(summary, rows, source, out)
+        forget_replaced(out, folder)
         inputs = {"source": listing, **side_inputs(config, opt_out)}
         provenance = Provenance.of(inputs, config.model_dump())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))

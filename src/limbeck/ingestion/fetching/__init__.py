@@ -8,6 +8,7 @@ from limbeck.ingestion.fetching.addresses import refused_address as refused_addr
 from limbeck.ingestion.fetching.fetch import fetch_all as fetch_all
 from limbeck.ingestion.fetching.fetch import settled as settled
 from limbeck.ingestion.fetching.network import Network as Network
+from limbeck.ingestion.fetching.outcomes import FINAL as FINAL
 from limbeck.ingestion.fetching.outcomes import Fate as Fate
 from limbeck.ingestion.fetching.settings import Fetching as Fetching
 from limbeck.ingestion.fetching.settings import Limits as Limits
@@ -18,9 +19,11 @@ from limbeck.ingestion.fetching.store import forget_fetched as forget_fetched
 from limbeck.ingestion.fetching.targets import BadUrl as BadUrl
 from limbeck.ingestion.fetching.targets import Target as Target
 from limbeck.ingestion.fetching.targets import host_of as host_of
+from limbeck.ingestion.fetching.targets import one_spelling as one_spelling
 from limbeck.ingestion.fetching.targets import target_of as target_of
 
 __all__ = [
+    "FINAL",
     "BadUrl",
     "Fate",
     "Fetching",
@@ -33,6 +36,7 @@ __all__ = [
     "fetched_bodies",
     "forget_fetched",
     "host_of",
+    "one_spelling",
     "refused_address",
     "settled",
     "target_of",

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from limbeck.ingestion.fetching.answers import opts_out, retry_after, unpacked
 from limbeck.ingestion.fetching.network import Clock, Halt
-from limbeck.ingestion.fetching.outcomes import Fate, NotFetched, gone
+from limbeck.ingestion.fetching.outcomes import FINAL, Fate, NotFetched, gone
 from limbeck.ingestion.fetching.robots import Rules
 from limbeck.ingestion.fetching.settings import Fetching
 from limbeck.ingestion.fetching.targets import BadUrl, Target
@@ -62,10 +62,12 @@ class Client:
     Args:
         fetching: ports, limits, network.
         halt: stops it.
+        unwanted: whether a URL opted out; asked of every one on the way.
     """
 
-    def __init__(self, fetching: Fetching, halt: Halt) -> None:
+    def __init__(self, fetching: Fetching, halt: Halt, unwanted: Callable[[str], bool]) -> None:
         self._fetching = fetching
+        self._unwanted = unwanted
         self._limits = fetching.limits
         self._slots = Slots(self._limits.per_host, halt)
         self._wire = Wire(fetching.network, self._limits, halt)
@@ -86,7 +88,16 @@ class Client:
                 raise gone("an empty body")
             return data, {name: head.first(name)[:500] for name in KEPT_HEADERS if head.all(name)}
 
-        return self.walk(target, self._limits.body, photo, self._rulebook.check)
+        way: list[str] = []
+
+        def check(here: Target) -> None:
+            way.append(here.url)
+            if self._unwanted(here.url):
+                raise NotFetched(Fate.OPTED_OUT, "it leads to what the opt-out list names")
+            self._rulebook.check(here)
+
+        data, headers = self.walk(target, self._limits.body, photo, check)
+        return data, headers | ({FINAL: way[-1]} if len(way) > 1 else {})
 
     def walk(
         self,

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from queue import SimpleQueue
 from random import Random
@@ -24,7 +24,12 @@ _TOLD = 5  # reasons
 _LAST_WORDS = 1.0  # seconds that workers have to end
 
 
-def fetch_all(targets: Sequence[Target], store: Store, fetching: Fetching) -> dict[str, Kept]:
+def fetch_all(
+    targets: Sequence[Target],
+    store: Store,
+    fetching: Fetching,
+    unwanted: Callable[[str], bool] = lambda url: False,
+) -> dict[str, Kept]:
     """Bring URLs into the store, and say what became of each.
 
     What is there and sound is not asked for again; nor, for `limits.remembered` days, is what
@@ -34,6 +39,7 @@ def fetch_all(targets: Sequence[Target], store: Store, fetching: Fetching) -> di
         targets: URLs, each once.
         store: where they are kept.
         fetching: ports, limits, network.
+        unwanted: whether a URL opted out; asked of those that redirects lead to.
 
     Raises:
         UsageError: something must be fetched, and httpcore is missing.
@@ -50,7 +56,7 @@ def fetch_all(targets: Sequence[Target], store: Store, fetching: Fetching) -> di
     here = sum(kept.fate is Fate.FETCHED for kept in found.values())
     if wanted:
         store.begin()
-        crew = Crew(wanted, store, fetching)
+        crew = Crew(wanted, store, fetching, unwanted)
         with (
             logs.working("fetching", len(wanted), "photos") as task,
             closing(crew.results()) as results,
@@ -101,12 +107,18 @@ class Crew:
         UsageError: httpcore is missing.
     """
 
-    def __init__(self, targets: Sequence[Target], store: Store, fetching: Fetching) -> None:
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        store: Store,
+        fetching: Fetching,
+        unwanted: Callable[[str], bool] = lambda url: False,
+    ) -> None:
         self._store = store
         self._seed = fetching.seed
         self._limits = fetching.limits
         self._halt = Halt()
-        self._client = _client(fetching, self._halt)
+        self._client = _client(fetching, self._halt, unwanted)
         self._schedule = Schedule(targets, fetching.limits)
         self._results: SimpleQueue[Kept | BaseException] = SimpleQueue()
         self._count = len(targets)
@@ -190,7 +202,7 @@ class Crew:
         return True
 
 
-def _client(fetching: Fetching, halt: Halt) -> "Client":
+def _client(fetching: Fetching, halt: Halt, unwanted: Callable[[str], bool]) -> "Client":
     try:
         from limbeck.ingestion.fetching.client import Client
     except ImportError as error:
@@ -200,4 +212,4 @@ def _client(fetching: Fetching, halt: Halt) -> "Client":
             f"photos of URL lists are fetched by httpcore, and {error.name} is missing",
             f"{INSTALL}, then run the same command again",
         ) from None
-    return Client(fetching, halt)
+    return Client(fetching, halt, unwanted)

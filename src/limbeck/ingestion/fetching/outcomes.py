@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+FINAL = "final-url"
+"""Among the headers that are kept: where redirects led."""
+
 
 class Fate(StrEnum):
     """What became of a URL.

@@ -169,19 +169,19 @@ class Store:
         return self._shards[name]
 
 
-def fetched_bodies(folder: Path, urls: Iterable[str]) -> list[Path]:
-    """Files that hold the bodies of these URLs; none where the folder is no store."""
+def fetched_bodies(folder: Path, urls: Iterable[str], sha256: Iterable[str]) -> list[Path]:
+    """Files that hold the bodies of these URLs, or these bodies; none where there is no store."""
     if not (folder / MARK).exists():
         return []
     store = Store(folder)
     kept = (store.find(url) for url in urls)
-    files = {store.body(one.sha256) for one in kept if one is not None and one.sha256}
-    return sorted(file for file in files if file.exists())
+    wanted = {*sha256, *(one.sha256 for one in kept if one is not None and one.sha256)}
+    return sorted(file for file in map(store.body, wanted) if file.exists())
 
 
-def forget_fetched(folder: Path, urls: Iterable[str]) -> None:
-    """Remove the bodies of these URLs and note that they opted out, so that nobody asks for them
-    while that is remembered.
+def forget_fetched(folder: Path, urls: Iterable[str], sha256: Iterable[str]) -> None:
+    """Remove these bodies, and those of these URLs; note that the URLs opted out, so that nobody
+    asks for them while that is remembered.
 
     Raises:
         DataError: the folder cannot be written.
@@ -190,6 +190,8 @@ def forget_fetched(folder: Path, urls: Iterable[str]) -> None:
     for url in urls:
         if store.find(url) is not None:
             store.fail(url, Fate.OPTED_OUT, "taken down")
+    for body in sha256:
+        store.forget(body)
 
 
 def _lines(data: bytes) -> Iterator[Kept]:

@@ -20,6 +20,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_CODED = re.compile(r"%([0-9A-Fa-f]{2})")
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]")
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -105,6 +107,14 @@ def target_of(text: str) -> Target:
     return target
 
 
+def one_spelling(url: str) -> str:
+    """A URL as `Target` spells it; empty where it is none that is fetched."""
+    try:
+        return target_of(url).url
+    except (BadUrl, UsageError):
+        return ""
+
+
 def host_of(url: str | None) -> str:
     """The host of a URL as `Target` spells it; empty where there is none."""
     try:
@@ -163,15 +173,22 @@ def _idna(text: str) -> str:
 
 
 def encoded(text: str) -> str:
-    """Path or query with all that needs it percent-encoded, and nothing twice.
+    """Path or query with all that needs it percent-encoded, nothing twice, and nothing that need
+    not be (RFC 3986, 6.2.2): `%7E` is `~`, `%c3` is `%C3`.
 
     Raises:
         BadUrl: it is no text.
     """
     try:
-        return quote(_STRAY.sub("%25", text), safe="/?:@!$&'()*+,;=~%-._")
+        safe = quote(_STRAY.sub("%25", text), safe="/?:@!$&'()*+,;=~%-._")
     except UnicodeEncodeError:
         raise BadUrl("half a character in it") from None
+    return _CODED.sub(_plain, safe)
+
+
+def _plain(found: re.Match[str]) -> str:
+    letter = chr(int(found[1], 16))
+    return letter if _PLAIN.fullmatch(letter) else found[0].upper()
 
 
 def _path(text: str) -> str:

@@ -4,7 +4,7 @@ Opening a list asks nothing of anybody; `bring` does, and only of what is not he
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from limbeck import fsio, logs
 from limbeck.errors import DataError
 from limbeck.ingestion.fetching import (
+    FINAL,
     BadUrl,
     Fate,
     Fetching,
@@ -22,7 +23,7 @@ from limbeck.ingestion.fetching import (
     settled,
     target_of,
 )
-from limbeck.ingestion.optout import Wish, rows_named
+from limbeck.ingestion.optout import Wish, names_url, rows_named
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources.base import NO_FACTS, Box, Entry, Facts, Source, text_of
 from limbeck.ingestion.sources.url_rows import Row, rows_of
@@ -95,7 +96,7 @@ class UrlSource(Source):
         """
         unwanted = self.named(wishes)
         targets = [target for url, target in self._targets.items() if url not in unwanted]
-        found = fetch_all(targets, self.store, self._fetching)
+        found = fetch_all(targets, self.store, self._fetching, names_url(wishes))
         unwanted |= self.named(wishes)
         known = [self.store.find(url) for url in unwanted]
         opted = [kept for kept in found.values() if kept.fate is Fate.OPTED_OUT]
@@ -118,7 +119,14 @@ class UrlSource(Source):
                 )
             )  # fmt: skip
         rows, _ = rows_named(infos, wishes, root=self.path)
-        return {self.entries[row].name for row in rows} & self._targets.keys()
+        named = {self.entries[row].name for row in rows} & self._targets.keys()
+        unwanted = names_url(wishes)
+        return named | {url for url in self._targets if self._led_to(url, unwanted)}
+
+    def _led_to(self, url: str, unwanted: Callable[[str], bool]) -> bool:
+        """Whether redirects led from a URL to one that opted out."""
+        kept = self.store.find(url)
+        return kept is not None and unwanted(kept.headers.get(FINAL, ""))
 
     def waiting(self, wishes: Sequence[Wish]) -> tuple[list[Target], int]:
         """URLs that `bring` would ask for, and the bytes of the photos that are here already."""
