@@ -10,6 +10,7 @@ from limbeck.data.flags import flags_of as flags_of
 from limbeck.data.groups import CopyGroup as CopyGroup
 from limbeck.data.groups import copy_groups as copy_groups
 from limbeck.data.groups import shown_groups as shown_groups
+from limbeck.data.index import PartFacts as PartFacts
 from limbeck.data.order import Order as Order
 from limbeck.data.store import COPY_SHEET as COPY_SHEET
 from limbeck.data.store import CROP_SHEET as CROP_SHEET
@@ -24,6 +25,7 @@ __all__ = [
     "Dataset",
     "Limit",
     "Order",
+    "PartFacts",
     "PixelView",
     "copy_groups",
     "flags_of",

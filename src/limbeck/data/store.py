@@ -6,7 +6,7 @@ A folder without index.json is a dataset that was not finished; readers refuse i
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ def write_dataset(
     *,
     class_names: Sequence[str] = (),
     shard_bytes: int = SHARD_BYTES,
+    part: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a dataset folder; memory holds one image at a time.
 
@@ -92,6 +93,7 @@ def write_dataset(
         size: side of the stored images, pixels.
         class_names: names of the labels 0, 1, ...; empty = unconditional.
         shard_bytes: a shard file holds at most this many bytes of pixels (at least one image).
+        part: plain values of `PartFacts`, where this is a part of a listing.
 
     Raises:
         DataError: an image of another shape, counts that differ, an id given twice, a label
@@ -117,6 +119,7 @@ def write_dataset(
             "class_names": list(class_names),
             "table": _facts(root / TABLE),
             "shards": shards,
+            **({} if part is None else {"part": dict(part)}),
         },
     )
 

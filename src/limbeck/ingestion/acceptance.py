@@ -95,7 +95,7 @@ class Acceptance:
             if isinstance(result, Decoded):
                 candidates.append(self._store(info, result))
             elif result is not None and info.status is Status.ACCEPTED:
-                fates[info.id] = _refused(info, result)
+                fates[info.id] = refused_row(info, result)
         for row in self._settle(candidates):
             fates[row.id] = row
         self.rows = [_fate(info, fates) for info in infos]
@@ -127,16 +127,7 @@ class Acceptance:
         self._side = result.square.pixels.shape[-1]
         self._places[info.source] = len(self._places)
         self._squares.append(result.square.pixels.tobytes())
-        known = {
-            "phash": f"{result.phash:016x}",
-            "detail": result.square.note,
-            "format": result.square.format,
-            "upscaled": info.box is not None and info.box[2] - info.box[0] < self._side,
-            "quality": result.quality,
-            "flags": flags_of(result.quality),
-        }
-        row = info.model_copy(update=known)
-        return _Candidate(row, result.thumb, result.phash, result.embedding)
+        return _Candidate(decoded_row(info, result), result.thumb, result.phash, result.embedding)
 
     def _settle(self, candidates: list[_Candidate]) -> Iterator[ImageInfo]:
         """Rows of the candidates, the best first; the list is emptied on the way."""
@@ -163,7 +154,22 @@ class Acceptance:
             yield one.info
 
 
-def _refused(info: ImageInfo, why: Rejected) -> ImageInfo:
+def decoded_row(info: ImageInfo, result: Decoded) -> ImageInfo:
+    """The row of a photo with what its square tells."""
+    side = result.square.pixels.shape[-1]
+    known = {
+        "phash": f"{result.phash:016x}",
+        "detail": result.square.note,
+        "format": result.square.format,
+        "upscaled": info.box is not None and info.box[2] - info.box[0] < side,
+        "quality": result.quality,
+        "flags": flags_of(result.quality),
+    }
+    return info.model_copy(update=known)
+
+
+def refused_row(info: ImageInfo, why: Rejected) -> ImageInfo:
+    """The row of a photo that could not be decoded."""
     unreadable = why.reason is Reason.UNREADABLE
     status = Status.FAILED if unreadable else Status.REJECTED
     known = {"status": status, "reason": why.reason, "detail": why.detail}

@@ -1,10 +1,7 @@
 """The stage: list, look at headers, decode and crop, drop copies, store, account for each file."""
 
-import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -14,22 +11,22 @@ from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
 from limbeck.data import COPY_SHEET, CROP_SHEET, open_dataset, write_dataset
-from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance
 from limbeck.ingestion.copy_sheet import save_copy_sheet
+from limbeck.ingestion.counting import check_counts, store_side
 from limbeck.ingestion.crop_sheet import save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, way_of
 from limbeck.ingestion.files import Reader, jobs, least_side
+from limbeck.ingestion.joining import join
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
-from limbeck.ingestion.out_of_memory import out_of_memory
+from limbeck.ingestion.out_of_memory import memory_errors
+from limbeck.ingestion.parts import part_folders
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
 from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.sources import open_source
 from limbeck.records import ImageInfo, IngestSummary, Status
-
-STORE_SIDE = 128
 
 
 def ingest(
@@ -50,10 +47,12 @@ def ingest(
     are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of copies to the
     eye the best stays (see `acceptance`), of copies byte for byte the first by name; `copies.jpg`
     shows some. Photos get scores and flags (see `quality`); none is dropped for them. While it
-    works, the squares take as much disk space again as the dataset.
+    works, the squares take as much disk space again as the dataset. Of a folder of parts
+    (`ingest_part`) the whole is made (see `joining.join`).
 
     Args:
-        source: folder (read recursively) or zip (read in place, never extracted).
+        source: folder (read recursively), zip (read in place, never extracted), ..., or a folder
+            whose sub-folders are all parts of one listing.
         out: the dataset's folder; an older dataset there is replaced (see `artefacts.fresh`).
         config: sizes, duplicates, labels.
         opt_out: a text file naming one photo a line (see `opt_out_of`); lines that name nothing
@@ -71,13 +70,15 @@ def ingest(
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
+    if folders := part_folders(source):
+        return join(folders, source, out, config, opt_out=opt_out, strict=strict)
     keep_apart(source, out)
     wishes = read_opt_out(opt_out)
     given = read_classes(config)
     eye_of(config, detector, boxes=True)  # what cannot be had is said before photos are listed
     with (
         fresh(out, "data") as folder,
-        _memory_errors(source),
+        memory_errors(source),
         open_source(source) as photos,
         Pool() as pool,
     ):
@@ -127,55 +128,8 @@ def ingest(
                 "opt_out_lines": honoured.unmatched[:TOLD_LINES],
             }
         )
-        _check(summary, sieve.rows, source, out)
+        check_counts(summary, sieve.rows, source, out)
         inputs = {"source": listing, **side_inputs(config, opt_out)}
         provenance = Provenance.of(inputs, config.model_dump())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
-
-
-def _check(summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out: Path) -> None:
-    """The counts add up and at least two images differ; else the dataset is no dataset."""
-    if summary.balanced() and summary.listed == len(rows) and summary.accepted > 1:
-        return
-    if not summary.balanced() or summary.listed != len(rows):
-        raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")
-    if not summary.accepted:
-        raise DataError(
-            f"none of {summary.listed} files in {source} is a photo to train on "
-            f"({', '.join(f'{count} {why}' for why, count in summary.rejected.items())})",
-            "give a folder or zip that holds photos",
-        )
-    one = next(row.source for row in rows if row.status is Status.ACCEPTED)
-    copies = summary.rejected.get("duplicate", 0) + summary.rejected.get("near_duplicate", 0)
-    raise DataError(
-        f"of {summary.listed} files in {source} only one image is left ({logs.visible(one)}; "
-        f"{copies} are copies of it), and nothing can be learnt from one",
-        "give photos that differ; data.near_duplicate_bits=-1 keeps those that look alike",
-    )
-
-
-@contextmanager
-def _memory_errors(source: Path) -> Iterator[None]:
-    """Memory that ran out anywhere is an error a person can act on."""
-    try:
-        yield
-    except MemoryError as error:
-        raise out_of_memory(str(source)) from error
-    except RuntimeError as error:
-        if "new thread" not in str(error):
-            raise
-        raise out_of_memory(str(source)) from error
-
-
-def store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:
-    """max(size, 128), but at most the median native crop, and never below `size`."""
-    boxes = [i.box for i in infos if i.status is Status.ACCEPTED and i.box]
-    sides = [box[2] - box[0] for box in boxes]
-    if not sides:
-        reasons = ", ".join(sorted({i.reason.value for i in infos})) or "empty"
-        raise DataError(
-            f"no usable photo among {len(infos)} files in {source} ({reasons})",
-            "give a folder or zip that holds photos",
-        )
-    return max(size, min(STORE_SIDE, int(statistics.median(sides))))
