@@ -11,6 +11,7 @@ from limbeck.data.groups import CopyGroup as CopyGroup
 from limbeck.data.groups import copy_groups as copy_groups
 from limbeck.data.groups import shown_groups as shown_groups
 from limbeck.data.index import PartFacts as PartFacts
+from limbeck.data.index import read_counts as read_counts
 from limbeck.data.order import Order as Order
 from limbeck.data.store import COPY_SHEET as COPY_SHEET
 from limbeck.data.store import CROP_SHEET as CROP_SHEET
@@ -30,6 +31,7 @@ __all__ = [
     "copy_groups",
     "flags_of",
     "open_dataset",
+    "read_counts",
     "shown_groups",
     "write_dataset",
 ]

@@ -139,6 +139,15 @@ def read_index(root: Path, *, part: bool = False) -> Index:
     return index
 
 
+def read_counts(root: Path) -> dict[str, Any]:
+    """What became of the listed files of a dataset or a part, from index.json alone.
+
+    Raises:
+        DataError: as `read_index`.
+    """
+    return read_index(root, part=True).counts.model_dump()
+
+
 def check_file(root: Path, facts: TableFacts | ShardFacts, verify: bool) -> None:
     """Compare a file with index.json: its size, and with `verify` its bytes.
 

@@ -67,6 +67,9 @@ ADDED = pa.schema(
 """Columns that older tables lack; `objects` is JSON, null where there are none, `flags` are parted
 by commas, null for what was not decoded."""
 
+_COLUMNS = pa.schema([*SCHEMA, *ADDED])
+_ROWS = 2**12  # rows turned into columns at once
+
 Picture = NDArray[np.uint8] | Tensor
 
 
@@ -105,9 +108,10 @@ def write_dataset(
     root.mkdir(parents=True, exist_ok=True)
     per_shard = max(1, shard_bytes // (3 * size * size))
     shards = _write_shards(root, iter(pictures), size, per_shard)
-    rows = _place(list(infos), [int(s["rows"]) for s in shards], len(class_names))
+    rows = infos if isinstance(infos, list) else list(infos)
+    _check_rows(rows, sum(int(s["rows"]) for s in shards), len(class_names))
     with fsio.atomic_file(root / TABLE) as temporary:
-        pq.write_table(_to_table(rows), temporary, compression="zstd")
+        _write_table(_placed(rows, [int(s["rows"]) for s in shards]), temporary)
     fsio.write_json(
         root / INDEX,
         {
@@ -124,6 +128,12 @@ def write_dataset(
     )
 
 
+def _write_table(rows: Iterator[ImageInfo], path: Path) -> None:
+    with pq.ParquetWriter(path, _COLUMNS, compression="zstd") as writer:
+        while some := list(islice(rows, _ROWS)):
+            writer.write_table(_to_table(some))
+
+
 def _to_table(rows: Sequence[ImageInfo]) -> pa.Table:
     values = [row.model_dump(mode="json") for row in rows]
     for row in values:
@@ -131,7 +141,7 @@ def _to_table(rows: Sequence[ImageInfo]) -> pa.Table:
         scores = row.pop("quality")
         row["flags"] = None if scores is None else ",".join(row["flags"])
         row.update((SCORE + name, score) for name, score in (scores or {}).items())
-    return pa.Table.from_pylist(values, schema=pa.schema([*SCHEMA, *ADDED]))
+    return pa.Table.from_pylist(values, schema=_COLUMNS)
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -183,25 +193,28 @@ def _write_shard(path: Path, pictures: Iterable[Picture], size: int) -> int:
     return rows
 
 
-def _place(infos: list[ImageInfo], shard_rows: list[int], classes: int) -> list[ImageInfo]:
-    """Give accepted rows their shard and row; check what a reader will rely on."""
-    places = [(shard, row) for shard, rows in enumerate(shard_rows) for row in range(rows)]
+def _check_rows(infos: Sequence[ImageInfo], images: int, classes: int) -> None:
+    """Check what a reader will rely on."""
     accepted = [info for info in infos if info.status is Status.ACCEPTED]
-    if len(accepted) != len(places):
-        raise DataError(f"{len(places)} images for {len(accepted)} accepted rows")
+    if len(accepted) != images:
+        raise DataError(f"{images} images for {len(accepted)} accepted rows")
     twice = [i for i, n in Counter(info.id for info in accepted).items() if n > 1 or i is None]
     if twice:
         raise DataError(f"accepted rows need ids of their own; wrong: {twice[0]!r}")
     for info in accepted:
         if classes and not (info.label is not None and 0 <= info.label < classes):
             raise DataError(f"{info.source}: label {info.label} is not among {classes} classes")
-    place = iter(places)
-    return [
-        info.model_copy(update=dict(zip(("shard", "row"), next(place), strict=True)))
-        if info.status is Status.ACCEPTED
-        else info
-        for info in infos
-    ]
+
+
+def _placed(infos: Iterable[ImageInfo], shard_rows: list[int]) -> Iterator[ImageInfo]:
+    """The rows, those accepted with their shard and row."""
+    places = ((shard, row) for shard, rows in enumerate(shard_rows) for row in range(rows))
+    for info in infos:
+        if info.status is Status.ACCEPTED:
+            shard, row = next(places)
+            yield info.model_copy(update={"shard": shard, "row": row})
+        else:
+            yield info
 
 
 def _counts(rows: Sequence[ImageInfo]) -> dict[str, Any]:

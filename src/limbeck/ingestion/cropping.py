@@ -98,12 +98,12 @@ def eye_of(
             are none; no such class.
     """
     if config.crop_object not in ("auto", "any"):
-        for name in config.crop_object.split(","):
-            if name not in COCO:
-                raise UsageError(
-                    f"crop_object={config.crop_object!r}: {name!r} is no class of the detector",
-                    f"say auto, any, or some of (parted by commas): {', '.join(COCO)}",
-                )
+        wrong = [name for name in config.crop_object.split(",") if name not in COCO]
+        if wrong:
+            raise UsageError(
+                f"crop_object={wrong[0]!r} is no class of the detector",
+                f"say auto, any, or some of (parted by commas): {', '.join(COCO)}",
+            )
     if config.crop == "boxes" and not boxes:
         raise UsageError(
             "crop=boxes, and the photos come without boxes",

@@ -14,7 +14,7 @@ from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import COPY_SHEET, open_dataset, write_dataset
+from limbeck.data import COPY_SHEET, read_counts, write_dataset
 from limbeck.decoding import Rejected
 from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance, Decoded
@@ -84,7 +84,7 @@ def join(
         kept = [row for row in sieve.rows if row.status is Status.ACCEPTED]
         summary = IngestSummary.model_validate(
             {
-                **open_dataset(folder).counts,
+                **read_counts(folder),
                 "size": parts.side,
                 "crops": Counter(row.crop for row in kept),
                 "flags": count_flags(sieve.rows),

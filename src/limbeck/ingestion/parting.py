@@ -19,7 +19,7 @@ from limbeck import logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import CROP_SHEET, PartFacts, open_dataset, write_dataset
+from limbeck.data import CROP_SHEET, PartFacts, read_counts, write_dataset
 from limbeck.decoding import Rejected
 from limbeck.ingestion.acceptance import Decoded, decoded_row, refused_row
 from limbeck.ingestion.counting import STORE_SIDE
@@ -85,6 +85,7 @@ def ingest_part(
         looks = list(logs.track(seen, "looking", len(entries)))
         wanted = wanted_objects((look.sight for look in looks), config.crop_object)
         infos = [look.cropped(decided, wanted, reader.least) for look in looks]
+        del looks  # of many photos much memory
         infos, names = classify(infos, entries, config, given)
         side = max(config.size, STORE_SIDE)
         work = pool.in_order(lambda job: reader.decode(job, side), jobs(entries, infos))
@@ -109,7 +110,7 @@ def ingest_part(
         kept = [row for row in rows if row.status is Status.ACCEPTED]
         summary = IngestSummary.model_validate(
             {
-                **open_dataset(folder, part=True).counts,
+                **read_counts(folder),
                 "size": side,
                 "crops": Counter(row.crop for row in kept),
                 "flags": count_flags(kept),

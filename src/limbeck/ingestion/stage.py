@@ -10,7 +10,7 @@ from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import COPY_SHEET, CROP_SHEET, open_dataset, write_dataset
+from limbeck.data import COPY_SHEET, CROP_SHEET, read_counts, write_dataset
 from limbeck.ingestion.acceptance import Acceptance
 from limbeck.ingestion.copy_sheet import save_copy_sheet
 from limbeck.ingestion.counting import check_counts, store_side
@@ -91,6 +91,7 @@ def ingest(
         looks = list(logs.track(seen, "looking", len(photos.entries)))
         wanted = wanted_objects((look.sight for look in looks), config.crop_object)
         infos = [look.cropped(decided, wanted, reader.least) for look in looks]
+        del looks  # of many photos much memory
         honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
         infos, names = classify(honoured.infos, photos.entries, config, given)
         side = store_side(infos, config.size, source)
@@ -112,7 +113,7 @@ def ingest(
         listing = photos.digest()
         summary = IngestSummary.model_validate(
             {
-                **open_dataset(folder).counts,
+                **read_counts(folder),
                 "size": side,
                 "crops": Counter(r.crop for r in sieve.rows if r.status is Status.ACCEPTED),
                 "flags": count_flags(sieve.rows),
