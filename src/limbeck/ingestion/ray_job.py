@@ -7,6 +7,7 @@ by hand, and for one machine.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,10 +59,14 @@ def ingest_by_ray(
             its name. It stays; parts that lie there and are current are not made again.
         opt_out, strict, detector: as of `ingest`.
 
+    Returns:
+        as `ingest`; `seconds` are those of the whole job (done.json has those of joining).
+
     Raises:
         UsageError: Ray is not installed, or as `ingest`.
         DataError, LimbeckError: as `ingest`; a part that fails ends the job.
     """
+    started = time.perf_counter()
     source, out = Path(source).resolve(), Path(out)
     place = Path(place or out.with_name(f"{out.name}-parts")).resolve()
     _check(source, out, place, parts)
@@ -74,7 +79,8 @@ def ingest_by_ray(
             agreed = config.model_copy(update={"crop_object": ",".join(sorted(wanted)) or "any"})
             logs.say(f"all photos together show {agreed.crop_object}; {other} are cropped again")
             _make(ray, source, place, agreed, parts, detector)
-    return join(folders, place, out, config, opt_out=opt_out, strict=strict)
+    summary = join(folders, place, out, config, opt_out=opt_out, strict=strict)
+    return summary.model_copy(update={"seconds": time.perf_counter() - started})
 
 
 def _check(source: Path, out: Path, place: Path, parts: int) -> None:
