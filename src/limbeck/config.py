@@ -123,7 +123,8 @@ class DataConfig(_Section):
     crop_object: str = Field(
         "auto",
         min_length=1,
-        description="what detect crops: a COCO class, any, or auto = what most photos show",
+        description="what detect crops: a COCO class (or several: dog,cat), any, or auto = what "
+        "most photos show",
     )
     crop_most: int = Field(
         1, ge=1, le=20, description="objects of a photo that become an image of their own, at most"

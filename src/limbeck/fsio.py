@@ -281,11 +281,12 @@ class Scratch:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def append(self, data: bytes) -> None:
-        """Add bytes at the end."""
+    def append(self, data: bytes) -> int:
+        """Add bytes at the end; returns where they begin."""
         try:
-            self._file.seek(0, os.SEEK_END)
+            start = self._file.seek(0, os.SEEK_END)
             self._file.write(data)
+            return start
         except OSError as error:
             raise _cannot_write(self._folder, error) from error
 

@@ -159,6 +159,7 @@ class IngestSummary(Record):
         0, description="accepted photos that an older dataset in the same place had decoded"
     )
     way: str = Field("", description="digest of what decides how photos are read")
+    part: str = Field("", description="i/n: part i of n of a listing, to be joined; empty = whole")
     flags: dict[str, NonNegativeInt] = Field(
         default_factory=dict, description="accepted photos that carry a flag; none is left out"
     )

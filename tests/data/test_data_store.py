@@ -16,6 +16,7 @@ from limbeck.data import (
     flags_of,
     is_taken,
     open_dataset,
+    store,
     write_dataset,
     write_without,
 )
@@ -60,6 +61,17 @@ def test_round_trip_over_several_shards(tmp_path: Path) -> None:
     assert data.infos[0].box == (5, 0, 35, 30)
     assert torch.equal(data.at(16)[range(10)], torch.from_numpy(_pictures(10)))
     assert np.load(tmp_path / "d" / "images-00003.npy").shape == (1, 3, 16, 16)
+
+
+def test_rows_written_in_pieces_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _write(tmp_path / "whole", labels=True)
+    monkeypatch.setattr(store, "_ROWS", 4)
+    pieces = _write(tmp_path / "pieces", labels=True)
+    assert pq.ParquetFile(tmp_path / "pieces" / "images.parquet").num_row_groups == 3
+    assert pieces.listed() == whole.listed()
+    assert pieces.digest == whole.digest
 
 
 @pytest.mark.parametrize("size", [4, 8, 12, 16, 32])

@@ -92,6 +92,7 @@ def test_photos_are_cropped_to_what_most_of_them_show() -> None:
     assert wanted_objects(dogs, "auto") == {"dog"}
     assert wanted_objects([*dogs, Sight((cat,))], "auto") == {"dog", "cat"}
     assert wanted_objects(dogs, "any") == NONE
+    assert wanted_objects(dogs, "cat,bear") == {"cat", "bear"}
     assert wanted_objects(dogs, "horse") == {"horse"}
     assert wanted_objects([Sight()], "auto") == NONE
 
@@ -269,7 +270,7 @@ def test_what_cannot_be_had_is_said_before_a_photo_is_read(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="crop_object='wolf' is no class of the detector"):
-        ingest(scenes, tmp_path / "data", DataConfig(crop_object="wolf"))
+        ingest(scenes, tmp_path / "data", DataConfig(crop_object="dog,wolf"))
     monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path / "empty"))
     with pytest.raises(LimbeckError):
         ingest(scenes, tmp_path / "data", DataConfig(size=16, crop="detect"))

@@ -140,8 +140,8 @@ CropObject = Annotated[
     str | None,
     typer.Option(
         "--crop-object",
-        help="What detect looks for: a COCO class such as dog, any, or auto (what most photos "
-        "show, the default).",
+        help="What detect looks for: a COCO class such as dog (or several: dog,cat), any, or auto "
+        "(what most photos show, the default).",
     ),
 ]
 CropMost = Annotated[

@@ -1,11 +1,12 @@
 """The verbs that are one stage each: ingest, train, score, keep, modes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from limbeck import logs
+from limbeck.cli.ingest_parts import RayParts, ShardOf, make_part, would_join
 from limbeck.cli.inputs import existing, networks_folder, open_networks
 from limbeck.cli.options import (
     PHOTOS,
@@ -56,6 +57,8 @@ def ingest(
     fetch_port: FetchPort = None,
     strict: Strict = False,
     max_reject: MaxReject = 1.0,
+    shard: ShardOf = None,
+    ray: RayParts = None,
 ) -> Outcome:
     """Read, crop, clean and de-duplicate photos into a dataset; the photos stay as they are."""
     changes: dict[str, object] = {
@@ -66,18 +69,26 @@ def ingest(
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
-    from limbeck.ingestion import Fetching, crop_words, flag_words, preview
+    if shard is not None:
+        return make_part(
+            photos, out, config.data, shard, others=(opt_out, strict, ray), detector=detector,
+            dry_run=shared.dry_run, preset=preset,
+        )  # fmt: skip
+    from limbeck.ingestion import Fetching, crop_words, flag_words, ingest_by_ray, preview
     from limbeck.ingestion import ingest as run_ingest
 
     fetching = Fetching(fetched, tuple(fetch_port or ()))
     if shared.dry_run:
+        if (parts := would_join(photos, out)) is not None:
+            return parts
         found = preview(photos, config.data, opt_out=opt_out, detector=detector, fetching=fetching)
         return _previewed(found, out)
 
-    summary = run_ingest(
-        photos, out, config.data, opt_out=opt_out, strict=strict, detector=detector,
-        fetching=fetching,
-    )  # fmt: skip
+    asked: dict[str, Any] = {"opt_out": opt_out, "strict": strict, "detector": detector}
+    if ray:
+        summary = ingest_by_ray(photos, out, config.data, ray, **asked)
+    else:
+        summary = run_ingest(photos, out, config.data, fetching=fetching, **asked)
     rejected = sum(summary.rejected.values())
     too_many = summary.too_many(max_reject)
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))

@@ -10,6 +10,8 @@ from limbeck.data.flags import flags_of as flags_of
 from limbeck.data.groups import CopyGroup as CopyGroup
 from limbeck.data.groups import copy_groups as copy_groups
 from limbeck.data.groups import shown_groups as shown_groups
+from limbeck.data.index import PartFacts as PartFacts
+from limbeck.data.index import read_counts as read_counts
 from limbeck.data.order import Order as Order
 from limbeck.data.removal import is_taken as is_taken
 from limbeck.data.removal import taken_row as taken_row
@@ -27,11 +29,13 @@ __all__ = [
     "Dataset",
     "Limit",
     "Order",
+    "PartFacts",
     "PixelView",
     "copy_groups",
     "flags_of",
     "is_taken",
     "open_dataset",
+    "read_counts",
     "shown_groups",
     "taken_row",
     "write_dataset",

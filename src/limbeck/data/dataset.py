@@ -108,6 +108,7 @@ class Dataset:
         infos: one record per image, in row order.
         class_names: names of the labels; empty when unconditional.
         counts: listed, accepted, rejected by reason, opted_out, failed of the whole folder.
+        part: which part of a listing it is; None for a whole dataset.
     """
 
     def __init__(self, root: Path, index: Index, infos: Sequence[ImageInfo]) -> None:
@@ -116,6 +117,7 @@ class Dataset:
         self.class_names = index.class_names
         self.counts: dict[str, Any] = index.counts.model_dump()
         self.infos: tuple[ImageInfo, ...] = tuple(infos)
+        self.part = index.part
         self._index = index
 
     def __len__(self) -> int:
@@ -234,18 +236,20 @@ _NO_ARRAY = (
 )  # fmt: skip
 
 
-def open_dataset(path: Path | str, *, verify: bool = False) -> Dataset:
+def open_dataset(path: Path | str, *, verify: bool = False, part: bool = False) -> Dataset:
     """Open a dataset folder.
 
     Args:
         path: the folder that holds index.json.
         verify: also read every file and compare its sha256 (sizes are always compared).
+        part: open a part of a listing, too (see `Dataset.part`).
 
     Raises:
-        DataError: missing, half-written, of another format, or damaged.
+        DataError: missing, half-written, of another format, or damaged; a part of a listing, which
+            is no dataset to train on.
     """
     root = Path(path)
-    index = read_index(root)
+    index = read_index(root, part=part)
     check_file(root, index.table, verify)
     for shard in index.shards:
         check_file(root, shard, verify)

@@ -45,6 +45,38 @@ class Counts(Record):
     failed: _Count
 
 
+class PartFacts(Record):
+    """What a part of a listing says of itself, so that it is joined with its like alone.
+
+    Attributes:
+        number: of the part, from 0.
+        of: how many parts there are.
+        listing: digest of the whole listing.
+        listed: files of the whole listing.
+        photos: the source as it was named.
+        archive: what stands before the `!` in names; empty for a folder.
+        way: digest of what decides how photos are read.
+        settings: of `config.data`, with `crop` decided.
+        inputs: digests of the files beside the photos.
+        objects: classes that the part was cropped to; empty = any.
+    """
+
+    number: int = Field(ge=0)
+    of: int = Field(ge=1, le=10**6)
+    listing: str
+    listed: _Count
+    photos: str
+    archive: str
+    way: str
+    settings: dict[str, Any]
+    inputs: dict[str, str]
+    objects: tuple[str, ...] = ()
+
+    def words(self) -> str:
+        """Which part it is, for a person."""
+        return f"part {self.number}/{self.of}"
+
+
 class Index(Record):
     """index.json of a dataset."""
 
@@ -56,13 +88,19 @@ class Index(Record):
     class_names: tuple[str, ...] = Field(max_length=10**6)
     table: TableFacts
     shards: tuple[ShardFacts, ...]
+    part: PartFacts | None = None
 
 
-def read_index(root: Path) -> Index:
+def read_index(root: Path, *, part: bool = False) -> Index:
     """index.json of the folder.
 
+    Args:
+        root: the folder.
+        part: a part of a listing will do.
+
     Raises:
-        DataError: no dataset, half-written, of another format, or naming files not its own.
+        DataError: no dataset, half-written, of another format, or naming files not its own; a part
+            where a whole dataset is wanted.
     """
     if not root.is_dir():
         raise DataError(f"no dataset at {root}", "make one with `limbeck ingest PHOTOS --out DIR`")
@@ -86,6 +124,11 @@ def read_index(root: Path) -> Index:
     if missing:
         raise DataError(f"{path} lacks {sorted(missing)}", AGAIN)
     index = fsio.as_record(values, Index, str(path), AGAIN)
+    if index.part is not None and not part:
+        raise DataError(
+            f"{root} is {index.part.words()} of a dataset, with copies that are not settled yet",
+            f"join all its parts: limbeck ingest {fsio.plain(str(root.parent))} --out DATA",
+        )
     wanted = [f"images-{number:05d}.npy" for number in range(len(index.shards))]
     if [shard.file for shard in index.shards] != wanted:
         raise DataError(f"{path}: shards are not images-00000.npy, images-00001.npy, ...", AGAIN)
@@ -94,6 +137,15 @@ def read_index(root: Path) -> Index:
             what = f"{shard.file} has too few bytes for {shard.rows} images"
             raise DataError(f"{path}: {what} of {index.size} px", AGAIN)
     return index
+
+
+def read_counts(root: Path) -> dict[str, Any]:
+    """What became of the listed files of a dataset or a part, from index.json alone.
+
+    Raises:
+        DataError: as `read_index`.
+    """
+    return read_index(root, part=True).counts.model_dump()
 
 
 def check_file(root: Path, facts: TableFacts | ShardFacts, verify: bool) -> None:

@@ -46,7 +46,7 @@ def write_without(dataset: Dataset, taken: Collection[int], out: Path) -> None:
     rows = [taken_row(info) if place in taken else info for place, info in enumerate(listed)]
     accepted = [info for info in rows if info.status is Status.ACCEPTED]
     if len(accepted) == len(dataset):
-        write_index(out, rows, dataset.shards, dataset.size, dataset.class_names)
+        write_index(out, rows, rows, dataset.shards, dataset.size, dataset.class_names)
         return
     stay = dataset.select([str(info.id) for info in accepted])
     write_dataset(out, rows, stay.stored(), dataset.size, class_names=dataset.class_names)

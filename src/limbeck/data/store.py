@@ -67,6 +67,9 @@ ADDED = pa.schema(
 """Columns that older tables lack; `objects` is JSON, null where there are none, `flags` are parted
 by commas, null for what was not decoded."""
 
+_COLUMNS = pa.schema([*SCHEMA, *ADDED])
+_ROWS = 2**12  # rows turned into columns at once
+
 Picture = NDArray[np.uint8] | Tensor
 
 
@@ -78,6 +81,7 @@ def write_dataset(
     *,
     class_names: Sequence[str] = (),
     shard_bytes: int = SHARD_BYTES,
+    part: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a dataset folder; memory holds one image at a time.
 
@@ -92,6 +96,7 @@ def write_dataset(
         size: side of the stored images, pixels.
         class_names: names of the labels 0, 1, ...; empty = unconditional.
         shard_bytes: a shard file holds at most this many bytes of pixels (at least one image).
+        part: plain values of `PartFacts`, where this is a part of a listing.
 
     Raises:
         DataError: an image of another shape, counts that differ, an id given twice, a label
@@ -103,28 +108,34 @@ def write_dataset(
     root.mkdir(parents=True, exist_ok=True)
     per_shard = max(1, shard_bytes // (3 * size * size))
     shards = _write_shards(root, iter(pictures), size, per_shard)
-    rows = _place(list(infos), [int(s["rows"]) for s in shards], len(class_names))
-    write_index(root, rows, shards, size, class_names)
+    rows = infos if isinstance(infos, list) else list(infos)
+    _check_rows(rows, sum(int(s["rows"]) for s in shards), len(class_names))
+    placed = _placed(rows, [int(s["rows"]) for s in shards])
+    write_index(root, rows, placed, shards, size, class_names, part)
 
 
 def write_index(
     root: Path,
     rows: Sequence[ImageInfo],
+    placed: Iterable[ImageInfo],
     shards: Sequence[Mapping[str, Any]],
     size: int,
     class_names: Sequence[str],
+    part: Mapping[str, Any] | None = None,
 ) -> None:
     """Write images.parquet and, last, index.json.
 
     Args:
         root: the folder.
-        rows: one per listed file, with `shard` and `row` where the pixels lie.
+        rows: one per listed file.
+        placed: the same with `shard` and `row` where the pixels lie.
         shards: what index.json says of each file of pixels.
         size: side of the stored images, pixels.
         class_names: names of the labels.
+        part: what index.json says of a part of a listing; None for a whole one.
     """
     with fsio.atomic_file(root / TABLE) as temporary:
-        pq.write_table(_to_table(rows), temporary, compression="zstd")
+        _write_table(iter(placed), temporary)
     fsio.write_json(
         root / INDEX,
         {
@@ -136,8 +147,15 @@ def write_index(
             "class_names": list(class_names),
             "table": _facts(root / TABLE),
             "shards": list(shards),
+            **({} if part is None else {"part": dict(part)}),
         },
     )
+
+
+def _write_table(rows: Iterator[ImageInfo], path: Path) -> None:
+    with pq.ParquetWriter(path, _COLUMNS, compression="zstd") as writer:
+        while some := list(islice(rows, _ROWS)):
+            writer.write_table(_to_table(some))
 
 
 def _to_table(rows: Sequence[ImageInfo]) -> pa.Table:
@@ -147,7 +165,7 @@ def _to_table(rows: Sequence[ImageInfo]) -> pa.Table:
         scores = row.pop("quality")
         row["flags"] = None if scores is None else ",".join(row["flags"])
         row.update((SCORE + name, score) for name, score in (scores or {}).items())
-    return pa.Table.from_pylist(values, schema=pa.schema([*SCHEMA, *ADDED]))
+    return pa.Table.from_pylist(values, schema=_COLUMNS)
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -199,25 +217,28 @@ def _write_shard(path: Path, pictures: Iterable[Picture], size: int) -> int:
     return rows
 
 
-def _place(infos: list[ImageInfo], shard_rows: list[int], classes: int) -> list[ImageInfo]:
-    """Give accepted rows their shard and row; check what a reader will rely on."""
-    places = [(shard, row) for shard, rows in enumerate(shard_rows) for row in range(rows)]
+def _check_rows(infos: Sequence[ImageInfo], images: int, classes: int) -> None:
+    """Check what a reader will rely on."""
     accepted = [info for info in infos if info.status is Status.ACCEPTED]
-    if len(accepted) != len(places):
-        raise DataError(f"{len(places)} images for {len(accepted)} accepted rows")
+    if len(accepted) != images:
+        raise DataError(f"{images} images for {len(accepted)} accepted rows")
     twice = [i for i, n in Counter(info.id for info in accepted).items() if n > 1 or i is None]
     if twice:
         raise DataError(f"accepted rows need ids of their own; wrong: {twice[0]!r}")
     for info in accepted:
         if classes and not (info.label is not None and 0 <= info.label < classes):
             raise DataError(f"{info.source}: label {info.label} is not among {classes} classes")
-    place = iter(places)
-    return [
-        info.model_copy(update=dict(zip(("shard", "row"), next(place), strict=True)))
-        if info.status is Status.ACCEPTED
-        else info
-        for info in infos
-    ]
+
+
+def _placed(infos: Iterable[ImageInfo], shard_rows: list[int]) -> Iterator[ImageInfo]:
+    """The rows, those accepted with their shard and row."""
+    places = ((shard, row) for shard, rows in enumerate(shard_rows) for row in range(rows))
+    for info in infos:
+        if info.status is Status.ACCEPTED:
+            shard, row = next(places)
+            yield info.model_copy(update={"shard": shard, "row": row})
+        else:
+            yield info
 
 
 def _counts(rows: Sequence[ImageInfo]) -> dict[str, Any]:

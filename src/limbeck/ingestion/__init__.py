@@ -13,11 +13,16 @@ from limbeck.ingestion.optout import read_opt_out as read_opt_out
 from limbeck.ingestion.optout import tell_unmatched as tell_unmatched
 from limbeck.ingestion.originals import Missing as Missing
 from limbeck.ingestion.originals import Originals as Originals
+from limbeck.ingestion.parting import ingest_part as ingest_part
+from limbeck.ingestion.parts import Parts as Parts
+from limbeck.ingestion.parts import part_folders as part_folders
 from limbeck.ingestion.photo_classes import side_inputs as side_inputs
 from limbeck.ingestion.preview import preview as preview
 from limbeck.ingestion.quality import count_flags as count_flags
 from limbeck.ingestion.quality import flag_words as flag_words
+from limbeck.ingestion.ray_job import ingest_by_ray as ingest_by_ray
 from limbeck.ingestion.rejections import rejections as rejections
+from limbeck.ingestion.shards import Shard as Shard
 from limbeck.ingestion.sources import Box as Box
 from limbeck.ingestion.stage import ingest as ingest
 from limbeck.ingestion.staleness import source_digest as source_digest
@@ -28,6 +33,8 @@ __all__ = [
     "Fetching",
     "Missing",
     "Originals",
+    "Parts",
+    "Shard",
     "Wish",
     "can_detect",
     "count_flags",
@@ -36,8 +43,11 @@ __all__ = [
     "flag_words",
     "forget_fetched",
     "ingest",
+    "ingest_by_ray",
+    "ingest_part",
     "named_by",
     "one_spelling",
+    "part_folders",
     "preview",
     "read_opt_out",
     "rejections",

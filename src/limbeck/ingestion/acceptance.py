@@ -6,6 +6,7 @@ worst, and one that repeats a better one is left out. So no two kept photos repe
 what is kept depends neither on the order of the listing nor on the timing of threads.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from limbeck import fsio
 from limbeck.data import flags_of
 from limbeck.decoding import Rejected, Square
 from limbeck.ingestion.crop_copies import CropCopies, Embedding
-from limbeck.ingestion.duplicates import NearDuplicates
+from limbeck.ingestion.duplicates import THUMB, NearDuplicates
 from limbeck.records import ImageInfo, Quality, Reason, Status
 
 Pixels = NDArray[np.uint8]
@@ -41,10 +42,10 @@ class Decoded:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A decoded photo that waits for its fate."""
+    """A decoded photo that waits for its fate; `thumb` is where its thumbnail lies on disk."""
 
     info: ImageInfo
-    thumb: NDArray[np.uint8]
+    thumb: int
     phash: int
     embedding: Embedding | None
 
@@ -58,10 +59,30 @@ class _Candidate:
         return info.box[0] - info.box[2], -detail, -info.quality.blur, info.source
 
 
+class _Thumbs:
+    """Thumbnails on disk; see `duplicates.Thumbs`."""
+
+    def __init__(self, disk: fsio.Scratch) -> None:
+        self._disk = disk
+        self._places = array("q")
+
+    def append(self, thumb: Pixels) -> None:
+        self._places.append(self._disk.append(thumb.tobytes()))
+
+    def __getitem__(self, index: int) -> Pixels:
+        return _read_thumb(self._disk, self._places[index])
+
+
+def _read_thumb(disk: fsio.Scratch, place: int) -> Pixels:
+    data = disk.read(place, 3 * THUMB * THUMB)
+    return np.frombuffer(data, dtype=np.uint8).reshape(3, THUMB, THUMB)
+
+
 class Acceptance:
     """Settles every listed file, once all are decoded.
 
-    Memory: 3 KB a decoded photo, and 8 KB more with embeddings.
+    Squares and thumbnails lie on disk. Memory: records alone, and 5 to 10 KB more a photo with
+    embeddings.
 
     Args:
         bits: of `NearDuplicates`.
@@ -73,8 +94,7 @@ class Acceptance:
 
     def __init__(self, bits: int, squares: fsio.Scratch) -> None:
         self.rows: list[ImageInfo] = []
-        self._near = NearDuplicates(bits)
-        self._crops = CropCopies()
+        self._bits = bits
         self._squares = squares
         self._places: dict[str, int] = {}  # source -> number of its square
         self._side = 0
@@ -95,7 +115,7 @@ class Acceptance:
             if isinstance(result, Decoded):
                 candidates.append(self._store(info, result))
             elif result is not None and info.status is Status.ACCEPTED:
-                fates[info.id] = _refused(info, result)
+                fates[info.id] = refused_row(info, result)
         for row in self._settle(candidates):
             fates[row.id] = row
         self.rows = [_fate(info, fates) for info in infos]
@@ -119,35 +139,28 @@ class Acceptance:
         Raises:
             KeyError: it was not.
         """
-        length = 3 * self._side**2
-        data = self._squares.read(self._places[info.source] * length, length)
+        data = self._squares.read(self._places[info.source], 3 * self._side**2)
         return np.frombuffer(data, dtype=np.uint8).reshape(3, self._side, self._side)
 
     def _store(self, info: ImageInfo, result: Decoded) -> _Candidate:
         self._side = result.square.pixels.shape[-1]
         assert info.source not in self._places, f"{info.source} is listed twice"
-        self._places[info.source] = len(self._places)
-        self._squares.append(result.square.pixels.tobytes())
-        known = {
-            "phash": f"{result.phash:016x}",
-            "detail": result.square.note,
-            "format": result.square.format,
-            "upscaled": info.box is not None and info.box[2] - info.box[0] < self._side,
-            "quality": result.quality,
-            "flags": flags_of(result.quality),
-        }
-        row = info.model_copy(update=known)
-        return _Candidate(row, result.thumb, result.phash, result.embedding)
+        self._places[info.source] = self._squares.append(result.square.pixels.tobytes())
+        place = self._squares.append(result.thumb.tobytes())
+        return _Candidate(decoded_row(info, result), place, result.phash, result.embedding)
 
     def _settle(self, candidates: list[_Candidate]) -> Iterator[ImageInfo]:
         """Rows of the candidates, the best first; the list is emptied on the way."""
         kept: list[str | None] = []
+        near = NearDuplicates(self._bits, _Thumbs(self._squares))
+        crops = CropCopies(_Thumbs(self._squares))
         candidates.sort(key=_Candidate.rank, reverse=True)
         while candidates:
             one = candidates.pop()
-            original = self._near.find(one.phash, one.thumb)
+            thumb = _read_thumb(self._squares, one.thumb)
+            original = near.find(one.phash, thumb)
             if original is None and one.embedding is not None:
-                original = self._crops.find(one.embedding, one.thumb)
+                original = crops.find(one.embedding, thumb)
             if original is not None:
                 update = {
                     "status": Status.REJECTED,
@@ -157,14 +170,29 @@ class Acceptance:
                 }
                 yield one.info.model_copy(update=update)
                 continue
-            self._near.add(one.phash, one.thumb)
+            near.add(one.phash, thumb)
             if one.embedding is not None:
-                self._crops.add(one.embedding, one.thumb)
+                crops.add(one.embedding, thumb)
             kept.append(one.info.id)
             yield one.info
 
 
-def _refused(info: ImageInfo, why: Rejected) -> ImageInfo:
+def decoded_row(info: ImageInfo, result: Decoded) -> ImageInfo:
+    """The row of a photo with what its square tells."""
+    side = result.square.pixels.shape[-1]
+    known = {
+        "phash": f"{result.phash:016x}",
+        "detail": result.square.note,
+        "format": result.square.format,
+        "upscaled": info.box is not None and info.box[2] - info.box[0] < side,
+        "quality": result.quality,
+        "flags": flags_of(result.quality),
+    }
+    return info.model_copy(update=known)
+
+
+def refused_row(info: ImageInfo, why: Rejected) -> ImageInfo:
+    """The row of a photo that could not be decoded."""
     unreadable = why.reason is Reason.UNREADABLE
     status = Status.FAILED if unreadable else Status.REJECTED
     known = {"status": status, "reason": why.reason, "detail": why.detail}

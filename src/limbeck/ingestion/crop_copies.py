@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limbeck.ingestion.duplicates import THUMB
+from limbeck.ingestion.duplicates import THUMB, Thumbs
 from limbeck.percept import Features
 
 NEAR, ALIGNED = 0.65, 0.9
@@ -42,11 +42,18 @@ class Embedder:
 
 
 class CropCopies:
-    """The images kept so far, searchable by embedding. Memory: 8 KB a kept image."""
+    """The images kept so far, searchable by embedding.
 
-    def __init__(self) -> None:
+    Memory: 5 to 10 KB a kept image, without its thumbnail.
+
+    Args:
+        thumbs: an empty place for the thumbnails; default: memory.
+    """
+
+    def __init__(self, thumbs: Thumbs | None = None) -> None:
         self._embeddings = np.empty((0, 0), dtype=np.float32)
-        self._thumbs: list[Thumb] = []
+        self._thumbs: Thumbs = [] if thumbs is None else thumbs
+        self._count = 0
 
     def find(self, embedding: Embedding, thumb: Thumb) -> int | None:
         """Index (order of `add`) of the kept image that this one is a crop of, or that is a crop of
@@ -56,9 +63,9 @@ class CropCopies:
             embedding: of `Embedder`.
             thumb: uint8 [3, 32, 32].
         """
-        if not self._thumbs:
+        if not self._count:
             return None
-        near = self._embeddings[: len(self._thumbs)] @ embedding
+        near = self._embeddings[: self._count] @ embedding
         index = int(near.argmax())
         if near[index] < NEAR:
             return None
@@ -71,7 +78,7 @@ class CropCopies:
 
     def add(self, embedding: Embedding, thumb: Thumb) -> None:
         """Remember a kept image."""
-        count = len(self._thumbs)
+        count = self._count
         if count == len(self._embeddings):
             room = np.empty((max(2 * count, _GROW), len(embedding)), dtype=np.float32)
             if count:
@@ -79,6 +86,7 @@ class CropCopies:
             self._embeddings = room
         self._embeddings[count] = embedding
         self._thumbs.append(thumb)
+        self._count += 1
 
 
 def alignment(small: Tensor, large: Tensor) -> float:

@@ -7,7 +7,9 @@ from PIL import Image, ImageDraw
 
 from limbeck import fsio
 from limbeck.decoding import Rejected
+from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.regular import Unreadable
+from limbeck.ingestion.sources import Entry, Source
 from limbeck.kit.selection import evenly
 from limbeck.records import CropKind, ImageInfo, Status
 
@@ -43,6 +45,20 @@ def save_crop_sheet(
         sheet.paste(tile, (number % _COLUMNS * wide, number // _COLUMNS * high))
     with fsio.atomic_file(out) as temporary:
         sheet.save(temporary, "JPEG", quality=88)
+
+
+def glances(
+    photos: Source, entries: Sequence[Entry], infos: Sequence[ImageInfo], pool: Pool
+) -> Callable[[ImageInfo, int], Image.Image]:
+    """What shows a photo in small: of its row, and at most so many pixels long."""
+    entry_of = {info.source: entry for info, entry in zip(infos, entries, strict=True)}
+
+    def glance(info: ImageInfo, longest: int) -> Image.Image:
+        data = photos.read(entry_of[info.source])
+        with pool.decoders.opened(data, pixels=info.width * info.height) as photo:
+            return photo.glance(longest)
+
+    return glance
 
 
 def _tile(photo: Image.Image, info: ImageInfo) -> Image.Image:

@@ -98,11 +98,13 @@ def eye_of(
         UsageError, WeightsError: `detect` is asked for and cannot be had, or `boxes` where there
             are none; no such class.
     """
-    if config.crop_object not in ("auto", "any", *COCO):
-        raise UsageError(
-            f"crop_object={config.crop_object!r} is no class of the detector",
-            f"say auto, any, or one of: {', '.join(COCO)}",
-        )
+    if config.crop_object not in ("auto", "any"):
+        wrong = [name for name in config.crop_object.split(",") if name not in COCO]
+        if wrong:
+            raise UsageError(
+                f"crop_object={wrong[0]!r} is no class of the detector",
+                f"say auto, any, or some of (parted by commas): {', '.join(COCO)}",
+            )
     if config.crop == "boxes" and not boxes:
         raise UsageError(
             "crop=boxes, and the photos come without boxes",
@@ -136,11 +138,12 @@ def wanted_objects(sights: Iterable[Sight], asked: str) -> frozenset[str]:
 
     Args:
         sights: of all photos.
-        asked: a class; "any"; or "auto": every class that is seen in at least half as many photos
-            as the most frequent one, so that a set of dogs is not cropped to their owners.
+        asked: classes, parted by commas; "any"; or "auto": every class that is seen in at least
+            half as many photos as the most frequent one, so that a set of dogs is not cropped to
+            their owners.
     """
     if asked != "auto":
-        return frozenset() if asked == "any" else frozenset([asked])
+        return frozenset() if asked == "any" else frozenset(asked.split(","))
     photos = Counter(
         name
         for sight in sights

@@ -81,7 +81,7 @@ def earlier_in(out: Path, way: str) -> Earlier:
         done = read_done(home)
         if done is None or done.summary.get("way") != way:
             return Earlier()
-        return Earlier(open_dataset(home, verify=True))
+        return Earlier(open_dataset(home, verify=True, part=True))
     except DataError as error:
         logs.warn(f"the older dataset there is of no use, so every photo is decoded: {error}")
         return Earlier()

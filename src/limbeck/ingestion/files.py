@@ -126,6 +126,7 @@ class Reader:
         decoders: decode its photos.
         earlier: what is known of them.
         eye: looks at photos before they are cropped; None = nothing need look.
+        embeds: embed squares where `config.cropped_copies` asks for it.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Reader:
         decoders: Decoders,
         earlier: Earlier,
         eye: Eye | None = None,
+        embeds: bool = True,
     ) -> None:
         self._photos = photos
         self._whole, self._boxes = config.crop == "none", config.crop == "boxes"
@@ -142,7 +144,7 @@ class Reader:
         self._decoders = decoders
         self._earlier = earlier
         self._eye = eye
-        self._embedder = Embedder() if config.cropped_copies else None
+        self._embedder = Embedder() if embeds and config.cropped_copies else None
 
     def look(self, entry: Entry) -> Look:
         """Read one file, hash it, read its header, and see what it shows where that counts.

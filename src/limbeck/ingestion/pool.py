@@ -19,11 +19,16 @@ def workers() -> int:
 
 
 class Pool:
-    """Use as a context manager; however it is left, what its threads wait for is ended first."""
+    """Use as a context manager; however it is left, what its threads wait for is ended first.
 
-    def __init__(self) -> None:
+    Args:
+        threads: how many; None = `workers()`.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
         self.decoders = Decoders()
-        self._threads = ThreadPoolExecutor(workers())
+        self._count = threads or workers()
+        self._threads = ThreadPoolExecutor(self._count)
 
     def __enter__(self) -> Self:
         self.decoders.__enter__()
@@ -39,7 +44,7 @@ class Pool:
         try:
             for item in items:
                 waiting.append(self._threads.submit(work, item))
-                if len(waiting) > 8 * workers():
+                if len(waiting) > 8 * self._count:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -8,6 +8,7 @@ from pathlib import Path
 from limbeck import logs
 from limbeck.config import DataConfig
 from limbeck.decoding import Rejected
+from limbeck.ingestion.counting import store_side
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import Earlier
 from limbeck.ingestion.fetching import Fetching
@@ -16,7 +17,6 @@ from limbeck.ingestion.optout import Wish, read_opt_out
 from limbeck.ingestion.photo_classes import read_classes
 from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.sources import UrlSource, open_source
-from limbeck.ingestion.stage import store_side
 from limbeck.kit.selection import evenly
 from limbeck.records import Preview, Status
 

@@ -32,7 +32,7 @@ _INK = (0.12, 0.6)  # share of a line of text that is strokes
 
 
 def measure(pixels: Bytes, width: int, height: int, crop: int) -> Quality:
-    """The scores of one photo; about a millisecond at 128 px.
+    """The scores of one photo, as they are stored (float32); about a millisecond at 128 px.
 
     Args:
         pixels: uint8 RGB [3, S, S], the square as it is stored.
@@ -44,17 +44,18 @@ def measure(pixels: Bytes, width: int, height: int, crop: int) -> Quality:
     grey = (luma + 0.5).astype(np.uint8)
     counts = np.bincount(grey.ravel(), minlength=256)
     dark, bright = _exposure(counts)
-    return Quality(
-        blur=_sharpness(luma),
-        dark=dark,
-        bright=bright,
-        plain=_entropy(counts) / 8,
-        small=min(1.0, crop / pixels.shape[-1]),
-        narrow=min(width, height) / max(width, height),
-        grey=min(1.0, _colours(red - luma, blue - luma, grey) / _COLOURFUL),
-        text=1 - _text_share(grey),
-        border=1 - _frame_share(pixels),
-    )
+    scores = {
+        "blur": _sharpness(luma),
+        "dark": dark,
+        "bright": bright,
+        "plain": _entropy(counts) / 8,
+        "small": min(1.0, crop / pixels.shape[-1]),
+        "narrow": min(width, height) / max(width, height),
+        "grey": min(1.0, _colours(red - luma, blue - luma, grey) / _COLOURFUL),
+        "text": 1 - _text_share(grey),
+        "border": 1 - _frame_share(pixels),
+    }
+    return Quality(**{name: float(np.float32(score)) for name, score in scores.items()})
 
 
 def count_flags(infos: Iterable[ImageInfo]) -> dict[str, int]:

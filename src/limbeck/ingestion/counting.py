@@ -1,0 +1,47 @@
+"""Whether what was listed makes a dataset: its counts, and the side at which photos are stored."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from limbeck import logs
+from limbeck.errors import DataError
+from limbeck.records import ImageInfo, IngestSummary, Status
+
+STORE_SIDE = 128
+
+
+def check_counts(
+    summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out: Path
+) -> None:
+    """The counts add up and at least two images differ; else the dataset is no dataset."""
+    if summary.balanced() and summary.listed == len(rows) and summary.accepted > 1:
+        return
+    if not summary.balanced() or summary.listed != len(rows):
+        raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")
+    if not summary.accepted:
+        raise DataError(
+            f"none of {summary.listed} files in {source} is a photo to train on "
+            f"({', '.join(f'{count} {why}' for why, count in summary.rejected.items())})",
+            "give a folder or zip that holds photos",
+        )
+    one = next(row.source for row in rows if row.status is Status.ACCEPTED)
+    copies = summary.rejected.get("duplicate", 0) + summary.rejected.get("near_duplicate", 0)
+    raise DataError(
+        f"of {summary.listed} files in {source} only one image is left ({logs.visible(one)}; "
+        f"{copies} are copies of it), and nothing can be learnt from one",
+        "give photos that differ; data.near_duplicate_bits=-1 keeps those that look alike",
+    )
+
+
+def store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:
+    """max(size, 128), but at most the median native crop, and never below `size`."""
+    boxes = [i.box for i in infos if i.status is Status.ACCEPTED and i.box]
+    sides = [box[2] - box[0] for box in boxes]
+    if not sides:
+        reasons = ", ".join(sorted({i.reason.value for i in infos})) or "empty"
+        raise DataError(
+            f"no usable photo among {len(infos)} files in {source} ({reasons})",
+            "give a folder or zip that holds photos",
+        )
+    return max(size, min(STORE_SIDE, int(statistics.median(sides))))
