@@ -41,7 +41,7 @@ from limbeck.ingestion.fetching import Fate, Store
 from limbeck.model import read_config
 from limbeck.percept import cache_folder
 
-STRIDE = 8  # of the kills that a default run tries; `-m slow` tries them all
+STRIDE = 24  # of the kills that a default run tries; `-m slow` tries them all
 NAMES = ("p03.png", "twin.png", "q-again.jpg", URL + '"', AUTHOR)
 
 

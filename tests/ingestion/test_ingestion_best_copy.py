@@ -143,7 +143,7 @@ def test_threads_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(open_dataset(tmp_path / "d1")) == 8
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(order=st.permutations(range(6)), bits=st.integers(-1, 3))
 def test_names_decide_nothing_but_ties(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], bits: int

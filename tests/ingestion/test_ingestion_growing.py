@@ -94,14 +94,14 @@ def test_other_settings_and_other_code_decode_anew(
 def test_a_death_is_no_verdict_to_remember(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, out = folder(tmp_path / "p"), tmp_path / "d"
     with monkeypatch.context() as patch:
-        square = Photo.square
+        scored = Photo.scored
 
         def dies(self: Photo, *args: Any) -> object:
             if self.size == (root / "1.png").stat().st_size:
                 raise self._died("was killed by signal 9")
-            return square(self, *args)
+            return scored(self, *args)
 
-        patch.setattr(Photo, "square", dies)
+        patch.setattr(Photo, "scored", dies)
         assert ingest(root, out, CONFIG).rejected["corrupt"] == 3  # with its copy
     assert ingest(root, out, CONFIG).rejected["corrupt"] == 1
     ingest(root, tmp_path / "e", CONFIG)

@@ -51,7 +51,7 @@ def test_a_memory_error_names_the_file_and_writes_no_dataset(
 
     for name in (
         "limbeck.decoding.Photo.upright_size",
-        "limbeck.decoding.Photo.square",
+        "limbeck.decoding.Photo.scored",
         "limbeck.ingestion.files.thumbnail",
         "limbeck.ingestion.sources.folder.read_regular",
     ):

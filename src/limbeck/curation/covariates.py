@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limbeck.kit.images import LUMA
+from limbeck.kit.photos import LUMA
 
 
 def blur(pictures: Tensor, sigma: float) -> Tensor:

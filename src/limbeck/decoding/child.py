@@ -19,6 +19,7 @@ from limbeck.decoding.decode import (
     upright_size,
 )
 from limbeck.decoding.embedded_facts import embedded_facts
+from limbeck.decoding.measures import scores_of
 from limbeck.decoding.wire import Garbled, receive, send
 from limbeck.kit.memory import short_of_memory
 from limbeck.kit.photos import photo_formats
@@ -116,7 +117,9 @@ def _glance(data: bytes, words: dict[str, Any]) -> Answer:
 def _square(data: bytes, words: dict[str, Any]) -> Answer:
     left, top, right, bottom = words["box"]
     found = square(data, (left, top, right, bottom), words["side"])
-    return {"note": found.note, "format": found.format}, found.pixels.tobytes()
+    width, height = words["of"]
+    scores = scores_of(found.pixels, width, height, right - left)
+    return {"note": found.note, "format": found.format, "scores": scores}, found.pixels.tobytes()
 
 
 _WORK: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {

@@ -185,13 +185,24 @@ class Photo:
 
     def square(self, box: Box, side: int) -> Square:
         """See `decode.square`."""
+        return self.scored(box, side, box[2] - box[0], box[3] - box[1])[0]
+
+    def scored(self, box: Box, side: int, width: int, height: int) -> tuple[Square, dict[str, Any]]:
+        """A square and its scores: see `decode.square` and `measures.scores_of`.
+
+        Args:
+            box, side: as of `decode.square`.
+            width, height: of the upright photo, pixels.
+        """
         with self._decoders.turn(self._pixels):
-            words, load = self._ask({"do": "square", "box": box, "side": side}, 3 * side * side)
+            asked = {"do": "square", "box": box, "side": side, "of": [width, height]}
+            words, load = self._ask(asked, 3 * side * side)
         note, kind = words.get("note"), words.get("format")
         if len(load) != 3 * side * side or not (isinstance(note, str) and isinstance(kind, str)):
             raise self._died("answered nonsense")
         pixels = np.frombuffer(load, dtype=np.uint8).reshape(3, side, side).copy()
-        return Square(pixels, note, kind)
+        scores = words.get("scores")
+        return Square(pixels, note, kind), scores if isinstance(scores, dict) else {}
 
     def done(self) -> None:
         """Give the child back."""

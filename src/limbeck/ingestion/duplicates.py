@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from limbeck.kit.images import LUMA
+from limbeck.kit.photos import LUMA
 
 THUMB = 32
 _BANDS = 4

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 
+from pydantic import ValidationError
+
 from limbeck.config import DataConfig
-from limbeck.decoding import Box, Decoders, Photo, Rejected, Square
+from limbeck.decoding import DEATH, Box, Decoders, Photo, Rejected, Square
 from limbeck.ingestion.acceptance import Decoded
 from limbeck.ingestion.crop_copies import Embedder
 from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box, more_boxes
@@ -16,7 +18,7 @@ from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.quality import measure
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source
-from limbeck.records import CropKind, ImageInfo, Reason, Status
+from limbeck.records import CropKind, ImageInfo, Quality, Reason, Status
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,9 @@ class Reader:
     def _decode(self, job: Job, side: int) -> Decoded | Rejected:
         assert job.info.box is not None
         if (before := self._earlier.square(job.info, side)) is not None:
-            return self._decoded(job.info, before)
+            box = job.info.box
+            place = (job.info.width, job.info.height, box[2] - box[0])
+            return self._decoded(before, measure(before.pixels, *place))
         try:
             data = self._photos.read(job.entry)
         except MemoryError:
@@ -246,16 +250,23 @@ class Reader:
         if hashlib.sha256(data).hexdigest() != job.info.sha256:
             return Rejected(Reason.UNREADABLE, "changed while it was read")
         try:
-            with self._decoders.opened(data, pixels=job.info.width * job.info.height) as photo:
-                return self._decoded(job.info, photo.square(job.info.box, side))
+            return self._decoded_anew(job.info, data, side)
         except Rejected as why:
             return why
 
-    def _decoded(self, info: ImageInfo, picture: Square) -> Decoded:
+    def _decoded_anew(self, info: ImageInfo, data: bytes, side: int) -> Decoded:
         assert info.box is not None
+        width, height = info.width, info.height
+        with self._decoders.opened(data, pixels=width * height) as photo:
+            picture, scores = photo.scored(info.box, side, width, height)
+        try:
+            quality = Quality.model_validate(scores)
+        except ValidationError:
+            raise Rejected(Reason.CORRUPT, f"{DEATH} answered nonsense") from None
+        return self._decoded(picture, quality)
+
+    def _decoded(self, picture: Square, quality: Quality) -> Decoded:
         thumb = thumbnail(picture.pixels)
-        crop = info.box[2] - info.box[0]
-        quality = measure(picture.pixels, info.width, info.height, crop)
         embedding = None if self._embedder is None else self._embedder.of(picture.pixels)
         return Decoded(picture, thumb, perceptual_hash(thumb), quality, embedding)
 

@@ -11,9 +11,6 @@ from torch import Tensor
 
 from limbeck import fsio
 
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the brightness (Rec. 601)."""
-
 
 def to_float(pictures: Tensor) -> Tensor:
     """uint8 [..] -> float32 [..] in [-1, 1]: x / 127.5 - 1."""

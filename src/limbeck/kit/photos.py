@@ -7,6 +7,8 @@ from PIL import Image, ImageCms
 
 MAX_PIXELS = 64_000_000
 """Width times height of the largest image that is decoded."""
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the brightness (Rec. 601)."""
 # Others (EPS, PDF, ...) would start programs of the system.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
 _DIM = 16  # floats with a maximum between 1 and this have no scale that can be told
