@@ -140,7 +140,6 @@ def test_boxes_of_a_manifest_are_always_asked_for(tmp_path: Path) -> None:
     assert ingest(root / "list.json", out, CONFIG.model_copy(update={"crop": "auto"})).accepted == 3
     for item in items:
         item["bounding_box"] = [10, 50, 10, 50]
-    (root / "other.json").write_text(json.dumps([{**items[0], "bounding_box": [0, 9, 0, 9]}]))
     (root / "list.json").write_text(json.dumps(items))
     summary = ingest(root / "list.json", out, CONFIG.model_copy(update={"crop": "auto"}))
     assert (summary.accepted, summary.reused) == (3, 0)

@@ -284,6 +284,11 @@ def test_what_parts_cannot_hold_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "b").exists()
 
 
+def test_a_detector_comes_too_late_for_parts(parts: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="looked at"):
+        ingest(parts, tmp_path / "d", CONFIG, detector=tmp_path / "weights.onnx")
+
+
 def test_what_was_taken_down_stays_out_of_the_whole(tmp_path: Path) -> None:
     root, config = tmp_path / "p", DataConfig(size=16, crop="center")
     root.mkdir()

@@ -222,7 +222,7 @@ class Photo:
                     raise Stopped from None
                 if self._child is None:
                     raise
-                spent = self._child is not None and self._child.spent()
+                spent = self._child.spent()
                 why = self._end_child()
                 if attempt == 2 or spent:
                     raise (error if isinstance(error, NotStarted) else why) from None

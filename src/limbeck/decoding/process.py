@@ -79,7 +79,9 @@ class Child:
     def kill(self, *, late: bool = False) -> None:
         """End it."""
         self.late, self.dead = self.late or late, True
-        if hasattr(os, "killpg"):
+        if (
+            hasattr(os, "killpg") and self._process.returncode is None
+        ):  # its number is still its own
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)  # what it started, too
         self._process.kill()

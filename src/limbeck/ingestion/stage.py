@@ -11,6 +11,7 @@ from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
 from limbeck.data import COPY_SHEET, CROP_SHEET, read_counts, write_dataset
 from limbeck.decoding import Rejected
+from limbeck.errors import UsageError
 from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
 from limbeck.ingestion.counting import check_counts, store_side
@@ -46,7 +47,8 @@ def ingest(
 
     Every regular file is listed and gets exactly one status, so that
     listed = accepted + rejected (by reason) + opted out + failed. Files that are no images
-    (side-cars, texts, archives) are rejected as `not_an_image`; no side-car is ever read.
+    (side-cars, texts, archives) are rejected as `not_an_image`; of metadata files rights and names
+    alone are read.
     Of photos whose bytes the dataset that lies in `out` knows, nothing is decoded again. Squares
     are chosen as `config.crop` says (see `cropping`), and `crops.jpg` shows some. Of copies to the
     eye the best stays (see `acceptance`), of copies byte for byte the first by name; `copies.jpg`
@@ -73,11 +75,17 @@ def ingest(
         LimbeckError: memory ran out; no dataset is written, and no photo is blamed.
         UsageError: `out` lies in `source`, or the other way round; no such class to crop to;
             `detect` is asked for and onnxruntime or (WeightsError) the weights are missing;
-            photos must be fetched and httpcore is missing.
+            photos must be fetched and httpcore is missing; `detector` for parts, which were looked
+            at before.
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
     if folders := part_folders(source):
+        if detector is not None:
+            raise UsageError(
+                "a detector, and the photos of parts were looked at when these were made",
+                "give it with --shard, or leave it out",
+            )
         return join(folders, source, out, config, opt_out=opt_out, strict=strict)
     keep_apart(source, out)
     if fetching is not None and fetching.folder is not None:
