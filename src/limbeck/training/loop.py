@@ -18,7 +18,7 @@ from limbeck.artefacts.snapshots import snapshots
 from limbeck.artefacts.stage import BEGUN, Provenance, read_summary
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
-from limbeck.errors import DataError, Interrupted
+from limbeck.errors import DataError, Interrupted, UsageError
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import to_float
@@ -95,7 +95,8 @@ def train(
         Interrupted: a signal came; everything is saved, the same call continues.
         TrainingError: NaN after every roll-back, a process is gone, or `out` is another run's.
         DataError: too few photos, or the disk is full.
-        UsageError: TensorBoard's files are asked for and its package is absent.
+        UsageError: TensorBoard's files are asked for and its package is absent; or E shall learn
+            alone and no G is named.
     """
     began = time.perf_counter()
     if config.train.tensorboard:
@@ -119,6 +120,10 @@ def train(
         claim(out, "train")
     if begin is None and config.train.init_from:
         begin = Path(config.train.init_from)
+    if begin is None and config.train.encoder_only:
+        raise UsageError(
+            "train.encoder_only without a generator to invert", "name one with train.init_from"
+        )
     with ExitStack() as stack:
         if main:
             stack.enter_context(hold(out))
