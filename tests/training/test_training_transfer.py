@@ -1,4 +1,4 @@
-"""Beginning from networks that exist: D warmed up, a mapping kept, other sizes, an encoder alone."""
+"""Beginning from networks: a fresh D warmed up, a mapping kept, other sizes, an encoder alone."""
 
 import json
 from pathlib import Path

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__, logs
-from limbeck.cli import demo, export, export_data, machine, run, sample, stage_verbs, takedown
+from limbeck.cli import (
+    demo,
+    export,
+    export_data,
+    machine,
+    run,
+    sample,
+    stage_verbs,
+    takedown,
+    train,
+)
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
 
@@ -52,7 +62,7 @@ app.command(epilog=_EXAMPLE + "resume runs/dogs")(run.resume)
 app.command(epilog=_EXAMPLE + "status runs/dogs")(run.status)
 app.command(epilog=_EXAMPLE + "ingest photos.zip --out data/dogs --size 64")(stage_verbs.ingest)
 app.command(epilog=_EXAMPLE + "train data/dogs --out nets/raw --preset small --kimg 500")(
-    stage_verbs.train
+    train.train
 )
 app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(stage_verbs.score)
 app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")(stage_verbs.keep)

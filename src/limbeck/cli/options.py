@@ -103,7 +103,10 @@ Kimg = Annotated[
 InitFrom = Annotated[
     str | None,
     typer.Option(
-        "--init-from", help="Start from these networks (transfer learning); not needed to resume."
+        "--init-from",
+        metavar="MODEL",
+        help="Start from these networks (a model, run, training or snapshot); not needed to "
+        "resume. Shapes follow them, and so does the size where none is given.",
     ),
 ]
 FreezeD = Annotated[
@@ -113,6 +116,9 @@ FreezeD = Annotated[
         min=0,
         help="Number of D's layers to freeze, counted from the image (Freeze-D).",
     ),
+]
+FreezeMapping = Annotated[
+    bool, typer.Option("--freeze-mapping", help="Keep z -> w of the networks begun with.")
 ]
 ClassFrom = Annotated[
     str | None,
@@ -305,15 +311,30 @@ def build_config(
     return change_config(preset(name, size), given, pairs)
 
 
+def begun_size(size: int | None, init_from: str | None) -> int | None:
+    """The size that was asked for, or that of the networks to begin with."""
+    if size is not None or init_from is None:
+        return size
+    from limbeck.training import shapes_of
+
+    return shapes_of(Path(init_from)).size
+
+
 def change_config(
     config: Config, given: Mapping[str, object], pairs: list[str] | None = None
 ) -> Config:
     """A configuration with named options on top, and `--set` on top of those.
 
+    Networks to begin with give their shapes, below both.
+
     Raises:
         UsageError: an unknown setting, one given twice, a value out of range, or TensorBoard's
             files are asked for and its package is absent.
     """
+    if (source := given.get("train.init_from")) is not None:
+        from limbeck.training import shaped_like, shapes_of
+
+        config = shaped_like(config, shapes_of(Path(str(source))))
     changed = config.replace(**given, **_apart(given, pairs))
     if changed.train.tensorboard:
         from limbeck.training import require_tensorboard

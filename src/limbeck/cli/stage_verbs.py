@@ -1,4 +1,4 @@
-"""The verbs that are one stage each: ingest, train, score, keep, modes."""
+"""The verbs that are one stage each: ingest, score, keep, modes."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +17,6 @@ from limbeck.cli.options import (
     DetectorFile,
     Fetched,
     FetchPort,
-    FreezeD,
-    InitFrom,
-    Kimg,
     MaxReject,
     OptOut,
     Out,
@@ -27,10 +24,9 @@ from limbeck.cli.options import (
     Shared,
     Size,
     Strict,
-    Tensorboard,
     keep_changes,
 )
-from limbeck.cli.outcome import Outcome, verb, would
+from limbeck.cli.outcome import Outcome, planned, verb, would
 from limbeck.logs import duration
 from limbeck.records import Preview
 
@@ -114,74 +110,6 @@ def ingest(
 
 
 @verb("settings", "seed", "device", "dry_run")
-def train(
-    shared: Shared,
-    data: DataPath,
-    out: Out,
-    preset: Preset = "small",
-    size: Size = None,
-    kimg: Kimg = None,
-    ids: Annotated[
-        Path | None, typer.Option("--ids", help="keep.parquet: train on the kept photos only.")
-    ] = None,
-    init_from: InitFrom = None,
-    freezed: FreezeD = None,
-    cond: Annotated[
-        bool, typer.Option("--cond", help="Class-conditional, with the dataset's classes.")
-    ] = False,
-    no_encoder: Annotated[bool, typer.Option("--no-encoder", help="Train G and D alone.")] = False,
-    tensorboard: Tensorboard = False,
-) -> Outcome:
-    """Train generator, discriminator and encoder; the same command resumes where it stopped."""
-    changes = {
-        "train.kimg": kimg,
-        "train.encoder": False if no_encoder else None,
-        "train.init_from": init_from,
-        "train.freeze_d": freezed,
-        "train.tensorboard": tensorboard or None,
-    }
-    config = shared.config(preset, size, changes=changes)
-    existing(data, "dataset")
-    from limbeck.artefacts.keep import kept_ids
-
-    kept = kept_ids(ids) if ids else None
-    if shared.dry_run:
-        return _planned(
-            "train",
-            {
-                "data": data,
-                "out": out,
-                "kimg": config.train.kimg,
-                "ids": len(kept) if kept else None,
-                "config": config.model_dump(mode="json"),
-            },
-        )
-    from limbeck.data import open_dataset
-    from limbeck.training import conditional
-    from limbeck.training import train as run_train
-
-    dataset = open_dataset(data)
-    if cond:
-        config = conditional(dataset, config)
-    summary = run_train(dataset.select(kept) if kept is not None else dataset, config, out)
-    chosen = "" if summary.networks == summary.newest else f" (best KID; newest {summary.newest})"
-    return Outcome(
-        {"out": out, **summary.model_dump()},
-        [
-            logs.line(
-                "trained ",
-                logs.bold(f"{summary.kimg:g}"),
-                f" kimg on {len(kept) if kept else len(dataset)} photos in ",
-                f"{duration(summary.seconds)} ({summary.images_per_second:.0f} images/s, ",
-                f"{summary.precision})",
-            ),
-            f"networks: {out / summary.networks}{chosen}",
-        ],
-        then=logs.command("limbeck", "score", data, out, "--out", f"{out}-scores"),
-    )
-
-
-@verb("settings", "seed", "device", "dry_run")
 def score(
     shared: Shared,
     data: DataPath,
@@ -193,7 +121,7 @@ def score(
     existing(data, "dataset")
     snapshot = networks_folder(networks)
     if shared.dry_run:
-        return _planned("score", {"data": data, "networks": snapshot, "out": out})
+        return planned("score", {"data": data, "networks": snapshot, "out": out})
     from limbeck.chain import score_photos
     from limbeck.data import open_dataset
 
@@ -254,7 +182,7 @@ def keep(
     config = shared.config("small", changes=changes)
     existing(scores, "folder of scores")
     if shared.dry_run:
-        return _planned("keep", {"scores": scores, "out": out, "rule": config.keep.model_dump()})
+        return planned("keep", {"scores": scores, "out": out, "rule": config.keep.model_dump()})
     from limbeck.artefacts.scores import read_scores
     from limbeck.curation import keep as run_keep
 
@@ -302,7 +230,7 @@ def modes(
     config = shared.config("small", changes=changes)
     snapshot = networks_folder(networks)
     if shared.dry_run:
-        return _planned("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
+        return planned("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
     from limbeck.modes import find_modes
 
     found = find_modes(
@@ -355,8 +283,3 @@ def _previewed_list(found: Preview, out: Path) -> Outcome:
         "at most 64 MB each",
         f"dataset: {out}; cropped by: {found.crop}",
     )
-
-
-def _planned(stage: str, values: dict[str, object]) -> Outcome:
-    lines = [f"  {name}: {value}" for name, value in values.items() if name != "config"]
-    return would(stage, values, f"would {stage}:", *lines)

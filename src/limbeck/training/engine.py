@@ -18,8 +18,9 @@ from limbeck.kit.rng import Draws, derive_seed
 from limbeck.nets import Layer, ProjectedDiscriminator
 from limbeck.ops import fused_epilogue
 from limbeck.training.augment import adapt_p
+from limbeck.training.critics import Step
 from limbeck.training.graphs import Recorder, graphs_wanted
-from limbeck.training.phases import Moves, Phase, Step, Terms
+from limbeck.training.phases import Moves, Phase, Terms
 from limbeck.training.state import TrainState
 from limbeck.training.world import World
 

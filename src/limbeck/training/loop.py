@@ -114,7 +114,8 @@ def train(
     judges = LossNetworks.of(config, device)
     phases = phase_table(config, judges)
     view = dataset.at(config.net.size)
-    feed = feed_of(view.to(device), class_labels(dataset, config), config, device)
+    labels = None if config.train.encoder_only else class_labels(dataset, config)
+    feed = feed_of(view.to(device), labels, config, device)
     main = rank() == 0
     if main:
         claim(out, "train")

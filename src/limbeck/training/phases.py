@@ -7,7 +7,7 @@ reporting are the engine's business. The encoder is one more row.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,14 +16,13 @@ from limbeck.config import Config
 from limbeck.data import PixelView
 from limbeck.kit.device import compute_dtype
 from limbeck.kit.images import to_float
-from limbeck.kit.rng import Draws
-from limbeck.nets import Discriminator, Encoder, Generator, Networks, ProjectedDiscriminator
+from limbeck.latents import shares
+from limbeck.nets import Encoder, Generator, Networks
 from limbeck.percept import LPIPS, FeatureMaps, at_least
-from limbeck.training.augment import augment, translate
+from limbeck.training.critics import Critic, Nobody, Own, Projected, Step, heads_of
 from limbeck.training.losses import (
     discriminator_loss,
     feature_distance,
-    generator_loss,
     hinge_generator_loss,
     hinge_loss,
     path_lengths,
@@ -36,109 +35,6 @@ _CALIBRATION = 256  # photos
 Terms = dict[str, Tensor]
 # Running means that a phase moves: `w_avg` [w_dim] and `pl_mean` [], towards their value here.
 Moves = dict[str, Tensor]
-
-
-@dataclass
-class Step:
-    """What one iteration gives each phase.
-
-    real: float32 [B, 3, S, S] in [-1, 1]; labels: int64 [B] or None; p: augment strength, a number
-    or a scalar tensor; pl_mean: running path length; draws: this phase's randomness.
-    """
-
-    real: Tensor
-    labels: Tensor | None
-    p: float | Tensor
-    pl_mean: Tensor
-    draws: Draws
-
-    def augment(self, pictures: Tensor) -> Tensor:
-        """ADA at this step's strength."""
-        return augment(pictures, self.p, self.draws)
-
-
-def _own(nets: Networks) -> Discriminator:
-    assert isinstance(nets.D, Discriminator), "rows of StyleGAN2's discriminator are made for it"
-    return nets.D
-
-
-def _heads(nets: Networks) -> ProjectedDiscriminator:
-    assert isinstance(nets.D, ProjectedDiscriminator), "rows of heads are made for them"
-    return nets.D
-
-
-class Critic(Protocol):
-    """How images are judged where D itself does not learn."""
-
-    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
-        """Scalar loss of whoever made `fake` [N, 3, S, S]."""
-        ...
-
-    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
-        """Maps [N, C, h, w] of images that are not augmented."""
-        ...
-
-
-@dataclass(frozen=True)
-class Own:
-    """StyleGAN2's discriminator, which sees images.
-
-    relativistic: its logits mean something only as differences to those of photos.
-    """
-
-    relativistic: bool = False
-
-    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
-        """Non-saturating, or relativistic against D's word on photos."""
-        logits = nets.D(step.augment(fake), step.labels)
-        if not self.relativistic:
-            return generator_loss(logits)
-        with torch.no_grad():
-            real_logits = nets.D(step.augment(step.real), step.labels)
-        return relativistic_loss(logits, real_logits)
-
-    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
-        """Of every block of D."""
-        return _own(nets).features(pictures)
-
-
-@dataclass(frozen=True)
-class Projected:
-    """Heads on a frozen trunk.
-
-    maps: the trunk; shifts: whether images are shifted before it.
-    """
-
-    maps: FeatureMaps
-    shifts: bool
-
-    def see(self, nets: Networks, step: Step, pictures: Tensor) -> list[Tensor]:
-        """What the heads look at, of images shifted if that is asked for."""
-        shown = translate(pictures, step.draws) if self.shifts else pictures
-        return _heads(nets).look(shown, self.maps(shown))
-
-    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
-        """Hinge."""
-        return hinge_generator_loss(nets.D(self.see(nets, step, fake), step.labels, learn=False))
-
-    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
-        """Of the trunk."""
-        return list(self.maps(pictures))
-
-
-@dataclass(frozen=True)
-class Nobody:
-    """No D: reconstructions are measured by LPIPS alone."""
-
-    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
-        """Nothing."""
-        return fake.new_zeros(())
-
-    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
-        """None."""
-        raise AssertionError("config.py asks for LPIPS where there is no D")
-
-
 Member = Literal["G", "D", "E"]
 LossFn = Callable[[Networks, Step], tuple[Tensor, Terms, Moves]]
 
@@ -376,7 +272,8 @@ def e_fake(config: Config, judges: "LossNetworks") -> LossFn:
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         E = _need_encoder(nets)
         with torch.no_grad():
-            true_w = nets.G.mapping.w(step.draws.normal(len(step.real), nets.G.z_dim), step.labels)
+            labels = _drawn_labels(config, step) if config.train.encoder_only else step.labels
+            true_w = nets.G.mapping.w(step.draws.normal(len(step.real), nets.G.z_dim), labels)
             x = nets.G.synthesis(nets.G.broadcast(true_w), noise=config.train.noise, rng=step.draws)
         w = E(x)
         again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, rng=step.draws)
@@ -386,6 +283,15 @@ def e_fake(config: Config, judges: "LossNetworks") -> LossFn:
         return train.rec_scale * rec, terms, {}
 
     return loss
+
+
+def _drawn_labels(config: Config, step: Step) -> Tensor | None:
+    """int64 [B] classes by natural frequency, or None; where images have none of their own."""
+    if not config.net.num_classes:
+        return None
+    edges = shares(config.net).cumsum(0).to(step.real.device)
+    coins = step.draws.uniform(len(step.real)).to(edges)
+    return torch.searchsorted(edges, coins).clamp_max(config.net.num_classes - 1)
 
 
 @dataclass(frozen=True)
@@ -420,7 +326,7 @@ class LossNetworks:
         rows = torch.linspace(0, len(photos) - 1, min(_CALIBRATION, len(photos))).long().tolist()
         with torch.no_grad():
             shown = to_float(photos[rows]).to(self.critic.maps.device)
-            _heads(networks).mixing.calibrate(self.critic.maps(shown))
+            heads_of(networks).mixing.calibrate(self.critic.maps(shown))
 
 
 def phase_table(config: Config, judges: LossNetworks) -> list[Phase]:

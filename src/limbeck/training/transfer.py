@@ -83,6 +83,15 @@ def shaped_like(config: Config, net: NetConfig) -> Config:
     return config.replace(**{f"net.{name}": getattr(net, name) for name in _SHAPES})
 
 
+def begun_networks(source: Path) -> Networks:
+    """The networks meant by `source`, on the CPU in float32; of a model folder its averages.
+
+    Raises:
+        DataError: no networks lie there.
+    """
+    return load_networks(snapshot_of(source))
+
+
 def photos_seen(source: Path) -> int | None:
     """Photos that the networks meant by `source` had seen, by their folder's name; None = unknown.
 
@@ -108,7 +117,7 @@ def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Tra
     Raises:
         DataError: `source` holds no networks, or none of its tensors fit.
     """
-    given = load_networks(snapshot_of(source)).state_dict()
+    given = begun_networks(source).state_dict()
     if averages:
         means = {k: v for k, v in given.items() if k.split(".")[0].endswith("_ema")}
         given = means | {k.replace("_ema", "", 1): v for k, v in means.items()}
