@@ -43,7 +43,7 @@ def test_an_encoder_needs_no_photos_and_goes_on_where_it_stopped(
     config, out = _config(source, True), tmp_path / "out"
     first = train_encoder(source, out, config, None)
     assert (first.drawn, first.images) == (True, 12)
-    assert 0 < first.lpips
+    assert first.lpips > 0
     assert "rec/l1" not in first.summary.last
     again = train_encoder(source, out, config.replace(**{"train.kimg": 0.064}), None)
     assert again.summary.images == 64
