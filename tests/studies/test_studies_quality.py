@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from limbeck import open_dataset
+from limbeck import fsio, open_dataset
 from limbeck.errors import UsageError
 from limbeck.presets import preset
 from studies.__main__ import app as studies
