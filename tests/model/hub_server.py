@@ -175,9 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         one, sha = found
         data = one.commits[sha].get(file)
         if data is None:
-            return self.give(
-                404, {}, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": sha}
-            )
+            return self.give(404, {}, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": sha})
         headers = {"X-Repo-Commit": sha, "ETag": f'"{_git(data)}"'}
         if not file.endswith(_LARGE):
             return self.give(200, self.hub.lies.get(file, data), headers, len(data))

@@ -18,7 +18,7 @@ from limbeck.model.metadata import front_matter
 TAKEN_DOWN = "taken down"
 """Fact in `data` of config.json: photos of the training that were taken down since."""
 SHOWN_MODES = 32
-"""Centres on modes.png, the largest modes first."""
+"""Centres on centres.png, the largest modes first."""
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 
 _COMPARE = (

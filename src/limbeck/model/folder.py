@@ -32,7 +32,7 @@ FileName = Annotated[str, StringConstraints(pattern=f"^(?:{_NAMES})$")]
 """Files that config.json may name; no other is ever read."""
 FILE_NAMES = re.compile(_NAMES)
 CONFIG, CARD, MODES = "config.json", "README.md", "modes.safetensors"
-SHEETS = ("samples.png", "modes.png")
+SHEETS = ("samples.png", "centres.png")
 """Pictures of the model card, where they are there."""
 _SINCE_2 = ("kind", "measured")
 _AGAIN = "fetch the folder again"

@@ -44,6 +44,8 @@ def telling(wanted: HubModel, name: str = "") -> Iterator[None]:
 
 def told(error: Exception, wanted: HubModel, name: str = "") -> LimbeckError:
     """What an exception of the hub library means, and what to do."""
+    if type(error) is RuntimeError and isinstance(error.__cause__, Exception):
+        return told(error.__cause__, wanted, name)  # "Error while uploading ..."
     kinds = {kind.__name__ for kind in type(error).__mro__}
     page = f"{PAGES}/{wanted.repo}"
     if "LocalEntryNotFoundError" in kinds:  # not in the cache, and the hub gave no answer, or this
