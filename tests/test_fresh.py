@@ -112,7 +112,7 @@ def test_the_model_of_a_run_opens_in_a_fresh_environment(smoke: Any, tmp_path: P
     ]
     quiet = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     for command, folder, env in (
-        (build, ROOT, dict(os.environ)),
+        ([*hatch, "--directory", tmp_path], ROOT, dict(os.environ)),
         ([sys.executable, "-m", "venv", tmp_path / "fresh"], tmp_path, quiet),
     ):
         subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
