@@ -100,16 +100,7 @@ def test_the_model_of_a_run_opens_in_a_fresh_environment(smoke: Any, tmp_path: P
     """The wheel and its dependencies alone, in the pinned versions, in a new environment."""
     python = tmp_path / "fresh" / "bin" / "python"
     constraints = ROOT / "constraints.txt"
-    build = [
-        sys.executable,
-        "-m",
-        "hatchling",
-        "build",
-        "--target",
-        "wheel",
-        "--directory",
-        tmp_path,
-    ]
+    hatch = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
     quiet = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     for command, folder, env in (
         ([*hatch, "--directory", tmp_path], ROOT, dict(os.environ)),

@@ -18,6 +18,8 @@ from limbeck.errors import UsageError
 if TYPE_CHECKING:
     from limbeck.model import Publication, There
 
+_CARD = "README.md"
+
 
 @verb("dry_run")
 def push(
@@ -76,10 +78,7 @@ def _lines(
     seen = "private: its owner alone sees it" if hidden else "public: anybody may download it"
     yield logs.line(logs.bold(what.model.repo), " on the hub", f", {seen}")
     for name, size in what.files.items():
-        kept = name == "README.md" and keep_card and there is not None and name in there.files
-        replaced = there is not None and name in there.files
-        fate = "stays as it is there" if kept else "replaces the one there" if replaced else "new"
-        yield f"  {_size(size):>9}  {name}  ({fate})"
+        yield f"  {_size(size):>9}  {name}{_fate(name, there, keep_card)}"
     if there is not None:
         yield from (f"             {name}  (goes)" for name in there.stale(what.files))
     yield f"  {_size(what.bytes):>9}  in all"
@@ -89,10 +88,21 @@ def _lines(
     yield f"licence of the weights, as the card says: {logs.visible(about.licence)}"
     if about.licence == "not stated":
         yield "  -> limbeck export --licence says one; it depends on the photos' own licences"
-    told = "facts" if about.settings is None else "facts, and all settings of the training"
-    yield f"config.json tells {told}: {len(about.data)} facts, no photo and no file name of one"
+    settings = "" if about.settings is None else ", and all settings of the training"
+    yield f"config.json makes public: {len(about.data)} facts about model and photos{settings}"
     if (photos := about.data.get("photos")) is not None:
         yield f"weights may repeat some of the {photos} photos that they were trained on"
+
+
+def _fate(name: str, there: There | None, keep_card: bool) -> str:
+    """What a file means to what is on the hub; nothing where that is not known."""
+    if there is None:
+        return ""
+    if name not in there.files:
+        return "  (new)"
+    return (
+        "  (stays as it is there)" if name == _CARD and keep_card else "  (replaces the one there)"
+    )
 
 
 def _ask(what: Publication) -> None:

@@ -74,6 +74,12 @@ def told(error: Exception, wanted: HubModel, name: str = "") -> LimbeckError:
         return _of_status(error, wanted)
     if is_unreached(error):
         return _unreached(wanted, error)
+    if isinstance(error, ValueError) and "README.md" in str(error):
+        return DataError(
+            f"{wanted}: the hub refuses README.md: {_plain(error)}",
+            "correct its head, or write the folder anew: Pipeline.from_pretrained(FOLDER)"
+            ".save_pretrained(OTHER)",
+        )
     if isinstance(error, OSError) and error.errno is not None:
         return DataError(
             f"{wanted}: the hub's cache cannot be written: {_plain(error)}",
