@@ -5,6 +5,8 @@ own cache. Sizes are compared before a file is fetched, sha256 when the folder i
 the one file that knows the hub library, which alone speaks with the hub.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +40,20 @@ def library() -> ModuleType:
 def who() -> dict[str, str]:
     """What the hub is told of this program."""
     return {"library_name": "limbeck", "library_version": __version__}
+
+
+@contextmanager
+def quiet(hub: ModuleType) -> Iterator[None]:
+    """Without the hub library's own bars, unless HF_HUB_DISABLE_PROGRESS_BARS decides."""
+    bars = hub.utils
+    if hub.constants.HF_HUB_DISABLE_PROGRESS_BARS is not None or bars.are_progress_bars_disabled():
+        yield
+        return
+    bars.disable_progress_bars()
+    try:
+        yield
+    finally:
+        bars.enable_progress_bars()
 
 
 def fetch(wanted: HubModel) -> Path:
@@ -115,7 +131,7 @@ def _sizes(hub: ModuleType, wanted: HubModel) -> dict[str, int]:
 def _get(
     hub: ModuleType, wanted: HubModel, name: str, revision: str | None, here: bool = False
 ) -> Path:
-    with telling(wanted, name), hub.utils.disable_progress_bars():
+    with telling(wanted, name), quiet(hub):
         found = hub.hf_hub_download(
             wanted.repo, name, revision=revision, local_files_only=here, **who()
         )

@@ -17,7 +17,7 @@ from limbeck.model.folder import (
     read_config,
     verify,
 )
-from limbeck.model.hub import library, who
+from limbeck.model.hub import library, quiet, who
 from limbeck.model.hub_errors import LOGIN, PAGES, telling
 from limbeck.model.hub_names import HubModel
 
@@ -116,7 +116,7 @@ def look(model: HubModel) -> There:
 
 
 def _is_limbecks(hub: Any, model: HubModel, commit: str) -> bool:
-    with telling(model, CONFIG), hub.utils.disable_progress_bars():
+    with telling(model, CONFIG), quiet(hub):
         path = Path(hub.hf_hub_download(model.repo, CONFIG, revision=commit, **who()))
     with suppress(LimbeckError):
         return bool(fsio.read_object(path).get("format") == "limbeck-model")
@@ -162,7 +162,7 @@ def publish(
         *(hub.CommitOperationAdd(name, str(what.folder / name)) for name in coming),
         *(hub.CommitOperationDelete(name) for name in there.stale(what.files)),
     ]
-    with telling(model), hub.utils.disable_progress_bars():
+    with telling(model), quiet(hub):
         if there.commit is None:
             api.create_repo(model.repo, private=private)
         told = f"publishing {model.repo}, {what.bytes / 1e6:.1f} MB"
