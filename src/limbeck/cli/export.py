@@ -60,6 +60,7 @@ def export(
     """Write a model folder: averaged generator and encoder, modes and a model card."""
     if is_model(source):
         raise UsageError(f"{source} is a model folder already", "give a run or a training")
+    most = parse_bytes(max_shard)
     networks, centres = networks_folder(source), centres_file(source, modes)
     settings, facts = training_settings(networks), run_facts(networks) | _facts(fact or [])
     values: dict[str, object] = {
@@ -81,9 +82,7 @@ def export(
     model = Pipeline(
         nets, found, config=settings, licence=licence, data=facts, measured=run_figures(networks)
     )
-    model.save_pretrained(
-        out, dtype="float16" if half else "float32", max_shard_size=parse_bytes(max_shard)
-    )
+    model.save_pretrained(out, dtype="float16" if half else "float32", max_shard_size=most)
     size = sum(file.stat().st_size for file in out.iterdir() if file.suffix == ".safetensors")
     known = f"{len(found)} modes" if found else "no modes (limbeck modes makes them)"
     return Outcome(
