@@ -15,6 +15,7 @@ from limbeck.cli import (
     export,
     export_data,
     machine,
+    push,
     run,
     sample,
     stage_verbs,
@@ -73,6 +74,7 @@ app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 -
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export
 )
+app.command(epilog=_EXAMPLE + "push model anna/dogs-64 --private")(push.push)
 app.command(epilog=_EXAMPLE + "export-data runs/dogs --to webdataset --out dogs-wds")(
     export_data.export_data
 )

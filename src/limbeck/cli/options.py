@@ -265,6 +265,23 @@ def parse_budget(text: str) -> float:
     return total
 
 
+_BYTES = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(kB|MB|GB)", re.IGNORECASE)
+_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9}
+
+
+def parse_bytes(text: str) -> int:
+    """`500MB`, `2GB`, `64 kB` -> bytes.
+
+    Raises:
+        UsageError: another form, or nothing at all.
+    """
+    match = _BYTES.fullmatch(text.strip())
+    count = int(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
+    if count < 1:
+        raise UsageError(f"{text!r} is no size of a file", "write e.g. 500MB or 2GB")
+    return count
+
+
 def parse_settings(pairs: list[str] | None) -> dict[str, object]:
     """`["train.batch=16"]` -> {"train.batch": 16}; values are read as YAML.
 

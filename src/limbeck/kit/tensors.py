@@ -44,6 +44,11 @@ class Stored:
     dtype: str
     shape: tuple[int, ...]
 
+    @property
+    def bytes(self) -> int:
+        """What it takes in the file."""
+        return prod(self.shape) * _BYTES[self.dtype]
+
 
 def read_header(path: Path, do: str) -> tuple[dict[str, Stored], dict[str, str]]:
     """What a safetensors file says that it holds, and its metadata; no tensor is read.
