@@ -190,7 +190,7 @@ class Chain:
         folder = self.stage(
             "data",
             {"source": digest, **side_inputs(config, opt_out)},
-            config.model_dump(),
+            config.made_of(),
             lambda out: ingest(
                 request.photos, out, config, opt_out=opt_out, strict=request.strict,
                 fetching=fetching,
@@ -288,7 +288,7 @@ class Chain:
         psi = psi_of(self.config.sample, self.run_dir.modes)
         config = self.config.replace(**{"sample.psi": psi})
         inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
-        settings = [config.sample.model_dump(), config.data.model_dump()]
+        settings = [config.sample.model_dump(), config.data.model_dump(exclude={"store"})]
         self.stage(
             "samples",
             inputs,

@@ -26,13 +26,14 @@ from limbeck.cli.options import (
     Preset,
     Shared,
     Size,
+    Store,
     Strict,
     Tensorboard,
     keep_changes,
 )
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.logs import duration
-from limbeck.records import Preview
+from limbeck.records import Preview, StoreKind
 
 NetworksPath = Annotated[
     Path, typer.Argument(metavar="NETS", help="A snapshot, a training stage or a run.")
@@ -52,6 +53,7 @@ def ingest(
     crop_most: CropMost = None,
     detector: DetectorFile = None,
     class_from: ClassFrom = None,
+    store: Store = None,
     opt_out: OptOut = None,
     fetched: Fetched = None,
     fetch_port: FetchPort = None,
@@ -66,6 +68,7 @@ def ingest(
         "data.crop": crop,
         "data.crop_object": crop_object,
         "data.crop_most": crop_most,
+        "data.store": store,
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
@@ -105,6 +108,7 @@ def ingest(
             f"opted out {summary.opted_out}, failed {summary.failed}",
             crop_words(summary.crops, summary.crop_objects),
             *filter(None, [flag_words(summary.flags)]),
+            f"stored {_stored(summary.store)}: {summary.store_why}",
             f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
             *([too_many] if too_many else []),
         ],
@@ -325,6 +329,10 @@ def modes(
     )
 
 
+def _stored(kind: StoreKind) -> str:
+    return "raw" if kind is StoreKind.RAW else "as shards (tars of lossless WebP)"
+
+
 def _previewed(found: Preview, out: Path) -> Outcome:
     if found.accepted is None or found.dataset_bytes is None or found.seconds is None:
         return _previewed_list(found, out)
@@ -338,6 +346,7 @@ def _previewed(found: Preview, out: Path) -> Outcome:
         f"of {found.looked_at} looked at, not used: {reasons or 'none'}",
         f"about {found.accepted} photos, fewer without copies and opt-outs",
         f"cropped by: {found.crop}{what}",
+        *([f"stored {_stored(found.store)}: {found.store_why}"] if found.store else []),
         f"dataset: {out}, {found.size} px, about {found.dataset_bytes / 1e6:,.0f} MB, "
         f"{duration(found.seconds)}",
     )
