@@ -34,6 +34,7 @@ from limbeck.ingestion import (
     rejections,
     side_inputs,
     source_digest,
+    store_words,
 )
 from limbeck.kit.device import pick_device
 from limbeck.kit.selection import held_out
@@ -315,6 +316,8 @@ def _tell_photos(dataset: Dataset, folder: Path) -> None:
     if summary.crops:
         logs.say("  ", crop_words(summary.crops, summary.crop_objects))
     if told := flag_words(summary.flags):
+        logs.say("  ", told)
+    if told := store_words(summary.store, summary.store_why):
         logs.say("  ", told)
     for line in rejections(summary, dataset.listed()):
         logs.say("  ", line)

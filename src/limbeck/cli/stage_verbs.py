@@ -33,7 +33,7 @@ from limbeck.cli.options import (
 )
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.logs import duration
-from limbeck.records import Preview, StoreKind
+from limbeck.records import Preview
 
 NetworksPath = Annotated[
     Path, typer.Argument(metavar="NETS", help="A snapshot, a training stage or a run.")
@@ -77,7 +77,14 @@ def ingest(
             photos, out, config.data, shard, others=(opt_out, strict, ray), detector=detector,
             dry_run=shared.dry_run, preset=preset,
         )  # fmt: skip
-    from limbeck.ingestion import Fetching, crop_words, flag_words, ingest_by_ray, preview
+    from limbeck.ingestion import (
+        Fetching,
+        crop_words,
+        flag_words,
+        ingest_by_ray,
+        preview,
+        store_words,
+    )
     from limbeck.ingestion import ingest as run_ingest
 
     fetching = Fetching(fetched, tuple(fetch_port or ()))
@@ -108,7 +115,7 @@ def ingest(
             f"opted out {summary.opted_out}, failed {summary.failed}",
             crop_words(summary.crops, summary.crop_objects),
             *filter(None, [flag_words(summary.flags)]),
-            f"stored {_stored(summary.store)}: {summary.store_why}",
+            store_words(summary.store, summary.store_why),
             f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
             *([too_many] if too_many else []),
         ],
@@ -329,13 +336,14 @@ def modes(
     )
 
 
-def _stored(kind: StoreKind) -> str:
-    return "raw" if kind is StoreKind.RAW else "as shards (tars of lossless WebP)"
-
-
 def _previewed(found: Preview, out: Path) -> Outcome:
-    if found.accepted is None or found.dataset_bytes is None or found.seconds is None:
+    if (
+        found.accepted is None or found.dataset_bytes is None or found.seconds is None
+        or found.store is None
+    ):  # fmt: skip
         return _previewed_list(found, out)
+    from limbeck.ingestion import store_words
+
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(found.rejected.items()))
     refused = f", {found.refused} of them not to be opened" if found.refused else ""
     what = f" ({', '.join(found.crop_objects)})" if found.crop_objects else ""
@@ -346,7 +354,7 @@ def _previewed(found: Preview, out: Path) -> Outcome:
         f"of {found.looked_at} looked at, not used: {reasons or 'none'}",
         f"about {found.accepted} photos, fewer without copies and opt-outs",
         f"cropped by: {found.crop}{what}",
-        *([f"stored {_stored(found.store)}: {found.store_why}"] if found.store else []),
+        store_words(found.store, found.store_why),
         f"dataset: {out}, {found.size} px, about {found.dataset_bytes / 1e6:,.0f} MB, "
         f"{duration(found.seconds)}",
     )

@@ -53,3 +53,11 @@ def store_of(config: DataConfig, infos: Sequence[ImageInfo], side: int) -> tuple
     """How the squares are stored, and why: decided before copies and damaged photos are known."""
     most = len({info.id for info in infos if info.status is Status.ACCEPTED})
     return choose_store(config.store, most, side)
+
+
+def store_words(kind: StoreKind, why: str) -> str:
+    """How pixels are stored and why, in words; none for a dataset older than the choice."""
+    if not why:
+        return ""
+    name = "raw" if kind is StoreKind.RAW else "as shards (tars of lossless WebP)"
+    return f"pixels stored {name}: {why}"
