@@ -2,7 +2,7 @@
 
 Of what every tool can read, lossless WebP in its fastest mode was smaller, encoded 2.6 times and
 decoded 1.4 times as fast as PNG on photos of dogs (docs/scale.md, "Encoded shards"); its slower
-modes save 4 to 8 % more and encode 4 to 20 times slower.
+modes save 4 to 8 % more and encode 4 to 22 times slower.
 """
 
 import io
