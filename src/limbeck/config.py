@@ -145,12 +145,25 @@ class DataConfig(_Section):
         False,
         description="also find copies that were cropped, by an embedding: ten times slower",
     )
+    store: Literal["auto", "raw", "shards"] = Field(
+        "auto",
+        description="pixels as they are, or encoded without loss in tars (half of the bytes, "
+        "decoded whenever they are read); auto = shards where raw pixels take more than half of "
+        "the memory or 64 GiB",
+    )
     class_from: str = Field(
         "none",
         min_length=1,
         description="classes: none, folder (the first sub-folder), or a .csv or .jsonl file that "
         "gives each photo's file (or sha256) a label",
     )
+
+    def made_of(self) -> dict[str, Any]:
+        """The settings that a dataset depends on, as they are compared with those of one on disk.
+
+        What an earlier limbeck did not know is left out while it holds its default.
+        """
+        return self.model_dump(exclude={"store"} if self.store == "auto" else set())
 
 
 class TrainConfig(_Section):

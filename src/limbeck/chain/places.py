@@ -19,7 +19,7 @@ from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.ingestion import Fetching
 
 _NETWORKS = ("nets-", "state-", "bad-state-")
-_PIXELS = re.compile(r"images-[0-9]+\.npy")
+_PIXELS = re.compile(r"images-[0-9]+\.(npy|tar)")
 _TRAINING = ("stats.jsonl", "transfer.json", "snapshots.jsonl")
 
 

@@ -55,7 +55,7 @@ def make_part(
     Raises:
         UsageError: no such part, or one of `others` is given.
     """
-    from limbeck.ingestion import Shard, crop_words, flag_words, ingest_part
+    from limbeck.ingestion import Shard, crop_words, flag_words, ingest_part, store_words
 
     part = Shard.parse(shard)
     opt_out, strict, ray = others
@@ -83,6 +83,7 @@ def make_part(
             f"failed {summary.failed}; copies to the eye are found when parts are joined",
             crop_words(summary.crops, summary.crop_objects),
             *filter(None, [flag_words(summary.flags)]),
+            store_words(summary.store, summary.store_why),
         ],
         then=logs.command("limbeck", "ingest", out.parent, "--out", "DATA", "--preset", preset),
     )  # fmt: skip

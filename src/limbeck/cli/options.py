@@ -159,6 +159,14 @@ CropMost = Annotated[
         help="How many objects of one photo detect may make images of; default 1.",
     ),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="How pixels lie on disk: raw, shards (tars of lossless WebP: half of the bytes), or "
+        "auto: shards where raw pixels take more than half of the memory or 64 GiB.",
+    ),
+]
 Fetched = Annotated[
     Path | None,
     typer.Option(

@@ -29,6 +29,7 @@ from limbeck.cli.options import (
     Psi,
     Shared,
     Size,
+    Store,
     Strict,
     Tensorboard,
     TruncationName,
@@ -68,6 +69,7 @@ def run(
     crop_object: CropObject = None,
     crop_most: CropMost = None,
     class_from: ClassFrom = None,
+    store: Store = None,
     kept_kimg: Annotated[
         float | None, typer.Option("--kept-kimg", help="Length of the second training.")
     ] = None,
@@ -128,6 +130,7 @@ def run(
         "data.crop": crop,
         "data.crop_object": crop_object,
         "data.crop_most": crop_most,
+        "data.store": store,
         "train.encoder": False if no_encoder else None,
         "train.tensorboard": tensorboard or None,
         "sample.truncation": truncation,

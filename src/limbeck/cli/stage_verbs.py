@@ -23,6 +23,7 @@ from limbeck.cli.options import (
     Preset,
     Shared,
     Size,
+    Store,
     Strict,
     keep_changes,
 )
@@ -48,6 +49,7 @@ def ingest(
     crop_most: CropMost = None,
     detector: DetectorFile = None,
     class_from: ClassFrom = None,
+    store: Store = None,
     opt_out: OptOut = None,
     fetched: Fetched = None,
     fetch_port: FetchPort = None,
@@ -62,6 +64,7 @@ def ingest(
         "data.crop": crop,
         "data.crop_object": crop_object,
         "data.crop_most": crop_most,
+        "data.store": store,
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
@@ -70,7 +73,14 @@ def ingest(
             photos, out, config.data, shard, others=(opt_out, strict, ray), detector=detector,
             dry_run=shared.dry_run, preset=preset,
         )  # fmt: skip
-    from limbeck.ingestion import Fetching, crop_words, flag_words, ingest_by_ray, preview
+    from limbeck.ingestion import (
+        Fetching,
+        crop_words,
+        flag_words,
+        ingest_by_ray,
+        preview,
+        store_words,
+    )
     from limbeck.ingestion import ingest as run_ingest
 
     fetching = Fetching(fetched, tuple(fetch_port or ()))
@@ -101,6 +111,7 @@ def ingest(
             f"opted out {summary.opted_out}, failed {summary.failed}",
             crop_words(summary.crops, summary.crop_objects),
             *filter(None, [flag_words(summary.flags)]),
+            store_words(summary.store, summary.store_why),
             f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
             *([too_many] if too_many else []),
         ],
@@ -254,8 +265,13 @@ def modes(
 
 
 def _previewed(found: Preview, out: Path) -> Outcome:
-    if found.accepted is None or found.dataset_bytes is None or found.seconds is None:
+    if (
+        found.accepted is None or found.dataset_bytes is None or found.seconds is None
+        or found.store is None
+    ):  # fmt: skip
         return _previewed_list(found, out)
+    from limbeck.ingestion import store_words
+
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(found.rejected.items()))
     refused = f", {found.refused} of them not to be opened" if found.refused else ""
     what = f" ({', '.join(found.crop_objects)})" if found.crop_objects else ""
@@ -266,6 +282,7 @@ def _previewed(found: Preview, out: Path) -> Outcome:
         f"of {found.looked_at} looked at, not used: {reasons or 'none'}",
         f"about {found.accepted} photos, fewer without copies and opt-outs",
         f"cropped by: {found.crop}{what}",
+        store_words(found.store, found.store_why),
         f"dataset: {out}, {found.size} px, about {found.dataset_bytes / 1e6:,.0f} MB, "
         f"{duration(found.seconds)}",
     )

@@ -31,8 +31,8 @@ def write_without(dataset: Dataset, taken: Collection[int], out: Path) -> None:
     """Write the files of `dataset` anew, without some of the photos.
 
     The shards come out as `write_dataset` makes them of the photos that stay, so that the digest is
-    that of a dataset which never held the others. Where no pixels are to go, only the table and
-    index.json are written.
+    that of a dataset which never held the others; encoded images are taken over as they are. Where
+    no pixels are to go, only the table and index.json are written.
 
     Args:
         dataset: all accepted photos of a folder.
@@ -49,4 +49,6 @@ def write_without(dataset: Dataset, taken: Collection[int], out: Path) -> None:
         write_index(out, rows, rows, dataset.shards, dataset.size, dataset.class_names)
         return
     stay = dataset.select([str(info.id) for info in accepted])
-    write_dataset(out, rows, stay.stored(), dataset.size, class_names=dataset.class_names)
+    write_dataset(
+        out, rows, stay.packed(), dataset.size, class_names=dataset.class_names, kind=dataset.kind
+    )

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck import fsio
-from limbeck.data import flags_of
+from limbeck.data import Encoded, decode, encode, flags_of
 from limbeck.decoding import Rejected, Square
 from limbeck.ingestion.crop_copies import CropCopies, Embedding
 from limbeck.ingestion.duplicates import THUMB, NearDuplicates
-from limbeck.records import ImageInfo, Quality, Reason, Status
+from limbeck.records import ImageInfo, Quality, Reason, Status, StoreKind
 
 Pixels = NDArray[np.uint8]
 
@@ -81,22 +81,24 @@ def _read_thumb(disk: fsio.Scratch, place: int) -> Pixels:
 class Acceptance:
     """Settles every listed file, once all are decoded.
 
-    Squares and thumbnails lie on disk. Memory: records alone, and 5 to 10 KB more a photo with
-    embeddings.
+    Squares and thumbnails lie on disk, squares as the dataset will hold them. Memory: records
+    alone, and 5 to 10 KB more a photo with embeddings.
 
     Args:
         bits: of `NearDuplicates`.
         squares: an empty place for the squares.
+        kind: how the dataset stores them.
 
     Attributes:
         rows: one row a listed file, in listing order, when `take` is done.
     """
 
-    def __init__(self, bits: int, squares: fsio.Scratch) -> None:
+    def __init__(self, bits: int, squares: fsio.Scratch, kind: StoreKind = StoreKind.RAW) -> None:
         self.rows: list[ImageInfo] = []
         self._bits = bits
         self._squares = squares
-        self._places: dict[str, int] = {}  # source -> number of its square
+        self._kind = kind
+        self._places: dict[str, tuple[int, int]] = {}  # source -> begin and bytes of its square
         self._side = 0
 
     def take(
@@ -127,11 +129,11 @@ class Acceptance:
             for row in self.rows
         ]
 
-    def pictures(self) -> Iterator[Pixels]:
-        """uint8 [3, S, S] of each accepted file, in listing order."""
+    def pictures(self) -> Iterator[Pixels | Encoded]:
+        """uint8 [3, S, S], or encoded, of each accepted file, in listing order."""
         for row in self.rows:
             if row.status is Status.ACCEPTED:
-                yield self.square(row)
+                yield self._stored(row)
 
     def square(self, info: ImageInfo) -> Pixels:
         """uint8 [3, S, S] of a file that was decoded.
@@ -139,13 +141,21 @@ class Acceptance:
         Raises:
             KeyError: it was not.
         """
-        data = self._squares.read(self._places[info.source], 3 * self._side**2)
+        found = self._stored(info)
+        return decode(found.data, self._side) if isinstance(found, Encoded) else found
+
+    def _stored(self, info: ImageInfo) -> Pixels | Encoded:
+        data = self._squares.read(*self._places[info.source])
+        if self._kind is StoreKind.SHARDS:
+            return Encoded(data)
         return np.frombuffer(data, dtype=np.uint8).reshape(3, self._side, self._side)
 
     def _store(self, info: ImageInfo, result: Decoded) -> _Candidate:
         self._side = result.square.pixels.shape[-1]
         assert info.source not in self._places, f"{info.source} is listed twice"
-        self._places[info.source] = self._squares.append(result.square.pixels.tobytes())
+        pixels = result.square.pixels
+        data = encode(pixels).data if self._kind is StoreKind.SHARDS else pixels.tobytes()
+        self._places[info.source] = self._squares.append(data), len(data)
         place = self._squares.append(result.thumb.tobytes())
         return _Candidate(decoded_row(info, result), place, result.phash, result.embedding)
 

@@ -1,12 +1,14 @@
-"""Whether what was listed makes a dataset: its counts, and the side at which photos are stored."""
+"""Whether what was listed makes a dataset: its counts, and how photos are stored."""
 
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
 from limbeck import logs
+from limbeck.config import DataConfig
+from limbeck.data import choose_store
 from limbeck.errors import DataError
-from limbeck.records import ImageInfo, IngestSummary, Status
+from limbeck.records import ImageInfo, IngestSummary, Status, StoreKind
 
 STORE_SIDE = 128
 
@@ -45,3 +47,17 @@ def store_side(infos: Sequence[ImageInfo], size: int, source: Path) -> int:
             "give a folder or zip that holds photos",
         )
     return max(size, min(STORE_SIDE, int(statistics.median(sides))))
+
+
+def store_of(config: DataConfig, infos: Sequence[ImageInfo], side: int) -> tuple[StoreKind, str]:
+    """How the squares are stored, and why: decided before copies and damaged photos are known."""
+    most = len({info.id for info in infos if info.status is Status.ACCEPTED})
+    return choose_store(config.store, most, side)
+
+
+def store_words(kind: StoreKind, why: str) -> str:
+    """How pixels are stored and why, in words; none for a dataset older than the choice."""
+    if not why:
+        return ""
+    name = "raw" if kind is StoreKind.RAW else "as shards (tars of lossless WebP)"
+    return f"pixels stored {name}: {why}"

@@ -95,7 +95,7 @@ def forget_replaced(out: Path, made: Path) -> None:
         before = open_dataset(home)
     except DataError:
         return
-    if before.shards != open_dataset(made).shards:
+    if before.contents != open_dataset(made).contents:
         forget_features(before)
 
 

@@ -19,7 +19,7 @@ from limbeck.decoding import Rejected
 from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
-from limbeck.ingestion.counting import check_counts, store_side
+from limbeck.ingestion.counting import check_counts, store_of, store_side
 from limbeck.ingestion.crop_copies import Embedder
 from limbeck.ingestion.cropping import choose_box, wanted_objects
 from limbeck.ingestion.duplicates import thumbnail
@@ -48,8 +48,8 @@ def join(
     """Make a dataset in `out` of all parts of a listing: row for row, pixel for pixel that of one
     run.
 
-    No photo is read. What settles copies (`near_duplicate_bits`, `cropped_copies`) is taken from
-    `config`, everything else from the parts.
+    No photo is read. What settles copies (`near_duplicate_bits`, `cropped_copies`) and how pixels
+    are stored is taken from `config`, everything else from the parts.
 
     Args:
         folders: the parts.
@@ -78,10 +78,13 @@ def join(
         infos, names = _renumbered(stay, parts.class_names)
         _check_side(parts, infos, decided, config, source)
         with fsio.Scratch(folder) as squares:
-            sieve = Acceptance(decided.near_duplicate_bits, squares)
+            kind, why = store_of(decided, infos, parts.side)
+            sieve = Acceptance(decided.near_duplicate_bits, squares, kind)
             decoded = _decoded(parts, infos, Embedder() if decided.cropped_copies else None)
             sieve.take(logs.track(decoded, "joining", len(infos)), infos)
-            write_dataset(folder, sieve.rows, sieve.pictures(), parts.side, class_names=names)
+            write_dataset(
+                folder, sieve.rows, sieve.pictures(), parts.side, class_names=names, kind=kind
+            )
             save_copy_sheet(sieve.rows, sieve.square, folder / COPY_SHEET)
         kept = [row for row in sieve.rows if row.status is Status.ACCEPTED]
         summary = IngestSummary.model_validate(
@@ -92,6 +95,8 @@ def join(
                 "flags": count_flags(sieve.rows),
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
+                "store": kind,
+                "store_why": why,
                 "way": facts.way,
                 "opt_out_unmatched": len(honoured.unmatched),
                 "opt_out_lines": honoured.unmatched[:TOLD_LINES],
@@ -101,7 +106,7 @@ def join(
         forget_replaced(out, folder)
         with open_source(source) as listed:
             inputs = {"source": listed.digest(), **side_inputs(config, opt_out)}
-        provenance = Provenance.of(inputs, config.model_dump())
+        provenance = Provenance.of(inputs, config.made_of())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
 

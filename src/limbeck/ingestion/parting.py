@@ -22,7 +22,7 @@ from limbeck.data import CROP_SHEET, PartFacts, read_counts, write_dataset
 from limbeck.decoding import Rejected
 from limbeck.errors import UsageError
 from limbeck.ingestion.acceptance import Decoded, decoded_row, refused_row
-from limbeck.ingestion.counting import STORE_SIDE
+from limbeck.ingestion.counting import STORE_SIDE, store_of
 from limbeck.ingestion.crop_sheet import glances, save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, way_of
@@ -99,6 +99,7 @@ def ingest_part(
         infos, names = classify(infos, entries, config, given)
         side = max(config.size, STORE_SIDE)
         work = pool.in_order(lambda job: reader.decode(job, side), jobs(entries, infos))
+        kind, why = store_of(config, infos, side)
         rows: list[ImageInfo] = []
         squares = _settle(logs.track(work, "decoding", len(infos)), infos, rows)
         facts = PartFacts(
@@ -107,8 +108,9 @@ def ingest_part(
             inputs=side_inputs(config, None), objects=tuple(sorted(wanted)),
         )  # fmt: skip
         write_dataset(
-            folder, rows, squares, side, class_names=names, part=facts.model_dump(mode="json")
-        )
+            folder, rows, squares, side, class_names=names, part=facts.model_dump(mode="json"),
+            kind=kind,
+        )  # fmt: skip
         save_crop_sheet(rows, glances(photos, entries, infos, pool), folder / CROP_SHEET)
         kept = [row for row in rows if row.status is Status.ACCEPTED]
         summary = IngestSummary.model_validate(
@@ -120,6 +122,8 @@ def ingest_part(
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
                 "reused": sum(earlier.holds(row.id, side) for row in kept),
+                "store": kind,
+                "store_why": why,
                 "way": way,
                 "part": str(shard),
             }
@@ -142,7 +146,7 @@ def part_provenance(
         config: as it was asked for.
     """
     made_of = {"source": listing, "part": str(shard), "way": way, **inputs}
-    return Provenance.of(made_of, config.model_dump())
+    return Provenance.of(made_of, config.made_of())
 
 
 def _settle(
@@ -184,6 +188,6 @@ def as_before(row: ImageInfo) -> ImageInfo:
     undone = {
         "status": Status.ACCEPTED, "reason": Reason.NONE, "detail": "", "phash": None,
         "format": None, "upscaled": False, "quality": None, "flags": (), "duplicate_of": None,
-        "shard": None, "row": None,
+        "shard": None, "row": None, "offset": None, "length": None, "crc32": None,
     }  # fmt: skip
     return row.model_copy(update=undone)

@@ -15,8 +15,8 @@ from limbeck.decoding import Square
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.records import ImageInfo, Status
 
-OF_JOINING = ("near_duplicate_bits", "cropped_copies")
-"""Settings of `config.data` that only settle copies."""
+OF_JOINING = ("near_duplicate_bits", "cropped_copies", "store")
+"""Settings of `config.data` that only settle copies, or how the joined pixels are stored."""
 _INDEX = "index.json"
 
 
@@ -118,7 +118,7 @@ class Parts:
 
 
 def settings_of(facts: PartFacts, config: DataConfig) -> DataConfig:
-    """The parts' settings, with those of `config` that settle copies.
+    """The parts' settings, with those of `config` that belong to joining.
 
     Raises:
         UsageError: `config` asks for something else than the parts were made with.

@@ -14,7 +14,7 @@ from limbeck.decoding import Rejected
 from limbeck.errors import UsageError
 from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
-from limbeck.ingestion.counting import check_counts, store_side
+from limbeck.ingestion.counting import check_counts, store_of, store_side
 from limbeck.ingestion.crop_sheet import glances, save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, forget_replaced, way_of
@@ -29,7 +29,7 @@ from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.sources import open_source
 from limbeck.ingestion.taken import without_taken
-from limbeck.records import ImageInfo, IngestSummary, Status
+from limbeck.records import ImageInfo, IngestSummary, Status, StoreKind
 
 
 def ingest(
@@ -116,7 +116,8 @@ def ingest(
         side = store_side(infos, config.size, source)
         decode = pool.in_order(lambda job: reader.decode(job, side), jobs(entries, infos))
         decoded = logs.track(decode, "decoding", len(infos))
-        rows = _store(folder, config, side, infos, decoded, names)
+        kind, why = store_of(config, infos, side)
+        rows = _store(folder, config, side, infos, decoded, names, kind)
         save_crop_sheet(rows, glances(photos, entries, infos, pool), folder / CROP_SHEET)
         listing = photos.digest()
         accepted = [row for row in rows if row.status is Status.ACCEPTED]
@@ -128,6 +129,8 @@ def ingest(
             crop_objects=sorted(wanted) if decided.crop == "detect" else [],
             seconds=time.perf_counter() - started,
             reused=sum(earlier.holds(row.id, side) for row in accepted),
+            store=kind,
+            store_why=why,
             way=way,
             opt_out_unmatched=len(honoured.unmatched),
             opt_out_lines=honoured.unmatched[:TOLD_LINES],
@@ -135,7 +138,7 @@ def ingest(
         check_counts(summary, rows, source, out)
         forget_replaced(out, folder)
         inputs = {"source": listing, **side_inputs(config, opt_out)}
-        provenance = Provenance.of(inputs, config.model_dump())
+        provenance = Provenance.of(inputs, config.made_of())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
 
@@ -147,11 +150,12 @@ def _store(
     infos: Sequence[ImageInfo],
     decoded: Iterable[Decoded | Rejected | None],
     names: Sequence[str],
+    kind: StoreKind,
 ) -> list[ImageInfo]:
     """Settle what was decoded and write the dataset; returns a row for every listed file."""
     with fsio.Scratch(folder) as squares:
-        sieve = Acceptance(config.near_duplicate_bits, squares)
+        sieve = Acceptance(config.near_duplicate_bits, squares, kind)
         sieve.take(decoded, infos)
-        write_dataset(folder, sieve.rows, sieve.pictures(), side, class_names=names)
+        write_dataset(folder, sieve.rows, sieve.pictures(), side, class_names=names, kind=kind)
         save_copy_sheet(sieve.rows, sieve.square, folder / COPY_SHEET)
     return sieve.rows

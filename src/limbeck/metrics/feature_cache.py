@@ -147,9 +147,14 @@ def _sha256(path: Path, size: int, changed: int) -> str:
 
 
 def _pixels(dataset: Dataset) -> str:
-    files = [path.resolve() for path in sorted(dataset.root.glob("images-*.npy"))]
-    facts = [(path, path.stat()) for path in files]
-    return fsio.digest_json([_sha256(p, stat.st_size, stat.st_mtime_ns) for p, stat in facts])
+    """Of the pixels as they lie on disk, the same for either store."""
+    found = []
+    for shard, content in zip(dataset.shards, dataset.contents, strict=True):
+        path = (dataset.root / shard["file"]).resolve()
+        facts = path.stat()
+        now = _sha256(path, facts.st_size, facts.st_mtime_ns)
+        found.append(content if now == shard["sha256"] else now)
+    return fsio.digest_json(found)
 
 
 def features_of_dataset(dataset: Dataset) -> list[Path]:
@@ -157,7 +162,7 @@ def features_of_dataset(dataset: Dataset) -> list[Path]:
 
     They are known by the pixels of the whole folder, as index.json names them.
     """
-    pixels = fsio.digest_json([shard["sha256"] for shard in dataset.shards])
+    pixels = fsio.digest_json(dataset.contents)
     return [path for path in _files() if _metadata(path).get("pixels") == pixels]
 
 

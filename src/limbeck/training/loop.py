@@ -25,6 +25,7 @@ from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws, generator
 from limbeck.processes import rank
 from limbeck.records import TrainSummary
+from limbeck.training.ahead import Ahead
 from limbeck.training.board import require_tensorboard
 from limbeck.training.class_labels import class_labels
 from limbeck.training.engine import Engine, Feed, NotFinite
@@ -38,13 +39,20 @@ from limbeck.training.world import join, local_device
 
 
 def feed_of(view: PixelView, labels: Tensor | None, config: Config, device: torch.device) -> Feed:
-    """Real photos as a pure function of (seed, images seen) and the share of the batch."""
-    order = Order(len(view), config.train.batch, config.seed)
+    """Real photos as a pure function of (seed, images seen) and the share of the batch.
+
+    Where they are not in memory, those of the next step are read meanwhile.
+    """
+    batch = config.train.batch
+    order = Order(len(view), batch, config.seed)
+    ahead = Ahead(view)
     labels = None if labels is None else labels.to(device)
 
     def feed(images: int, share: int, shares: int) -> tuple[Tensor, Tensor | None]:
         rows = order.rows(images)[share::shares]
-        pictures = view[rows].to(device)
+        pictures = ahead.take((images, share, shares), rows).to(device)
+        then = images + batch
+        ahead.begin((then, share, shares), order.rows(then)[share::shares], now=images)
         if config.train.mirror:
             draws = Draws(generator(config.seed, "mirror", images), device, share, shares)
             coin = draws.uniform(len(rows)) < 0.5
