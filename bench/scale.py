@@ -28,8 +28,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from limbeck.errors import DataError
-
 Cell = dict[str, float]
 VERBS = ("ingest", "score", "modes", "sample", "features")
 UNIT = {"ingest": "photos", "score": "photos", "modes": "latents"}  # else images
@@ -265,7 +263,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path, help="a zip or folder of photos")
     parser.add_argument("--out", type=Path, default=Path("scale"), help="cells and tables")
-    parser.add_argument("--work", type=Path, default=None, help="photos, datasets; default OUT/work")
+    parser.add_argument(
+        "--work", type=Path, default=None, help="photos, datasets; default OUT/work"
+    )
     parser.add_argument("--verbs", nargs="+", choices=VERBS, default=list(VERBS))
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 3000, 10_000, 30_000])
     parser.add_argument("--images", type=int, nargs="+", default=[1000, 3000, 10_000, 50_000])

@@ -80,7 +80,8 @@ def networks() -> Networks:
 
 
 def columns_of(*args: Any, **words: Any) -> dict[str, np.ndarray]:
-    return compute(*args, **words)[0]
+    with Scratch(Path(tempfile.gettempdir())) as disk:
+        return compute(*args, disk, **words)[0]
 
 
 def warm(made: Networks, seed: int) -> Networks:

@@ -13,6 +13,7 @@ from limbeck.data.groups import shown_groups as shown_groups
 from limbeck.data.index import PartFacts as PartFacts
 from limbeck.data.index import read_counts as read_counts
 from limbeck.data.order import Order as Order
+from limbeck.data.packed import PackedRows as PackedRows
 from limbeck.data.removal import is_taken as is_taken
 from limbeck.data.removal import taken_row as taken_row
 from limbeck.data.removal import write_without as write_without
@@ -29,6 +30,7 @@ __all__ = [
     "Dataset",
     "Limit",
     "Order",
+    "PackedRows",
     "PartFacts",
     "PixelView",
     "copy_groups",

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from limbeck import fsio
 from limbeck.data.index import AGAIN, Index, accepted_of, check_file, read_index, read_rows
+from limbeck.data.packed import PackedRows
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area
 from limbeck.kit.memory import available_memory
@@ -105,18 +106,18 @@ class Dataset:
     Attributes:
         root: the folder.
         size: side of the stored images, pixels.
-        infos: one record per image, in row order.
+        infos: one record per image, in row order (packed: see `PackedRows`).
         class_names: names of the labels; empty when unconditional.
         counts: listed, accepted, rejected by reason, opted_out, failed of the whole folder.
         part: which part of a listing it is; None for a whole dataset.
     """
 
-    def __init__(self, root: Path, index: Index, infos: Sequence[ImageInfo]) -> None:
+    def __init__(self, root: Path, index: Index, infos: Iterable[ImageInfo]) -> None:
         self.root = root
         self.size = index.size
         self.class_names = index.class_names
         self.counts: dict[str, Any] = index.counts.model_dump()
-        self.infos: tuple[ImageInfo, ...] = tuple(infos)
+        self.infos: Sequence[ImageInfo] = PackedRows.of(infos)
         self.part = index.part
         self._index = index
 
@@ -160,13 +161,12 @@ class Dataset:
     def stored(self) -> Iterator[NDArray[np.uint8]]:
         """uint8 [3, size, size] of each image as it lies on disk, in row order."""
         opened = self._open_shards()
-        for info in self.infos:
-            assert info.shard is not None, "accepted rows have a place"
-            yield opened[info.shard][info.row]
+        for shard, row in self._places:
+            yield opened[shard][row]
 
-    def listed(self) -> list[ImageInfo]:
+    def listed(self) -> Sequence[ImageInfo]:
         """Every listed file of the folder, accepted or not, in listing order."""
-        return list(read_rows(self.root))
+        return PackedRows(read_rows(self.root))
 
     def select(self, ids: Iterable[str]) -> "Dataset":
         """The same folder with fewer rows, in row order whatever the order of `ids`.
@@ -181,7 +181,7 @@ class Dataset:
                 f"{len(unknown)} ids are not in {self.root}, e.g. {min(unknown)}",
                 "the list was made for another dataset; make it again",
             )
-        return Dataset(self.root, self._index, [i for i in self.infos if i.id in wanted])
+        return Dataset(self.root, self._index, (i for i in self.infos if i.id in wanted))
 
     def at(self, size: int, *, resident: bool | None = None) -> PixelView:
         """Pixels brought to `size` by averaging over areas (bilinear where they must grow).
@@ -195,8 +195,15 @@ class Dataset:
             free = available_memory()
             most = RESIDENT_BYTES if free is None else min(RESIDENT_BYTES, free // 4)
             resident = len(self) * 3 * size * size <= most
-        places = np.array([(i.shard, i.row) for i in self.infos], dtype=np.int64).reshape(-1, 2)
-        return PixelView(self._open_shards(), places, size, resident)
+        return PixelView(self._open_shards(), self._places, size, resident)
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Shard and row of each image, [len, 2]."""
+        places = np.empty((len(self), 2), dtype=np.int64)
+        for row, info in enumerate(self.infos):
+            places[row] = (info.shard or 0, info.row or 0)  # an accepted row has both
+        return places
 
     def batches(self, size: int, batch: int) -> Iterator[Batch]:
         """All images once, in row order; the last batch may be smaller."""
