@@ -1,7 +1,7 @@
 """Vectors of many photos, on disk instead of in memory, and what can be said of them in blocks."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -93,18 +93,18 @@ def mean_and_deviation(rows: Rows, dtype: DTypeLike = np.float32) -> tuple[Block
         rows: [N >= 1, D].
         dtype: in which sums run.
     """
-    count = np.dtype(dtype).type(len(rows))
-    mean = _sum(blocks(rows), dtype) / count
+    mean = mean_of(blocks(rows), dtype)
     apart = (np.square(block - mean) for block in blocks(rows))
-    spread = np.sqrt(_sum(apart, dtype) / count)
+    spread = np.sqrt(mean_of(apart, dtype))
     return np.asarray(mean, dtype=np.float32), np.asarray(spread, dtype=np.float32)
 
 
-def _sum(parts: Iterator[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:
-    """Over rows, from the first to the last."""
-    total = None
+def mean_of(parts: Iterable[NDArray[Any]], dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """Mean [D] over the rows of parts [n, D], summed from the first to the last in `dtype`."""
+    total, count = None, 0
     for part in parts:
         more = part if total is None else np.concatenate([total[None], part])
         total = np.add.reduce(more, axis=0, dtype=dtype)
+        count += len(part)
     assert total is not None, "no rows have no mean"
-    return np.asarray(total)
+    return np.asarray(total / np.dtype(dtype).type(count))

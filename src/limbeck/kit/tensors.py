@@ -4,7 +4,7 @@ What a file holds is known from its header, and compared with what is wanted, be
 read. Written so that a full disk is an OSError like any other.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -23,6 +23,20 @@ HEADER_BYTES = 2**20
 ENTRIES = 10_000
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
 _NAMED = 8
+
+
+def gathered(count: int, parts: Iterable[Tensor]) -> Tensor:
+    """`torch.cat` of parts [n, ...] with `count` rows in all, never held twice."""
+    made: Tensor | None = None
+    start = 0
+    for part in parts:
+        if made is None:
+            made = part.new_empty(count, *part.shape[1:])
+        made[start : start + len(part)] = part
+        start += len(part)
+    assert made is not None, "at least one part"
+    assert start == count, f"{start} rows instead of {count}"
+    return made
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
