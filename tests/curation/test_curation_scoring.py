@@ -1,4 +1,5 @@
 import ast
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from limbeck.curation.generated import (
 )
 from limbeck.curation.scoring import compute, fuse
 from limbeck.data import Dataset, open_dataset, write_dataset
+from limbeck.fsio import Scratch
 from limbeck.kit.distances import squared_distances
 from limbeck.kit.images import to_float, to_uint8
 from limbeck.kit.rng import generator

@@ -4,12 +4,14 @@ What a file holds is known from its header, and compared with what is wanted, be
 read. Written so that a full disk is an OSError like any other.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -49,6 +51,27 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
         OSError: the disk is full or the folder cannot be written.
     """
     path.write_bytes(save(dict(tensors)))
+
+
+def write_tensor(name: str, tensor: Tensor, metadata: Mapping[str, str], path: Path) -> None:
+    """Write one tensor and its metadata, without a copy of it in memory; else as `write_tensors`.
+
+    Args:
+        name, tensor: float32.
+        metadata: texts.
+        path: the file.
+
+    Raises:
+        OSError: as `write_tensors`.
+    """
+    values = tensor.detach().cpu().contiguous().numpy()
+    assert values.dtype == np.float32, "one kind is written so"
+    about = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [0, values.nbytes]}
+    header = json.dumps({"__metadata__": dict(metadata), name: about}).encode()
+    header += b" " * (-len(header) % 8)
+    with open(path, "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.write(values.data)
 
 
 @dataclass(frozen=True)
