@@ -1,4 +1,5 @@
 import ast
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from limbeck.curation.generated import (
 )
 from limbeck.curation.scoring import compute, fuse
 from limbeck.data import Dataset, open_dataset, write_dataset
+from limbeck.fsio import Scratch
 from limbeck.kit.distances import squared_distances
 from limbeck.kit.images import to_float, to_uint8
 from limbeck.kit.rng import generator
@@ -80,7 +82,8 @@ def networks() -> Networks:
 
 
 def columns_of(*args: Any, **words: Any) -> dict[str, np.ndarray]:
-    return compute(*args, **words)[0]
+    with Scratch(Path(tempfile.gettempdir())) as disk:
+        return compute(*args, disk, **words)[0]
 
 
 def warm(made: Networks, seed: int) -> Networks:

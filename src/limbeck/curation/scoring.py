@@ -1,16 +1,17 @@
 """Scoring a dataset: two streams of photos, then what needs them all."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limbeck import logs
+from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.scores import MODE, Scores, read_scores
 from limbeck.artefacts.stage import Provenance
@@ -29,9 +30,8 @@ from limbeck.curation.formulas import (
     recommended_formula,
 )
 from limbeck.curation.generated import (
-    FEATURE,
     LITE0,
-    RESIDUAL,
+    SPACES,
     generated_spaces,
     nearness,
     norm_distances,
@@ -43,6 +43,7 @@ from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.images import to_float
+from limbeck.kit.rows import Rows, StoredRows
 from limbeck.kit.selection import even_rows
 from limbeck.kit.tables import Column
 from limbeck.latents import SPACE_SIZE, tensors_digest
@@ -99,7 +100,8 @@ def score(
             return read_scores(out)
     networks.eval()
     with fresh(out, "scores") as folder:
-        columns, ability = compute(dataset, networks, config, centres=centres, seed=seed)
+        with fsio.Scratch(folder) as disk:
+            columns, ability = compute(dataset, networks, config, disk, centres=centres, seed=seed)
         seconds = time.perf_counter() - started
         scores = Scores.of(
             dataset.ids, columns, _formulas(columns, config), round(seconds, 3),
@@ -139,18 +141,18 @@ def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig)
     lpips = _lpips(networks)
     probe = dataset.select(dataset.ids[: config.batch])
     with torch.no_grad(), logs.working("measuring how fast scoring is on this machine"):
-        _survey(probe, lpips, config.batch)
+        _survey(probe, lpips, config.batch, [])
         lite0 = _lite0(networks)
         started = time.perf_counter()
-        centroid, *_ = _survey(probe, lpips, config.batch)
-        _look(probe, lite0, config.batch)
+        centroid, _ = _survey(probe, lpips, config.batch, [])
+        _look(probe, lite0, config.batch, [])
         surveyed = time.perf_counter() - started
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=None, seed=0,
             pictures=NEIGHBOURS, photos=_some(probe, networks),
         )  # fmt: skip
         started = time.perf_counter()
-        _stream(probe, scorer, config.batch)
+        _stream(probe, scorer, config.batch, lambda _: [])
     return (surveyed + time.perf_counter() - started) / max(len(probe), 1)
 
 
@@ -159,21 +161,13 @@ class Seen:
     """What the filter sees of photos alone.
 
     Attributes:
-        spaces: `feature` (AlexNet, float32 [N, 1152]) and `lite0` (EfficientNet-Lite0, [N, 1280]).
+        spaces: `feature` (AlexNet, float32 [N, 1152]) and `lite0` (EfficientNet-Lite0 as
+            `hellinger` has it, [N, 1280]), in memory or on disk.
         seams: float64 [N].
     """
 
-    spaces: Mapping[str, NDArray[np.float32]]
+    spaces: Mapping[str, Rows]
     seams: Column
-
-    @classmethod
-    def of(
-        cls, alex: NDArray[np.float32], lite0: NDArray[np.float32], seams: NDArray[np.float32]
-    ) -> "Seen":
-        """From what the trunks give."""
-        return cls(
-            {"feature": alex, "lite0": hellinger(lite0)}, np.asarray(seams, dtype=np.float64)
-        )
 
     def only(self, rows: NDArray[np.int64]) -> "Seen":
         """Some of the photos, by row number."""
@@ -187,9 +181,11 @@ def look_at(dataset: Dataset, *, batch: int = 64, device: str | torch.device = "
     Raises:
         WeightsError: the pretrained weights that ship with limbeck are damaged.
     """
-    _, features, seams = _survey(dataset, LPIPS.load("alex").to(device), batch)
-    lite0 = Features("efficientnet-lite0", device, LITE0_SIDE)
-    return Seen.of(features, _look(dataset, lite0, batch), seams)
+    features: list[NDArray[np.float32]] = []
+    lite0: list[NDArray[np.float32]] = []
+    _, seams = _survey(dataset, LPIPS.load("alex").to(device), batch, features)
+    _look(dataset, Features("efficientnet-lite0", device, LITE0_SIDE), batch, lite0)
+    return Seen({"feature": np.concatenate(features), "lite0": np.concatenate(lite0)}, seams)
 
 
 def photo_columns(seen: Seen, *, seed: int) -> dict[str, Column]:
@@ -229,35 +225,37 @@ def compute(
     dataset: Dataset,
     networks: Networks,
     config: ScoreConfig,
+    disk: fsio.Scratch,
     *,
     centres: Tensor | None = None,
     seed: int = 0,
 ) -> tuple[Columns, Ability]:
-    """All columns [N] of `score` in dataset order, and what the networks can do."""
+    """All columns [N] of `score` in dataset order, and what the networks can do.
+
+    Features of photos lie on `disk` meanwhile: 24 KB a photo.
+    """
     with logs.working("loading weights"):
         lpips = _lpips(networks)
         lite0 = _lite0(networks)
     if next(lpips.parameters()).device.type == "cpu":
         keep_memory()
-    centroid, features, seams = _survey(dataset, lpips, config.batch)
+    features, look = StoredRows(disk), StoredRows(disk)
+    centroid, seams = _survey(dataset, lpips, config.batch, features)
     with logs.working(f"generating {config.generated:,} images to compare with"):
         scorer = Scorer(
             networks, lpips, config, centroid=centroid, centres=centres, seed=seed,
             pictures=config.generated, photos=_some(dataset, networks),
         )  # fmt: skip
-    streamed = _stream(dataset, scorer, config.batch)
+    photos = {name: StoredRows(disk) for name in SPACES}
+    streamed = _stream(dataset, scorer, config.batch, photos.__getitem__)
     told = streamed.pop(TOLD_APART, None)
-    photos = {
-        name: np.asarray(streamed.pop(name), dtype=np.float32)
-        for name in (FEATURE, LITE0, RESIDUAL)
-        if name in streamed
-    }
-    photos[LITE0] = hellinger(photos[LITE0])
+    photos = {name: rows for name, rows in photos.items() if len(rows)}
     with logs.working(f"generating {config.generated:,} images as the norm"):
         images = generated_spaces(
             networks, lpips, scorer.lite0, config.generated, seed=seed, batch=config.batch
         )
-    seen = Seen.of(features, _look(dataset, lite0, config.batch), seams)
+    _look(dataset, lite0, config.batch, look)
+    seen = Seen({"feature": features, "lite0": look}, seams)
     columns = _assemble(
         {**streamed, **norm_distances(photos, images), **photo_columns(seen, seed=seed)}
     )
@@ -292,15 +290,19 @@ def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]
             task.at(stop)
 
 
-def _survey(
-    dataset: Dataset, lpips: LPIPS, batch: int
-) -> tuple[Tensor, NDArray[np.float32], NDArray[np.float32]]:
-    """First stream, photos alone: centroid [D] in LPIPS space, features [N, 1152], seams [N]."""
+class _Store(Protocol):
+    """Where float32 [n, D] go, batch by batch."""
+
+    def append(self, block: NDArray[np.float32], /) -> object: ...
+
+
+def _survey(dataset: Dataset, lpips: LPIPS, batch: int, features: _Store) -> tuple[Tensor, Column]:
+    """First stream, photos alone: centroid [D] in LPIPS space, seams [N]; features [N, 1152]."""
     device = next(lpips.parameters()).device
     small = dataset.at(SPACE_SIZE, resident=False)
     large = dataset.at(min(dataset.size, FEATURE_SIZE), resident=False)
     total: Tensor | None = None
-    features, seams = [], []
+    seams = []
     for rows in _rows(dataset, batch, "looking at every photo"):
         embedding = lpips.embed(to_float(small[rows].to(device)))
         total = embedding.sum(0) if total is None else total + embedding.sum(0)
@@ -308,18 +310,20 @@ def _survey(
         features.append(lpips.pooled(at_least(photos, SPACE_SIZE)).float().cpu().numpy())
         seams.append(strongest_seam(photos).cpu().numpy())
     assert total is not None, "an empty dataset is refused before"
-    return total / len(dataset), np.concatenate(features), np.concatenate(seams)
+    return total / len(dataset), np.asarray(np.concatenate(seams), dtype=np.float64)
 
 
-def _look(dataset: Dataset, features: Features, batch: int) -> NDArray[np.float32]:
-    """`features` of all photos as large as they are kept, up to 160 px: [N, dim]."""
+def _look(dataset: Dataset, trunk: Features, batch: int, features: _Store) -> None:
+    """`hellinger` features of all photos as large as they are kept, up to 160 px: [N, dim]."""
     view = dataset.at(min(dataset.size, LITE0_SIDE), resident=False)
-    rows = _rows(dataset, batch, f"looking at every photo by {features.name}")
-    return np.concatenate([features(view[some]).cpu().numpy() for some in rows])
+    for some in _rows(dataset, batch, f"looking at every photo by {trunk.name}"):
+        features.append(hellinger(trunk(view[some]).cpu().numpy()))
 
 
-def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[np.generic]]:
-    """Second stream, photos against the networks: raw columns [N]."""
+def _stream(
+    dataset: Dataset, scorer: Scorer, batch: int, store: Callable[[str], _Store]
+) -> dict[str, NDArray[np.generic]]:
+    """Second stream, photos against the networks: raw columns [N]; features go to their store."""
     device = next(scorer.networks.G_ema.parameters()).device
     seen = dataset.at(scorer.networks.config.size, resident=False)
     small = dataset.at(SPACE_SIZE, resident=False)
@@ -327,7 +331,12 @@ def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[n
     for rows in _rows(dataset, batch, "comparing photos with the generator's"):
         photos = PhotoBatch(seen[rows].to(device), small[rows].to(device))
         for name, values in scorer.columns(photos).items():
-            parts.setdefault(name, []).append(values.cpu().numpy())
+            found = values.cpu().numpy()
+            if name not in SPACES:
+                parts.setdefault(name, []).append(found)
+                continue
+            features = np.asarray(found, dtype=np.float32)
+            store(name).append(hellinger(features) if name == LITE0 else features)
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 

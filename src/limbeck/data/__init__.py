@@ -19,6 +19,7 @@ from limbeck.data.index import read_counts as read_counts
 from limbeck.data.layout import COPY_SHEET as COPY_SHEET
 from limbeck.data.layout import CROP_SHEET as CROP_SHEET
 from limbeck.data.order import Order as Order
+from limbeck.data.packed import PackedRows as PackedRows
 from limbeck.data.removal import is_taken as is_taken
 from limbeck.data.removal import taken_row as taken_row
 from limbeck.data.removal import write_without as write_without
@@ -34,6 +35,7 @@ __all__ = [
     "Encoded",
     "Limit",
     "Order",
+    "PackedRows",
     "PartFacts",
     "PixelView",
     "choose_store",

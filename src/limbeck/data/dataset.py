@@ -15,6 +15,7 @@ from torch import Tensor
 from limbeck import fsio
 from limbeck.data.encoding import Encoded
 from limbeck.data.index import Index, accepted_of, check_file, read_index, read_rows
+from limbeck.data.packed import PackedRows
 from limbeck.data.raw_pixels import RawPixels
 from limbeck.data.tar_pixels import TarPixels
 from limbeck.errors import DataError
@@ -118,18 +119,18 @@ class Dataset:
     Attributes:
         root: the folder.
         size: side of the stored images, pixels.
-        infos: one record per image, in row order.
+        infos: one record per image, in row order (packed: see `PackedRows`).
         class_names: names of the labels; empty when unconditional.
         counts: listed, accepted, rejected by reason, opted_out, failed of the whole folder.
         part: which part of a listing it is; None for a whole dataset.
     """
 
-    def __init__(self, root: Path, index: Index, infos: Sequence[ImageInfo]) -> None:
+    def __init__(self, root: Path, index: Index, infos: Iterable[ImageInfo]) -> None:
         self.root = root
         self.size = index.size
         self.class_names = index.class_names
         self.counts: dict[str, Any] = index.counts.model_dump()
-        self.infos: tuple[ImageInfo, ...] = tuple(infos)
+        self.infos: Sequence[ImageInfo] = PackedRows.of(infos)
         self.part = index.part
         self._index = index
 
@@ -193,9 +194,9 @@ class Dataset:
         store = self._pixels()
         yield from (store.packed(row) for row in range(len(self)))
 
-    def listed(self) -> list[ImageInfo]:
+    def listed(self) -> Sequence[ImageInfo]:
         """Every listed file of the folder, accepted or not, in listing order."""
-        return list(read_rows(self.root))
+        return PackedRows(read_rows(self.root))
 
     def select(self, ids: Iterable[str]) -> "Dataset":
         """The same folder with fewer rows, in row order whatever the order of `ids`.
@@ -210,7 +211,7 @@ class Dataset:
                 f"{len(unknown)} ids are not in {self.root}, e.g. {min(unknown)}",
                 "the list was made for another dataset; make it again",
             )
-        return Dataset(self.root, self._index, [i for i in self.infos if i.id in wanted])
+        return Dataset(self.root, self._index, (i for i in self.infos if i.id in wanted))
 
     def at(self, size: int, *, resident: bool | None = None) -> PixelView:
         """Pixels brought to `size` by averaging over areas (bilinear where they must grow).

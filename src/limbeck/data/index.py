@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from limbeck import fsio
 from limbeck.data.layout import ADDED, FORMAT, FORMAT_VERSION, INDEX, SCHEMA, SCORE, TABLE
+from limbeck.data.packed import PackedRows
 from limbeck.errors import DataError
 from limbeck.kit.tables import ROWS, read_table
 from limbeck.records import ImageInfo, Record, Status, StoreKind
@@ -226,7 +227,7 @@ def _objects(text: str, where: str) -> Any:
     return fsio.parse_json(text.encode(), f"{where}: objects", AGAIN)
 
 
-def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[ImageInfo]:
+def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> PackedRows:
     """The accepted rows, each with an id, a place among the shards and a class of its own.
 
     No more of them are held in memory than there are images.
@@ -236,7 +237,7 @@ def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[Ima
     """
     path = root / TABLE
     stored = sum(shard.rows for shard in index.shards)
-    listed, accepted = 0, []
+    listed, accepted = 0, PackedRows()
     for row in rows:
         listed += 1
         if row.status is Status.ACCEPTED:
@@ -250,12 +251,14 @@ def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[Ima
             f"{index.counts.listed} and {index.counts.accepted}, with {stored} images",
             AGAIN,
         )
-    places = {(n, row) for n, shard in enumerate(index.shards) for row in range(shard.rows)}
-    taken: set[tuple[int | None, int | None]] = set()
+    free = [bytearray(b"1" * shard.rows) for shard in index.shards]
+    taken: set[tuple[int | None, int | None]] = set()  # of tars: where images begin
     ids: set[str] = set()
     for info in accepted:
         wrong = _wrong(info, len(index.class_names))
-        if not wrong and (info.shard, info.row) not in places:
+        shard, place = info.shard or 0, info.row or 0
+        there = info.shard is not None and info.row is not None and shard < len(free)
+        if not wrong and not (there and free[shard][place : place + 1] == b"1"):
             wrong = f"no image of its own at shard {info.shard}, row {info.row}"
         if not wrong and index.kind is StoreKind.SHARDS:
             wrong = _wrong_in_tar(info, index)
@@ -267,7 +270,7 @@ def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[Ima
         if wrong:
             raise DataError(f"{path}: {fsio.plain(info.source)}: {wrong}", AGAIN)
         ids.add(str(info.id))
-        places.remove((info.shard or 0, info.row or 0))
+        free[shard][place] = 0
     return accepted
 
 

@@ -29,6 +29,7 @@ from limbeck.data.layout import (
     SHARD_BYTES,
     TABLE,
 )
+from limbeck.data.packed import PackedRows
 from limbeck.data.raw_pixels import write_raw
 from limbeck.data.tar_pixels import TarPlaces, write_tar
 from limbeck.errors import DataError
@@ -53,8 +54,8 @@ def write_dataset(
 ) -> None:
     """Write a dataset folder; memory holds one image at a time (of tars, a block of them).
 
-    `infos` is read only after the last image, so it may be a list that the producer of
-    `pictures` fills on its way.
+    `infos` is read only after the last image, so it may be a list (or `PackedRows`) that the
+    producer of `pictures` fills on its way.
 
     Args:
         root: a folder without a dataset; it is made if need be.
@@ -77,7 +78,7 @@ def write_dataset(
     root.mkdir(parents=True, exist_ok=True)
     per_shard = max(1, shard_bytes // (3 * size * size))
     shards, tars = _write_shards(root, iter(pictures), size, per_shard, kind)
-    rows = infos if isinstance(infos, list) else list(infos)
+    rows = infos if isinstance(infos, Sequence) else PackedRows(infos)
     _check_rows(rows, sum(int(s["rows"]) for s in shards), len(class_names))
     placed = _placed(rows, shards, tars)
     write_index(root, rows, placed, shards, size, class_names, part)
@@ -188,13 +189,16 @@ def _plain(picture: NDArray[np.uint8] | Encoded, size: int) -> NDArray[np.uint8]
 
 def _check_rows(infos: Sequence[ImageInfo], images: int, classes: int) -> None:
     """Check what a reader will rely on."""
-    accepted = [info for info in infos if info.status is Status.ACCEPTED]
-    if len(accepted) != images:
-        raise DataError(f"{images} images for {len(accepted)} accepted rows")
-    twice = [i for i, n in Counter(info.id for info in accepted).items() if n > 1 or i is None]
-    if twice:
-        raise DataError(f"accepted rows need ids of their own; wrong: {twice[0]!r}")
-    for info in accepted:
+    accepted = sum(info.status is Status.ACCEPTED for info in infos)
+    if accepted != images:
+        raise DataError(f"{images} images for {accepted} accepted rows")
+    ids: set[str] = set()
+    for info in infos:
+        if info.status is not Status.ACCEPTED:
+            continue
+        if info.id is None or info.id in ids:
+            raise DataError(f"accepted rows need ids of their own; wrong: {info.id!r}")
+        ids.add(info.id)
         if classes and not (info.label is not None and 0 <= info.label < classes):
             raise DataError(f"{info.source}: label {info.label} is not among {classes} classes")
 
@@ -219,8 +223,11 @@ def _placed(
 
 
 def _counts(rows: Sequence[ImageInfo]) -> dict[str, Any]:
-    status = Counter(row.status for row in rows)
-    rejected = Counter(row.reason.value for row in rows if row.status is Status.REJECTED)
+    fates = Counter((row.status, row.reason.value) for row in rows)
+    status: Counter[Status] = Counter()
+    for (what, _), count in fates.items():
+        status[what] += count
+    rejected = {why: n for (what, why), n in fates.items() if what is Status.REJECTED}
     return {
         "listed": len(rows),
         "accepted": status[Status.ACCEPTED],

@@ -4,6 +4,7 @@ Of a folder that has grown, only what is new is decoded. What was decoded before
 same code under the same settings, or it is decoded again.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import __version__ as pillow
@@ -11,7 +12,7 @@ from PIL import __version__ as pillow
 from limbeck import fsio, logs
 from limbeck.artefacts.stage import read_done
 from limbeck.config import DataConfig
-from limbeck.data import Dataset, open_dataset
+from limbeck.data import Dataset, PackedRows, open_dataset
 from limbeck.decoding import DEATH, DECODING, Square
 from limbeck.errors import DataError
 from limbeck.ingestion.cropping import Sight
@@ -48,16 +49,19 @@ class Earlier:
 
     def __init__(self, dataset: Dataset | None = None) -> None:
         self._pixels = dataset.at(dataset.size, resident=False) if dataset else None
-        self._place = {str(i.id): row for row, i in enumerate(dataset.infos)} if dataset else {}
-        self._infos = dataset.infos if dataset else ()
-        self._rows: dict[str, ImageInfo] = {}
+        self._place = {one: row for row, one in enumerate(dataset.ids)} if dataset else {}
+        self._infos: Sequence[ImageInfo] = dataset.infos if dataset else ()
+        self._known = PackedRows()
+        self._rows: dict[str, int] = {}
         for info in dataset.listed() if dataset else []:
-            if info.sha256 and _known(info):
-                self._rows.setdefault(info.sha256, info)
+            if info.sha256 and _known(info) and info.sha256 not in self._rows:
+                self._rows[info.sha256] = len(self._known)
+                self._known.append(info)
 
     def row(self, sha256: str) -> ImageInfo | None:
         """The row of a file with these bytes: had a box (`had_box`), or rejected at sight."""
-        return self._rows.get(sha256)
+        place = self._rows.get(sha256)
+        return None if place is None else self._known[place]
 
     def holds(self, id: str | None, side: int) -> bool:
         """Whether a photo, by its id (bytes and crop), is stored at this side."""

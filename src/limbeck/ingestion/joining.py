@@ -14,12 +14,12 @@ from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import COPY_SHEET, read_counts, write_dataset
+from limbeck.data import COPY_SHEET, PackedRows, read_counts, write_dataset
 from limbeck.decoding import Rejected
 from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
-from limbeck.ingestion.counting import check_counts, store_of, store_side
+from limbeck.ingestion.counting import accepted, check_counts, store_of, store_side
 from limbeck.ingestion.crop_copies import Embedder
 from limbeck.ingestion.cropping import choose_box, wanted_objects
 from limbeck.ingestion.duplicates import thumbnail
@@ -70,7 +70,7 @@ def join(
         facts, rows = parts.facts, parts.rows
         decided = settings_of(facts, config)
         wanted = _check_crops(parts, decided)
-        before = [as_before(stored.row) for stored in rows]
+        before = PackedRows(as_before(stored.row) for stored in rows)
         honoured = opt_out_of(
             before, wishes, root=Path(facts.photos), archive=facts.archive, strict=strict
         )
@@ -86,12 +86,11 @@ def join(
                 folder, sieve.rows, sieve.pictures(), parts.side, class_names=names, kind=kind
             )
             save_copy_sheet(sieve.rows, sieve.square, folder / COPY_SHEET)
-        kept = [row for row in sieve.rows if row.status is Status.ACCEPTED]
         summary = IngestSummary.model_validate(
             {
                 **read_counts(folder),
                 "size": parts.side,
-                "crops": Counter(row.crop for row in kept),
+                "crops": Counter(row.crop for row in accepted(sieve.rows)),
                 "flags": count_flags(sieve.rows),
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
@@ -172,16 +171,16 @@ def _check_side(
 
 def _renumbered(
     infos: Sequence[ImageInfo], names: Sequence[str]
-) -> tuple[list[ImageInfo], list[str]]:
+) -> tuple[Sequence[ImageInfo], list[str]]:
     """Labels that number the classes of the accepted photos alone, as in one run."""
     if not names:
-        return list(infos), []
+        return infos, []
     used = {i.label for i in infos if i.status is Status.ACCEPTED and i.label is not None}
     number = {old: new for new, old in enumerate(sorted(used))}
-    return [
+    return PackedRows(
         info if info.label is None else info.model_copy(update={"label": number[info.label]})
         for info in infos
-    ], [names[old] for old in sorted(used)]
+    ), [names[old] for old in sorted(used)]
 
 
 def _decoded(

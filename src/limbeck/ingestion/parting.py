@@ -18,15 +18,16 @@ from limbeck import logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import CROP_SHEET, PartFacts, read_counts, write_dataset
+from limbeck.data import CROP_SHEET, PackedRows, PartFacts, read_counts, write_dataset
 from limbeck.decoding import Rejected
 from limbeck.errors import UsageError
 from limbeck.ingestion.acceptance import Decoded, decoded_row, refused_row
-from limbeck.ingestion.counting import STORE_SIDE, store_of
+from limbeck.ingestion.counting import STORE_SIDE, accepted, store_of
 from limbeck.ingestion.crop_sheet import glances, save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, way_of
-from limbeck.ingestion.files import Reader, cropped_all, jobs, least_side
+from limbeck.ingestion.files import Reader, jobs, least_side
+from limbeck.ingestion.looks import Looks, cropped_all
 from limbeck.ingestion.out_of_memory import memory_errors
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
 from limbeck.ingestion.pool import Pool
@@ -92,15 +93,15 @@ def ingest_part(
         reader = Reader(photos, decided, pool.decoders, earlier, eye, embeds=False)
         entries = [entry for entry in photos.entries if shard.holds(entry.source)]
         seen = pool.in_order(reader.look, entries)
-        looks = list(logs.track(seen, "looking", len(entries)))
-        wanted = wanted_objects((look.sight for look in looks), config.crop_object)
+        looks = Looks(logs.track(seen, "looking", len(entries)))
+        wanted = wanted_objects(looks.sights(), config.crop_object)
         infos, entries = cropped_all(looks, entries, decided, wanted, reader.least)
         del looks  # of many photos much memory
         infos, names = classify(infos, entries, config, given)
         side = max(config.size, STORE_SIDE)
         work = pool.in_order(lambda job: reader.decode(job, side), jobs(entries, infos))
         kind, why = store_of(config, infos, side)
-        rows: list[ImageInfo] = []
+        rows = PackedRows()
         squares = _settle(logs.track(work, "decoding", len(infos)), infos, rows)
         facts = PartFacts(
             number=shard.number, of=shard.of, listing=photos.digest(), listed=len(photos.entries),
@@ -112,16 +113,15 @@ def ingest_part(
             kind=kind,
         )  # fmt: skip
         save_crop_sheet(rows, glances(photos, entries, infos, pool), folder / CROP_SHEET)
-        kept = [row for row in rows if row.status is Status.ACCEPTED]
         summary = IngestSummary.model_validate(
             {
                 **read_counts(folder),
                 "size": side,
-                "crops": Counter(row.crop for row in kept),
-                "flags": count_flags(kept),
+                "crops": Counter(row.crop for row in accepted(rows)),
+                "flags": count_flags(rows),
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
-                "reused": sum(earlier.holds(row.id, side) for row in kept),
+                "reused": sum(earlier.holds(row.id, side) for row in accepted(rows)),
                 "store": kind,
                 "store_why": why,
                 "way": way,
@@ -152,7 +152,7 @@ def part_provenance(
 def _settle(
     decoded: Iterable[Decoded | Rejected | None],
     infos: Iterable[ImageInfo],
-    rows: list[ImageInfo],
+    rows: PackedRows,
 ) -> Iterator[NDArray[np.uint8]]:
     """Squares of what was decoded; `rows` is filled on the way.
 

@@ -1,6 +1,7 @@
 """The parts of one listing in a folder: found by what they are, checked before they are joined."""
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from limbeck import fsio, logs
 from limbeck.config import DataConfig
-from limbeck.data import Dataset, PartFacts, open_dataset
+from limbeck.data import Dataset, PackedRows, PartFacts, open_dataset
 from limbeck.decoding import Square
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.records import ImageInfo, Status
@@ -27,6 +28,32 @@ class Stored:
     row: ImageInfo
     part: int
     place: int = -1
+
+
+class AllStored:
+    """Rows of all parts by name, packed as `PackedRows` are.
+
+    Args:
+        rows: in any order.
+    """
+
+    def __init__(self, rows: Iterable[Stored]) -> None:
+        self._rows = PackedRows()
+        self._parts, self._places = array("l"), array("l")
+        names = []
+        for stored in rows:
+            self._rows.append(stored.row)
+            self._parts.append(stored.part)
+            self._places.append(stored.place)
+            names.append(stored.row.source)
+        self._order = array("l", sorted(range(len(names)), key=names.__getitem__))
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[Stored]:
+        for number in self._order:
+            yield Stored(self._rows[number], self._parts[number], self._places[number])
 
 
 def part_folders(source: Path) -> list[Path]:
@@ -91,12 +118,11 @@ class Parts:
         self._views = [data.at(data.size, resident=False) if len(data) else None
                        for data in datasets]  # fmt: skip
         number = {name: index for index, name in enumerate(self.class_names)}
-        rows = [
+        rows = AllStored(
             stored
             for part, dataset in enumerate(datasets)
             for stored in _rows_of(part, dataset, number)
-        ]
-        rows.sort(key=lambda stored: stored.row.source)
+        )
         self.rows = rows
         if len(rows) != self.facts.listed:
             raise DataError(

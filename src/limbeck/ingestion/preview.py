@@ -15,7 +15,8 @@ from limbeck.ingestion.counting import store_side
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import Earlier
 from limbeck.ingestion.fetching import Fetching
-from limbeck.ingestion.files import Reader, cropped_all, jobs
+from limbeck.ingestion.files import Reader, jobs
+from limbeck.ingestion.looks import cropped_all
 from limbeck.ingestion.optout import Wish, read_opt_out
 from limbeck.ingestion.photo_classes import read_classes
 from limbeck.ingestion.pool import Pool

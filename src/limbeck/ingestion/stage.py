@@ -14,13 +14,14 @@ from limbeck.decoding import Rejected
 from limbeck.errors import UsageError
 from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
-from limbeck.ingestion.counting import check_counts, store_of, store_side
+from limbeck.ingestion.counting import accepted, check_counts, store_of, store_side
 from limbeck.ingestion.crop_sheet import glances, save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, forget_replaced, way_of
 from limbeck.ingestion.fetching import Fetching
-from limbeck.ingestion.files import Reader, cropped_all, jobs, least_side
+from limbeck.ingestion.files import Reader, jobs, least_side
 from limbeck.ingestion.joining import join
+from limbeck.ingestion.looks import Looks, cropped_all
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import memory_errors
 from limbeck.ingestion.parts import part_folders
@@ -29,7 +30,7 @@ from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.sources import open_source
 from limbeck.ingestion.taken import without_taken
-from limbeck.records import ImageInfo, IngestSummary, Status, StoreKind
+from limbeck.records import ImageInfo, IngestSummary, StoreKind
 
 
 def ingest(
@@ -106,8 +107,8 @@ def ingest(
         earlier = earlier_in(out, way)
         reader = Reader(photos, decided, pool.decoders, earlier, eye)
         seen = pool.in_order(reader.look, photos.entries)
-        looks = list(logs.track(seen, "looking", len(photos.entries)))
-        wanted = wanted_objects((look.sight for look in looks), config.crop_object)
+        looks = Looks(logs.track(seen, "looking", len(photos.entries)))
+        wanted = wanted_objects(looks.sights(), config.crop_object)
         infos, entries = cropped_all(looks, photos.entries, decided, wanted, reader.least)
         del looks  # of many photos much memory
         honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
@@ -120,15 +121,14 @@ def ingest(
         rows = _store(folder, config, side, infos, decoded, names, kind)
         save_crop_sheet(rows, glances(photos, entries, infos, pool), folder / CROP_SHEET)
         listing = photos.digest()
-        accepted = [row for row in rows if row.status is Status.ACCEPTED]
         summary = IngestSummary(
             **read_counts(folder),
             size=side,
-            crops=Counter(str(row.crop) for row in accepted),
+            crops=Counter(str(row.crop) for row in accepted(rows)),
             flags=count_flags(rows),
             crop_objects=sorted(wanted) if decided.crop == "detect" else [],
             seconds=time.perf_counter() - started,
-            reused=sum(earlier.holds(row.id, side) for row in accepted),
+            reused=sum(earlier.holds(row.id, side) for row in accepted(rows)),
             store=kind,
             store_why=why,
             way=way,
@@ -151,7 +151,7 @@ def _store(
     decoded: Iterable[Decoded | Rejected | None],
     names: Sequence[str],
     kind: StoreKind,
-) -> list[ImageInfo]:
+) -> Sequence[ImageInfo]:
     """Settle what was decoded and write the dataset; returns a row for every listed file."""
     with fsio.Scratch(folder) as squares:
         sieve = Acceptance(config.near_duplicate_bits, squares, kind)

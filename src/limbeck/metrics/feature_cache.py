@@ -9,13 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from limbeck import fsio, logs
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.kit.tensors import read_header, read_tensors
+from limbeck.kit.tensors import read_header, read_tensors, write_tensor
 from limbeck.latents import tensors_digest
 from limbeck.percept import FeatureExtractor, cache_folder, features_of, list_weights
 from limbeck.records import Record
@@ -197,7 +196,7 @@ def _kept(key: Mapping[str, str], dim: int, make: Callable[[], Tensor]) -> Tenso
     metadata = {**key, "key": name, "digest": tensors_digest({"features": features})}
     try:
         with fsio.atomic_file(path) as temporary:
-            temporary.write_bytes(save({"features": features}, metadata=metadata))
+            write_tensor("features", features, metadata, temporary)
     except (OSError, DataError) as error:
         what = error.what if isinstance(error, DataError) else error
         logs.warn(f"features are not kept for the next time: {what}")
