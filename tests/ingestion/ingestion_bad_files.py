@@ -201,7 +201,9 @@ CHEAP = [
     Bad("no-pixels.png", lambda: b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes([0, 0, 0, 64] * 2 + [8, 2, 0, 0, 0])) + chunk(b"IEND", b""), ANY),  # noqa: E501
     Bad("no-width.png", lambda: png(0, 9, 8, 2), ANY),
     Bad("bad-sum.png", lambda: saved("PNG").replace(b"IDAT", b"IDAX", 1), ANY),
-    Bad("few-rows.png", lambda: png(64, 64, 8, 2, rows=bytes(193 * 5)), ANY),
+    Bad("few-rows.png", lambda: png(64, 64, 8, 2, rows=bytes(193 * 5))),
+    Bad("early-end.jpg", lambda: cut("JPEG", 5) + b"\xff\xd9"),
+    Bad("one-strip-of-two.tif", lambda: tiff([(256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 122), (277, 3, 1, 1), (278, 4, 1, 32), (279, 4, 1, 2048)], data=bytes(2048))),  # noqa: E501
     Bad("depth-3.png", lambda: png(64, 64, 3, 0), ANY),
     Bad("too-wide.png", lambda: png(60_000, 20_000, 1, 0, rows=b"\0"), "too_large"),
     Bad("too-large.gif", lambda: gif_of(65_535, 65_535, b",\0\0\0\0\x40\0\x40\0\0\x08\0;"), "too_large"),  # noqa: E501
