@@ -159,6 +159,9 @@ class IngestSummary(Record):
         0, description="accepted photos that an older dataset in the same place had decoded"
     )
     way: str = Field("", description="digest of what decides how photos are read")
+    codecs: dict[str, str] = Field(
+        default_factory=dict, description="versions of the libraries that decoded them"
+    )
     part: str = Field("", description="i/n: part i of n of a listing, to be joined; empty = whole")
     flags: dict[str, NonNegativeInt] = Field(
         default_factory=dict, description="accepted photos that carry a flag; none is left out"

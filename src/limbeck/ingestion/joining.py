@@ -93,6 +93,7 @@ def join(
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
                 "way": facts.way,
+                "codecs": facts.codecs,
                 "opt_out_unmatched": len(honoured.unmatched),
                 "opt_out_lines": honoured.unmatched[:TOLD_LINES],
             }

@@ -29,6 +29,7 @@ from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.sources import open_source
 from limbeck.ingestion.taken import without_taken
+from limbeck.kit.photos import codec_versions
 from limbeck.records import ImageInfo, IngestSummary, Status
 
 
@@ -129,6 +130,7 @@ def ingest(
             seconds=time.perf_counter() - started,
             reused=sum(earlier.holds(row.id, side) for row in accepted),
             way=way,
+            codecs=codec_versions(),
             opt_out_unmatched=len(honoured.unmatched),
             opt_out_lines=honoured.unmatched[:TOLD_LINES],
         )
