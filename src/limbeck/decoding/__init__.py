@@ -19,6 +19,6 @@ from limbeck.decoding.embedded_facts import Facts as Facts
 from limbeck.decoding.measures import scores_of as scores_of
 
 __all__ = [
-    "ARCHIVE", "DEATH", "DECODING", "HEIC", "Box", "Decoders", "Facts", "Photo", "Rejected", "Square",
-    "Stopped", "centre_box", "limits", "scores_of",
+    "ARCHIVE", "DEATH", "DECODING", "HEIC", "Box", "Decoders", "Facts", "Photo", "Rejected",
+    "Square", "Stopped", "centre_box", "limits", "scores_of",
 ]  # fmt: skip

@@ -5,8 +5,8 @@ FOLDER/bodies/ab/abcd...     one body, named by its sha256
 FOLDER/index/ab.jsonl        lines for the URLs whose sha256 begins with ab; the last one counts
 
 A body is there whole or not at all, and is compared with its name whenever it is read. An index is
-only ever appended to, a line at a time: of one that another process writes, too, nothing is lost. A
-line that cannot be read (the process was killed while writing it) is no line: its URL is asked again.
+only ever appended to, a line at a time, so that nothing is lost that another process writes. A line
+that cannot be read (the process was killed while writing it) is no line: its URL is asked again.
 """
 
 import hashlib
