@@ -2,8 +2,8 @@
 
 The library maps the file into the process and trusts it: one number that lies ends the process, and
 with it every other photo. Here pages are read one by one, and what a number says is compared with
-the file: a value that lies costs that value. Layout: LMDB 0.9, format version 1 (lmdb.h and mdb.c of
-OpenLDAP), little-endian, 64 bits; a tree of pages, a key and a value a node of its leaves.
+the file: a value that lies costs that value. Layout: LMDB 0.9, format version 1 (lmdb.h and mdb.c
+of OpenLDAP), little-endian, 64 bits; a tree of pages, a key and a value a node of its leaves.
 """
 
 import struct
