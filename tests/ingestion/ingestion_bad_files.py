@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from ingestion_scenes import scene
@@ -169,6 +170,8 @@ def avif_in_a_small_box(side: int) -> bytes:
     return bytes(data)
 
 
+FRAME_OF_16384 = Path(__file__).parents[1] / "fixtures" / "frame-of-16384.avif"
+"""As the above, 4:4:4; to write it takes 7 GB."""
 HTML = b"<!DOCTYPE html><html><body>404 not found</body></html>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
 _BOMB_PROFILE = b"x\0\0" + zlib.compress(bytes(200_000_000), 9)
@@ -237,6 +240,7 @@ COSTLY = [
     Bad("64-megapixels-16-bit-grey.png", lambda: png(8000, 8000, 16, 0), ANY),
     Bad("tile-of-20000.tif", lambda: tiff_tile(20_000), ANY),
     Bad("frame-of-8192.avif", lambda: avif_in_a_small_box(8192), ANY),
+    Bad("frame-of-16384.avif", FRAME_OF_16384.read_bytes, ANY),
     Bad("hollow.jp2", lambda: jp2(8000), ANY),
     Bad("thousands-of-scans.jpg", lambda: jpeg_of_scans(4000, 3000), ANY),
     Bad("comments-100-mb.gif", lambda: gif_of(64, 64, (b"!\xfe" + (b"\xff" + bytes(255)) * 4000 + b"\0") * 98) + b";", ANY),  # noqa: E501
