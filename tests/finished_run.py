@@ -18,6 +18,6 @@ class Smoke:
     values: dict[str, Any]
 
     def again(self, to: Path) -> list[str]:
-        """The same command, without --json, over a copy of the run in a folder that is not there."""
+        """The same command, without --json, over a copy of the run in a folder to be made."""
         shutil.copytree(self.run, to)
         return [str(to) if word == str(self.run) else word for word in self.args[:-1]]
