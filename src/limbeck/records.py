@@ -173,6 +173,9 @@ class IngestSummary(Record):
     store: StoreKind = StoreKind.RAW
     store_why: str = Field("", description="why the pixels are stored so")
     way: str = Field("", description="digest of what decides how photos are read")
+    codecs: dict[str, str] = Field(
+        default_factory=dict, description="versions of the libraries that decoded them"
+    )
     part: str = Field("", description="i/n: part i of n of a listing, to be joined; empty = whole")
     flags: dict[str, NonNegativeInt] = Field(
         default_factory=dict, description="accepted photos that carry a flag; none is left out"

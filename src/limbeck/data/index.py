@@ -69,6 +69,7 @@ class PartFacts(Record):
         photos: the source as it was named.
         archive: what stands before the `!` in names; empty for a folder.
         way: digest of what decides how photos are read.
+        codecs: versions of the libraries that decoded them.
         settings: of `config.data`, with `crop` decided.
         inputs: digests of the files beside the photos.
         objects: classes that the part was cropped to; empty = any.
@@ -81,6 +82,7 @@ class PartFacts(Record):
     photos: str
     archive: str
     way: str
+    codecs: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, Any]
     inputs: dict[str, str]
     objects: tuple[str, ...] = ()

@@ -7,8 +7,6 @@ same code under the same settings, or it is decoded again.
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import __version__ as pillow
-
 from limbeck import fsio, logs
 from limbeck.artefacts.stage import read_done
 from limbeck.config import DataConfig
@@ -16,7 +14,7 @@ from limbeck.data import Dataset, PackedRows, open_dataset
 from limbeck.decoding import DEATH, DECODING, Square
 from limbeck.errors import DataError
 from limbeck.ingestion.cropping import Sight
-from limbeck.kit.photos import photo_formats
+from limbeck.kit.photos import codec_versions, photo_formats
 from limbeck.metrics import forget_features
 from limbeck.records import CropKind, ImageInfo, Reason, Status
 
@@ -39,8 +37,9 @@ def way_of(config: DataConfig, least: int) -> str:
         config: with `crop` decided.
         least: shorter side of a photo, pixels.
     """
+    versions = codec_versions()
     return fsio.digest_json(
-        [DECODING, pillow, photo_formats(), config.crop, config.crop_score, least]
+        [DECODING, versions, photo_formats(), config.crop, config.crop_score, least]
     )
 
 

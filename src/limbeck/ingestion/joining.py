@@ -97,6 +97,7 @@ def join(
                 "store": kind,
                 "store_why": why,
                 "way": facts.way,
+                "codecs": facts.codecs,
                 "opt_out_unmatched": len(honoured.unmatched),
                 "opt_out_lines": honoured.unmatched[:TOLD_LINES],
             }

@@ -34,6 +34,7 @@ from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.shards import Shard
 from limbeck.ingestion.sources import UrlSource, open_source
+from limbeck.kit.photos import codec_versions
 from limbeck.records import ImageInfo, IngestSummary, Reason, Status
 
 
@@ -105,7 +106,8 @@ def ingest_part(
         squares = _settle(logs.track(work, "decoding", len(infos)), infos, rows)
         facts = PartFacts(
             number=shard.number, of=shard.of, listing=photos.digest(), listed=len(photos.entries),
-            photos=str(source), archive=photos.archive, way=way, settings=decided.model_dump(),
+            photos=str(source), archive=photos.archive, way=way, codecs=codec_versions(),
+            settings=decided.model_dump(),
             inputs=side_inputs(config, None), objects=tuple(sorted(wanted)),
         )  # fmt: skip
         write_dataset(
@@ -125,6 +127,7 @@ def ingest_part(
                 "store": kind,
                 "store_why": why,
                 "way": way,
+                "codecs": facts.codecs,
                 "part": str(shard),
             }
         )

@@ -188,7 +188,8 @@ def _check_alike(folders: Sequence[Path], datasets: Sequence[Dataset]) -> None:
             ("how many parts there are", facts.of, first.of),
             ("which photos were listed, their sizes and times", facts.listing, first.listing),
             ("settings", _settled(facts), _settled(first)),
-            ("versions of what decodes", facts.way, first.way),
+            ("versions of what decodes", facts.codecs, first.codecs),
+            ("what decides how photos are read", facts.way, first.way),
             ("files beside the photos", facts.inputs, first.inputs),
             ("stored side", dataset.size, datasets[0].size),
         )

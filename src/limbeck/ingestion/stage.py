@@ -30,6 +30,7 @@ from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.sources import open_source
 from limbeck.ingestion.taken import without_taken
+from limbeck.kit.photos import codec_versions
 from limbeck.records import ImageInfo, IngestSummary, StoreKind
 
 
@@ -132,6 +133,7 @@ def ingest(
             store=kind,
             store_why=why,
             way=way,
+            codecs=codec_versions(),
             opt_out_unmatched=len(honoured.unmatched),
             opt_out_lines=honoured.unmatched[:TOLD_LINES],
         )
