@@ -25,8 +25,8 @@ FLOORS: list[set[str]] = [
     {"fsio", "logs"},
     {"config", "records"},
     {"presets"},
-    {"ops", "kit"},
-    {"data", "decoding", "nets", "percept"},
+    {"ops", "kit", "sandbox"},
+    {"data", "decoding", "nets", "percept", "unpickling"},
     {"latents"},
     {"metrics", "artefacts"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "demo",
@@ -43,7 +43,7 @@ PUBLIC = [
     "take_down", "train",
 ]  # fmt: skip
 VERBS = [
-    "bench", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep", "modes",
+    "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep", "modes",
     "report", "resume", "run", "sample", "score", "status", "take-down", "train", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from limbeck.errors import DataError, LimbeckError
-from limbeck.kit.tensors import ENTRIES, HEADER_BYTES, Stored, compare, read_header, read_tensors
+from limbeck.kit.stored import ENTRIES, HEADER_BYTES
+from limbeck.kit.tensors import Stored, compare, read_header, read_tensors
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 

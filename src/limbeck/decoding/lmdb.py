@@ -2,15 +2,13 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from limbeck.decoding.lmdb_child import AT_ONCE, MOST_ANSWER, MOST_KEYS
-from limbeck.decoding.process import WALL_SECONDS, Child
-from limbeck.decoding.wire import Garbled
 from limbeck.errors import DataError, UsageError
+from limbeck.sandbox import Child, Garbled
 
 _KEY = 511  # bytes, at most
 _CURE = "give the folder that holds data.mdb, as LSUN was published"
@@ -37,7 +35,7 @@ class Lmdb:
     def _opened(self) -> Child:
         child = Child("limbeck.decoding.lmdb_child")
         try:
-            with _in_time(child):
+            with child.in_time():
                 words, _ = child.exchange({"open": str(self._path), "folder": False}, b"", 0)
         except (Garbled, OSError, ValueError):
             words = {"error": "damaged"}
@@ -92,7 +90,7 @@ class Lmdb:
     def _ask(
         self, words: dict[str, Any], load: bytes = b"", most: int = MOST_ANSWER
     ) -> tuple[dict[str, Any], bytes]:
-        with self._lock, _in_time(self._child):  # the others are still to be had
+        with self._lock, self._child.in_time():  # the others are still to be had
             try:
                 return self._child.exchange(words, load, most)
             except (Garbled, OSError) as error:  # of this value, or of where it should be
@@ -103,18 +101,6 @@ class Lmdb:
 
     def _damaged(self) -> DataError:
         return DataError(f"{self._path} is damaged", _CURE)
-
-
-@contextmanager
-def _in_time(child: Child) -> Iterator[None]:
-    """End a child that takes too long over an answer."""
-    timer = threading.Timer(WALL_SECONDS, child.kill)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _numbers(values: Any) -> TypeGuard[list[int]]:

@@ -6,8 +6,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from limbeck.decoding.child import limit_process, say_nothing
-from limbeck.decoding.wire import Garbled, receive, send
+from limbeck.sandbox import Garbled, limit_process, receive, say_nothing, send
 
 MOST_KEYS = 10_000_000
 AT_ONCE = 2_000
@@ -21,7 +20,7 @@ def main() -> None:
 
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     say_nothing()
-    limit_process(memory=False)  # the file is mapped, however large it is
+    limit_process(None)  # the file is mapped, however large it is
     with suppress(Garbled, BrokenPipeError):
         send(answers, {"ready": True})
         words, _ = receive(requests, 0)

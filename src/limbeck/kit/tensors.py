@@ -5,10 +5,7 @@ read. Written so that a full disk is an OSError like any other.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from math import prod
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,11 +14,9 @@ from torch import Tensor
 
 from limbeck import fsio
 from limbeck.errors import DataError
+from limbeck.kit.stored import HEADER_BYTES, places
+from limbeck.kit.stored import Stored as Stored
 
-# The header of the largest networks takes 60 KB for 500 tensors.
-HEADER_BYTES = 2**20
-ENTRIES = 10_000
-_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
 _NAMED = 8
 
 
@@ -35,14 +30,6 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
         OSError: the disk is full or the folder cannot be written.
     """
     path.write_bytes(save(dict(tensors)))
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A tensor as a file holds it: dtype by its safetensors name (`F32`), and shape."""
-
-    dtype: str
-    shape: tuple[int, ...]
 
 
 def read_header(path: Path, do: str) -> tuple[dict[str, Stored], dict[str, str]]:
@@ -63,31 +50,10 @@ def read_header(path: Path, do: str) -> tuple[dict[str, Stored], dict[str, str]]
             raise DataError(f"{path} is damaged: a header of {length} bytes, {limit}", do)
         header = fsio.parse_json(file.read(length), f"{path} is damaged: its header", do)
     try:
-        metadata = header.pop("__metadata__", {})
-        places = {name: _place(entry) for name, entry in header.items()}
-        if len(places) > ENTRIES or not all(isinstance(v, str) for v in metadata.values()):
-            raise ValueError
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise DataError(f"{path} is damaged: its header does not list tensors", do) from None
-    at = 0
-    for start, end, _ in sorted(places.values(), key=lambda place: place[:2]):
-        if start != at:
-            raise DataError(f"{path} is damaged: its tensors overlap or leave gaps", do)
-        at = end
-    if at != size - 8 - length:
-        raise DataError(f"{path} is damaged: {at} bytes of tensors in {size - 8 - length}", do)
-    return {name: stored for name, (_, _, stored) in places.items()}, metadata
-
-
-def _place(entry: dict[str, Any]) -> tuple[int, int, Stored]:
-    """Where a tensor lies, and what it is; any fault is a KeyError, TypeError or ValueError."""
-    start, end = entry["data_offsets"]
-    shape, dtype = entry["shape"], entry["dtype"]
-    if any(type(n) is not int or n < 0 for n in (start, end, *shape)):
-        raise ValueError
-    if len(entry) != 3 or len(shape) > 8 or end - start != prod(shape) * _BYTES[dtype]:
-        raise ValueError
-    return start, end, Stored(dtype, tuple(shape))
+        found, metadata = places(header, size - 8 - length)
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: {error}", do) from None
+    return {name: place.stored for name, place in found.items()}, metadata
 
 
 def compare(
