@@ -14,7 +14,7 @@ from torch import Tensor
 
 from limbeck import fsio
 from limbeck.errors import DataError
-from limbeck.kit.stored import HEADER_BYTES, places
+from limbeck.kit.headers import read_places
 from limbeck.kit.stored import Stored as Stored
 
 _NAMED = 8
@@ -43,16 +43,7 @@ def read_header(path: Path, do: str) -> tuple[dict[str, Stored], dict[str, str]]
         DataError: missing, no ordinary file, a header of more than `HEADER_BYTES` or `ENTRIES`, an
             unknown dtype, or tensors that do not fill the file exactly.
     """
-    with fsio.open_regular(path) as (file, size):
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(HEADER_BYTES, size - 8):
-            limit = f"{size} bytes in all, the limit is {HEADER_BYTES}"
-            raise DataError(f"{path} is damaged: a header of {length} bytes, {limit}", do)
-        header = fsio.parse_json(file.read(length), f"{path} is damaged: its header", do)
-    try:
-        found, metadata = places(header, size - 8 - length)
-    except ValueError as error:
-        raise DataError(f"{path} is damaged: {error}", do) from None
+    found, metadata, _ = read_places(path, do)
     return {name: place.stored for name, place in found.items()}, metadata
 
 

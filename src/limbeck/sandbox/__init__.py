@@ -9,9 +9,10 @@ from limbeck.sandbox.limits import say_nothing as say_nothing
 from limbeck.sandbox.process import Child as Child
 from limbeck.sandbox.process import NotStarted as NotStarted
 from limbeck.sandbox.wire import Garbled as Garbled
+from limbeck.sandbox.wire import message as message
 from limbeck.sandbox.wire import receive as receive
 from limbeck.sandbox.wire import send as send
 
 __all__ = [
-    "Child", "Garbled", "NotStarted", "clock", "limit_process", "receive", "say_nothing", "send",
+    "Child", "Garbled", "NotStarted", "clock", "limit_process", "message", "receive", "say_nothing", "send",
 ]  # fmt: skip
