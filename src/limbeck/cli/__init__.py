@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__, logs
-from limbeck.cli import demo, export, export_data, machine, run, sample, stage_verbs, takedown
+from limbeck.cli import (
+    convert,
+    demo,
+    export,
+    export_data,
+    machine,
+    run,
+    sample,
+    stage_verbs,
+    takedown,
+)
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
 
@@ -63,6 +73,7 @@ app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 -
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export
 )
+app.command(epilog=_EXAMPLE + "convert network-snapshot-025000.pkl --inspect")(convert.convert)
 app.command(epilog=_EXAMPLE + "export-data runs/dogs --to webdataset --out dogs-wds")(
     export_data.export_data
 )

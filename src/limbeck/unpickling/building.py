@@ -80,7 +80,9 @@ def reduced(function: object, arguments: object, loads: Loads) -> object:
 def _named(value: object) -> str:
     if isinstance(value, Token):
         return value.value
-    return f"torch storage {value.dtype}" if isinstance(value, StorageType) else type(value).__name__
+    return (
+        f"torch storage {value.dtype}" if isinstance(value, StorageType) else type(value).__name__
+    )
 
 
 def _exactly(arguments: Sequence[object], count: int) -> Sequence[object]:
@@ -194,7 +196,9 @@ def _kind(value: object) -> str:
 
 def _array(kind: str, raw: Raw, shape: tuple[int, ...], fortran: bool) -> Tensor:
     length = raw.length if not raw.encoding else len(raw.view())
-    made = Tensor(Storage(kind, length // BYTES[kind], raw), 0, shape, steps(shape, fortran=fortran))
+    made = Tensor(
+        Storage(kind, length // BYTES[kind], raw), 0, shape, steps(shape, fortran=fortran)
+    )
     if made.bytes != length:
         raise Refused(f"an array of {made.bytes} bytes in {length}")
     return made

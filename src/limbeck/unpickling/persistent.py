@@ -128,9 +128,7 @@ def _meta(module: Persistent, where: str) -> tuple[str, Mapping[object, object]]
     return name, state
 
 
-def _held(
-    state: Mapping[object, object], what: str, where: str
-) -> Iterable[tuple[str, object]]:
+def _held(state: Mapping[object, object], what: str, where: str) -> Iterable[tuple[str, object]]:
     found = state.get(what, {})
     if type(found) is not dict:
         raise Refused(f"{where}: {what} is no dict")

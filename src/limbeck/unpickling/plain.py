@@ -73,6 +73,6 @@ def _numbers(tensor: Tensor, where: str, budget: Budget) -> object:
     flat = np.frombuffer(tensor.storage.raw.view(), _NUMBERS[tensor.storage.dtype])
     if not np.isfinite(flat).all():
         raise Refused(f"{where} is not finite")
-    order = "C" if tensor.dense else "F"
-    found: object = flat.reshape(tensor.shape, order=order).tolist()
+    made = flat.reshape(tensor.shape) if tensor.dense else flat.reshape(tensor.shape[::-1]).T
+    found: object = made.tolist()
     return found

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,10 +68,11 @@ def look_through(found: FoundFile, write: Write) -> None:
         for start in range(0, numbers.size, _AT_ONCE):
             if not _sound(numbers[start : start + _AT_ONCE], dtype):
                 raise Refused(f"{name}: not all numbers are finite")
-        write(memoryview(numbers).cast("B") if numbers.size else memoryview(b""))
+        if numbers.size:
+            write(memoryview(numbers.view(np.uint8)))
 
 
-def _numbers(leaf: Leaf) -> NDArray[np.generic]:
+def _numbers(leaf: Leaf) -> NDArray[np.unsignedinteger[Any]]:
     """The elements in C order, as unsigned integers of their size; a view where they lie so."""
     tensor = leaf.tensor
     size = BYTES[tensor.storage.dtype]
@@ -85,9 +87,9 @@ def _numbers(leaf: Leaf) -> NDArray[np.generic]:
     return np.lib.stride_tricks.as_strided(flat, tensor.shape, strides).ravel()
 
 
-def _sound(numbers: NDArray[np.generic], dtype: str) -> bool:
+def _sound(numbers: NDArray[np.unsignedinteger[Any]], dtype: str) -> bool:
     if dtype in _FLOATS:
         return bool(np.isfinite(numbers.view(_FLOATS[dtype])).all())
     if dtype == "BF16":
-        return not bool(((numbers & _EXPONENT) == _EXPONENT).any())  # type: ignore[operator]
-    return dtype != "BOOL" or int(numbers.max()) <= 1  # type: ignore[attr-defined]
+        return not bool(((numbers & _EXPONENT) == _EXPONENT).any())
+    return dtype != "BOOL" or int(numbers.max()) <= 1
