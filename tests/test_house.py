@@ -43,8 +43,8 @@ PUBLIC = [
     "take_down", "train",
 ]  # fmt: skip
 VERBS = [
-    "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep", "modes",
-    "report", "resume", "run", "sample", "score", "status", "take-down", "train", "weights",
+    "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep",
+    "modes", "report", "resume", "run", "sample", "score", "status", "take-down", "train", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

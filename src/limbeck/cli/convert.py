@@ -75,13 +75,12 @@ def _facts(file: Path, found: NetworkFile) -> Table:
 
 def _networks(found: NetworkFile) -> Table:
     table = Table(box=None)
-    for name in ("network", "class", "parameters", "tensors", "of", "constructed with"):
+    for name in ("network", "class", "parameters", "tensors", "of"):
         table.add_column(name, justify="right" if name in ("parameters", "tensors") else "left")
     for role, network in found.networks.items():
         cells = (
             logs.bold(role), logs.line(network.class_name or "-"),
             f"{network.numbers:,}", f"{len(network.tensors):,}", _dtypes(network),
-            logs.line(_arguments(network)),
         )  # fmt: skip
         table.add_row(*cells)
     return table
@@ -99,10 +98,13 @@ def _arguments(network: NetworkRecord) -> str:
         f"{name}={json.dumps(value, ensure_ascii=False)}"
         for name, value in network.init_kwargs.items()
     ]
-    return ", ".join(given) or "not told"
+    return ", ".join(given)
 
 
 def _more(found: NetworkFile) -> Iterator[object]:
+    for role, network in found.networks.items():
+        if network.init_args or network.init_kwargs:
+            yield logs.line(logs.bold(role), f" was made with {_arguments(network)}")
     if found.training_set:
         told = json.dumps(found.training_set, ensure_ascii=False)
         yield logs.line("trained on: ", told)

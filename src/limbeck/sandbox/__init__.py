@@ -14,5 +14,6 @@ from limbeck.sandbox.wire import receive as receive
 from limbeck.sandbox.wire import send as send
 
 __all__ = [
-    "Child", "Garbled", "NotStarted", "clock", "limit_process", "message", "receive", "say_nothing", "send",
+    "Child", "Garbled", "NotStarted", "clock", "limit_process", "message", "receive", "say_nothing",
+    "send",
 ]  # fmt: skip

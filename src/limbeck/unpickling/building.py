@@ -107,8 +107,8 @@ def _ordered_dict(arguments: Sequence[object]) -> object:
     made: dict[object, object] = {}
     if arguments:  # as Python 2 wrote it
         (pairs,) = _exactly(arguments, 1)
-        for pair in pairs if type(pairs) is list else [None]:
-            if type(pair) not in (list, tuple) or len(pair) != 2 or type(pair[0]) is not str:
+        for pair in pairs if isinstance(pairs, list) else [None]:
+            if not isinstance(pair, list | tuple) or len(pair) != 2 or type(pair[0]) is not str:
                 raise Refused("an OrderedDict is not made of pairs")
             made[pair[0]] = pair[1]
     return made

@@ -362,5 +362,5 @@ _TABLE: dict[str, tuple[int, Step]] = {
     "BUILD": (0x62, Machine._build),
     "BINPERSID": (0x51, Machine._persistent_id),
 }
-_OPCODES: dict[int, Step] = {code: step for code, step in _TABLE.values()}
+_OPCODES: dict[int, Step] = dict(_TABLE.values())
 _NAMES = {code: name for name, (code, _) in _TABLE.items()}

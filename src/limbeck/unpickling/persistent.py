@@ -56,9 +56,9 @@ def _others(top: Mapping[object, object], budget: Budget) -> tuple[Json, list[st
         if key in ROLES or key == "training_set_kwargs":
             continue
         name = shown(str(key))
-        if value is None or isinstance(value, bool | int | float | str):
+        if isinstance(value, bool | int | float | str):
             facts[name] = plain(value, name, budget)
-        else:
+        elif value is not None:
             left_out.append(name)
     return facts, left_out
 
@@ -95,9 +95,7 @@ def _walk(
         if value is not None and key not in unsaved:  # type: ignore[operator]
             made.add(dot + key, value, False, budget)
     attributes: Json = {}
-    for key, value in state.items():
-        if type(key) is not str or not _NAME.fullmatch(key):
-            raise Refused(f"{where}: an attribute is named {shown(repr(key))}")
+    for key, value in _named(state, "it", where):
         if "hook" in key:
             if value not in (None, False, True) and value != {}:
                 raise Refused(f"{where}: {key} is not empty")
@@ -132,6 +130,10 @@ def _held(state: Mapping[object, object], what: str, where: str) -> Iterable[tup
     found = state.get(what, {})
     if type(found) is not dict:
         raise Refused(f"{where}: {what} is no dict")
+    return _named(found, what, where)
+
+
+def _named(found: Mapping[object, object], what: str, where: str) -> Iterable[tuple[str, object]]:
     for key, value in found.items():
         if type(key) is not str or not _NAME.fullmatch(key):
             raise Refused(f"{where}: {what} has the name {shown(repr(key))}")

@@ -71,9 +71,9 @@ def _rosinality(top: Mapping[str, object], budget: Budget) -> FoundFile:
             networks[_ROSINALITY[key]] = _network(value, budget)
         elif isinstance(value, Tensor):
             networks.setdefault(REST, FoundNetwork()).add(key, value, False, budget)
-        elif isinstance(value, Network) or value is None or type(value) in (int, float, str, bool):
+        elif isinstance(value, Network) or type(value) in (int, float, str, bool):
             facts[shown(key)] = plain(value, key, budget)
-        else:
+        elif value is not None:
             left_out.append(shown(key))
     return _file("rosinality", networks, facts, left_out)
 

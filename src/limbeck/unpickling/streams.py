@@ -48,14 +48,12 @@ def read_stream(
     Raises:
         Refused: names the offset.
     """
-    found, at = [], start
     storages = Storages()
-    for part, names in (("magic", {}), ("protocol", {}), ("machine", {}), ("object", admitted),
-                        ("names", {})):  # fmt: skip
-        persistent = storages if part == "object" else None
-        value, at = Machine(data, at, end, names, budget, persistent=persistent).run()
-        found.append(value)
-    magic, protocol, machine, made, names = found
+    magic, at = Machine(data, start, end, {}, budget).run()
+    protocol, at = Machine(data, at, end, {}, budget).run()
+    machine, at = Machine(data, at, end, {}, budget).run()
+    made, at = Machine(data, at, end, admitted, budget, persistent=storages).run()
+    names, at = Machine(data, at, end, {}, budget).run()
     if magic != _NUMBER or protocol != _PROTOCOL:
         raise Refused("a stream of storages without its magic number and protocol 1001", start)
     if type(machine) is not dict or machine.get("little_endian") is not True:

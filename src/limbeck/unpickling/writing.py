@@ -69,7 +69,7 @@ def look_through(found: FoundFile, write: Write) -> None:
             if not _sound(numbers[start : start + _AT_ONCE], dtype):
                 raise Refused(f"{name}: not all numbers are finite")
         if numbers.size:
-            write(memoryview(numbers.view(np.uint8)))
+            write(numbers.view(np.uint8).data)
 
 
 def _numbers(leaf: Leaf) -> NDArray[np.unsignedinteger[Any]]:

@@ -2,6 +2,7 @@
 nothing overlaps, nothing is told twice."""
 
 import struct
+from itertools import pairwise
 from typing import NamedTuple
 
 from limbeck.unpickling.refusals import Refused
@@ -46,7 +47,7 @@ def members(data: memoryview) -> dict[str, Member]:
         found[name] = place
         edges.append((header, place.end))
     edges.sort()
-    if at != end or any(b[0] < a[1] for a, b in zip(edges, edges[1:], strict=False)):
+    if at != end or any(b[0] < a[1] for a, b in pairwise(edges)):
         raise Refused("a zip archive whose members overlap, or whose directory does not fit", at)
     if edges and edges[-1][1] > end - length:
         raise Refused("a zip archive whose members overlap its directory", end - length)
