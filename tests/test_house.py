@@ -44,7 +44,8 @@ PUBLIC = [
 ]  # fmt: skip
 VERBS = [
     "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep",
-    "modes", "report", "resume", "run", "sample", "score", "status", "take-down", "train", "weights",
+    "modes", "report", "resume", "run", "sample", "score", "status", "take-down", "train",
+    "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

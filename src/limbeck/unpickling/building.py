@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from limbeck.kit.stored import BYTES
-from limbeck.unpickling.refusals import Refused
+from limbeck.unpickling.refusals import Budget, Refused
 from limbeck.unpickling.tokens import (
     Array,
     Network,
@@ -44,7 +44,7 @@ def made_by(kind: object, arguments: object) -> object:
     raise Refused(f"{_named(kind)} is made by NEWOBJ")
 
 
-def build(target: object, state: object) -> None:
+def build(target: object, state: object, budget: Budget) -> None:
     """`target.__setstate__(state)`.
 
     Raises:
@@ -54,7 +54,8 @@ def build(target: object, state: object) -> None:
         target.state = state
     elif isinstance(target, NumpyType):
         _told(target, state)
-    elif isinstance(target, Array) and target.tensor is None:
+    elif isinstance(target, Array) and target.tensor is None and type(state) is tuple:
+        budget.spend("operations", sum(map(_cost, state)))
         _filled(target, state)
     elif type(target) is dict and type(state) is dict and state.keys() <= {"_metadata"}:
         return  # of a state dict: versions of modules
@@ -62,7 +63,7 @@ def build(target: object, state: object) -> None:
         raise Refused(f"a state for {_named(target)}, or a second one")
 
 
-def reduced(function: object, arguments: object, loads: Loads) -> object:
+def reduced(function: object, arguments: object, loads: Loads, budget: Budget) -> object:
     """`function(*arguments)`.
 
     Raises:
@@ -70,11 +71,22 @@ def reduced(function: object, arguments: object, loads: Loads) -> object:
     """
     if not isinstance(function, Token) or type(arguments) is not tuple:
         raise Refused(f"{_named(function)} is called")
+    budget.spend("operations", sum(map(_cost, arguments)))
     if function is Token.STORAGE and loads is not None:
         return loads(_raw(*_exactly(arguments, 1)))
     if function not in _FUNCTIONS:
         raise Refused(f"{_named(function)} is called")
     return _FUNCTIONS[function](arguments)
+
+
+def _cost(argument: object) -> int:
+    """Operations that looking at an argument takes: a list may be given to many functions, and a
+    text is decoded each time that its bytes are asked for."""
+    if isinstance(argument, list):
+        return len(argument)
+    if isinstance(argument, Raw) and argument.encoding:
+        return argument.length >> 12
+    return 0
 
 
 def _named(value: object) -> str:
@@ -212,9 +224,9 @@ def _reconstruct(arguments: Sequence[object]) -> object:
     return Array()
 
 
-def _filled(target: Array, state: object) -> None:
+def _filled(target: Array, state: tuple[object, ...]) -> None:
     """`(1, shape, dtype, is_fortran, bytes)`."""
-    if type(state) is not tuple or len(state) != 5 or state[0] != 1 or type(state[3]) is not bool:
+    if len(state) != 5 or state[0] != 1 or type(state[3]) is not bool:
         raise Refused("the content of an array is none")
     target.tensor = _array(_kind(state[2]), _raw(state[4]), _shape(state[1]), state[3])
 

@@ -183,6 +183,11 @@ def _in_child(path: Path, file: int, size: int, out: int | None) -> tuple[bytes,
             f"{path}: reading it was about to cause the event {event!r}, so the reader was ended",
             "this is a fault of limbeck: please report it; " + _CURE, event=event,
         )  # fmt: skip
+    if "fault" in words:
+        raise NetworkFileError(
+            f"{path}: its reader failed: {fsio.plain(str(words['fault']))}",
+            "this is a fault of limbeck: please report it; " + _CURE,
+        )
     if "disk" in words:
         code = words["disk"] if isinstance(words["disk"], int) else 0
         raise OSError(code, os.strerror(code))

@@ -265,7 +265,7 @@ class Machine:
 
     def _reduce(self) -> None:
         arguments, function = self._pop(), self._pop()
-        self._push(reduced(function, arguments, self._loads))
+        self._push(reduced(function, arguments, self._loads, self._budget))
 
     def _new_object(self) -> None:
         arguments, kind = self._pop(), self._pop()
@@ -273,7 +273,7 @@ class Machine:
 
     def _build(self) -> None:
         state = self._pop()
-        build(self._top(), state)
+        build(self._top(), state, self._budget)
 
     def _persistent_id(self) -> None:
         if self._persistent is None:

@@ -130,4 +130,5 @@ def _array(mapped: NDArray[np.uint8], place: Place) -> NDArray[Any]:
     if place.stored.dtype != "BF16":
         return there.view(_NUMPY[place.stored.dtype]).reshape(shape)
     wide = there.view("<u2").astype("<u4") << 16
+    wide.setflags(write=False)
     return wide.view("<f4").reshape(shape)

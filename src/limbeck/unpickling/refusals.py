@@ -27,7 +27,7 @@ class Budget:
     A network of 1024 pixels takes about 60,000 operations and 20,000 places of the memo.
     """
 
-    operations: int = 1_000_000
+    operations: int = 500_000
     memo: int = 300_000
     letters: int = 16 << 20  # of text that becomes Python's
     values: int = 200_000  # that become JSON
