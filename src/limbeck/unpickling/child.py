@@ -49,7 +49,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     say_nothing()
-    _warm_up()
+    warm_up()
+    gc.disable()  # many objects, hardly any garbage
     with suppress(Garbled, BrokenPipeError):
         send(answers, {"ready": True})
         words, _ = receive(requests, 0)
@@ -64,10 +65,8 @@ def main() -> None:
     os._exit(0)  # an orderly end would be an event, too
 
 
-def _warm_up() -> None:
-    """What Python and numpy load on first use is loaded now; garbage is not looked for, for there
-    are many objects and hardly any garbage."""
-    gc.disable()
+def warm_up() -> None:
+    """What Python and numpy load on first use is loaded now."""
     str(b"a", "raw-unicode-escape")
     str(b"a", "utf-8").encode("latin-1")
     np.isfinite(np.frombuffer(b"\0" * 8, "<f2")).all()
