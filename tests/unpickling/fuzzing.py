@@ -186,4 +186,6 @@ if __name__ == "__main__":
         began, cpu = time.monotonic(), time.process_time()
         limit = float(sys.argv[4]) if len(sys.argv) > 4 else 1e9
         counts = campaign(first, many, limit, children="child" in sys.argv)
-        print(dict(counts), f"{time.monotonic() - began:.0f} s, {time.process_time() - cpu:.0f} s cpu")
+        print(
+            dict(counts), f"{time.monotonic() - began:.0f} s, {time.process_time() - cpu:.0f} s cpu"
+        )

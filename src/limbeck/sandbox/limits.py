@@ -34,15 +34,25 @@ def limit_process(memory: int | None, *, written: int = 0, opened: bool = True) 
     with suppress(ImportError, OSError, ValueError):
         import resource
 
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        now = _memory()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (written, written))
         if not opened:
             resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
             resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-        if memory is None:
+        if memory is None or now is None:
             return False
-        most = pages * resource.getpagesize() + memory
+        most = now + memory
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return True
     return False
+
+
+def _memory() -> int | None:
+    """Bytes of addresses that this process has now; None where the system does not say."""
+    import resource
+
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return None

@@ -53,9 +53,14 @@ def read_network_file(path: Path, *, cache: Path | None = None) -> NetworkFile:
         folder = home / digest
         made = _kept(folder)
         if made is None:
-            with fsio.atomic_dir(folder, own=(TENSORS, FACTS)) as temporary:
-                made = _written(Path(path), file, size, digest, temporary)
-                _unchanged(Path(path), file, before)
+            try:
+                with fsio.atomic_dir(folder, own=(TENSORS, FACTS)) as temporary:
+                    made = _written(Path(path), file, size, digest, temporary)
+                    _unchanged(Path(path), file, before)
+            except DataError:
+                made = _kept(folder)  # by another process, which was there first
+                if made is None:
+                    raise
     return _named(made.model_copy(update={"folder": folder}), Path(path))
 
 

@@ -6,25 +6,22 @@ PERSID, INST, OBJ, NEWOBJ_EX, EXT1, EXT2, EXT4, DUP, FROZENSET, LONG4, the strin
 the buffers beside the file.
 """
 
-import re
-import struct
 from collections.abc import Callable
 
 from limbeck.unpickling.admitted import Admitted
 from limbeck.unpickling.building import build, made_by, reduced
+from limbeck.unpickling.cursor import Cursor, integer, real
 from limbeck.unpickling.refusals import Budget, Refused, shown
 from limbeck.unpickling.tokens import Raw, StorageType, Text
 
 NAME = 4096  # bytes of a text that becomes Python's
-_STACK, _MARKS, _LINE, _LONG = 200_000, 500, 1 << 20, 16
+_STACK, _MARKS = 200_000, 500
 _NO_MARK = "there is no mark to go back to"
 _REFUSED = {
     0x32: "DUP", 0x50: "PERSID", 0x53: "STRING", 0x54: "BINSTRING", 0x55: "SHORT_BINSTRING",
     0x69: "INST", 0x6F: "OBJ", 0x82: "EXT1", 0x83: "EXT2", 0x84: "EXT4", 0x8B: "LONG4",
     0x91: "FROZENSET", 0x92: "NEWOBJ_EX", 0x97: "NEXT_BUFFER", 0x98: "READONLY_BUFFER",
 }  # fmt: skip
-_INTEGER = re.compile(rb"-?[0-9]{1,19}")
-_FLOAT = re.compile(rb"-?(?:[0-9.]{1,24}(?:e[-+]?[0-9]{1,3})?|inf|nan)")
 
 
 class Machine:
@@ -50,7 +47,7 @@ class Machine:
         persistent: Callable[[object], object] | None = None,
         loads: Callable[[Raw], object] | None = None,
     ) -> None:
-        self._data, self._at, self._end, self._start = data, start, end, start
+        self._bytes, self._start = Cursor(data, start, end), start
         self._admitted, self._budget = admitted, budget
         self._persistent, self._loads = persistent, loads
         self._stack: list[object] = []
@@ -65,9 +62,9 @@ class Machine:
             Refused: names the offset and the opcode.
         """
         while True:
-            offset, name = self._at, ""
+            offset, name = self._bytes.at, ""
             try:
-                code = self._take(1)[0]
+                code = self._bytes.take(1)[0]
                 name = _NAMES.get(code) or _REFUSED.get(code, "")
                 if code not in _OPCODES:
                     raise Refused(
@@ -75,7 +72,7 @@ class Machine:
                     )
                 self._budget.spend("operations")
                 if name == "STOP":
-                    return self._stopped(), self._at
+                    return self._stopped(), self._bytes.at
                 _OPCODES[code](self)
                 if len(self._stack) > _STACK:
                     raise Refused("too much lies on the stack")
@@ -87,35 +84,6 @@ class Machine:
         if len(self._stack) != 1 or self._marks:
             raise Refused("it ends with more or less than one object")
         return self._stack[0]
-
-    # ---- bytes
-
-    def _take(self, count: int) -> memoryview:
-        """The next bytes."""
-        start = self._at
-        if count > self._end - start:
-            raise Refused(f"{count} bytes are asked for, {self._end - start} are left")
-        self._at = start + count
-        return self._data[start : self._at]
-
-    def _number(self, count: int) -> int:
-        return int.from_bytes(self._take(count), "little")
-
-    def _line(self) -> bytes:
-        """Up to the next line feed, which is passed over."""
-        most = min(self._at + _LINE, self._end)
-        for start in range(self._at, most, 256):  # an mmap's own find knows no upper end
-            piece = bytes(self._data[start : min(start + 256, most)])
-            if (found := piece.find(b"\n")) >= 0:
-                line = bytes(self._data[self._at : start + found])
-                self._at = start + found + 1
-                return line
-        raise Refused("a line does not end")
-
-    def _raw(self, length: int) -> Raw:
-        start = self._at
-        self._take(length)
-        return Raw(self._data, start, length)
 
     # ---- the stack
 
@@ -147,18 +115,18 @@ class Machine:
     # ---- opcodes
 
     def _proto(self) -> None:
-        if self._at != self._start + 1:
+        if self._bytes.at != self._start + 1:
             raise Refused("it is told twice, or not at the beginning")
-        if (version := self._number(1)) > 5:
+        if (version := self._bytes.number(1)) > 5:
             raise Refused(f"protocol {version} is not known")
 
     def _frame(self) -> None:
-        length = self._number(8)
-        if self._at - 9 < self._frame_end:
+        length, at = self._bytes.number(8), self._bytes.at
+        if at - 9 < self._frame_end:
             raise Refused("a frame begins within another")
-        if length > self._end - self._at:
-            raise Refused(f"a frame of {length} bytes, {self._end - self._at} are left")
-        self._frame_end = self._at + length
+        if length > self._bytes.left:
+            raise Refused(f"a frame of {length} bytes, {self._bytes.left} are left")
+        self._frame_end = at + length
 
     def _pop_one(self) -> None:
         """POP: what lies on top, which may be a mark."""
@@ -168,31 +136,17 @@ class Machine:
             self._since_mark()
 
     def _int_line(self) -> None:
-        line = self._line()
-        self._push({b"00": False, b"01": True}[line] if line in (b"00", b"01") else _integer(line))
-
-    def _float_line(self) -> None:
-        line = self._line()
-        if not _FLOAT.fullmatch(line):
-            raise Refused("a number is none")
-        try:
-            self._push(float(line))
-        except ValueError:
-            raise Refused("a number is none") from None
-
-    def _long(self) -> None:
-        length = self._number(1)
-        if length > _LONG:
-            raise Refused(f"a number of {length} bytes")
-        self._push(int.from_bytes(self._take(length), "little", signed=True))
+        line = self._bytes.line()
+        truth = {b"00": False, b"01": True}.get(line)
+        self._push(integer(line) if truth is None else truth)
 
     def _unicode_line(self) -> None:
-        start = self._at
-        line = self._line()
-        self._push(self._text(Raw(self._data, start, len(line), "raw-unicode-escape")))
+        start, data = self._bytes.at, self._bytes.data
+        line = self._bytes.line()
+        self._push(self._text(Raw(data, start, len(line), "raw-unicode-escape")))
 
     def _unicode(self, size: int) -> None:
-        raw = self._raw(self._number(size))
+        raw = self._bytes.raw(self._bytes.number(size))
         self._push(self._text(Raw(raw.source, raw.start, raw.length, "utf-8")))
 
     def _text(self, raw: Raw) -> str | Text:
@@ -247,7 +201,7 @@ class Machine:
         self._memo[index] = self._top()
 
     def _global_line(self) -> None:
-        module, name = (shown(self._line().decode("latin-1"), NAME) for _ in range(2))
+        module, name = (shown(self._bytes.line().decode("latin-1"), NAME) for _ in range(2))
         self._look_up(module, name)
 
     def _stack_global(self) -> None:
@@ -281,12 +235,6 @@ class Machine:
         self._push(self._persistent(self._pop()))
 
 
-def _integer(line: bytes) -> int:
-    if not _INTEGER.fullmatch(line):
-        raise Refused("a number is none, or has more than 19 digits")
-    return int(line)
-
-
 def _key(value: object) -> str | int | None:
     """What a dict may be asked for: hashing tuples of tuples may never end."""
     if value is None or type(value) in (str, bool) or (type(value) is int and abs(value) < 2**60):
@@ -302,10 +250,6 @@ def _fill(target: dict[object, object], found: list[object]) -> None:
         target[_key(found[place])] = found[place + 1]
 
 
-def _float(machine: Machine) -> None:
-    machine._push(struct.unpack(">d", machine._take(8))[0])
-
-
 Step = Callable[[Machine], None]
 _TABLE: dict[str, tuple[int, Step]] = {
     "PROTO": (0x80, Machine._proto),
@@ -318,21 +262,21 @@ _TABLE: dict[str, tuple[int, Step]] = {
     "NEWTRUE": (0x88, lambda m: m._push(True)),
     "NEWFALSE": (0x89, lambda m: m._push(False)),
     "INT": (0x49, Machine._int_line),
-    "BININT": (0x4A, lambda m: m._push(int.from_bytes(m._take(4), "little", signed=True))),
-    "BININT1": (0x4B, lambda m: m._push(m._number(1))),
-    "BININT2": (0x4D, lambda m: m._push(m._number(2))),
-    "LONG": (0x4C, lambda m: m._push(_integer(m._line().removesuffix(b"L")))),
-    "LONG1": (0x8A, Machine._long),
-    "FLOAT": (0x46, Machine._float_line),
-    "BINFLOAT": (0x47, _float),
+    "BININT": (0x4A, lambda m: m._push(m._bytes.signed(4))),
+    "BININT1": (0x4B, lambda m: m._push(m._bytes.number(1))),
+    "BININT2": (0x4D, lambda m: m._push(m._bytes.number(2))),
+    "LONG": (0x4C, lambda m: m._push(integer(m._bytes.line().removesuffix(b"L")))),
+    "LONG1": (0x8A, lambda m: m._push(m._bytes.long())),
+    "FLOAT": (0x46, lambda m: m._push(real(m._bytes.line()))),
+    "BINFLOAT": (0x47, lambda m: m._push(m._bytes.real())),
     "UNICODE": (0x56, Machine._unicode_line),
     "BINUNICODE": (0x58, lambda m: m._unicode(4)),
     "SHORT_BINUNICODE": (0x8C, lambda m: m._unicode(1)),
     "BINUNICODE8": (0x8D, lambda m: m._unicode(8)),
-    "BINBYTES": (0x42, lambda m: m._push(m._raw(m._number(4)))),
-    "SHORT_BINBYTES": (0x43, lambda m: m._push(m._raw(m._number(1)))),
-    "BINBYTES8": (0x8E, lambda m: m._push(m._raw(m._number(8)))),
-    "BYTEARRAY8": (0x96, lambda m: m._push(m._raw(m._number(8)))),
+    "BINBYTES": (0x42, lambda m: m._push(m._bytes.raw(m._bytes.number(4)))),
+    "SHORT_BINBYTES": (0x43, lambda m: m._push(m._bytes.raw(m._bytes.number(1)))),
+    "BINBYTES8": (0x8E, lambda m: m._push(m._bytes.raw(m._bytes.number(8)))),
+    "BYTEARRAY8": (0x96, lambda m: m._push(m._bytes.raw(m._bytes.number(8)))),
     "EMPTY_DICT": (0x7D, lambda m: m._push({})),
     "DICT": (0x64, Machine._dict),
     "SETITEM": (0x73, lambda m: m._set_items([m._pop(), m._pop()][::-1])),
@@ -348,12 +292,12 @@ _TABLE: dict[str, tuple[int, Step]] = {
     "TUPLE3": (0x87, lambda m: m._tuple(3)),
     "EMPTY_SET": (0x8F, lambda m: m._push(set())),
     "ADDITEMS": (0x90, Machine._add_items),
-    "GET": (0x67, lambda m: m._get(_integer(m._line()))),
-    "BINGET": (0x68, lambda m: m._get(m._number(1))),
-    "LONG_BINGET": (0x6A, lambda m: m._get(m._number(4))),
-    "PUT": (0x70, lambda m: m._put(_integer(m._line()))),
-    "BINPUT": (0x71, lambda m: m._put(m._number(1))),
-    "LONG_BINPUT": (0x72, lambda m: m._put(m._number(4))),
+    "GET": (0x67, lambda m: m._get(integer(m._bytes.line()))),
+    "BINGET": (0x68, lambda m: m._get(m._bytes.number(1))),
+    "LONG_BINGET": (0x6A, lambda m: m._get(m._bytes.number(4))),
+    "PUT": (0x70, lambda m: m._put(integer(m._bytes.line()))),
+    "BINPUT": (0x71, lambda m: m._put(m._bytes.number(1))),
+    "LONG_BINPUT": (0x72, lambda m: m._put(m._bytes.number(4))),
     "MEMOIZE": (0x94, lambda m: m._put(len(m._memo))),
     "GLOBAL": (0x63, Machine._global_line),
     "STACK_GLOBAL": (0x93, Machine._stack_global),
