@@ -39,8 +39,8 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PUBLIC = [
     "Config", "LimbeckError", "Pipeline", "evaluate", "export_data", "find_modes", "ingest",
-    "keep", "load_networks", "open_dataset", "preset", "report", "run", "sample", "score",
-    "take_down", "train",
+    "keep", "load_networks", "open_dataset", "preset", "read_network_file", "report", "run",
+    "sample", "score", "take_down", "train",
 ]  # fmt: skip
 VERBS = [
     "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep",
