@@ -18,10 +18,13 @@ from limbeck.errors import NetworkFileError
 from limbeck.unpickling import NetworkFile, inspect_network_file, read_network_file
 from tests.unpickling.honest import (
     FIXTURES,
+    SOURCE,
+    Network,
     Persistent,
     drawn,
     dumped,
     generator_shapes,
+    module,
     network,
     rewritten,
     saved,
@@ -209,6 +212,28 @@ def test_text_protocols_are_read_as_far_as_they_go(tmp_path: Path) -> None:
         assert [len(n.tensors) for n in found.networks.values()] == [3]
     with pytest.raises(NetworkFileError, match=r"copy_?reg\._reconstructor"):
         read(dumped(small(), 1), tmp_path)
+
+
+def test_single_numbers_of_numpy(tmp_path: Path) -> None:
+    """TensorFlow gives variables without dimensions as scalars; attributes may be scalars, too."""
+    networks = []
+    for role in ("G", "D", "Gs"):
+        one = Network()
+        vars(one).update(
+            version=4, name=role, static_kwargs={"resolution": 32}, components={},
+            build_module_src=SOURCE, build_func_name=role, variables=[("lod", np.float32(0.5))],
+        )  # fmt: skip
+        networks.append(one)
+    for protocol in (2, 4):
+        found = read(dumped(tuple(networks), protocol), tmp_path)
+        assert found.arrays("Gs")["lod"].shape == ()
+        assert found.arrays("Gs")["lod"] == np.float32(0.5)
+        assert found.networks["Gs"].tensors["lod"].parameter is False
+    scalars = {"act_gain": np.float32(1.5), "is_torgb": np.bool_(True), "taps": np.int64(6)}
+    made = read(dumped(snapshot(G=module("Generator", **scalars))), tmp_path)
+    attributes = made.networks["G"].modules[""].attributes
+    assert attributes == {"act_gain": 1.5, "is_torgb": True, "taps": 6}
+    assert attributes["is_torgb"] is True
 
 
 def test_modules_may_be_shared(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from limbeck.kit.stored import BYTES
 from limbeck.unpickling.refusals import Budget, Refused
 from limbeck.unpickling.tokens import (
@@ -240,13 +238,9 @@ def _from_buffer(arguments: Sequence[object]) -> object:
 
 
 def _scalar(arguments: Sequence[object]) -> object:
-    """`scalar(dtype, bytes)` as a number of Python's."""
+    """`scalar(dtype, bytes)`: an array without dimensions, as TensorFlow gives single numbers."""
     kind, raw = _exactly(arguments, 2)
-    tensor = _array(_kind(kind), _raw(raw), (), False)
-    assert isinstance(kind, NumpyType)
-    assert tensor.storage.raw is not None
-    value: object = np.frombuffer(tensor.storage.raw.view(), "<" + kind.letters)[0].item()
-    return value
+    return Array(_array(_kind(kind), _raw(raw), (), False))
 
 
 _FUNCTIONS: dict[Token, Callable[[Sequence[object]], object]] = {

@@ -9,7 +9,7 @@ from limbeck.unpickling.tokens import Array, Network, Tensor, Text, Token
 
 _LEVELS = 24
 _NUMBERS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
-            "I8": "<i1", "U8": "<u1", "BOOL": "<u1"}  # fmt: skip
+            "I8": "<i1", "U8": "<u1", "BOOL": "?"}  # fmt: skip
 _MOST = 65_536  # numbers of an array that is an attribute
 
 
