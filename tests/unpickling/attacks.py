@@ -318,6 +318,13 @@ FILES: dict[str, Made] = {
         b"](" + b"".join(b"J" + struct.pack("<i", i) for i in range(100_000)) + b"eq\x010"
         + name("builtins", "set") + b"q\x020" + b"h\x02h\x01\x85R0" * 100_000 + b"N"
     ),
+    "a bomb of arguments": lambda: within(
+        b"(" + b"N" * 100_000 + b"tq\x010" + name("_codecs", "encode") + b"q\x020"
+        + b"h\x02h\x01R0" * 100_000 + b"N"
+    ),
+    "a bomb of sizes": lambda: holding(
+        tensor(shape=b"(" + b"K\x01" * 100_000 + b"t", strides=b"(" + b"K\x01" * 100_000 + b"t")
+    ),
     "a bomb of texts": lambda: within(
         (b"X\xff\x0f\x00\x00" + b"a" * 4095) * 5_000 + b"0" * 4_999
     ),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from limbeck.kit.stored import BYTES
 from limbeck.unpickling.refusals import Budget, Refused
 from limbeck.unpickling.tokens import (
+    DIMENSIONS,
     Array,
     Network,
     NumpyType,
@@ -23,6 +24,7 @@ _NUMPY = {
     "u1": "U8", "b1": "BOOL",
 }  # fmt: skip
 _LATIN = ("latin1", "latin-1")
+_ARGUMENTS = 8  # more than any function or state has
 Loads = Callable[[Raw], object] | None
 
 
@@ -53,6 +55,7 @@ def build(target: object, state: object, budget: Budget) -> None:
     elif isinstance(target, NumpyType):
         _told(target, state)
     elif isinstance(target, Array) and target.tensor is None and type(state) is tuple:
+        _exactly(state, 5)
         budget.spend("operations", sum(map(_cost, state)))
         _filled(target, state)
     elif type(target) is dict and type(state) is dict and state.keys() <= {"_metadata"}:
@@ -69,6 +72,8 @@ def reduced(function: object, arguments: object, loads: Loads, budget: Budget) -
     """
     if not isinstance(function, Token) or type(arguments) is not tuple:
         raise Refused(f"{_named(function)} is called")
+    if len(arguments) > _ARGUMENTS:
+        raise Refused(f"{_named(function)} is called with {len(arguments)} arguments")
     budget.spend("operations", sum(map(_cost, arguments)))
     if function is Token.STORAGE and loads is not None:
         return loads(_raw(*_exactly(arguments, 1)))
@@ -108,7 +113,9 @@ def _raw(value: object) -> Raw:
 
 
 def _shape(value: object) -> tuple[int, ...]:
-    if type(value) is not tuple or not all(type(n) is int and 0 <= n < 1 << 48 for n in value):
+    if type(value) is not tuple or len(value) > DIMENSIONS:
+        raise Refused(f"a shape is none, or has more than {DIMENSIONS} sizes")
+    if not all(type(n) is int and 0 <= n < 1 << 48 for n in value):
         raise Refused("a shape is none")
     return value
 
@@ -224,7 +231,7 @@ def _reconstruct(arguments: Sequence[object]) -> object:
 
 def _filled(target: Array, state: tuple[object, ...]) -> None:
     """`(1, shape, dtype, is_fortran, bytes)`."""
-    if len(state) != 5 or state[0] != 1 or type(state[3]) is not bool:
+    if state[0] != 1 or type(state[3]) is not bool:
         raise Refused("the content of an array is none")
     target.tensor = _array(_kind(state[2]), _raw(state[4]), _shape(state[1]), state[3])
 

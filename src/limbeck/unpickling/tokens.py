@@ -110,11 +110,11 @@ class Tensor:
     parameter: bool = False
 
     def __post_init__(self) -> None:
+        if len(self.shape) != len(self.strides) or len(self.shape) > DIMENSIONS:
+            raise Refused(f"a tensor has {len(self.shape)} sizes and {len(self.strides)} strides")
         numbers = (self.offset, *self.shape, *self.strides)
         if any(type(n) is not int or not 0 <= n < 1 << 48 for n in numbers):
             raise Refused("a tensor's sizes, strides or offset are no whole numbers of its storage")
-        if len(self.shape) != len(self.strides) or len(self.shape) > DIMENSIONS:
-            raise Refused(f"a tensor has {len(self.shape)} sizes and {len(self.strides)} strides")
         if 0 in self.shape:
             return
         extent = 1
