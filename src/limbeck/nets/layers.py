@@ -79,6 +79,7 @@ class Layer(nn.Module, ABC):
     ready_transposed: bool = False  # in memory input channels first
     norms: Tensor | None = None  # of a modulated weight, kept in step like `ready`
     modulated: bool = False
+    keeps_ready: bool = True  # whether `prepare` keeps its weight ready
     fused: bool = False  # compiled epilogues, where `fused_epilogue` says so
 
     def ready_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
@@ -106,7 +107,9 @@ def prepare(module: nn.Module, dtype: torch.dtype) -> None:
     """Keep what convolutions in `dtype` need of each weight, for a module that changes no more."""
     for layer in module.modules():
         weight = getattr(layer, "weight", None)
-        if isinstance(layer, Layer) and isinstance(weight, Tensor) and weight.ndim == 4:
+        if not isinstance(layer, Layer) or not layer.keeps_ready:
+            continue
+        if isinstance(weight, Tensor) and weight.ndim == 4:
             layer.ready = None
             ready = layer.ready_weight(weight, dtype)
             if layer.ready_transposed:
