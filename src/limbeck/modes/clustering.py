@@ -14,7 +14,7 @@ from torch import Tensor
 from limbeck import logs
 from limbeck.kit.rng import derive_seed
 from limbeck.latents import embed_w
-from limbeck.nets import Generator
+from limbeck.nets import AnyGenerator
 from limbeck.percept import LPIPS
 
 Points = npt.NDArray[np.float32]
@@ -84,7 +84,7 @@ def _kmeans(points: Points, count: int, seed: int) -> KMeans:
 
 
 def perceptual_points(
-    G: Generator, embedder: LPIPS, w: Tensor, components: int, seed: int
+    G: AnyGenerator, embedder: LPIPS, w: Tensor, components: int, seed: int
 ) -> Points:
     """LPIPS embeddings of G(w) at 64 px, reduced by PCA: float32 [N, <= components].
 

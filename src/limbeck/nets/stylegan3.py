@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limbeck.kit.rng import Draws
-from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty, initialise
+from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty, initialise, within
 from limbeck.nets.mapping import Mapping
 from limbeck.nets.stylegan3_config import LayerShape, StyleGAN3Config
 from limbeck.nets.synthesis import Noise
@@ -84,7 +84,7 @@ class FourierInput(Layer):
         upright = at[None, :, None] * freqs[:, None, :, 1] + phases[:, None]
         waves = torch.sin((along[:, None] + upright[:, :, None]) * (2 * math.pi))
         mix = self.weight.t() / math.sqrt(len(self.weight))
-        maps = (waves * loudness[:, None, None]) @ mix
+        maps: Tensor = (waves * loudness[:, None, None]) @ mix
         return maps.permute(0, 3, 1, 2)
 
 
@@ -104,7 +104,7 @@ class _Synthesising(Layer):
 
     def __init__(self, shape: LayerShape, kernel: int, w_dim: int) -> None:
         super().__init__()
-        self.half = shape.half
+        self.half_on_gpu = shape.half
         self.affine = FullyConnected(w_dim, shape.inputs, bias_init=1.0)
         self.weight = empty(shape.outputs, shape.inputs, kernel, kernel)
         self.bias = empty(shape.outputs)
@@ -173,7 +173,7 @@ class RGBLayer(_Synthesising):
         gain = self.magnitude_ema.rsqrt() / math.sqrt(self.weight.shape[1])
         y = modulated_1x1(x, self.weight, self.affine(w) * gain)
         y = y + self.bias.to(y.dtype)[None, :, None, None]
-        return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
+        return within(y, self.clamp)
 
 
 class StyleGAN3Synthesis(nn.Module):
@@ -191,7 +191,7 @@ class StyleGAN3Synthesis(nn.Module):
 
     def dtype_of(self, layer: nn.Module, device: torch.device) -> torch.dtype:
         """In which a layer computes: float16 where the published networks do, on a GPU."""
-        half = isinstance(layer, _Synthesising) and layer.half and device.type == "cuda"
+        half = isinstance(layer, _Synthesising) and layer.half_on_gpu and device.type == "cuda"
         return torch.float16 if half else self.compute_dtype
 
     def forward(self, ws: Tensor, noise: Noise = "const", rng: Draws | None = None) -> Tensor:

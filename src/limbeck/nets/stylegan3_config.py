@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
-from limbeck.config import is_network_size
+from limbeck.config import NetConfig, is_network_size
 from limbeck.records import Record
 
 _MOST_SAMPLES = 4096  # side of the largest grid that a layer may have
@@ -66,6 +66,7 @@ class StyleGAN3Config(Record):
     mapping_layers: int = Field(2, ge=1, le=64)
     mapping_lr: float = Field(0.01, gt=0, le=1)
     num_classes: int = Field(0, ge=0, le=10**6, description="0 = unconditional")
+    class_dim: int | None = Field(None, ge=1, le=4096, description="None = w_dim")
     class_photos: tuple[NonNegativeInt, ...] = Field((), max_length=10**6)
     class_names: tuple[str, ...] = Field((), max_length=10**6)
     num_layers: int = Field(14, ge=2, le=64, description="N, without the one that makes RGB")
@@ -163,3 +164,7 @@ class StyleGAN3Config(Record):
             )  # fmt: skip
             found.append(shape)
         return tuple(found)
+
+
+AnyNet = NetConfig | StyleGAN3Config
+"""Shapes of a generator of either kind."""

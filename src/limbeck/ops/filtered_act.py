@@ -63,7 +63,11 @@ def _lowered(x: Tensor, f: Tensor, down: int) -> Tensor:
 
 
 def filtered_lrelu(
-    x: Tensor, up_filter: Tensor, down_filter: Tensor, to: Resizing, gain: float,
+    x: Tensor,
+    up_filter: Tensor,
+    down_filter: Tensor,
+    to: Resizing,
+    gain: float,
     clamp: float | None,
 ) -> Tensor:
     """Up, gain * leaky_relu of slope 0.2 within +-clamp, down; padding once, in front.
