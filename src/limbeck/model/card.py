@@ -6,6 +6,7 @@ from pathlib import Path
 from limbeck.artefacts.amending import is_own
 from limbeck.latents import ModeCentres
 from limbeck.model.folder import ENCODER, MODES, ModelConfig, read_config
+from limbeck.nets import AnyNet, StyleGAN3Config
 
 TAKEN_DOWN = "taken down"
 """Fact in `data` of config.json: photos of the training that were taken down since."""
@@ -14,7 +15,7 @@ _CARD = "README.md"
 _TEXT = """---
 library_name: limbeck
 pipeline_tag: unconditional-image-generation
-tags: [limbeck, stylegan2, self-distilled-stylegan]
+tags: [limbeck, {family}, self-distilled-stylegan]
 license: {licence_yaml}
 ---
 # A generator of {size} px images, made by limbeck {version}
@@ -37,7 +38,7 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 | | |
 |---|---|
 | method | Self-Distilled StyleGAN (Mokady et al. 2022, arXiv 2202.12211), by limbeck |
-| generator | StyleGAN2, {architecture}, {size} px, w of {w_dim} numbers, stored as {dtype} |
+| generator | {architecture}, {size} px, w of {w_dim} numbers, stored as {dtype} |
 | encoder | {encoder} |
 | modes | {modes} |
 | classes | {classes} |
@@ -79,7 +80,8 @@ def write_card(about: ModelConfig, modes: int) -> str:
         truncation="multi-modal (LPIPS)" if modes else "global",
         argument="" if modes else ', truncation="global"',
         invert=invert if has_encoder else "",
-        architecture=net.g_architecture,
+        architecture=_architecture(net),
+        family=_architecture(net)[:9].lower(),
         w_dim=net.w_dim,
         dtype=about.dtype,
         encoder="one w per image" if has_encoder else "none",
@@ -112,6 +114,12 @@ def restate_card(folder: Path, taken: int) -> dict[str, str] | None:
     config = json.dumps(about.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
     card = {_CARD: write_card(about, modes)} if is_own(folder, _CARD) else {}
     return {**card, "config.json": config}
+
+
+def _architecture(net: AnyNet) -> str:
+    if isinstance(net, StyleGAN3Config):
+        return "StyleGAN3-R" if net.use_radial_filters else "StyleGAN3-T"
+    return f"StyleGAN2, {net.g_architecture}"
 
 
 def _one_line(text: str) -> str:

@@ -11,7 +11,6 @@ from PIL import Image
 
 from limbeck import fsio
 from limbeck.artefacts.stage import read_done
-from limbeck.config import NetConfig
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.latents import ModeCentres
 from limbeck.model.folder import (
@@ -23,7 +22,7 @@ from limbeck.model.folder import (
     read_config,
     verify,
 )
-from limbeck.nets import Encoder, Generator, prepare
+from limbeck.nets import AnyGenerator, AnyNet, Encoder, new_encoder, new_generator, prepare
 
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib")
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
@@ -37,8 +36,8 @@ _WANTED = (
 class Averages:
     """What a model folder holds of `Networks`."""
 
-    config: NetConfig
-    G_ema: Generator
+    config: AnyNet
+    G_ema: AnyGenerator
     E_ema: Encoder | None
 
 
@@ -56,9 +55,9 @@ def open_model(
             verify(folder / name, file)
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error}", "look at its rights") from error
-    G = load_module(Generator, about.net, folder / GENERATOR, about.dtype)
+    G = load_module(new_generator, about.net, folder / GENERATOR, about.dtype)
     has_encoder = ENCODER in about.files
-    E = load_module(Encoder, about.net, folder / ENCODER, about.dtype) if has_encoder else None
+    E = load_module(new_encoder, about.net, folder / ENCODER, about.dtype) if has_encoder else None
     modes = ModeCentres.load(folder / MODES) if MODES in about.files else None
     if modes is not None and modes.centres.shape[1] != about.net.w_dim:
         raise DataError(

@@ -4,6 +4,7 @@ Nothing in it is ever executed or unpickled: JSON and safetensors, checked again
 before a network is built.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -16,17 +17,28 @@ from limbeck import __version__, fsio
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
 from limbeck.kit.tensors import compare, read_header, read_tensors
-from limbeck.nets import Encoder, Generator
+from limbeck.nets import AnyNet, StyleGAN3Config
 from limbeck.records import Record
 
 FORMAT_VERSION = 1
+_AGAIN = "fetch the folder again"
 Precision = Literal["float32", "float16"]
 FileName = Literal["generator.safetensors", "encoder.safetensors", "modes.safetensors"]
 GENERATOR: FileName = "generator.safetensors"
 ENCODER: FileName = "encoder.safetensors"
 MODES: FileName = "modes.safetensors"
 _STORED = {"float32": "F32", "float16": "F16"}
-_Net = TypeVar("_Net", Generator, Encoder)
+_Net = TypeVar("_Net", bound=nn.Module)
+
+
+class _StyleGAN2(Record):
+    """The shapes in config.json, of one kind of generator."""
+
+    net: NetConfig
+
+
+class _StyleGAN3(Record):
+    net: StyleGAN3Config
 
 
 class ModelFile(Record):
@@ -52,7 +64,7 @@ class ModelConfig(Record):
     format: Literal["limbeck-model"] = "limbeck-model"
     format_version: int = FORMAT_VERSION
     limbeck: str = __version__
-    net: NetConfig
+    net: AnyNet
     dtype: Precision = "float32"
     licence: str = Field("not stated", description="of the weights; depends on the photos")
     data: dict[str, str | int | float] = Field(default_factory=dict, description="facts for people")
@@ -105,11 +117,15 @@ def read_config(folder: Path) -> ModelConfig:
             f"limbeck reads {FORMAT_VERSION}",
             "use the limbeck version that made it",
         )
-    about = fsio.as_record(values, ModelConfig, str(path), "fetch the folder again")
+    shapes = values.get("net")
+    third = isinstance(shapes, dict) and shapes.get("kind") == "stylegan3"
+    kind: type[_StyleGAN2] | type[_StyleGAN3] = _StyleGAN3 if third else _StyleGAN2
+    net = fsio.as_record({"net": shapes}, kind, str(path), _AGAIN).net
+    about = fsio.as_record({**values, "net": net}, ModelConfig, str(path), _AGAIN)
     if GENERATOR not in about.files:
-        raise DataError(f"{path}: files names no {GENERATOR}", "fetch the folder again")
+        raise DataError(f"{path}: files names no {GENERATOR}", _AGAIN)
     if about.settings is not None and about.settings.net != about.net:
-        raise DataError(f"{path}: settings.net differs from net", "fetch the folder again")
+        raise DataError(f"{path}: settings.net differs from net", _AGAIN)
     return about
 
 
@@ -120,7 +136,7 @@ def verify(path: Path, file: ModelFile) -> None:
         DataError: missing, or different.
     """
     if not path.is_file():
-        raise DataError(f"{path} is missing, config.json names it", "fetch the folder again")
+        raise DataError(f"{path} is missing, config.json names it", _AGAIN)
     size = path.stat().st_size
     if size != file.bytes:
         raise DataError(
@@ -134,14 +150,14 @@ def verify(path: Path, file: ModelFile) -> None:
         )
 
 
-def load_module(kind: type[_Net], net: NetConfig, path: Path, dtype: Precision) -> _Net:
+def load_module(new: Callable[[AnyNet], _Net], net: AnyNet, path: Path, dtype: Precision) -> _Net:
     """Build without memory, compare with the file's header, only then allocate and read (float32).
 
     Raises:
         DataError: names the tensors that differ, or are not finite.
     """
     with torch.device("meta"):
-        module = kind(net)
+        module = new(net)
     found, _ = read_header(path, "fetch the file again")
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     if wrong := compare(found, wanted, {_STORED[dtype]}):

@@ -6,7 +6,9 @@ from limbeck.nets.encoder import Encoder as Encoder
 from limbeck.nets.flat import Flat as Flat
 from limbeck.nets.generator import Generator as Generator
 from limbeck.nets.generators import AnyGenerator as AnyGenerator
+from limbeck.nets.generators import new_encoder as new_encoder
 from limbeck.nets.generators import new_generator as new_generator
+from limbeck.nets.generators import trunk_shapes as trunk_shapes
 from limbeck.nets.layers import Layer as Layer
 from limbeck.nets.layers import prepare as prepare
 from limbeck.nets.mapping import Mapping as Mapping
@@ -34,6 +36,8 @@ __all__ = [
     "StyleGAN3Generator",
     "load_networks",
     "minibatch_std",
+    "new_encoder",
     "new_generator",
     "prepare",
+    "trunk_shapes",
 ]
