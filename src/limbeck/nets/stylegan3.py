@@ -16,8 +16,14 @@ from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty, initia
 from limbeck.nets.mapping import Mapping
 from limbeck.nets.stylegan3_config import LayerShape, StyleGAN3Config
 from limbeck.nets.synthesis import Noise
-from limbeck.ops import Resizing, filtered_lrelu, lowpass_filter, modulated_1x1
-from limbeck.ops.modconv import EPSILON
+from limbeck.ops import (
+    Resizing,
+    demodulation,
+    filtered_lrelu,
+    lowpass_filter,
+    modulated_1x1,
+    squared_norms,
+)
 
 
 class _Pose(FullyConnected):
@@ -143,11 +149,9 @@ class FilteredLayer(_Synthesising):
 
     def _convolved(self, x: Tensor, w: Tensor) -> Tensor:
         """Equations 1 to 3 of StyleGAN2 on weights and styles of unit size, and the bias."""
-        outputs, fan_in = len(self.weight), self.weight[0].numel()
-        weight = _unit(self.weight, (1, 2, 3)) / math.sqrt(fan_in)
+        weight = _unit(self.weight, (1, 2, 3)) / math.sqrt(self.weight[0].numel())
         styles = _unit(self.affine(w), (1,))
-        sums = styles.square() @ weight.square().sum((2, 3)).t()
-        d = (sums + EPSILON / fan_in).rsqrt().to(x.dtype).view(-1, outputs, 1, 1)
+        d = demodulation(squared_norms(weight), styles).to(x.dtype)[:, :, None, None]
         scaled = x * (styles * self.magnitude_ema.rsqrt()).to(x.dtype)[:, :, None, None]
         kernel = weight.to(x.dtype, memory_format=torch.channels_last)
         y = F.conv2d(scaled, kernel, padding=kernel.shape[2] - 1)

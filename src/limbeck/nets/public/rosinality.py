@@ -117,8 +117,7 @@ def _channel_limits(where: str, widths: dict[int, int]) -> dict[str, int]:
         DataError: none do.
     """
     most = max(widths.values())
-    below = [side * width for side, width in widths.items() if width < most]
-    base = max(below, default=most * max(widths))
+    base = max(side * width for side, width in widths.items())
     if any(max(min(base // side, most), 1) != width for side, width in widths.items()):
         raise DataError(
             f"{where}: channels {list(widths.values())} do not halve as sides double",
