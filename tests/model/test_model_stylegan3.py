@@ -39,7 +39,7 @@ def test_a_folder_draws_what_was_saved(pipeline: Pipeline, tmp_path: Path) -> No
         assert torch.equal(found, pipeline(range(3), truncation=truncation))
     assert not torch.equal(again([0], truncation="none"), again([0], truncation="multimodal-lpips"))
     w, picture, distance = again.invert(found[0])
-    assert w.shape == (16,)
+    assert w.shape == (1, 16)
     assert picture.shape == (3, 32, 32)
     assert distance >= 0
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
