@@ -79,6 +79,17 @@ class NetConfig(_Section):
     rgb_scale: float = Field(
         1.0, gt=0, le=1, description="first weights of G's RGB layers, relative to StyleGAN2's"
     )
+    conv_clamp: float | None = Field(
+        None, gt=0, le=1e6, description="largest activation, times a layer's gain; None = no limit"
+    )
+    class_dim: int | None = Field(
+        None, ge=1, le=4096, description="of a class in G's mapping; None = w_dim"
+    )
+    d_class_dim: int | None = Field(
+        None, ge=1, le=4096, description="of a class's direction in D; None = its last channels"
+    )
+    d_mapping_layers: int = Field(8, ge=0, le=64, description="from a class to its direction")
+    d_mapping_lr: float = Field(0.01, gt=0, le=1, description="the step of these layers")
     mbstd_group: int | None = Field(
         4, ge=1, le=4096, description="minibatch-std group; None = whole batch"
     )

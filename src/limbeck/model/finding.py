@@ -12,14 +12,13 @@ from PIL import Image
 from limbeck import fsio
 from limbeck.artefacts.snapshots import is_model
 from limbeck.artefacts.stage import read_done
-from limbeck.config import NetConfig
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.latents import ModeCentres
 from limbeck.model.folder import MODES, ModelConfig, read_config, verify
 from limbeck.model.hub import fetch
 from limbeck.model.hub_names import HubModel
 from limbeck.model.shards import load_part
-from limbeck.nets import Encoder, Generator, prepare
+from limbeck.nets import AnyGenerator, AnyNet, Encoder, new_encoder, new_generator, prepare
 
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib")
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
@@ -34,8 +33,8 @@ _WANTED = (
 class Averages:
     """What a model folder holds of `Networks`."""
 
-    config: NetConfig
-    G_ema: Generator
+    config: AnyNet
+    G_ema: AnyGenerator
     E_ema: Encoder | None
 
 
@@ -53,8 +52,8 @@ def open_model(
             verify(folder / name, file)
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error}", "look at its rights") from error
-    G = load_part(Generator, about, folder, "generator")
-    E = load_part(Encoder, about, folder, "encoder") if about.holds("encoder") else None
+    G = load_part(new_generator, about, folder, "generator")
+    E = load_part(new_encoder, about, folder, "encoder") if about.holds("encoder") else None
     modes = ModeCentres.load(folder / MODES) if MODES in about.files else None
     if modes is not None and modes.centres.shape[1] != about.net.w_dim:
         raise DataError(

@@ -15,11 +15,12 @@ from limbeck import __version__, fsio
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
 from limbeck.model.measured import Measured
+from limbeck.nets import AnyNet, StyleGAN3Config
 from limbeck.records import Record
 
 FORMAT_VERSION: Literal[2] = 2
 Precision = Literal["float32", "float16"]
-Kind = Literal["stylegan2"]
+Kind = Literal["stylegan2", "stylegan3"]
 """Kinds of networks: what `net` describes, and what its tensors are called."""
 Part = Literal["generator", "encoder"]
 """Networks of a model folder: one file each, or several and their index."""
@@ -55,6 +56,16 @@ def without_folders(config: Config) -> Config:
     return config.replace(**changes)
 
 
+class _StyleGAN2(Record):
+    """The shapes in config.json, of one kind of generator."""
+
+    net: NetConfig
+
+
+class _StyleGAN3(Record):
+    net: StyleGAN3Config
+
+
 class ModelConfig(Record):
     """config.json of a model folder (docs/formats.md)."""
 
@@ -62,7 +73,7 @@ class ModelConfig(Record):
     format_version: Literal[2] = FORMAT_VERSION
     limbeck: str = __version__
     kind: Kind = "stylegan2"
-    net: NetConfig
+    net: AnyNet
     dtype: Precision = "float32"
     licence: str = Field("not stated", description="of the weights; depends on the photos")
     data: dict[str, str | int | float] = Field(default_factory=dict, description="facts for people")
@@ -103,7 +114,11 @@ def read_config(folder: Path) -> ModelConfig:
         raise DataError(
             f"{path}: format is not 'limbeck-model'", "give a folder that save_pretrained made"
         )
-    about = fsio.as_record(_present(values, path), ModelConfig, str(path), _AGAIN)
+    values = _present(values, path)
+    third = values.get("kind") == "stylegan3"
+    shapes: type[_StyleGAN2] | type[_StyleGAN3] = _StyleGAN3 if third else _StyleGAN2
+    net = fsio.as_record({"net": values.get("net")}, shapes, str(path), _AGAIN).net
+    about = fsio.as_record({**values, "net": net}, ModelConfig, str(path), _AGAIN)
     for part in get_args(Part):
         _check_names(about, part, path)
     if not about.holds("generator"):
@@ -161,7 +176,7 @@ def verify(path: Path, file: ModelFile) -> None:
         DataError: missing, or different.
     """
     if not path.is_file():
-        raise DataError(f"{path} is missing, config.json names it", "fetch the folder again")
+        raise DataError(f"{path} is missing, config.json names it", _AGAIN)
     size = path.stat().st_size
     if size != file.bytes:
         raise DataError(

@@ -38,7 +38,7 @@ from limbeck.model.publishing import publication, publish
 from limbeck.model.saving import write_folder
 from limbeck.model.seeding import choose_seeds
 from limbeck.model.shards import SHARD_BYTES
-from limbeck.nets import Generator, Networks, prepare
+from limbeck.nets import AnyGenerator, AnyNet, Networks, prepare
 from limbeck.percept import LPIPS, at_least
 
 _PSI = 0.7
@@ -81,8 +81,8 @@ class Pipeline:
         measured: Sequence[Measured] = (),
     ) -> None:
         """Use networks where they lie (their device, their compute dtype)."""
-        self.config = networks.config
-        self.G_ema = networks.G_ema
+        self.config: AnyNet = networks.config
+        self.G_ema: AnyGenerator = networks.G_ema
         self.E_ema = networks.E_ema
         self.modes = modes
         self.settings = config
@@ -120,7 +120,7 @@ class Pipeline:
             if module is not None:
                 module.to(where)
                 if any(getattr(layer, "ready", None) is not None for layer in module.modules()):
-                    body = module.synthesis if isinstance(module, Generator) else module
+                    body = module.synthesis if isinstance(module, AnyGenerator) else module
                     prepare(module, getattr(body, "compute_dtype", torch.float32))
         self.modes = None if self.modes is None else self.modes.to(where)
         if "_lpips" in vars(self):
