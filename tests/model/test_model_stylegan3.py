@@ -10,9 +10,8 @@ from limbeck.config import ModesConfig
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres, draw_w, embed_w
 from limbeck.model import Pipeline
-from limbeck.model.finding import Averages
 from limbeck.modes import find_modes
-from limbeck.nets import StyleGAN3Config, StyleGAN3Generator, new_encoder
+from limbeck.nets import Networks, StyleGAN3Config, StyleGAN3Generator
 from limbeck.percept import LPIPS
 
 CONFIG = StyleGAN3Config(
@@ -26,8 +25,8 @@ def pipeline() -> Pipeline:
     G = StyleGAN3Generator(CONFIG, 1).eval().requires_grad_(False)
     w = draw_w(G.mapping, CONFIG, 3, seed=1)
     modes = ModeCentres(w, embed_w(G, LPIPS.load("alex"), w), torch.tensor([3, 2, 1]))
-    E = new_encoder(CONFIG, 1).eval().requires_grad_(False)
-    return Pipeline(Averages(CONFIG, G, E), modes, licence="CC0-1.0")
+    networks = Networks(CONFIG, 1, ("G_ema", "E_ema")).prepare()
+    return Pipeline(networks, modes, licence="CC0-1.0")
 
 
 def test_a_folder_draws_what_was_saved(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -44,7 +43,7 @@ def test_a_folder_draws_what_was_saved(pipeline: Pipeline, tmp_path: Path) -> No
     assert distance >= 0
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     assert "StyleGAN3-R, 32 px" in card
-    assert "tags: [limbeck, stylegan3," in card
+    assert "\n- stylegan3\n" in card
 
 
 def test_its_shapes_are_checked_field_by_field(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def enclosing_run(path: Path) -> Path | None:
 
 
 def networks_folder(path: Path) -> Path:
-    """The snapshot meant by a snapshot, a training stage, or a run (its kept, else raw networks).
+    """The networks meant by a snapshot, a training stage, a run (its kept, else raw ones) or a
+    model folder.
 
     Raises:
         DataError: no finished training lies there; of an unfinished one it says how to go on.
@@ -107,10 +108,10 @@ def open_networks(path: Path, device: str) -> Networks:
         DataError: as `networks_folder`.
         UsageError: no such device.
     """
+    from limbeck.artefacts.model_networks import read_networks
     from limbeck.kit.device import pick_device
-    from limbeck.nets import load_networks
 
-    return load_networks(networks_folder(path)).to(pick_device(device)).eval().prepare()
+    return read_networks(networks_folder(path)).to(pick_device(device)).eval().prepare()
 
 
 def run_folder(path: Path) -> RunDir:

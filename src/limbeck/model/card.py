@@ -10,9 +10,16 @@ from pathlib import Path
 
 from limbeck import logs
 from limbeck.artefacts.amending import is_own
+from limbeck.artefacts.model_folder import (
+    CARD,
+    CONFIG,
+    MODES,
+    SHEETS,
+    Measured,
+    ModelConfig,
+    read_config,
+)
 from limbeck.latents import ModeCentres
-from limbeck.model.folder import CARD, CONFIG, MODES, SHEETS, ModelConfig, read_config
-from limbeck.model.measured import Measured
 from limbeck.model.metadata import front_matter
 from limbeck.nets import AnyNet, StyleGAN3Config
 

@@ -14,7 +14,6 @@ from pydantic import Field, StringConstraints
 from limbeck import __version__, fsio
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
-from limbeck.model.measured import Measured
 from limbeck.nets import AnyNet, StyleGAN3Config
 from limbeck.records import Record
 
@@ -22,12 +21,12 @@ FORMAT_VERSION: Literal[2] = 2
 Precision = Literal["float32", "float16"]
 Kind = Literal["stylegan2", "stylegan3"]
 """Kinds of networks: what `net` describes, and what its tensors are called."""
-Part = Literal["generator", "encoder"]
+Part = Literal["generator", "encoder", "discriminator"]
 """Networks of a model folder: one file each, or several and their index."""
 _SHARD = "-[0-9]{5}-of-[0-9]{5}"
 _NAMES = (
-    rf"(?:generator|encoder)(?:{_SHARD})?\.safetensors"
-    r"|(?:generator|encoder)\.safetensors\.index\.json|modes\.safetensors"
+    rf"(?:generator|encoder|discriminator)(?:{_SHARD})?\.safetensors"
+    r"|(?:generator|encoder|discriminator)\.safetensors\.index\.json|modes\.safetensors"
 )
 FileName = Annotated[str, StringConstraints(pattern=f"^(?:{_NAMES})$")]
 """Files that config.json may name; no other is ever read."""
@@ -54,6 +53,33 @@ def without_folders(config: Config) -> Config:
     if config.data.class_from not in ("none", "folder"):
         changes["data.class_from"] = Path(config.data.class_from).name
     return config.replace(**changes)
+
+
+class Measured(Record):
+    """Generated images against photos (docs/formats.md, metrics.jsonl, `set_distance`).
+
+    `fid` and `kid` are those of the literature with features `inception` alone.
+    """
+
+    features: str = Field(max_length=100)
+    photos: str = Field(max_length=100, description="of the run: raw, kept or clean")
+    held_out: bool = Field(False, description="whether the training never saw these photos")
+    psi: float
+    truncation: str = Field(max_length=100)
+    real: int = Field(ge=1, description="photos")
+    fake: int = Field(ge=1, description="images")
+    fid: float
+    kid: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    date: str = Field("", max_length=40, description="UTC")
+
+    @property
+    def standard(self) -> bool:
+        """Whether its FID and KID may be called so without naming the features."""
+        return self.features == "inception"
 
 
 class _StyleGAN2(Record):

@@ -14,10 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from limbeck import fsio
-from limbeck.errors import DataError, UsageError
-from limbeck.kit.tensors import Stored, compare, read_header, read_tensors
-from limbeck.latents import is_whole
-from limbeck.model.folder import (
+from limbeck.artefacts.model_folder import (
     FileName,
     ModelConfig,
     ModelFile,
@@ -27,6 +24,9 @@ from limbeck.model.folder import (
     index_of,
     shards_of,
 )
+from limbeck.errors import DataError, UsageError
+from limbeck.kit.tensors import Stored, compare, read_header, read_tensors
+from limbeck.latents import is_whole
 from limbeck.nets import AnyNet
 from limbeck.records import Record
 
