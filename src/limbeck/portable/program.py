@@ -125,7 +125,11 @@ class _Targets(nn.Module):
                 nearest: Tensor = look(embed_w(G, self.lpips, w))
                 return nearest
 
-            found = torch.cond((mode == OWN).any(), looked, _not_looked, (w, near))
+            asked = (mode == OWN).any()
+            if torch.compiler.is_compiling():
+                found = torch.cond(asked, looked, _not_looked, (w, near))
+            else:
+                found = looked(w, near) if bool(asked) else near
             chosen = torch.where(mode == OWN, found, chosen)
         at = None
         if self.by_typical is not None:
