@@ -42,9 +42,9 @@ function option(value, text) {
 
 function showFacts(name) {
   const words = {
-    "multimodal-lpips": "the mode that looks nearest (LPIPS)",
-    "multimodal-l2": "the mode nearest in W (L2)",
-    "multimodal-typical": "the nearest typical latent",
+    "multimodal-lpips": "the nearest by look (LPIPS)",
+    "multimodal-l2": "the nearest in W (L2)",
+    "multimodal-typical": "the nearest typical one",
     global: "the global mean",
   };
   const rules = JSON.parse(facts.truncations), modes = JSON.parse(facts.modes);

@@ -7,6 +7,8 @@
 """
 
 import re
+import tokenize
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +26,10 @@ _ONE = re.compile(r"centroid_([0-9]{1,6})-([0-9]{1,6})clusters\.npy")
 _FLOATS = ("float16", "float32", "float64")
 _LAYERS = 64  # of a generator, at most
 _HEADER = 10_000  # bytes
+_MISREAD = (
+    ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError, UserWarning,
+    tokenize.TokenError,
+)  # fmt: skip
 _WANTED = (
     "give an array of floats [K, w_dim] as StyleGAN-XL and the Self-Distilled demo have it, or a "
     "folder of stylegan3-fun's centroid_001-Kclusters.npy"
@@ -173,10 +179,14 @@ def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype
 
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:
-        version = npy.read_magic(file)
-        shape, fortran, dtype = readers[version](file, max_header_size=_HEADER)
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise DataError(f"{path} is no .npy file of numbers ({error})", _WANTED) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # headers of Python 2
+            version = npy.read_magic(file)
+            shape, fortran, dtype = readers[version](file, max_header_size=_HEADER)
+    except _MISREAD as error:
+        raise DataError(
+            f"{path} is no .npy file of numbers ({fsio.plain(str(error))[:120]})", _WANTED
+        ) from None
     return shape, fortran, dtype
 
 

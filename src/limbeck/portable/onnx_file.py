@@ -28,7 +28,7 @@ OPSET = 20
 OUTPUTS = ("images", "pixels", "modes")
 TOLERANCE = 1e-4
 """How far an image of onnxruntime may be from PyTorch's, of a range of 2."""
-_NEEDED = ("onnx", "onnxscript")
+_NEEDED = ("onnx", "onnx_ir", "onnxscript")
 _LEAST = 256  # numbers of a tensor that is worth halving
 _CHECKED = 4  # images
 _MOST = 2**31  # bytes of a protobuf
