@@ -20,7 +20,7 @@ from limbeck.portable import write_onnx
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _PAGE = Path(__file__).parents[2] / "docs" / "examples" / "onnx-web"

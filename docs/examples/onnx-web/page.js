@@ -15,7 +15,7 @@ async function loadRuntime() {
   try {
     ort = await import(`${base}ort.wasm.bundle.min.mjs`);
   } catch {
-    throw new Error(`onnxruntime-web is not at ${base}\nPut its dist folder there (see README.md), or choose the CDN above.`);
+    throw new Error(`onnxruntime-web is not at ${base}\nPut its dist folder there (see README.txt), or choose the CDN above.`);
   }
   ort.env.wasm.wasmPaths = base;
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 4) : 1;

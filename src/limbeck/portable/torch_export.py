@@ -42,7 +42,5 @@ def save_torch_export(traced: ExportedProgram, facts: dict[str, str], out: Path)
     Raises:
         DataError: it cannot be written.
     """
-    with fsio.atomic_file(out) as temporary, quiet():
-        named = temporary.with_name(f"{temporary.name}.pt2")  # torch insists on the ending
-        torch.export.save(traced, named, extra_files={FACTS: json.dumps(facts)})
-        named.replace(temporary)
+    with fsio.atomic_file(out) as temporary, temporary.open("wb") as file, quiet():
+        torch.export.save(traced, file, extra_files={FACTS: json.dumps(facts)})
