@@ -110,7 +110,7 @@ function paint(figure, pixels, size, seed, mode) {
     rgba.data[4 * i + 3] = 255;
   }
   canvas.width = canvas.height = size;
-  canvas.getContext("2d").putImageData(rgba, 0, 0);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(rgba, 0, 0);
   canvas.classList.add("drawn");
   figure.classList.remove("old");
   const name = `seed ${seed}` + (mode >= 0n ? `, mode ${mode}` : "");

@@ -68,6 +68,6 @@ def trace(program: Program) -> ExportedProgram:
     given = program.example()
     with quiet(), torch.no_grad():
         return torch.export.export(
-            program, tuple(given.values()), strict=False,
+            program, tuple(given.values()),
             dynamic_shapes={name: {0: count} for name in given},
         )  # fmt: skip
