@@ -31,7 +31,7 @@ FLOORS: list[set[str]] = [
     {"metrics", "artefacts"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "demo",
      "model"},
-    {"convert"},
+    {"convert", "portable"},
     {"chain", "bench"},
     {"cli"},
     {"__main__"},

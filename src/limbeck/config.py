@@ -6,7 +6,7 @@ one.
 """
 
 import difflib
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import (
     BaseModel,
@@ -23,7 +23,27 @@ from limbeck.errors import UsageError
 Truncation = Literal[
     "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-typical"
 ]
+TRUNCATION_ALIASES: dict[str, Truncation] = {
+    "multimodal (lpips)": "multimodal-lpips",
+    "multimodal (l2)": "multimodal-l2",
+    "global": "global",
+}
+"""Names that the public demo of arXiv 2202.12211 has for truncations, in small letters."""
 Space = Literal["w", "lpips"]
+
+
+def truncation_named(name: str) -> Truncation:
+    """The truncation of this name, or of the demo's: `Multimodal (LPIPS)`, `Global`, ...
+
+    Raises:
+        UsageError: there is none.
+    """
+    plain = TRUNCATION_ALIASES.get(name.lower(), name.lower())
+    if plain not in get_args(Truncation):
+        raise UsageError(
+            f"no truncation {name!r}", f"choose one of {', '.join(get_args(Truncation))}"
+        )
+    return cast(Truncation, plain)
 
 
 RECOMMENDED, WITHOUT_GENERATOR, AUTO_COLUMN = "recommended", "without_generator", "auto"
@@ -340,6 +360,12 @@ class SampleConfig(_Section):
         description="latents whose images are looked at for the typical quarter, which truncation "
         "multimodal-typical pulls to; 0 = none",
     )
+
+    @field_validator("truncation", mode="before")
+    @classmethod
+    def _alias(cls, name: object) -> object:
+        """The demo's names too; what is none is told with the others."""
+        return TRUNCATION_ALIASES.get(name.lower(), name) if isinstance(name, str) else name
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

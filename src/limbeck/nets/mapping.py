@@ -50,7 +50,12 @@ class _Stack(nn.Module):
             x = self.get_submodule(f"fc{i}")(x)
         return x
 
-    def _embedded(self, c: Tensor | None) -> Tensor:
+    def embedded(self, c: Tensor | None) -> Tensor:
+        """Class [N] int64 -> what the layers get of it, [N, width].
+
+        Raises:
+            UsageError: labels are missing or out of range.
+        """
         y: Tensor = self.embed(one_hot(c, self.num_classes, self.embed.weight))
         return unit_second_moment(y)
 
@@ -79,10 +84,12 @@ class Mapping(_Stack):
         Raises:
             UsageError: labels are missing or out of range.
         """
+        return self.w_embedded(z, self.embedded(c) if self.num_classes else None)
+
+    def w_embedded(self, z: Tensor, embedded: Tensor | None) -> Tensor:
+        """The same of classes that are `embedded` already, [N, w_dim]; None without classes."""
         x = unit_second_moment(z.float())
-        if self.num_classes:
-            x = torch.cat([x, self._embedded(c)], dim=1)
-        return self._layers(x)
+        return self._layers(x if embedded is None else torch.cat([x, embedded], dim=1))
 
     def forward(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0) -> Tensor:
         """ws [N, num_ws, w_dim], pulled to `w_avg`: w_avg + psi (w - w_avg) (StyleGAN, B)."""
@@ -104,4 +111,4 @@ class ClassMapping(_Stack):
         Raises:
             UsageError: labels are missing or out of range.
         """
-        return self._layers(self._embedded(c))
+        return self._layers(self.embedded(c))

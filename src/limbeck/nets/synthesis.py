@@ -73,7 +73,7 @@ class StyledConv(Layer):
         )  # fmt: skip
         d = demodulation(self.ready_norms(self.weight), styles) * LRELU_GAIN
         bias = self.bias * LRELU_GAIN
-        pattern = self._noise(len(x), noise, rng)
+        pattern = self._noise(x.shape[0], noise, rng)
         y = epilogue(
             y, d.to(y.dtype)[:, :, None, None], bias.to(y.dtype)[None, :, None, None],
             None if pattern is None else pattern.to(y.dtype), fused=self.fused,
@@ -187,7 +187,7 @@ class Synthesis(nn.Module):
         if noise == "random" and rng is None:
             raise ValueError("noise='random' needs rng, a limbeck.kit.rng.Draws")
         each = ws.float().unbind(1)
-        x = self.block(4).begin(len(ws), self.compute_dtype)
+        x = self.block(4).begin(ws.shape[0], self.compute_dtype)
         picture: Tensor | None = None
         at = 0
         for size in self.sizes:
