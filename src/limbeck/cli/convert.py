@@ -13,7 +13,8 @@ from rich.table import Table
 
 from limbeck import logs
 from limbeck.cli.inputs import existing
-from limbeck.cli.outcome import Outcome, verb
+from limbeck.cli.options import Shared
+from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ _KINDS = {
 }
 
 
-@verb()
+@verb("dry_run")
 def convert(
+    shared: Shared,
     file: Annotated[
         Path,
         typer.Argument(
@@ -43,17 +45,59 @@ def convert(
     inspect: Annotated[
         bool, typer.Option("--inspect", help="Say what the file holds; build and write nothing.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The model folder to write: new or empty.")
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", help="Licence of the weights; default: what the file says."),
+    ] = None,
 ) -> Outcome:
-    """Open a network that another tool wrote; no code of the file runs (docs/convert.md)."""
+    """Make a model folder of a network that another tool wrote; none of its code runs."""
     existing(file, "file")
-    if not inspect:
-        raise UsageError("convert was not told what to do", "add --inspect")
+    if inspect == (out is not None):
+        raise UsageError(
+            "convert was not told what to do" if out is None else "--inspect writes nothing",
+            "give --out MODEL to make a model folder, or --inspect to look into the file",
+        )
+    if out is not None and not shared.dry_run:
+        return _converted(file, out, licence)
     from limbeck.unpickling import inspect_network_file
 
     found = inspect_network_file(file)
     logs.show(_facts(file, found))
     logs.show(_networks(found))
+    if out is not None:
+        return would("convert", {"out": out}, f"would write the model folder {out}")
     return Outcome(found.model_dump(mode="json", exclude={"tensors_sha256"}), list(_more(found)))
+
+
+def _converted(file: Path, out: Path, licence: str | None) -> Outcome:
+    from limbeck.convert import convert_network
+
+    made = convert_network(file, out, licence=licence)
+    told, config = made.file, made.config
+    classes = f", {config.num_classes} classes" if config.num_classes else ""
+    with_d = " and D" if made.discriminator is not None else ""
+    values: dict[str, object] = {
+        "out": out, "kind": told.kind, "role": made.role, "size": config.size,
+        "discriminator": made.discriminator is not None, "licence": made.model.licence,
+        "notes": list(made.notes), "sha256": told.sha256,
+    }  # fmt: skip
+    return Outcome(
+        values,
+        [
+            logs.line(
+                "wrote ", logs.bold(out), f": {made.role}{with_d} of {file.name}, {config.size} px",
+                classes,
+            ),
+            f"it holds {_KINDS[told.kind]}; no code of the file ran",
+            f"licence: {made.model.licence}",
+            *(f"note: {note}" for note in made.notes),
+            f"32 of its images: {out / 'samples.png'}",
+        ],
+        then=logs.command("limbeck", "modes", out, "--out", f"{out}-modes"),
+    )  # fmt: skip
 
 
 def _facts(file: Path, found: NetworkFile) -> Table:

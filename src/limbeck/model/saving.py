@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from limbeck.model.pipeline import Pipeline
 
 _SHOWN = range(32)
+_LARGE = 256  # pixels above which fewer images are drawn, a few at a time
 
 
 def write_folder(
@@ -80,7 +81,9 @@ def write_folder(
 def _draw_sheets(model: Pipeline, folder: Path) -> tuple[str, ...]:
     """The card's pictures: seeds, and the centres of the largest modes."""
     truncation: Truncation = "multimodal-lpips" if model.modes else "global"
-    sheets = {SHEETS[0]: model(_SHOWN, truncation=truncation)}
+    large = model.config.size > _LARGE
+    seeds = _SHOWN[:8] if large else _SHOWN
+    sheets = {SHEETS[0]: model(seeds, truncation=truncation, batch=2 if large else 16)}
     if model.modes is not None:
         sheets[SHEETS[1]] = model.generate(model.modes.centres[:SHOWN_MODES])
     for name, pictures in sheets.items():
