@@ -84,8 +84,9 @@ def test_without_encoder_and_modes(tmp_path: Path) -> None:
     assert not (tmp_path / E).exists()
     back = Pipeline.from_pretrained(tmp_path, device="cpu")
     assert back([0], truncation="global").shape == (1, 3, 16, 16)
+    assert torch.equal(back([0]), back([0], truncation="global"))
     with pytest.raises(UsageError, match="needs modes"):
-        back([0])
+        back([0], truncation="multimodal-lpips")
     with pytest.raises(UsageError, match="no encoder"):
         back.invert(back([0], truncation="global")[0])
     assert 'truncation="global"' in (tmp_path / "README.md").read_text()

@@ -101,6 +101,10 @@ class Pipeline:
         psi = self.settings.sample.psi if self.settings else _PSI
         return _PSI if psi == "auto" else psi
 
+    @property
+    def _truncation(self) -> Truncation:
+        return "multimodal-lpips" if self.modes is not None else "global"
+
     @cached_property
     def _lpips(self) -> LPIPS:
         return LPIPS.load("alex").to(self.device)
@@ -180,7 +184,7 @@ class Pipeline:
                 `generator` they are fresh and told on stderr.
             psi: strength, 0 = the target itself, 1 = not truncated, default: `psi`; beyond, with a
                 warning, it exaggerates.
-            truncation: see `latents.target_for`; default multimodal-lpips.
+            truncation: see `latents.target_for`; default multimodal-lpips, or global without modes.
             output: `uint8`: tensor uint8 [N, 3, S, S]; `float`: float32 in [-1, 1] [N, 3, S, S],
                 not rounded to 8 bits; `pil`: list of PIL RGB images. Tensors lie on the CPU.
             n: how many random seeds; default 1. Not with `seeds`.
@@ -208,7 +212,7 @@ class Pipeline:
         return packed(list(images), output, self.config.size)
 
     def _of_seeds(self, seeds: Sequence[int], ask: "_Ask", labels: Labels) -> Iterator[Tensor]:
-        truncation = ask.truncation or "multimodal-lpips"
+        truncation = ask.truncation or self._truncation
         drawn = images_of_seeds(
             self, seeds, psi=self.psi if ask.psi is None else ask.psi, truncation=truncation,
             modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
@@ -218,7 +222,7 @@ class Pipeline:
 
     def _of_latents(self, w: Tensor | NDArray[Any], ask: "_Ask") -> Iterator[Tensor]:
         asked = ask.psi is not None or ask.truncation is not None
-        truncation = ask.truncation or ("multimodal-lpips" if asked else "none")
+        truncation = ask.truncation or (self._truncation if asked else "none")
         return images_of_w(
             self, w, psi=self.psi if ask.psi is None else ask.psi, truncation=truncation,
             modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,

@@ -121,7 +121,7 @@ def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Tra
     given = begun_networks(source).state_dict()
     if averages or is_model(snapshot_of(source)):
         means = {k: v for k, v in given.items() if k.split(".")[0].endswith("_ema")}
-        given = means | {k.replace("_ema", "", 1): v for k, v in means.items()}
+        given |= {k.replace("_ema", "", 1): v for k, v in means.items()}
     wanted = networks.state_dict()
     same = {k for k in wanted if k in given and wanted[k].shape == given[k].shape}
     if not any(_is_weight(key, "G") for key in same):

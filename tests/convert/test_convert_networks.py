@@ -1,0 +1,213 @@
+"""Networks of other tools as model folders: the published images, and the verbs that take them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from limbeck.artefacts.model_networks import read_networks
+from limbeck.cli import app
+from limbeck.convert import Converted, convert_network, read_foreign
+from limbeck.errors import DataError, LimbeckError
+from limbeck.model import Pipeline
+from limbeck.nets import Discriminator, Networks, load_networks
+from limbeck.presets import preset
+from limbeck.training import shapes_of
+from tests.cli.running import limbeck
+from tests.nets.public_networks import NAMES, foreign
+from tests.unpickling.honest import EasyDict, dumped, network, snapshot
+
+FILES = Path(__file__).parents[1] / "unpickling/fixtures"
+UNCONDITIONAL = "sg2ada_uncond_32"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What was read of a file is kept apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("converted") / "model"
+    answer = limbeck("convert", FILES / f"{UNCONDITIONAL}.pkl", "--out", out, "--licence", "MIT")
+    assert (answer["role"], answer["discriminator"], answer["licence"]) == ("G_ema", True, "MIT")
+    return out
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_a_folder_draws_what_the_public_code_draws(name: str, tmp_path: Path) -> None:
+    made = convert_network(FILES / f"{name}.pkl", tmp_path / "model")
+    file = foreign(name)
+    want, labels = file.expected, file.classes
+    networks = read_networks(tmp_path / "model")
+    for G in (networks.G_ema, Pipeline.from_pretrained(tmp_path / "model", device="cpu").G_ema):
+        image = G(want["z"], labels, float(want["psi"]))
+        torch.testing.assert_close(image, want["img"], atol=1e-5, rtol=0)
+    assert ("D" in networks.members()) == (not name.startswith(("sg3t", "sg3r")))
+    if "D" in networks.members():
+        assert isinstance(networks.D, Discriminator)
+        torch.testing.assert_close(networks.D(image, labels), want["d"], atol=2e-5, rtol=0)
+    else:
+        assert any("StyleGAN3" in note for note in made.notes)
+    told = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert told["data"]["converted from"] == f"{name}.pkl"
+
+
+def _written(nets: Networks, path: Path, **networks: object) -> None:
+    """G_ema as stylegan2-ada-pytorch would have written it."""
+    net, G = nets.config, nets.G_ema
+    trained = {name for name, _ in G.named_parameters()}
+    tensors = {
+        name: value.clone().requires_grad_(name in trained)
+        for name, value in G.state_dict().items()
+    }
+    arguments = {
+        "z_dim": net.z_dim, "c_dim": 0, "w_dim": net.w_dim, "img_resolution": net.size,
+        "img_channels": 3,
+        "mapping_kwargs": EasyDict(num_layers=net.mapping_layers, lr_multiplier=net.mapping_lr),
+        "synthesis_kwargs": EasyDict(channel_base=net.channel_base, channel_max=net.channel_max),
+    }  # fmt: skip
+    path.write_bytes(dumped(snapshot(G_ema=network("Generator", tensors, arguments))))
+
+
+def test_a_limbeck_generator_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    nets = Networks(preset("smoke").net, 5, ("G_ema",)).prepare()
+    _written(nets, tmp_path / "network-snapshot-000012.pkl")
+    made = read_foreign(tmp_path / "network-snapshot-000012.pkl")
+    assert made.discriminator is None
+    assert any("holds no D" in note for note in made.notes)
+    assert made.model.data["kimg"] == 12
+    again = made.model.G_ema.state_dict()
+    assert all(torch.equal(value, again[k]) for k, value in nets.G_ema.state_dict().items())
+    drawn = made.model(range(3), truncation="none")
+    assert torch.equal(drawn, Pipeline(nets, None)(range(3), truncation="none"))
+
+
+def test_modes_and_samples_by_the_command_line_alone(model: Path, tmp_path: Path) -> None:
+    modes, quick = tmp_path / "modes", ["--set", "modes.samples=64", "--clusters", 4]
+    limbeck("modes", model, "--out", modes, "--typical", 0, *quick)
+    drawn = tmp_path / "samples"
+    limbeck("sample", model, "--modes", modes, "--truncation", "multimodal-lpips",
+            "--seeds", "0-3", "--out", drawn)  # fmt: skip
+    assert len(list(drawn.glob("seed*.png"))) == 4
+    limbeck("export", model, "--modes", modes, "--out", tmp_path / "whole")
+    whole = Pipeline.from_pretrained(tmp_path / "whole", device="cpu")
+    assert whole.modes is not None
+    assert len(whole.modes) <= 4
+    assert whole.licence == "MIT"
+    assert "D" in read_networks(tmp_path / "whole").members()
+
+
+def test_a_training_begins_with_g_and_d(model: Path, smoke: object, tmp_path: Path) -> None:
+    data = smoke.run / "data"  # type: ignore[attr-defined]
+    common = ["--preset", "smoke", "--init-from", model, "--kimg", 0.008]
+    limbeck("train", data, "--out", tmp_path / "nets", *common, "--no-encoder")
+    told = json.loads((tmp_path / "nets" / "transfer.json").read_text())
+    assert not told["missing"]
+    assert not told["other_shape"]
+    state = json.loads((tmp_path / "nets" / "state-000000008" / "state.json").read_text())
+    assert (state["warm"], state["config"]["net"]["size"]) == (0, 32)
+    assert shapes_of(tmp_path / "nets").w_dim == read_networks(model).config.w_dim
+
+
+def test_a_run_begins_with_a_model(model: Path, crawl: Path, tmp_path: Path) -> None:
+    answer = limbeck(
+        "run", crawl / "photos", "--out", tmp_path / "run", "--preset", "smoke", "--size", 16,
+        "--kimg", 0.016, "--init-from", model, "--freeze-mapping",
+    )  # fmt: skip
+    assert set(answer["stages"].values()) == {"done"}
+    told = json.loads((tmp_path / "run" / "raw" / "transfer.json").read_text())
+    assert any(name.startswith("G.synthesis.b32.") for name in told["unused"])
+    mapping = read_networks(model).G_ema.mapping.fc0.weight
+    newest = load_networks(tmp_path / "run" / "raw" / answer_networks(tmp_path / "run" / "raw"))
+    assert torch.equal(newest.G.mapping.fc0.weight, mapping)
+
+
+def answer_networks(training: Path) -> str:
+    return str(json.loads((training / "done.json").read_text())["summary"]["networks"])
+
+
+def test_an_encoder_then_scores(model: Path, smoke: object, tmp_path: Path) -> None:
+    data = smoke.run / "data"  # type: ignore[attr-defined]
+    quick = ["--kimg", 0.016, "--preset", "smoke"]
+    answer = limbeck("train", data, "--encoder-only", model, "--out", tmp_path / "nets", *quick)
+    assert answer["drawn"] is False
+    scored = limbeck("score", data, tmp_path / "nets", "--out", tmp_path / "scores",
+                     "--set", "score.generated=32")  # fmt: skip
+    assert {"lpips", "recommended"} <= set(scored["columns"])
+    assert "d_logit" not in scored["columns"]
+
+
+def test_a_model_scores_photos_as_it_is(smoke: object, tmp_path: Path) -> None:
+    limbeck("convert", FILES / "sg3r_32.pkl", "--out", tmp_path / "model")
+    data = smoke.run / "data"  # type: ignore[attr-defined]
+    scored = limbeck("score", data, tmp_path / "model", "--out", tmp_path / "scores",
+                     "--set", "score.generated=32")  # fmt: skip
+    assert {"nngen", "gen_lite0_ppca", "without_generator"} <= set(scored["columns"])
+    assert "lpips" not in scored["columns"]
+
+
+def test_what_cannot_be_trained_is_said_early(smoke: object, tmp_path: Path) -> None:
+    limbeck("convert", FILES / "sg3t_32.pkl", "--out", tmp_path / "model")
+    data = str(smoke.run / "data")  # type: ignore[attr-defined]
+    for option in ("--init-from", "--encoder-only"):
+        done = CliRunner().invoke(
+            app, ["train", data, option, str(tmp_path / "model"), "--out", str(tmp_path / "nets")]
+        )
+        assert done.exit_code == 3
+        assert "StyleGAN3" in done.output
+    assert not (tmp_path / "nets").exists()
+
+
+def test_a_dry_run_writes_nothing_and_two_tasks_are_refused(tmp_path: Path) -> None:
+    file, out = str(FILES / f"{UNCONDITIONAL}.pkl"), str(tmp_path / "model")
+    assert limbeck("convert", file, "--out", out, "--dry-run")["dry_run"]
+    assert not Path(out).exists()
+    done = CliRunner().invoke(app, ["convert", file, "--out", out, "--inspect"])
+    assert done.exit_code == 2
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    with pytest.raises(LimbeckError):
+        convert_network(FILES / f"{UNCONDITIONAL}.pkl", tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
+
+
+def test_tensors_that_do_not_fit_are_named_before_anything_is_written(tmp_path: Path) -> None:
+    nets = Networks(preset("smoke").net, 5, ("G_ema",))
+    with torch.no_grad():
+        nets.G_ema.mapping.w_avg = torch.zeros(3)
+    _written(nets, tmp_path / "a.pkl")
+    with pytest.raises(DataError, match=r"mapping\.w_avg"):
+        convert_network(tmp_path / "a.pkl", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_model_folder_whose_d_was_exchanged_is_refused(model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, tmp_path / "model")
+    file = tmp_path / "model" / "discriminator.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(DataError, match="sha256"):
+        read_networks(tmp_path / "model")
+
+
+def test_converted_models_say_what_they_are(model: Path) -> None:
+    made = read_foreign(FILES / f"{UNCONDITIONAL}.pkl")
+    assert isinstance(made, Converted)
+    told = json.loads((model / "config.json").read_text())
+    assert told["kind"] == "stylegan2"
+    assert told["data"]["sha256 of that file"] == made.file.sha256
+    assert np.isfinite(made.model(0, output="float").numpy()).all()
