@@ -212,6 +212,7 @@ class ModelKind(StrEnum):
     ONNX = "onnx"
     TORCH_EXPORT = "torch-export"
     CENTRES_NPY = "centres-npy"
+    STYLEGAN2_PT = "stylegan2-pt"
 
 
 class ExportKind(StrEnum):

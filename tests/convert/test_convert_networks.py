@@ -204,6 +204,24 @@ def test_a_model_folder_whose_d_was_exchanged_is_refused(model: Path, tmp_path: 
         read_networks(tmp_path / "model")
 
 
+def test_a_checkpoint_for_editing_tools_and_back(model: Path, tmp_path: Path) -> None:
+    answer = limbeck("export", model, "--to", "stylegan2-pt", "--out", tmp_path / "a.pt")
+    assert any("conv_clamp" in note for note in answer["notes"])
+    state = torch.load(tmp_path / "a.pt", weights_only=True)
+    assert set(state) == {"g_ema", "latent_avg", "d"}
+    made = convert_network(tmp_path / "a.pt", tmp_path / "again")
+    before, after = read_networks(model), read_networks(tmp_path / "again")
+    assert made.role == "G_ema"
+    for name in ("G_ema", "D"):
+        want = before.get_submodule(name).state_dict()
+        found = after.get_submodule(name).state_dict()
+        assert all(torch.equal(value, found[key]) for key, value in want.items())
+    done = CliRunner().invoke(
+        app, ["export", str(model), "--to", "stylegan2-pt", "--out", str(tmp_path / "a.pt")]
+    )
+    assert done.exit_code == 3
+
+
 def test_converted_models_say_what_they_are(model: Path) -> None:
     made = read_foreign(FILES / f"{UNCONDITIONAL}.pkl")
     assert isinstance(made, Converted)

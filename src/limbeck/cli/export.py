@@ -18,6 +18,7 @@ from limbeck.cli.export_kinds import (
     check_options,
     check_place,
     write_centre_files,
+    write_checkpoint,
     write_program,
 )
 from limbeck.cli.inputs import (
@@ -117,6 +118,8 @@ def export(
         made = _write_folder(model, out, half, most, _discriminator(networks))
     elif to is ModelKind.CENTRES_NPY:
         made = write_centre_files(model, out, layout, networks.resolve().name)
+    elif to is ModelKind.STYLEGAN2_PT:
+        made = write_checkpoint(model, out, _discriminator(networks))
     else:
         made = write_program(to, model, out, truncation, half)
     return Outcome({**values, **made.values}, made.lines, then=made.then)

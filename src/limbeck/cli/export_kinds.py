@@ -1,4 +1,4 @@
-"""What the verb export makes for other tools: ONNX, a torch.export program, centres as numpy."""
+"""What the verb export makes for other tools: ONNX, torch.export, a state dict, centres."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from limbeck.records import ModelKind
 
 if TYPE_CHECKING:
     from limbeck.model import Pipeline
+    from limbeck.nets import Discriminator
 
-ENDINGS = {ModelKind.ONNX: ".onnx", ModelKind.TORCH_EXPORT: ".pt2"}
+PROGRAMS = (ModelKind.ONNX, ModelKind.TORCH_EXPORT)
+ENDINGS = {
+    ModelKind.ONNX: ".onnx", ModelKind.TORCH_EXPORT: ".pt2", ModelKind.STYLEGAN2_PT: ".pt"
+}  # fmt: skip
 
 
 def check_options(
@@ -26,9 +30,8 @@ def check_options(
     Raises:
         UsageError: one is not.
     """
-    programs = tuple(ENDINGS)
     fits = {
-        "--truncation": truncation is None or kind in programs,
+        "--truncation": truncation is None or kind in PROGRAMS,
         "--half": not half or kind in (ModelKind.MODEL, ModelKind.ONNX),
         "--layout": layout is None or kind is ModelKind.CENTRES_NPY,
     }
@@ -82,6 +85,21 @@ def write_program(
     elif kind is ModelKind.ONNX:
         lines.append("not checked: pip install onnxruntime, and it is compared with PyTorch")
     return Outcome(values, lines)
+
+
+def write_checkpoint(model: Pipeline, out: Path, discriminator: Discriminator | None) -> Outcome:
+    """Write a checkpoint in the layout of rosinality's stylegan2-pytorch."""
+    from limbeck.convert import write_state_dict
+
+    notes = write_state_dict(model, out, discriminator)
+    size = out.stat().st_size
+    return Outcome(
+        {"bytes": size, "notes": list(notes)},
+        [
+            logs.line("wrote ", logs.bold(out), f": {size / 1e6:.1f} MB"),
+            *(f"note: {note}" for note in notes),
+        ],
+    )
 
 
 def write_centre_files(

@@ -5,5 +5,8 @@ from limbeck.convert.export import foresee as foresee
 from limbeck.convert.networks import Converted as Converted
 from limbeck.convert.networks import convert_network as convert_network
 from limbeck.convert.networks import read_foreign as read_foreign
+from limbeck.convert.state_dict import write_state_dict as write_state_dict
 
-__all__ = ["Converted", "convert_network", "export_data", "foresee", "read_foreign"]
+__all__ = [
+    "Converted", "convert_network", "export_data", "foresee", "read_foreign", "write_state_dict",
+]  # fmt: skip
