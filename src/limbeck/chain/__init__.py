@@ -12,7 +12,7 @@ from limbeck.chain.running import (
     run,
     status,
 )
-from limbeck.chain.stages import score_photos
+from limbeck.chain.scoring import score_by_ray, score_photos, score_shard
 from limbeck.chain.takedown import Part, TakingDown, plan_takedown, take_down
 
 __all__ = [
@@ -31,7 +31,9 @@ __all__ = [
     "plan_takedown",
     "refusal",
     "run",
+    "score_by_ray",
     "score_photos",
+    "score_shard",
     "settled",
     "status",
     "stored_request",

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from limbeck import __version__, logs
-from limbeck.cli import demo, export, export_data, machine, run, sample, stage_verbs, takedown
+from limbeck.cli import (
+    demo,
+    export,
+    export_data,
+    machine,
+    run,
+    sample,
+    score,
+    stage_verbs,
+    takedown,
+)
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
 
@@ -54,7 +64,7 @@ app.command(epilog=_EXAMPLE + "ingest photos.zip --out data/dogs --size 64")(sta
 app.command(epilog=_EXAMPLE + "train data/dogs --out nets/raw --preset small --kimg 500")(
     stage_verbs.train
 )
-app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(stage_verbs.score)
+app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(score.score)
 app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")(stage_verbs.keep)
 app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stage_verbs.modes)
 app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(

@@ -1,4 +1,4 @@
-"""The verbs that are one stage each: ingest, train, score, keep, modes."""
+"""The verbs that are one stage each: ingest, train, keep, modes (score: `cli/score.py`)."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -179,50 +179,6 @@ def train(
         ],
         then=logs.command("limbeck", "score", data, out, "--out", f"{out}-scores"),
     )
-
-
-@verb("settings", "seed", "device", "dry_run")
-def score(
-    shared: Shared,
-    data: DataPath,
-    networks: NetworksPath,
-    out: Out,
-) -> Outcome:
-    """Score every photo: how likely an outlier it is, by the generator trained on the photos."""
-    config = shared.config("small")
-    existing(data, "dataset")
-    snapshot = networks_folder(networks)
-    if shared.dry_run:
-        return _planned("score", {"data": data, "networks": snapshot, "out": out})
-    from limbeck.chain import score_photos
-    from limbeck.data import open_dataset
-
-    dataset = open_dataset(data)
-    loaded = open_networks(snapshot, shared.device)
-    scores = score_photos(dataset, loaded, out, config)
-    columns = list(scores.names)
-    return Outcome(
-        {"out": out, "images": len(scores.ids), "columns": columns, "near": scores.summary.near},
-        [
-            logs.line(
-                "scored ",
-                logs.bold(len(scores.ids)),
-                " photos in ",
-                f"{duration(scores.summary.seconds)}: {len(columns)} scores each",
-            ),
-            *_nearness(scores.summary.near),
-            f"scores: {out / 'scores.parquet'}",
-        ],
-        then=logs.command("limbeck", "keep", out, "--out", f"{out}-keep"),
-    )
-
-
-def _nearness(near: float | None) -> list[str]:
-    """One line on whether the generator draws images like the photos."""
-    if near is None:
-        return []
-    said = "0.5 = images like the photos, 0 = far from them"
-    return [f"the generator's images: {near:.2f} ({said})"]
 
 
 @verb("settings", "dry_run")

@@ -1,4 +1,4 @@
-"""Scoring a dataset: two streams of photos, then what needs them all."""
+"""Scoring a dataset: what is found out about each photo, then what needs them all."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -15,12 +15,10 @@ from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.scores import MODE, Scores, read_scores
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import RECOMMENDED, WITHOUT_GENERATOR, ScoreConfig
-from limbeck.curation.columns import TOLD_APART, PhotoBatch, Scorer
-from limbeck.curation.critic import PHOTOS as CRITIC_PHOTOS
-from limbeck.curation.densities import hellinger, typical
+from limbeck.curation.columns import TOLD_APART
+from limbeck.curation.densities import hellinger
 from limbeck.curation.embedding import NEIGHBOURS
 from limbeck.curation.formulas import (
-    CORE,
     DENSITIES,
     FORMULAS,
     FUSED,
@@ -31,27 +29,25 @@ from limbeck.curation.formulas import (
 from limbeck.curation.generated import (
     FEATURE,
     LITE0,
+    LITE0_SIDE,
     RESIDUAL,
     generated_spaces,
     nearness,
     norm_distances,
 )
+from limbeck.curation.looking import Blocks, BlockScorer, Found, features_of
 from limbeck.curation.mixture import fit_mixture
-from limbeck.curation.neighbours import Neighbours
-from limbeck.curation.seams import strongest_seam
+from limbeck.curation.parts import Parts
+from limbeck.curation.photos_alone import photo_columns, seen_in
 from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.kit.allocator import keep_memory
-from limbeck.kit.images import to_float
-from limbeck.kit.selection import even_rows
 from limbeck.kit.tables import Column
-from limbeck.latents import SPACE_SIZE, tensors_digest
+from limbeck.latents import tensors_digest
 from limbeck.metrics import agreement, weighted_mean
 from limbeck.nets import Networks
-from limbeck.percept import LPIPS, Features, at_least
+from limbeck.percept import LPIPS, Features
 
-FEATURE_SIZE = 128
-LITE0_SIDE = 160
 _BLUR_FLOOR = 0.01
 
 Arrays = dict[str, Column]
@@ -66,6 +62,7 @@ def score(
     *,
     centres: Tensor | None = None,
     seed: int = 0,
+    parts: Path | None = None,
 ) -> Scores:
     """Score every photo; writes scores.parquet, scores.json (formulas) and done.json into `out`.
 
@@ -80,6 +77,7 @@ def score(
         config: mirror, blur, batch, how many images are generated.
         centres: mode centres, latents float [K, w_dim]; adds `mode_distance` and `x_mode`.
         seed: of the generated images that `nngen` compares with.
+        parts: a folder of all blocks of these scores (see `score_part`); then no photo is read.
 
     Returns:
         Scores; each column's formula is in `.summary.columns`. `recommended` fuses four distances
@@ -87,19 +85,24 @@ def score(
         `without_generator` leaves the last out.
 
     Raises:
-        DataError: an empty dataset, or a score that is not finite.
+        DataError: an empty dataset, or a score that is not finite; blocks in `parts` are missing,
+            damaged, or made of other photos, networks, settings or versions.
         WeightsError: the pretrained weights that ship with limbeck are damaged.
     """
     started = time.perf_counter()
-    if not len(dataset):
-        raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
+    require_photos(dataset)
     with logs.working("comparing with what is there"):
         provenance = scores_provenance(dataset, networks, config, centres, seed)
         if provenance.done_in(out):
             return read_scores(out)
     networks.eval()
     with fresh(out, "scores") as folder:
-        columns, ability = compute(dataset, networks, config, centres=centres, seed=seed)
+        found = (
+            None if parts is None else Parts(parts, provenance, blocks_of(dataset, config)).read()
+        )
+        columns, ability = compute(
+            dataset, networks, config, centres=centres, seed=seed, found=found
+        )
         seconds = time.perf_counter() - started
         scores = Scores.of(
             dataset.ids, columns, _formulas(columns, config), round(seconds, 3),
@@ -110,6 +113,32 @@ def score(
         summary = scores.summary.model_dump(mode="json")
         provenance.finish(folder, "scores", started=started, summary=summary)
     return scores
+
+
+def require_photos(dataset: Dataset) -> None:
+    """Refuse an empty dataset.
+
+    Raises:
+        DataError: it holds no accepted photo.
+    """
+    if not len(dataset):
+        raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
+
+
+def blocks_of(dataset: Dataset, config: ScoreConfig) -> Blocks:
+    """How the photos are cut."""
+    return Blocks(len(dataset), config.batch)
+
+
+def scorer_of(
+    dataset: Dataset, networks: Networks, config: ScoreConfig, centres: Tensor | None, seed: int
+) -> BlockScorer:
+    """What looks at blocks of photos; networks are put into evaluation mode."""
+    networks.eval()
+    if _device(networks).type == "cpu":
+        keep_memory()
+    with logs.working(f"generating {config.generated:,} images to compare with"):
+        return BlockScorer(dataset, networks, config, centres=centres, seed=seed)
 
 
 def scores_provenance(
@@ -136,78 +165,12 @@ def score_inputs(
 def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig) -> float:
     """Measured cost of scoring one photo of `dataset`, without the fixed part (the images)."""
     networks.eval()
-    lpips = _lpips(networks)
     probe = dataset.select(dataset.ids[: config.batch])
-    with torch.no_grad(), logs.working("measuring how fast scoring is on this machine"):
-        _survey(probe, lpips, config.batch)
-        lite0 = _lite0(networks)
+    with logs.working("measuring how fast scoring is on this machine"):
+        scorer = BlockScorer(probe, networks, config, centres=None, seed=0, pictures=NEIGHBOURS)
         started = time.perf_counter()
-        centroid, *_ = _survey(probe, lpips, config.batch)
-        _look(probe, lite0, config.batch)
-        surveyed = time.perf_counter() - started
-        scorer = Scorer(
-            networks, lpips, config, centroid=centroid, centres=None, seed=0,
-            pictures=NEIGHBOURS, photos=_some(probe, networks),
-        )  # fmt: skip
-        started = time.perf_counter()
-        _stream(probe, scorer, config.batch)
-    return (surveyed + time.perf_counter() - started) / max(len(probe), 1)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the filter sees of photos alone.
-
-    Attributes:
-        spaces: `feature` (AlexNet, float32 [N, 1152]) and `lite0` (EfficientNet-Lite0, [N, 1280]).
-        seams: float64 [N].
-    """
-
-    spaces: Mapping[str, NDArray[np.float32]]
-    seams: Column
-
-    @classmethod
-    def of(
-        cls, alex: NDArray[np.float32], lite0: NDArray[np.float32], seams: NDArray[np.float32]
-    ) -> "Seen":
-        """From what the trunks give."""
-        return cls(
-            {"feature": alex, "lite0": hellinger(lite0)}, np.asarray(seams, dtype=np.float64)
-        )
-
-    def only(self, rows: NDArray[np.int64]) -> "Seen":
-        """Some of the photos, by row number."""
-        return Seen({name: x[rows] for name, x in self.spaces.items()}, self.seams[rows])
-
-
-@torch.no_grad()
-def look_at(dataset: Dataset, *, batch: int = 64, device: str | torch.device = "cpu") -> Seen:
-    """See every photo as the filter does where no generator takes part.
-
-    Raises:
-        WeightsError: the pretrained weights that ship with limbeck are damaged.
-    """
-    _, features, seams = _survey(dataset, LPIPS.load("alex").to(device), batch)
-    lite0 = Features("efficientnet-lite0", device, LITE0_SIDE)
-    return Seen.of(features, _look(dataset, lite0, batch), seams)
-
-
-def photo_columns(seen: Seen, *, seed: int) -> dict[str, Column]:
-    """The columns [N] of photos alone: distances to their like, from what is typical, seams, core.
-
-    Args:
-        seen: what `look_at` gave, of at least one photo.
-        seed: of the halves that fits are made of.
-    """
-    with logs.working("finding every photo's nearest others"):
-        near = {name: Neighbours.of(x, seed=seed) for name, x in seen.spaces.items()}
-    found = typical(seen.spaces, list(near.values()), seed=seed)
-    return {
-        **{f"{name}_knn": space.like for name, space in near.items()},
-        **found.distances,
-        "seam": seen.seams,
-        CORE: found.core.astype(np.float64),
-    }
+        scorer.block(0)
+    return (time.perf_counter() - started) / max(len(probe), 1)
 
 
 @dataclass(frozen=True)
@@ -232,32 +195,28 @@ def compute(
     *,
     centres: Tensor | None = None,
     seed: int = 0,
+    found: Found | None = None,
 ) -> tuple[Columns, Ability]:
-    """All columns [N] of `score` in dataset order, and what the networks can do."""
-    with logs.working("loading weights"):
-        lpips = _lpips(networks)
-        lite0 = _lite0(networks)
-    if next(lpips.parameters()).device.type == "cpu":
-        keep_memory()
-    centroid, features, seams = _survey(dataset, lpips, config.batch)
-    with logs.working(f"generating {config.generated:,} images to compare with"):
-        scorer = Scorer(
-            networks, lpips, config, centroid=centroid, centres=centres, seed=seed,
-            pictures=config.generated, photos=_some(dataset, networks),
-        )  # fmt: skip
-    streamed = _stream(dataset, scorer, config.batch)
-    told = streamed.pop(TOLD_APART, None)
+    """All columns [N] of `score` in dataset order, and what the networks can do.
+
+    `found` is what parts found out about the photos; without it, they are looked at here.
+    """
+    if found is None:
+        found = _look_through(scorer_of(dataset, networks, config, centres, seed))
+    seen = seen_in(found)
     photos = {
-        name: np.asarray(streamed.pop(name), dtype=np.float32)
-        for name in (FEATURE, LITE0, RESIDUAL)
-        if name in streamed
+        name: features_of(found, name) for name in (FEATURE, LITE0, RESIDUAL) if name in found
     }
     photos[LITE0] = hellinger(photos[LITE0])
+    streamed = {n: v for n, v in found.items() if n not in ("feature", "lite0", "seam", *photos)}
+    told = streamed.pop(TOLD_APART, None)
     with logs.working(f"generating {config.generated:,} images as the norm"):
+        device = _device(networks)
         images = generated_spaces(
-            networks, lpips, scorer.lite0, config.generated, seed=seed, batch=config.batch
-        )
-    seen = Seen.of(features, _look(dataset, lite0, config.batch), seams)
+            networks, LPIPS.load("alex").to(device),
+            Features("efficientnet-lite0", device, LITE0_SIDE), config.generated, seed=seed,
+            batch=config.batch,
+        )  # fmt: skip
     columns = _assemble(
         {**streamed, **norm_distances(photos, images), **photo_columns(seen, seed=seed)}
     )
@@ -265,70 +224,20 @@ def compute(
     return columns, Ability(own, nearness(photos, images))
 
 
-def _some(dataset: Dataset, networks: Networks) -> Tensor:
-    """Photos from all over the dataset, uint8 [N, 3, S, S] as the networks see them."""
-    rows = even_rows(len(dataset), CRITIC_PHOTOS)
-    return dataset.at(networks.config.size, resident=False)[rows]
+def _look_through(scorer: BlockScorer) -> Found:
+    blocks = scorer.blocks
+    with logs.working("looking at every photo", blocks.photos, "photos") as task:
+
+        def each() -> Iterator[Found]:
+            for block in range(len(blocks)):
+                yield scorer.block(block)
+                task.at(blocks.rows(block).stop)
+
+        return blocks.gather(each())
 
 
 def _device(networks: Networks) -> torch.device:
     return next(networks.G_ema.parameters()).device
-
-
-def _lpips(networks: Networks) -> LPIPS:
-    return LPIPS.load("alex").to(_device(networks))
-
-
-def _lite0(networks: Networks) -> Features:
-    return Features("efficientnet-lite0", _device(networks), LITE0_SIDE)
-
-
-def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]]:
-    """Row numbers in batches, with progress counted in photos."""
-    with logs.working(what, len(dataset), "photos") as task:
-        for start in range(0, len(dataset), batch):
-            stop = min(start + batch, len(dataset))
-            yield np.arange(start, stop)
-            task.at(stop)
-
-
-def _survey(
-    dataset: Dataset, lpips: LPIPS, batch: int
-) -> tuple[Tensor, NDArray[np.float32], NDArray[np.float32]]:
-    """First stream, photos alone: centroid [D] in LPIPS space, features [N, 1152], seams [N]."""
-    device = next(lpips.parameters()).device
-    small = dataset.at(SPACE_SIZE, resident=False)
-    large = dataset.at(min(dataset.size, FEATURE_SIZE), resident=False)
-    total: Tensor | None = None
-    features, seams = [], []
-    for rows in _rows(dataset, batch, "looking at every photo"):
-        embedding = lpips.embed(to_float(small[rows].to(device)))
-        total = embedding.sum(0) if total is None else total + embedding.sum(0)
-        photos = to_float(large[rows].to(device))
-        features.append(lpips.pooled(at_least(photos, SPACE_SIZE)).float().cpu().numpy())
-        seams.append(strongest_seam(photos).cpu().numpy())
-    assert total is not None, "an empty dataset is refused before"
-    return total / len(dataset), np.concatenate(features), np.concatenate(seams)
-
-
-def _look(dataset: Dataset, features: Features, batch: int) -> NDArray[np.float32]:
-    """`features` of all photos as large as they are kept, up to 160 px: [N, dim]."""
-    view = dataset.at(min(dataset.size, LITE0_SIDE), resident=False)
-    rows = _rows(dataset, batch, f"looking at every photo by {features.name}")
-    return np.concatenate([features(view[some]).cpu().numpy() for some in rows])
-
-
-def _stream(dataset: Dataset, scorer: Scorer, batch: int) -> dict[str, NDArray[np.generic]]:
-    """Second stream, photos against the networks: raw columns [N]."""
-    device = next(scorer.networks.G_ema.parameters()).device
-    seen = dataset.at(scorer.networks.config.size, resident=False)
-    small = dataset.at(SPACE_SIZE, resident=False)
-    parts: dict[str, list[NDArray[np.generic]]] = {}
-    for rows in _rows(dataset, batch, "comparing photos with the generator's"):
-        photos = PhotoBatch(seen[rows].to(device), small[rows].to(device))
-        for name, values in scorer.columns(photos).items():
-            parts.setdefault(name, []).append(values.cpu().numpy())
-    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def _assemble(streamed: Mapping[str, NDArray[np.generic]]) -> Columns:

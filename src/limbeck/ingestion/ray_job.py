@@ -6,18 +6,15 @@ that was stopped goes on with the parts that are missing, and there is one code 
 by hand, and for one machine.
 """
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from limbeck import errors, logs
+from limbeck import logs
 from limbeck.artefacts.folders import keep_apart
 from limbeck.config import DataConfig
-from limbeck.errors import LimbeckError, UsageError
+from limbeck.errors import UsageError
 from limbeck.ingestion.cropping import eye_of
 from limbeck.ingestion.earlier import way_of
 from limbeck.ingestion.files import least_side
@@ -28,10 +25,8 @@ from limbeck.ingestion.parts import Parts, part_folders, settings_of
 from limbeck.ingestion.photo_classes import side_inputs
 from limbeck.ingestion.shards import MOST, Shard
 from limbeck.ingestion.sources import open_source
+from limbeck.kit.ray_tasks import Failure, cluster, failure_of, run_tasks
 from limbeck.records import IngestSummary
-
-_RETRIES = 2
-_Failure = tuple[str, str, str]  # class, what, what to do
 
 
 def ingest_by_ray(
@@ -71,7 +66,7 @@ def ingest_by_ray(
     place = Path(place or out.with_name(f"{out.name}-parts")).resolve()
     _check(source, out, place, parts)
     read_opt_out(opt_out)
-    with _cluster() as ray:
+    with cluster() as ray:
         _make(ray, source, place, config, parts, detector)
         made = Parts(folders := _folders(place, parts))
         wanted, other = wanted_of_all(made, settings_of(made.facts, config))
@@ -97,33 +92,6 @@ def _folders(place: Path, parts: int) -> list[Path]:
     return [place / f"{number:06d}" for number in range(parts)]
 
 
-@contextmanager
-def _cluster() -> Iterator[ModuleType]:
-    """Ray, connected; left as it was found.
-
-    Raises:
-        UsageError: it is not installed.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            "Ray is not installed", "pip install 'limbeck[ray]', or make parts by --shard"
-        ) from error
-    ours = not ray.is_initialized()
-    if ours:
-        local: dict[str, Any] = (
-            {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
-        )
-        ray.init(log_to_driver=False, logging_level="ERROR", **local)
-    try:
-        yield ray
-    finally:
-        if ours:
-            ray.shutdown()
-
-
 def _make(
     ray: ModuleType,
     source: Path,
@@ -134,23 +102,12 @@ def _make(
 ) -> None:
     """Make the parts that are not there as they are wanted."""
     todo = _missing(source, place, config, parts, detector)
-    task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_part)
-    waiting = [
-        task.remote(str(source), str(folder), config.model_dump(), number, parts,
-                    None if detector is None else str(Path(detector).resolve()))
+    calls = [
+        (str(source), str(folder), config.model_dump(), number, parts,
+         None if detector is None else str(Path(detector).resolve()))
         for number, folder in todo
     ]  # fmt: skip
-    try:
-        with logs.working("making parts", len(waiting)) as progress:
-            while waiting:
-                done, waiting = ray.wait(waiting)
-                for failure in ray.get(done):
-                    _raise(failure)
-                progress.step(len(done))
-    except BaseException:
-        for one in waiting:
-            ray.cancel(one)
-        raise
+    run_tasks(ray, _part, calls, "making parts")
 
 
 def _missing(
@@ -172,19 +129,12 @@ def _missing(
 
 def _part(
     source: str, out: str, config: dict[str, Any], number: int, of: int, detector: str | None
-) -> _Failure | None:
-    """One task. Errors for people go back as words: Ray would wrap them."""
-    try:
-        ingest_part(
-            Path(source), Path(out), DataConfig.model_validate(config), Shard(number, of),
-            detector=None if detector is None else Path(detector), threads=1,
-        )  # fmt: skip
-    except LimbeckError as error:
-        return type(error).__name__, error.what, error.do
-    return None
+) -> Failure | None:
+    """One task."""
 
+    def work() -> None:
+        weights = None if detector is None else Path(detector)
+        settings, shard = DataConfig.model_validate(config), Shard(number, of)
+        ingest_part(Path(source), Path(out), settings, shard, detector=weights, threads=1)
 
-def _raise(failure: _Failure | None) -> None:
-    if failure is not None:
-        name, what, do = failure
-        raise getattr(errors, name)(what, do)
+    return failure_of(work)
