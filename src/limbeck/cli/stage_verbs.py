@@ -69,26 +69,28 @@ def ingest(
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
-    if shard is not None:
-        return make_part(
-            photos, out, config.data, shard, others=(opt_out, strict, ray), detector=detector,
-            dry_run=shared.dry_run, preset=preset,
-        )  # fmt: skip
     from limbeck.ingestion import Fetching, crop_words, flag_words, ingest_by_ray, preview
     from limbeck.ingestion import ingest as run_ingest
 
     fetching = Fetching(fetched, tuple(fetch_port or ()))
+    if shard is not None:
+        return make_part(
+            photos, out, config.data, shard, strict=strict, ray=ray, detector=detector,
+            opt_out=opt_out, fetching=fetching, dry_run=shared.dry_run, preset=preset,
+        )  # fmt: skip
     if shared.dry_run:
         if (parts := would_join(photos, out)) is not None:
             return parts
         found = preview(photos, config.data, opt_out=opt_out, detector=detector, fetching=fetching)
         return _previewed(found, out)
 
-    asked: dict[str, Any] = {"opt_out": opt_out, "strict": strict, "detector": detector}
+    asked: dict[str, Any] = {
+        "opt_out": opt_out, "strict": strict, "detector": detector, "fetching": fetching,
+    }  # fmt: skip
     if ray:
         summary = ingest_by_ray(photos, out, config.data, ray, **asked)
     else:
-        summary = run_ingest(photos, out, config.data, fetching=fetching, **asked)
+        summary = run_ingest(photos, out, config.data, **asked)
     rejected = sum(summary.rejected.values())
     too_many = summary.too_many(max_reject)
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))

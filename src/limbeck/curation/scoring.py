@@ -249,9 +249,10 @@ def _assemble(streamed: Mapping[str, NDArray[np.generic]]) -> Columns:
         hazy = made.pop("blur_distance")
         floor = max(_BLUR_FLOOR * float(hazy.mean()), 1e-12)
         made["lpips_blur_ratio"] = made["lpips"] / np.maximum(hazy, floor)
+    odd = suspects(made)
     result: Columns = {
-        RECOMMENDED: fuse({name: made[name] for name in FUSED if name in made}),
-        WITHOUT_GENERATOR: fuse({name: made[name] for name in FUSED_WITHOUT}),
+        RECOMMENDED: fuse({name: made[name] for name in FUSED if name in made}, odd),
+        WITHOUT_GENERATOR: fuse({name: made[name] for name in FUSED_WITHOUT}, odd),
     }
     result |= {name: made[name] for name in FORMULAS if name in made}
     if MODE in made:
@@ -259,26 +260,37 @@ def _assemble(streamed: Mapping[str, NDArray[np.generic]]) -> Columns:
     return result
 
 
-def fuse(columns: Mapping[str, Column]) -> Column:
+def fuse(
+    columns: Mapping[str, Column], suspected: Mapping[str, Column | None] | None = None
+) -> Column:
     """The recommended fusion [N] of columns [N] each, `DENSITIES` among them.
 
     The distances from what is typical are averaged and give every photo a probability of being an
     outlier; then every column counts by its `agreement` with that of the distances in other spaces
     than its own. A column that knows nothing of the outliers, as those of an immature generator,
     gets no weight; no label and no constant is there to be tuned.
+
+    Args:
+        columns: by name.
+        suspected: `suspects` of the same distances, where they are known.
     """
-    names = list(columns)
-    weights = [_weight(name, columns) for name in names]
-    return weighted_mean([columns[name] for name in names], weights)
+    judges = suspects(columns) if suspected is None else suspected
+    weights = []
+    for name, column in columns.items():
+        odd = judges[DENSITIES.get(name, "")]
+        weights.append(0.0 if odd is None else agreement(column, odd))
+    return weighted_mean(list(columns.values()), weights)
 
 
-def _weight(name: str, columns: Mapping[str, Column]) -> float:
-    own = DENSITIES.get(name)
-    judges = [columns[other] for other, space in DENSITIES.items() if space != own]
-    u = weighted_mean(judges)
-    if not float(np.ptp(u)) > 0:
-        return 0.0
-    return agreement(columns[name], fit_mixture(u).outlier(u))
+def suspects(columns: Mapping[str, Column]) -> dict[str, Column | None]:
+    """By feature space, each photo's probability [N] of being an outlier as the `DENSITIES` of the
+    other spaces see it; by "", as all see it. None where all photos are equally far."""
+    found: dict[str, Column | None] = {}
+    for own in ("", *DENSITIES.values()):
+        if own not in found:
+            u = weighted_mean([columns[name] for name, space in DENSITIES.items() if space != own])
+            found[own] = fit_mixture(u).outlier(u) if float(np.ptp(u)) > 0 else None
+    return found
 
 
 def _formulas(columns: Columns, config: ScoreConfig) -> dict[str, str]:

@@ -20,6 +20,8 @@ from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source
 from limbeck.records import CropKind, ImageInfo, Quality, Reason, Status
 
+SAME_NAME = "another file goes by this name"
+
 
 @dataclass(frozen=True)
 class Look:
@@ -74,12 +76,28 @@ def cropped_all(
     of: list[Entry] = []
     names: set[str] = set()
     for look, entry in zip(looks, entries, strict=True):
-        for row in look.cropped(config, wanted, least):
-            info = row if row.source not in names else _second(row, names)
-            names.add(info.source)
-            infos.append(info)
-            of.append(entry)
+        rows = named_once(look.cropped(config, wanted, least), names)
+        infos += rows
+        of += [entry] * len(rows)
     return infos, of
+
+
+def named_once(rows: Sequence[ImageInfo], names: set[str]) -> list[ImageInfo]:
+    """The rows of one photo under names that no other row has.
+
+    Where a file goes by its name already, the photo fails, and its further objects are not listed.
+
+    Args:
+        rows: of the photo, its main object first.
+        names: of the rows before; these are added.
+    """
+    if rows[0].source in names:
+        rows = [_second(rows[0], names)]
+    made = []
+    for row in rows:
+        made.append(row if row.source not in names else _second(row, names))
+        names.add(made[-1].source)
+    return made
 
 
 def _second(row: ImageInfo, names: set[str]) -> ImageInfo:
@@ -91,7 +109,7 @@ def _second(row: ImageInfo, names: set[str]) -> ImageInfo:
     number = next(n for n in count(2) if f"{row.source}~{n}" not in names)
     return ImageInfo(
         source=f"{row.source}~{number}", sha256=row.sha256, status=Status.FAILED,
-        reason=Reason.UNREADABLE, detail="another file goes by this name",
+        reason=Reason.UNREADABLE, detail=SAME_NAME,
     )  # fmt: skip
 
 
