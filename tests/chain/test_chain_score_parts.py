@@ -243,6 +243,12 @@ def test_the_commands(dataset: Dataset, nets: Path, tmp_path: Path) -> None:
     assert f"scored {PHOTOS} photos" in told()
 
 
+def test_what_is_missing_is_asked_for(dataset: Dataset, nets: Path) -> None:
+    result = CliRunner().invoke(app, ["score", str(dataset.root), str(nets)])
+    assert result.exit_code == 2
+    assert "--out" in result.output
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

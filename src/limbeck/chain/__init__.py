@@ -12,7 +12,7 @@ from limbeck.chain.running import (
     run,
     status,
 )
-from limbeck.chain.scoring import score_by_ray, score_photos, score_shard
+from limbeck.chain.scoring import parts_by_ray, score_by_ray, score_photos, score_shard
 from limbeck.chain.takedown import Part, TakingDown, plan_takedown, take_down
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "changes",
     "consequences",
     "never_read",
+    "parts_by_ray",
     "plan",
     "plan_request",
     "plan_takedown",

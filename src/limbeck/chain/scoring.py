@@ -82,7 +82,23 @@ def score_shard(
 
 
 def score_by_ray(data: Path, networks: Path, out: Path, config: Config, parts: int) -> Scores:
-    """`score_photos`, its parts made by Ray: on the cluster of RAY_ADDRESS, else on this machine.
+    """`score_photos`, its parts made by Ray (`parts_by_ray`).
+
+    Args:
+        data, networks, out, config, parts: as of `parts_by_ray`.
+
+    Returns:
+        as `score_photos`.
+
+    Raises:
+        UsageError, DataError: as `parts_by_ray`, `score_photos`.
+    """
+    parts_by_ray(data, networks, out, config, parts)
+    return score_photos(open_dataset(data), _opened(networks, config.device), out, config)
+
+
+def parts_by_ray(data: Path, networks: Path, out: Path, config: Config, parts: int) -> None:
+    """Make all parts of `score_shard` by Ray: on the cluster of RAY_ADDRESS, else on this machine.
 
     A task takes one core; every machine sees dataset, networks and `out` under the same names.
     Blocks of photos that are there are not made again, so a job that was stopped goes on.
@@ -94,12 +110,9 @@ def score_by_ray(data: Path, networks: Path, out: Path, config: Config, parts: i
         config: as of `score_photos`.
         parts: how many; about the number of cores, since each draws images of its own.
 
-    Returns:
-        as `score_photos`.
-
     Raises:
         UsageError: Ray is not installed.
-        DataError: as `score_photos`; a part that fails ends the job.
+        DataError: as `score_part`; a part that fails ends the job.
     """
     if parts < 1:
         raise UsageError(f"{parts} parts", "say a number from 1 on")
@@ -116,7 +129,6 @@ def score_by_ray(data: Path, networks: Path, out: Path, config: Config, parts: i
             for number in sorted({block % parts for block in todo})
         ]
         run_tasks(ray, _part, calls, "scoring parts of the photos")
-    return score_photos(dataset, loaded, out, config)
 
 
 def _part(

@@ -16,6 +16,7 @@ from limbeck.curation.keeping import keep_provenance as keep_provenance
 from limbeck.curation.part_scoring import missing_blocks as missing_blocks
 from limbeck.curation.part_scoring import score_part as score_part
 from limbeck.curation.parts import MODES as MODES
+from limbeck.curation.parts import block_files as block_files
 from limbeck.curation.parts import forget_joined as forget_joined
 from limbeck.curation.parts import parts_place as parts_place
 from limbeck.curation.photos_alone import Seen as Seen
@@ -35,6 +36,7 @@ __all__ = [
     "MODES",
     "PPCA_COMPONENTS",
     "Seen",
+    "block_files",
     "find_cut",
     "fit_components",
     "forget_joined",

@@ -152,6 +152,11 @@ class Parts:
         )
 
 
+def block_files(place: Path) -> list[Path]:
+    """Files of blocks in a folder: they hold features of photos."""
+    return [path for _, path in _there(place)]
+
+
 def forget_joined(out: Path) -> int:
     """Remove the parts that the scores in `out` were joined of; returns how many files went.
 
