@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from limbeck import logs
 from limbeck.config import ScoreConfig
 from limbeck.curation.columns import PhotoBatch, Scorer
 from limbeck.curation.critic import PHOTOS as CRITIC_PHOTOS
@@ -139,8 +140,13 @@ class BlockScorer:
         )  # fmt: skip
 
     @torch.no_grad()
-    def block(self, block: int) -> Found:
-        """Raw columns [n, ...] of a block's photos; see `Scorer.columns`, `PhotoLook.columns`."""
+    def block(self, block: int, task: logs.Task | None = None) -> Found:
+        """Raw columns [n, ...] of a block's photos; see `Scorer.columns`, `PhotoLook.columns`.
+
+        Args:
+            block: its number.
+            task: told of every batch, in photos.
+        """
         parts: dict[str, list[NDArray[np.generic]]] = {}
         for rows in self.blocks.batches(block):
             photos = PhotoBatch(
@@ -149,6 +155,8 @@ class BlockScorer:
             made = {**self._look.columns(rows), **self._scorer.columns(photos)}
             for name, values in made.items():
                 parts.setdefault(name, []).append(values.cpu().numpy())
+            if task is not None:
+                task.step(len(rows))
         return {name: np.concatenate(values) for name, values in parts.items()}
 
     @torch.no_grad()

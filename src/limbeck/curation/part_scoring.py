@@ -47,10 +47,10 @@ def score_part(
     todo = sorted(set(mine) & set(store.missing()))
     if todo:
         scorer = scorer_of(dataset, networks, config, centres, seed)
-        with logs.working("looking at every photo of the part", len(todo), "blocks") as task:
-            for done, block in enumerate(todo, 1):
-                store.write(block, scorer.block(block), f"{number}/{of}")
-                task.at(done)
+        photos = sum(len(store.blocks.rows(block)) for block in todo)
+        with logs.working("looking at every photo of the part", photos, "photos") as task:
+            for block in todo:
+                store.write(block, scorer.block(block, task), f"{number}/{of}")
     return len(mine), len(todo)
 
 

@@ -56,7 +56,7 @@ def look_at(dataset: Dataset, *, batch: int = 64, device: str | torch.device = "
             for rows in blocks.batches(block):
                 for name, values in look.columns(rows).items():
                     parts.setdefault(name, []).append(values.cpu().numpy())
-            task.at(blocks.rows(block).stop)
+                task.step(len(rows))
     return seen_in({name: np.concatenate(values) for name, values in parts.items()})
 
 

@@ -1,7 +1,7 @@
 """Scoring a dataset: what is found out about each photo, then what needs them all."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -227,13 +227,7 @@ def compute(
 def _look_through(scorer: BlockScorer) -> Found:
     blocks = scorer.blocks
     with logs.working("looking at every photo", blocks.photos, "photos") as task:
-
-        def each() -> Iterator[Found]:
-            for block in range(len(blocks)):
-                yield scorer.block(block)
-                task.at(blocks.rows(block).stop)
-
-        return blocks.gather(each())
+        return blocks.gather(scorer.block(block, task) for block in range(len(blocks)))
 
 
 def _device(networks: Networks) -> torch.device:
