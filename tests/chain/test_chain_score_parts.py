@@ -10,9 +10,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from limbeck import logs
+from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.chain import score_by_ray, score_photos, score_shard
 from limbeck.chain import scoring as chain_scoring
+from limbeck.chain.stages import Chain
 from limbeck.cli import app
 from limbeck.config import Config, ModesConfig, NetConfig, ScoreConfig
 from limbeck.curation import parts as parts_files
@@ -118,6 +121,18 @@ def test_parts_joined_are_the_scores_of_one_process(
     assert (out / "raw-modes" / "atlas.png").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["scores"], "parts go once joined"
     assert score_photos(dataset, networks, out, CONFIG).table.equals(whole.table)
+
+
+def test_the_stage_of_a_run_joins_and_removes_them(
+    dataset: Dataset, networks: Networks, nets: Path, whole: Scores, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    part(dataset, networks, tmp_path / "run" / "scores", 1, 0)
+    monkeypatch.setattr("limbeck.curation.scoring.BlockScorer", None)
+    with logs.stages({"scores": "scoring"}) as progress:
+        folder = Chain(RunDir(tmp_path / "run"), CONFIG, progress).scores(dataset, nets)
+    assert read_scores(folder).table.equals(whole.table)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["scores"]
 
 
 def test_a_part_goes_on_and_missing_ones_are_named(

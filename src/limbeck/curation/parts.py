@@ -134,7 +134,8 @@ class Parts:
             raise DataError(
                 f"{path} (of part {part}) does not belong to these scores: other "
                 f"{', other '.join(differ)}",
-                f"make its part again elsewhere, or remove {self.place} to score without parts",
+                f"give the photos, networks and options that the parts were made with, or remove "
+                f"{self.place} to score without them",
             )
         return about
 
