@@ -12,7 +12,7 @@ from limbeck import logs
 from limbeck.artefacts.labels import read_truth
 from limbeck.bench import CONTESTANTS
 from limbeck.cli.inputs import existing, is_model, networks_folder, open_networks
-from limbeck.cli.options import Preset, Shared, Size
+from limbeck.cli.options import InitFrom, Preset, Shared, Size
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.data import open_dataset
 from limbeck.errors import UsageError
@@ -25,7 +25,7 @@ from studies.dose import SHARES, study_dose
 from studies.ducks import draw_ducks
 from studies.duplicates import study_duplicates
 from studies.outliers import study_outliers
-from studies.quality import study_quality
+from studies.quality import TUNED, study_quality
 from studies.tables import (
     distillation_tables,
     dose_lines,
@@ -286,12 +286,16 @@ def quality(
     only: Only = None,
     preset: Preset = "auto",
     size: Size = None,
+    init_from: InitFrom = None,
 ) -> Outcome:
     """How good the images of each contestant are after how many seconds of training."""
     config = shared.config(preset, size)
+    begin = None if init_from is None else Path(init_from)
+    everyone = (*CONTESTANTS, *([TUNED] if begin else []))
     found = study_quality(
         open_dataset(existing(data, "dataset")), config, out, seconds=seconds, seeds=seeds,
-        features=_features(features), pictures=pictures, only=_only(only, CONTESTANTS),
+        features=_features(features), pictures=pictures, init_from=begin,
+        only=None if only is None else _only(only, everyone),
     )  # fmt: skip
     logs.show(Group(*quality_tables(found)))
     lines = [
@@ -299,7 +303,7 @@ def quality(
         + (f"not at KID {row['kid']:.4g} ({row['features']}) within its training"
            if row["seconds"] is None else
            f"KID {row['kid']:.4g} ({row['features']}) after {row['seconds']:.0f} s, "
-           f"{row['ratio']:.2f} x as fast as stylegan2")
+           f"{row['ratio']:.2f} x as fast as {found['reference']}")
         for row in found["reached"]
     ]  # fmt: skip
     return Outcome(found, [*lines, f"study: {out} (quality.json, quality.png, grids.png)"])

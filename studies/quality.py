@@ -10,6 +10,7 @@ On a CPU they are processor seconds per thread, so that what else runs on the ma
   the narrow presets trained it with.
 * `textbook`: StyleGAN2 as a textbook writes it (`limbeck.bench.textbook`), of the same shapes,
   with the public settings: mapping of 8 layers, batch 32, noise, style mixing, path lengths, R1.
+* `tuned`, where networks to begin with are named: the configuration asked for, begun with them.
 """
 
 import itertools
@@ -37,11 +38,12 @@ from limbeck.kit.selection import evenly
 from limbeck.latents import images_of_seeds
 from limbeck.metrics import present_features
 from limbeck.nets import Networks, load_networks
-from limbeck.training import feed_of, measure_speed, train, train_slice
+from limbeck.training import feed_of, measure_speed, shaped_like, shapes_of, train, train_slice
 from studies.measure import Draw, Measurer
 from studies.time_to_quality import draw_curves, reached
 
 FORMAT_VERSION = 1
+TUNED = "tuned"
 SNAPSHOTS = 10
 _DRAW = (Draw("psi 1", "none", 1.0),)
 _HELD_OUT = 3  # every so many photos one is held out
@@ -67,7 +69,8 @@ def study_quality(
     seeds: int = 1,
     features: Sequence[str] = ("inception", "lpips-alex"),
     pictures: int = 2000,
-    only: Sequence[str] = CONTESTANTS,
+    only: Sequence[str] | None = None,
+    init_from: Path | None = None,
 ) -> dict[str, Any]:
     """Train what is missing, measure every snapshot; the same call goes on where it stopped.
 
@@ -77,21 +80,32 @@ def study_quality(
         out: the study's folder.
         seconds: of each training on this machine.
         features, pictures: what snapshots are measured with; at most as many as are held out.
-        only: the contestants to train; those that are there already are measured too.
+        only: the contestants to train, default: all, or `preset` and `tuned` where there is
+            `init_from`; those that are there already are measured too.
+        init_from: what `tuned` begins with: a model folder, a run, a training or a snapshot.
 
     Returns:
         What OUT/quality.json holds: `rows` (contestant, seed, features, seconds, images, figures),
-        `reached` (seconds to the reference's last KID), `configs` of the contestants, and counts.
+        `reached` (seconds to the last KID of the `reference`: stylegan2, or preset beside tuned),
+        `configs` of the contestants, and counts.
 
     Raises:
         UsageError: unknown contestants or features.
         DataError: too few photos, or a training of other photos, settings or seconds in the folder.
         Interrupted: a signal came while training; what is done is saved.
     """
-    if unknown := sorted(set(only) - set(CONTESTANTS)):
+    everyone = (*CONTESTANTS, *([TUNED] if init_from else []))
+    only = (("preset", TUNED) if init_from else CONTESTANTS) if only is None else only
+    if unknown := sorted(set(only) - set(everyone)):
         raise UsageError(
-            f"no contestant {', '.join(unknown)}", f"choose among {', '.join(CONTESTANTS)}"
+            f"no contestant {', '.join(unknown)}", f"choose among {', '.join(everyone)}"
         )
+    configs = {name: contestant(name, config) for name in CONTESTANTS}
+    if init_from:
+        configs[TUNED] = shaped_like(config, shapes_of(init_from)).replace(
+            **{"train.init_from": str(init_from)}
+        )
+    reference = "preset" if init_from else "stylegan2"
     names = present_features(features)
     held = dataset.ids[::_HELD_OUT]
     if len(held) < _FEWEST or not names:
@@ -105,11 +119,11 @@ def study_quality(
     ruler = Measurer(dataset, names, pictures, device, _DRAW, config.net.size)
     judged = {"held out": evenly(held, pictures)}
     Path(out).mkdir(parents=True, exist_ok=True)
-    pairs = itertools.product(range(config.seed, config.seed + seeds), CONTESTANTS)
+    pairs = itertools.product(range(config.seed, config.seed + seeds), everyone)
     rows: list[dict[str, Any]] = []
     for seed, name in pairs:
         folder = out / f"seed-{seed}" / name
-        asked = contestant(name, config).replace(seed=seed)
+        asked = configs[name].replace(seed=seed)
         _same(folder, photos, asked, seconds)
         if name in only:
             _train(name, photos, asked, folder, seconds)
@@ -128,13 +142,14 @@ def study_quality(
         "bench": "quality", "format_version": FORMAT_VERSION, "dataset": dataset.digest,
         "size": config.net.size, "seconds": seconds, "features": names,
         "pictures": min(pictures, len(judged["held out"])), "held_out": len(held),
-        "trained_on": len(photos), "rows": rows, "reached": reached(rows),
+        "trained_on": len(photos), "rows": rows, "reached": reached(rows, reference),
+        "reference": reference,
         "machine": machine(device), "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "limbeck": __version__,
-        "configs": {name: contestant(name, config).model_dump(mode="json") for name in CONTESTANTS},
+        "configs": {name: each.model_dump(mode="json") for name, each in configs.items()},
     }  # fmt: skip
     fsio.write_json(out / "quality.json", found)
-    draw_grids(out, config.seed, CONTESTANTS)
+    draw_grids(out, config.seed, everyone)
     draw_curves(out / "quality.png", found)
     return found
 

@@ -13,6 +13,7 @@ from limbeck import fsio
 
 _LOOK = {
     "preset": ("#0072B2", "o"), "stylegan2": ("#E69F00", "s"), "textbook": ("#555555", "^"),
+    "tuned": ("#009E73", "D"),
 }  # fmt: skip
 _FIGURES = {"kid": "KID", "fid": "FID", "recall": "recall", "coverage": "coverage"}
 _WIDE, _HIGH, _DPI = 3.4, 2.9, 150

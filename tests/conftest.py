@@ -7,7 +7,8 @@ names its mark: `pytest -m slow`, `pytest -m "gpu or slow"`, `pytest -m "slow an
 import json
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads are
 
 ON_REQUEST = ("slow", "gpu", "network", "browser", "fuzz")
 SMOKE_PHOTOS = 72
+PATIENCE = 1000.0  # seconds; the time-out of a test is over before, where it is on
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -57,26 +59,63 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
 
 
 @pytest.fixture(scope="session")
-def crawl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small drawn crawl: photos/ and truth.jsonl. Read-only for tests."""
-    from limbeck.demo import draw_crawl
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session that all its workers (pytest-xdist) see."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
-    out = tmp_path_factory.mktemp("crawl")
-    draw_crawl(out, count=SMOKE_PHOTOS, seed=0, workers=1)
+
+def made_once(shared: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that whichever worker comes first fills, while the others wait."""
+    out, done, failed = (shared / f"{name}{end}" for end in ("", ".done", ".failed"))
+    until = time.monotonic() + PATIENCE
+    try:
+        out.mkdir()
+    except FileExistsError:
+        while not done.exists():
+            assert not failed.exists(), f"{name} could not be made; see where it was tried first"
+            assert time.monotonic() < until, f"{name} is not made by whoever began it"
+            time.sleep(0.1)
+        return out
+    try:
+        make(out)
+    except BaseException:
+        failed.touch()
+        raise
+    done.touch()
     return out
 
 
 @pytest.fixture(scope="session")
-def smoke(crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Smoke:
+def crawl(shared: Path) -> Path:
+    """A small drawn crawl: photos/ and truth.jsonl. Read-only for tests."""
+    from limbeck.demo import draw_crawl
+
+    def draw(out: Path) -> None:
+        draw_crawl(out, count=SMOKE_PHOTOS, seed=0, workers=1)
+
+    return made_once(shared, "crawl", draw)
+
+
+@pytest.fixture(scope="session")
+def smoke(crawl: Path, shared: Path) -> Smoke:
     """One whole run on that crawl, made once a session. Read-only for tests."""
     from typer.testing import CliRunner
 
     from limbeck.cli import app
 
-    run = tmp_path_factory.mktemp("smoke") / "run"
     photos = crawl / "photos"
-    args = ["run", str(photos), "--out", str(run), "--preset", "smoke", "--device", "cpu", "--json"]
-    result = CliRunner().invoke(app, args)
-    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
-    values = json.loads(result.stdout.splitlines()[-1])
-    return Smoke(photos=photos, truth=crawl / "truth.jsonl", run=run, args=args, values=values)
+    args = ["run", str(photos), "--out", str(shared / "smoke" / "run")]
+    args += ["--preset", "smoke", "--device", "cpu", "--json"]
+
+    def run(out: Path) -> None:
+        result = CliRunner().invoke(app, args)
+        assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+        (out / "said.json").write_text(result.stdout.splitlines()[-1], encoding="utf-8")
+
+    made = made_once(shared, "smoke", run)
+    values = json.loads((made / "said.json").read_text(encoding="utf-8"))
+    truth = crawl / "truth.jsonl"
+    return Smoke(photos=photos, truth=truth, run=made / "run", args=args, values=values)

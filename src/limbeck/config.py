@@ -145,12 +145,25 @@ class DataConfig(_Section):
         False,
         description="also find copies that were cropped, by an embedding: ten times slower",
     )
+    store: Literal["auto", "raw", "shards"] = Field(
+        "auto",
+        description="pixels as they are, or encoded without loss in tars (half of the bytes, "
+        "decoded whenever they are read); auto = shards where raw pixels take more than half of "
+        "the memory or 64 GiB",
+    )
     class_from: str = Field(
         "none",
         min_length=1,
         description="classes: none, folder (the first sub-folder), or a .csv or .jsonl file that "
         "gives each photo's file (or sha256) a label",
     )
+
+    def made_of(self) -> dict[str, Any]:
+        """The settings that a dataset depends on, as they are compared with those of one on disk.
+
+        What an earlier limbeck did not know is left out while it holds its default.
+        """
+        return self.model_dump(exclude={"store"} if self.store == "auto" else set())
 
 
 class TrainConfig(_Section):
@@ -168,6 +181,10 @@ class TrainConfig(_Section):
         None, description="networks to begin with: a snapshot, a training or a run"
     )
     freeze_d: int = Field(0, ge=0, description="layers of D kept fixed, from the image inwards")
+    freeze_mapping: bool = Field(False, description="keep z -> w as it was begun with")
+    d_warmup_kimg: float = Field(
+        1.0, ge=0, description="D learns alone first, where G was taken over and D begins fresh"
+    )
     lr: float = Field(0.0025, gt=0, description="Adam step of G and D")
     decay: float = Field(
         0.0, ge=0, le=1, description="share of the training, its last, over which steps fall to 0"
@@ -192,6 +209,9 @@ class TrainConfig(_Section):
     )
     w_avg_beta: float = 0.998
     encoder: bool = True
+    encoder_only: bool = Field(
+        False, description="G stays as it was begun with, there is no D: E learns to invert it"
+    )
     reconstruct: Literal["real", "real-frozen", "fake", "both"] = Field(
         "both",
         description="images that E learns from: photos (real, for G too; real-frozen, for E "
@@ -200,10 +220,11 @@ class TrainConfig(_Section):
     encoder_every: int = Field(2, ge=1)
     encoder_start_kimg: float = Field(200.0, ge=0)
     rec_l1: float = 1.0
+    rec_l2: float = 0.0
     rec_perceptual: float = 0.5
     rec_w: float = 0.1
     rec_scale: float = 2.0
-    rec_measure: Literal["discriminator", "lpips-vgg16"] = "discriminator"
+    rec_measure: Literal["discriminator", "lpips-alex", "lpips-vgg16"] = "discriminator"
     augment: Literal["ada", "fixed", "diff", "none"] = Field(
         "ada", description="diff: shifts of up to an eighth, always (Zhao et al. 2020)"
     )
@@ -351,6 +372,8 @@ class Config(_Section):
         if self.data.size != self.net.size:
             raise ValueError(f"data.size {self.data.size} differs from net.size {self.net.size}")
         train, micro = self.train, self.train.microbatch or self.train.batch
+        if train.encoder_only:
+            self._encoder_fits()
         if self.net.d_architecture == "projected":
             self._projected_fits()
         if train.batch % micro:
@@ -378,6 +401,22 @@ class Config(_Section):
             wrong = f"train.freeze_d {train.freeze_d}: its trunk is frozen already; leave it out"
         if wrong:
             raise ValueError(f"net.d_architecture 'projected' does not go with {wrong}")
+
+    def _encoder_fits(self) -> None:
+        """An encoder that learns alone needs a measure that is no D, and cannot change G.
+
+        Raises:
+            ValueError: a setting that would do nothing.
+        """
+        train, wrong = self.train, ""
+        if not train.encoder:
+            wrong = "train.encoder off"
+        elif train.reconstruct == "real":
+            wrong = "train.reconstruct 'real', which trains G: use fake, real-frozen or both"
+        elif train.rec_measure == "discriminator":
+            wrong = "train.rec_measure 'discriminator': use lpips-alex or lpips-vgg16"
+        if wrong:
+            raise ValueError(f"train.encoder_only does not go with {wrong}")
 
     def second(self) -> "Config":
         """The configuration of the second training: this one at its length.

@@ -315,17 +315,28 @@ def json_line(row: Mapping[str, Any]) -> str:
     return json.dumps(dict(row), allow_nan=False) + "\n"
 
 
-def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one JSON object as one line; a line is written by a single system call.
+def append_jsonl(path: Path, row: Mapping[str, Any], *, apart: bool = False) -> None:
+    """Append one JSON object as one line; a line is written by a single system call, at the end of
+    what the file is then, so that several processes may append.
+
+    Args:
+        path: the file, made where it is not there.
+        row: the object.
+        apart: begin a line of its own where the last one was torn; where it is only being written,
+            an empty line comes between.
 
     Raises:
         DataError: the disk is full or the folder cannot be written.
     """
-    line = json_line(row)
+    line = json_line(row).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(line)
+        with open(path, "ab+", buffering=0) as file:
+            if apart and file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else b"\n" + line
+            while line:
+                line = line[file.write(line) :]
     except OSError as error:
         raise _cannot_write(path, error) from error
 

@@ -115,6 +115,16 @@ class ImageInfo(Record):
     flags: tuple[Flag, ...] = ()
     shard: NonNegativeInt | None = None
     row: NonNegativeInt | None = None
+    offset: NonNegativeInt | None = Field(None, description="of an encoded image in its tar, bytes")
+    length: NonNegativeInt | None = Field(None, description="of an encoded image, bytes")
+    crc32: NonNegativeInt | None = Field(None, description="of these bytes")
+
+
+class StoreKind(StrEnum):
+    """How a dataset's pixels are stored: as they are, or encoded in tars."""
+
+    RAW = "raw"
+    SHARDS = "shards"
 
 
 class Preview(Record):
@@ -134,6 +144,8 @@ class Preview(Record):
     accepted: NonNegativeInt | None
     size: NonNegativeInt | None = Field(description="side of the stored images, pixels")
     dataset_bytes: NonNegativeInt | None
+    store: StoreKind | None = None
+    store_why: str = ""
     seconds: float | None
     to_fetch: NonNegativeInt = 0
     hosts: NonNegativeInt = 0
@@ -158,7 +170,12 @@ class IngestSummary(Record):
     reused: NonNegativeInt = Field(
         0, description="accepted photos that an older dataset in the same place had decoded"
     )
+    store: StoreKind = StoreKind.RAW
+    store_why: str = Field("", description="why the pixels are stored so")
     way: str = Field("", description="digest of what decides how photos are read")
+    codecs: dict[str, str] = Field(
+        default_factory=dict, description="versions of the libraries that decoded them"
+    )
     part: str = Field("", description="i/n: part i of n of a listing, to be joined; empty = whole")
     flags: dict[str, NonNegativeInt] = Field(
         default_factory=dict, description="accepted photos that carry a flag; none is left out"

@@ -3,11 +3,15 @@
 import base64
 import io
 import json
+import os
 import re
+import shutil
+import tarfile
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -154,6 +158,10 @@ def _images(file: Path) -> Iterator[Image.Image]:
     elif file.suffix == ".npy":
         for pixels in np.load(file):
             yield Image.fromarray(pixels.transpose(1, 2, 0))
+    elif file.suffix == ".tar":
+        with tarfile.open(file) as tar:
+            for member in tar:
+                yield Image.open(io.BytesIO(tar.extractfile(member).read()))  # type: ignore[union-attr]
 
 
 def showing(root: Path, photo: Image.Image) -> set[str]:
@@ -169,7 +177,7 @@ def naming(root: Path, words: tuple[str, ...]) -> set[str]:
     """Files under a folder in which one of these words stands, in tables too."""
     found = set()
     for file in fsio.files_under(root):
-        if file.suffix in (".npy", ".safetensors", ".png", ".jpg"):
+        if file.suffix in (".npy", ".tar", ".safetensors", ".png", ".jpg"):
             continue
         if file.suffix == ".parquet":
             text = json.dumps(pq.read_table(file).to_pylist(), default=str)
@@ -178,3 +186,41 @@ def naming(root: Path, words: tuple[str, ...]) -> set[str]:
         if any(word in text for word in words):
             found.add(file.relative_to(root).as_posix())
     return found
+
+
+class Killed:
+    """Kills a take-down at its n-th change of the disk: a rename, or a file that is removed."""
+
+    def __init__(self, file: Path, *where: Path) -> None:
+        self.file, self.where = file, where
+
+    def at(self, number: int) -> bool:
+        """Whether the process was killed; False where it came to its end before."""
+        child = os.fork()
+        if child == 0:
+            count, replace, unlink = 0, os.replace, os.unlink
+
+            def counted(real: Any) -> Any:
+                def call(*args: Any, **kwargs: Any) -> None:
+                    nonlocal count
+                    count += 1
+                    if count == number:
+                        os._exit(9)
+                    real(*args, **kwargs)
+
+                return call
+
+            os.replace, os.unlink = counted(replace), counted(unlink)
+            try:
+                chain.take_down(self.where, self.file)
+            except BaseException:
+                os._exit(70)
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code in (0, 9), f"kill {number}"
+        return code == 9
+
+
+def link_copy(source: Path, target: Path) -> Path:
+    """A copy that shares bytes: nothing in a take-down writes into a file."""
+    return Path(shutil.copytree(source, target, copy_function=os.link))

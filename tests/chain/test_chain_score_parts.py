@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from limbeck import logs
+from limbeck import fsio, logs
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.chain import score_by_ray, score_photos, score_shard
@@ -20,11 +20,13 @@ from limbeck.cli import app
 from limbeck.config import Config, ModesConfig, NetConfig, ScoreConfig
 from limbeck.curation import parts as parts_files
 from limbeck.curation import scoring
+from limbeck.curation.gathering import gather
 from limbeck.curation.looking import Blocks
 from limbeck.data import Dataset, open_dataset, write_dataset
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.ingestion import Shard
 from limbeck.kit.rng import generator
+from limbeck.kit.rows import StoredRows
 from limbeck.metrics import weighted_mean
 from limbeck.nets import Networks
 from limbeck.records import ImageInfo, Status
@@ -93,15 +95,23 @@ def part(
         score_shard(dataset, networks, out, config, Shard(number, of))
 
 
-def test_blocks_are_whole_batches_whatever_the_number_of_parts() -> None:
+def test_blocks_are_whole_batches_whatever_the_number_of_parts(tmp_path: Path) -> None:
     blocks = Blocks(21, 2)
     assert len(blocks) == 3
     assert [list(blocks.rows(block)) for block in range(3)] == [
         list(range(8)), list(range(8, 16)), list(range(16, 21)),
     ]  # fmt: skip
     assert [rows.tolist() for rows in blocks.batches(2)] == [[16, 17], [18, 19], [20]]
-    found = ({"a": np.array([[row] for row in blocks.rows(block)])} for block in range(3))
-    assert blocks.gather(found)["a"].tolist() == [[row] for row in range(21)]
+    found = [
+        {"seam": np.array(blocks.rows(block)), "feature": np.array([[r] for r in blocks.rows(block)])}
+        for block in range(3)
+    ]
+    with fsio.Scratch(tmp_path) as disk:
+        for there in (None, disk):
+            whole = gather(found, there)
+            assert whole.numbers["seam"].tolist() == list(range(21))
+            assert whole.features["feature"][0:21].tolist() == [[row] for row in range(21)]
+            assert isinstance(whole.features["feature"], StoredRows) == (there is not None)
 
 
 @pytest.mark.parametrize("of", [2, 5])

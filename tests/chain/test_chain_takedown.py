@@ -18,8 +18,10 @@ from chain_takedown_run import (
     COPIES,
     TAKEN,
     URL,
+    Killed,
     draw_walk,
     drawn,
+    link_copy,
     make_run,
     naming,
     settings,
@@ -515,44 +517,6 @@ def in_child(act: Any) -> None:
     os.close(write)
     if text := os.read(read, 10_000).decode():
         raise DataError(text)
-
-
-class Killed:
-    """Kills a take-down at its n-th change of the disk: a rename, or a file that is removed."""
-
-    def __init__(self, file: Path, *where: Path) -> None:
-        self.file, self.where = file, where
-
-    def at(self, number: int) -> bool:
-        """Whether the process was killed; False where it came to its end before."""
-        child = os.fork()
-        if child == 0:
-            count, replace, unlink = 0, os.replace, os.unlink
-
-            def counted(real: Any) -> Any:
-                def call(*args: Any, **kwargs: Any) -> None:
-                    nonlocal count
-                    count += 1
-                    if count == number:
-                        os._exit(9)
-                    real(*args, **kwargs)
-
-                return call
-
-            os.replace, os.unlink = counted(replace), counted(unlink)
-            try:
-                chain.take_down(self.where, self.file)
-            except BaseException:
-                os._exit(70)
-            os._exit(0)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert code in (0, 9), f"kill {number}"
-        return code == 9
-
-
-def link_copy(source: Path, target: Path) -> Path:
-    """A copy that shares bytes: nothing in a take-down writes into a file."""
-    return Path(shutil.copytree(source, target, copy_function=os.link))
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

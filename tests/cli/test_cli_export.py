@@ -7,7 +7,7 @@ import torch
 from running import limbeck
 from typer.testing import CliRunner
 
-from limbeck import Pipeline
+from limbeck import Pipeline, fsio
 from limbeck.cli import app
 from limbeck.latents import ModeCentres
 
@@ -99,3 +99,31 @@ def test_modes_of_another_width_are_refused_before_anything_is_written(
     assert result.exit_code == 3
     assert "belong to another generator" in " ".join(result.stderr.split())
     assert not (tmp_path / "m").exists()
+
+
+def test_what_was_measured_goes_onto_the_card_and_weights_into_shards(
+    smoke: Any, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(smoke.run, tmp_path / "run"))
+    row = {
+        "metric": "set_distance", "value": 0.1, "generator": "kept", "features": "inception",
+        "photos": "kept", "held_out": False, "psi": 1.0, "truncation": "none", "real": 50,
+        "fake": 50, "fid": 123.5, "kid": 0.1, "precision": 0.6, "recall": 0.5, "density": 0.4,
+        "coverage": 0.3, "date": "2999-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    old = {**row, "fid": 99.0, "photos": "raw", "date": "2001-01-01T00:00:00+00:00"}
+    fsio.append_jsonl(run / "metrics" / "metrics.jsonl", old)
+    fsio.append_jsonl(run / "metrics" / "metrics.jsonl", row)
+    limbeck("export", run, "--out", tmp_path / "m", "--max-shard", "20kB")
+    model = Pipeline.from_pretrained(tmp_path / "m", device="cpu")
+    assert [one.fid for one in model.measured] == [123.5], "older ones are of other networks"
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "value: 123.5" in card
+    assert "50 images, 50 kept photos" in card
+    assert (tmp_path / "m" / "generator.safetensors.index.json").exists()
+    assert limbeck("status", tmp_path / "m")["kind"] == "model"
+    limbeck("export", run / "raw", "--out", tmp_path / "n")
+    assert Pipeline.from_pretrained(tmp_path / "n", device="cpu").measured == ()
+    assert "20 kilobytes" in refused(
+        "export", run, "--out", tmp_path / "o", "--max-shard", "20 kilobytes"
+    )

@@ -31,6 +31,19 @@ def test_budgets_add_up(hours: int, minutes: int, seconds: int) -> None:
         assert options.parse_budget(f"{hours}h{minutes}m{seconds}s") == total
 
 
+@pytest.mark.parametrize(
+    ("text", "count"), [("2GB", 2 * 10**9), ("500mb", 5 * 10**8), (" 0.5 kB", 500)]
+)
+def test_sizes_of_files(text: str, count: int) -> None:
+    assert options.parse_bytes(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "2", "GB", "-1GB", "0kB", "1e3MB", "2GiB", "1 000 MB"])
+def test_what_is_no_size_of_a_file(text: str) -> None:
+    with pytest.raises(UsageError, match="is no size of a file"):
+        options.parse_bytes(text)
+
+
 def test_settings_are_typed() -> None:
     pairs = ["train.batch=16", "train.lr=0.001", "train.mirror=false", "modes.space=lpips",
              "train.gamma=null", "a="]  # fmt: skip

@@ -39,8 +39,8 @@ def test_a_run_in_a_folder_of_any_name(smoke: Any, tmp_path: Path) -> None:
     assert str(plain) in invoke("evaluate", plain, "--dry-run")
 
 
-def test_a_run_says_which_stage_of_how_many(smoke: Any) -> None:
-    said = invoke(*smoke.args[:-1])
+def test_a_run_says_which_stage_of_how_many(smoke: Any, tmp_path: Path) -> None:
+    said = invoke(*smoke.again(tmp_path / "run"))
     assert "stage 1 of 9: data, up to date" in said
     assert "stage 9 of 9: report, up to date" in said
 

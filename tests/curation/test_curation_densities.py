@@ -1,8 +1,9 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 
 from limbeck.curation import densities
@@ -14,6 +15,8 @@ from limbeck.curation.densities import (
     typical,
 )
 from limbeck.curation.neighbours import Neighbours
+from limbeck.fsio import Scratch
+from limbeck.kit.rows import StoredRows
 from limbeck.metrics import auroc, weighted_mean
 
 Spaces = dict[str, np.ndarray]
@@ -232,3 +235,39 @@ def test_the_tail_of_one_group_is_not_many_outliers(monkeypatch: pytest.MonkeyPa
     near = [Neighbours.of(x, seed=0) for x in spaces.values()]
     assert not typical(spaces, near, seed=0).core.all()
     assert typical({"a": spaces["a"]}, near[:1], seed=0).core.all()  # one space has none to agree
+
+
+def test_features_on_disk_give_the_same_distances_to_the_bit(tmp_path: Path) -> None:
+    spaces, _ = crowd(0.1, 1300)
+    with Scratch(tmp_path) as disk:
+        stored = {name: StoredRows(disk) for name in spaces}
+        for name, x in spaces.items():
+            for start in range(0, len(x), 100):
+                stored[name].append(x[start : start + 100])
+        near = [[Neighbours.of(x, seed=0) for x in some.values()] for some in (spaces, stored)]
+        for one, other in zip(*near, strict=True):
+            assert_array_equal(one.like, other.like)
+            assert_array_equal(one.most, other.most)
+            flags = one.like > np.median(one.like)
+            assert_array_equal(one.company(flags), other.company(flags))
+        found, again = (typical(s, n, seed=0) for s, n in zip((spaces, stored), near, strict=True))
+    for name, distance in found.distances.items():
+        assert_array_equal(distance, again.distances[name])
+    assert_array_equal(found.core, again.core)
+
+
+def test_fits_to_a_sample_rank_photos_as_fits_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    spaces, outliers = crowd(0.1, 3000)
+    whole, other = (weighted_mean(list(typical(spaces, seed=s).distances.values())) for s in (0, 1))
+    fitted = []
+    kept = fit_components
+    monkeypatch.setattr(
+        densities, "fit_components",
+        lambda x, most, weights: fitted.append(len(x)) or kept(x, most, weights),
+    )  # fmt: skip
+    monkeypatch.setattr(densities, "_FIT_AT_MOST", 750)
+    some = weighted_mean(list(typical(spaces, seed=0).distances.values()))
+    assert set(fitted) == {750}
+    assert spearmanr(whole, some).statistic > 0.9
+    assert spearmanr(whole, some).statistic > spearmanr(whole, other).statistic - 0.05
+    assert abs(auroc(whole, outliers) - auroc(some, outliers)) < 0.02

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import spearmanr
 
 from limbeck.curation import neighbours
 from limbeck.curation.neighbours import Neighbours, are_alike, are_many
@@ -66,3 +67,15 @@ def test_many_outliers_of_several_kinds_are_no_mode() -> None:
     assert not are_many(dropped, [Neighbours.of(np.concatenate([ordinary, mode]), seed=0)])
     lonely = replace(space, like=np.where(dropped, 900.0, space.like))
     assert not are_many(dropped, [lonely])  # then the fit to all sees them
+
+
+def test_some_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    ordinary = random.normal(size=(2700, 12)) * np.exp(-np.arange(12) / 4)
+    x = np.concatenate([ordinary, random.normal(size=(300, 12))]).astype(np.float32)
+    whole = Neighbours.of(x, seed=0)
+    monkeypatch.setattr(neighbours, "_AT_MOST", 1000)
+    some = Neighbours.of(x, seed=0)
+    for name in ("like", "crowd", "most"):
+        assert spearmanr(getattr(whole, name), getattr(some, name)).statistic > 0.95
+    assert np.abs(some.most / whole.most - 1).mean() < 0.03  # a fifth of all, whoever stands for it

@@ -20,7 +20,7 @@ from limbeck.data import (
     write_dataset,
     write_without,
 )
-from limbeck.data.store import ADDED
+from limbeck.data.layout import ADDED
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area
 from limbeck.records import Flag, ImageInfo, Quality, Reason, Status

@@ -109,7 +109,7 @@ def _() -> Made:
     return saved(scene(), "WEBP", lossless=True), scene()
 
 
-@kind("WebP lossy", 2.5)
+@kind("WebP lossy", 2)
 def _() -> Made:
     return saved(scene(), "WEBP", quality=98), scene()
 

@@ -39,7 +39,7 @@ from limbeck.latents import ModeCentres
 from limbeck.model.folder import ModelConfig, load_module, read_config, verify, write_module
 from limbeck.nets import Generator, Networks, load_networks
 from limbeck.presets import preset
-from limbeck.records import ImageInfo, ModesSummary, Status
+from limbeck.records import ImageInfo, ModesSummary, Status, StoreKind
 from limbeck.training.state import TrainState
 
 CONFIG = preset("smoke", 8)
@@ -107,7 +107,7 @@ def _read_done(root: Path) -> object:
     return read_done(root), inputs.networks_folder(root)
 
 
-def _make_data(root: Path) -> None:
+def _make_data(root: Path, kind: StoreKind = StoreKind.RAW) -> None:
     whole = {"width": 9, "height": 9, "box": (0, 0, 9, 9), "url": "https://a/b"}
     infos = [
         ImageInfo(
@@ -117,7 +117,11 @@ def _make_data(root: Path) -> None:
     ]
     infos.append(ImageInfo(source="notes.txt", status=Status.FAILED))
     pictures = np.zeros((len(IDS), 3, 8, 8), dtype=np.uint8)
-    write_dataset(root, infos, pictures, 8, class_names=("a", "b"), shard_bytes=4 * 192)
+    write_dataset(root, infos, pictures, 8, class_names=("a", "b"), shard_bytes=4 * 192, kind=kind)
+
+
+def _make_shards(root: Path) -> None:
+    _make_data(root, StoreKind.SHARDS)
 
 
 def _read_data(root: Path) -> object:
@@ -342,6 +346,10 @@ TARGETS = {
         T("keep.parquet", "parquet", "keep.parquet", _make_keep, _read_keep, ways.TABLES, weight=2),
         T("images-00000.npy", "numpy", "images-00000.npy", _make_data, _read_data,
           [ways.flip_begin, ways.flip_begin, *ways.BYTES], _sign_data, weight=0.5),
+        T("images-00000.tar", "tar", "images-00000.tar", _make_shards, _read_data, ways.BYTES,
+          _sign_data, weight=0.5),
+        T("shards/images.parquet", "parquet", "images.parquet", _make_shards, _read_data,
+          ways.TABLES, _sign_data),
         T("nets/G", "safetensors", "G.safetensors", _make_networks, load_networks, ways.TENSORS,
           weight=0.15),
         T("model/generator", "safetensors", "generator.safetensors", _make_model, _read_model,

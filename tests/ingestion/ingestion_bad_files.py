@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from ingestion_scenes import scene
@@ -169,6 +170,8 @@ def avif_in_a_small_box(side: int) -> bytes:
     return bytes(data)
 
 
+FRAME_OF_16384 = Path(__file__).parents[1] / "fixtures" / "frame-of-16384.avif"
+"""As the above, 4:4:4; to write it takes 7 GB."""
 HTML = b"<!DOCTYPE html><html><body>404 not found</body></html>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
 _BOMB_PROFILE = b"x\0\0" + zlib.compress(bytes(200_000_000), 9)
@@ -201,7 +204,9 @@ CHEAP = [
     Bad("no-pixels.png", lambda: b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes([0, 0, 0, 64] * 2 + [8, 2, 0, 0, 0])) + chunk(b"IEND", b""), ANY),  # noqa: E501
     Bad("no-width.png", lambda: png(0, 9, 8, 2), ANY),
     Bad("bad-sum.png", lambda: saved("PNG").replace(b"IDAT", b"IDAX", 1), ANY),
-    Bad("few-rows.png", lambda: png(64, 64, 8, 2, rows=bytes(193 * 5)), ANY),
+    Bad("few-rows.png", lambda: png(64, 64, 8, 2, rows=bytes(193 * 5))),
+    Bad("early-end.jpg", lambda: cut("JPEG", 5) + b"\xff\xd9"),
+    Bad("one-strip-of-two.tif", lambda: tiff([(256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 122), (277, 3, 1, 1), (278, 4, 1, 32), (279, 4, 1, 2048)], data=bytes(2048))),  # noqa: E501
     Bad("depth-3.png", lambda: png(64, 64, 3, 0), ANY),
     Bad("too-wide.png", lambda: png(60_000, 20_000, 1, 0, rows=b"\0"), "too_large"),
     Bad("too-large.gif", lambda: gif_of(65_535, 65_535, b",\0\0\0\0\x40\0\x40\0\0\x08\0;"), "too_large"),  # noqa: E501
@@ -235,6 +240,7 @@ COSTLY = [
     Bad("64-megapixels-16-bit-grey.png", lambda: png(8000, 8000, 16, 0), ANY),
     Bad("tile-of-20000.tif", lambda: tiff_tile(20_000), ANY),
     Bad("frame-of-8192.avif", lambda: avif_in_a_small_box(8192), ANY),
+    Bad("frame-of-16384.avif", FRAME_OF_16384.read_bytes, ANY),
     Bad("hollow.jp2", lambda: jp2(8000), ANY),
     Bad("thousands-of-scans.jpg", lambda: jpeg_of_scans(4000, 3000), ANY),
     Bad("comments-100-mb.gif", lambda: gif_of(64, 64, (b"!\xfe" + (b"\xff" + bytes(255)) * 4000 + b"\0") * 98) + b";", ANY),  # noqa: E501

@@ -1,8 +1,10 @@
 """A hostile web: what is fetched, what is refused, and that nothing is connected to but that."""
 
 import gzip
+import hashlib
 import json
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -507,6 +509,46 @@ def test_an_index_that_was_torn_forgets_only_what_was_torn(tmp_path: Path) -> No
         shard.write_bytes(whole[:30] + b"\n" + shard.read_bytes() + b'{"url": 3}\n[]\n\xff\n')
         fetch(web, folder, url)
         assert web.requests(HOST, "/x") == 2
+
+
+def line_of(store: Store, url: str) -> Path:
+    return store.folder / "index" / f"{hashlib.sha256(url.encode()).hexdigest()[:2]}.jsonl"
+
+
+def test_two_writers_of_an_index_that_is_torn_in_the_middle_lose_nothing(tmp_path: Path) -> None:
+    """URLs of one index file; a third process died over a line of it, twice."""
+    urls = [f"https://h.example/{n}" for n in range(6000)]
+    same = [u for u in urls if hashlib.sha256(u.encode()).hexdigest()[:2] == "00"]
+    assert len(same) > 12
+    one, other = Store(tmp_path), Store(tmp_path)
+    path = line_of(one, same[0])
+    one.begin()
+    one.fail(same[0], Fate.GONE, 'a "url": {"url": " of no meaning')
+    with path.open("ab") as torn:
+        torn.write(path.read_bytes()[:40])
+    assert one.find(same[0]) == other.find(same[0])  # both have read the file by now
+    for number, url in enumerate(same[1:11]):
+        (one, other)[number % 2].fail(url, Fate.GONE, "gone")
+    with path.open("ab") as torn:  # and one that another line follows at once
+        torn.write(path.read_bytes()[:40] + path.read_bytes().splitlines()[-1] + b"\n")
+    other.fail(same[11], Fate.GONE, "gone")
+    fresh = Store(tmp_path)
+    assert all(fresh.find(url) for url in same[:12])
+    assert fresh.find(same[12]) is None
+
+
+def test_processes_append_whole_lines(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from limbeck import fsio\n"
+        "for n in range(400): fsio.append_jsonl(Path(sys.argv[1]), "
+        "{'by': sys.argv[2], 'n': n, 'text': 'x' * (n * 37 % 20000)}, apart=True)"
+    )
+    file = tmp_path / "lines.jsonl"
+    crew = [subprocess.Popen([sys.executable, "-c", code, file, name]) for name in "ab"]
+    assert [one.wait() for one in crew] == [0, 0]
+    rows = [json.loads(line) for line in file.read_text().splitlines() if line]
+    for name in "ab":
+        assert [row["n"] for row in rows if row["by"] == name] == list(range(400))
 
 
 def test_a_folder_of_other_things_is_not_written_to(tmp_path: Path) -> None:

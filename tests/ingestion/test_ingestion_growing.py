@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import PIL
 import pytest
 from ingestion_bad_files import saved, scene
 from PIL import Image
@@ -12,6 +13,7 @@ from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.decoding import Photo
 from limbeck.ingestion import earlier, ingest
+from limbeck.kit.photos import codec_versions
 from limbeck.metrics import dataset_features, features_of_dataset
 from limbeck.percept import Features
 
@@ -89,6 +91,21 @@ def test_other_settings_and_other_code_decode_anew(
     assert ingest(root, out, free).reused == 3
     monkeypatch.setattr(earlier, "DECODING", -1)
     assert ingest(root, out, CONFIG).reused == 0
+
+
+def test_another_library_decodes_anew_and_the_dataset_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = folder(tmp_path / "p"), tmp_path / "d"
+    first = ingest(root, out, CONFIG)
+    assert first.codecs == codec_versions()
+    assert first.codecs["pillow"] == PIL.__version__
+    assert {"jpg", "zlib", "webp", "libtiff", "littlecms2"} <= first.codecs.keys()
+    assert all(first.codecs.values())
+    other = first.codecs | {"libjpeg_turbo": "1.0"}
+    monkeypatch.setattr(earlier, "codec_versions", lambda: other)
+    assert ingest(root, out, CONFIG).reused == 0
+    assert ingest(root, out, CONFIG).reused == 3
 
 
 def test_a_death_is_no_verdict_to_remember(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

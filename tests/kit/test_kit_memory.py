@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from limbeck.kit.memory import available_memory
+from limbeck.kit.memory import available_memory, whole_memory
 
 GB = 10**9
 
@@ -37,6 +37,15 @@ def test_without_limits_the_machine_counts(tmp_path: Path) -> None:
     assert available_memory(tmp_path / "nothing") is None
     root = machine(tmp_path, "0::/", {}, free=8 * 1024**3)
     assert available_memory(root) == 8 * 1024**3
+
+
+def test_all_memory_is_the_least_limit_whatever_is_used(tmp_path: Path) -> None:
+    assert whole_memory(tmp_path / "nothing") is None
+    assert whole_memory(machine(tmp_path / "bare", "0::/", {})) == 99999 * 1024
+    files = v2("a/b", "max", 1 * GB) | v2("a", 90_000_000, 1) | v2("", 95_000_000, 1)
+    assert whole_memory(machine(tmp_path / "v2", "0::/a/b\n", files)) == 90_000_000
+    files = v1("a", 80_000_000, 1, 5)
+    assert whole_memory(machine(tmp_path / "v1", "4:memory:/a\n", files)) == 80_000_000
 
 
 def test_the_tightest_group_of_version_2_counts(tmp_path: Path) -> None:

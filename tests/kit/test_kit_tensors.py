@@ -10,7 +10,16 @@ import torch
 from safetensors.torch import save_file
 
 from limbeck.errors import DataError, LimbeckError
-from limbeck.kit.tensors import ENTRIES, HEADER_BYTES, Stored, compare, read_header, read_tensors
+from limbeck.kit.tensors import (
+    ENTRIES,
+    HEADER_BYTES,
+    Stored,
+    compare,
+    gathered,
+    read_header,
+    read_tensors,
+    write_tensor,
+)
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
@@ -107,3 +116,23 @@ def test_differences_are_named_in_order() -> None:
     )
     assert compare({"b": found["b"]}, {"b": (2,)}, {"F32", "F16"}) == ""
     assert compare({}, {str(i): () for i in range(12)}, {"F32"}).endswith("and 4 more")
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (1, 1), (0, 4)])
+def test_one_tensor_is_written_as_the_library_writes_it(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    path, tensor = tmp_path / "a.safetensors", torch.rand(shape)
+    write_tensor("x", tensor, {"key": "ü"}, path)
+    header, metadata = read_header(path, "again")
+    assert header == {"x": Stored("F32", shape)}
+    assert metadata == {"key": "ü"}
+    assert torch.equal(read_tensors(path, "again")["x"], tensor)
+    assert path.stat().st_size % 8 == (4 * tensor.numel()) % 8
+
+
+def test_parts_are_gathered_once() -> None:
+    whole = torch.rand(10, 2, 3)
+    assert torch.equal(gathered(10, torch.split(whole, 4)), whole)
+    with pytest.raises(AssertionError, match="8 rows instead of 10"):
+        gathered(10, torch.split(whole[:8], 4))

@@ -1,9 +1,11 @@
 """Latents by seed and at random."""
 
+import pytest
 import torch
 
 from limbeck import preset
-from limbeck.latents import draw_w, embed_w, seeds_to_z
+from limbeck.kit.rng import generator
+from limbeck.latents import draw_w, embed_w, generating, seeds_to_z
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 
@@ -35,6 +37,16 @@ def test_draw_w_is_a_function_of_the_seed_and_of_no_batch() -> None:
     assert torch.allclose(first, draw_w(mapping, NET, 50, seed=4, batch=7), atol=1e-6)
     assert not torch.equal(first, draw_w(mapping, NET, 50, seed=5))
     assert first.shape == (50, NET.w_dim)
+
+
+@pytest.mark.parametrize(("count", "width"), [(1, 8), (65, 8), (100, 16), (97, 5), (64, 3)])
+def test_numbers_drawn_in_parts_are_those_drawn_at_once(
+    count: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generating, "_DRAWN", 32)
+    parts = list(generating._normal(count, width, generator("z")))
+    assert len(parts) == 1 or count > 32
+    assert torch.equal(torch.cat(parts), torch.randn(count, width, generator=generator("z")))
 
 
 def test_classes_are_drawn_too() -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import DataError
+from limbeck.kit import distances
 from limbeck.kit.rng import generator
 from limbeck.metrics import (
     fid_kid,
@@ -13,6 +14,7 @@ from limbeck.metrics import (
     kernel_distance,
     kernel_distance_of_all,
     kernel_error,
+    manifold_overlap,
 )
 
 
@@ -211,3 +213,18 @@ def test_the_error_of_kid_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch)
     whole = kernel_error(x, y[:70])
     monkeypatch.setattr(fid_kid, "_CHUNK", 16)
     assert kernel_error(x, y[:70]) == pytest.approx(whole, rel=1e-9)
+
+
+def test_rows_a_few_at_a_time_change_rounding_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = torch.rand(300, 12, generator=generator("real"))
+    fake = torch.rand(200, 12, generator=generator("fake")) ** 1.1
+
+    def figures() -> list[float]:
+        overlap = manifold_overlap(real, fake).model_dump().values()
+        distance = kernel_distance(real, fake, subsets=10)
+        return [frechet_distance(real, fake), *distance, kernel_error(real, fake), *overlap]
+
+    whole = figures()
+    for module in (fid_kid, distances):
+        monkeypatch.setattr(module, "AT_ONCE", 64)
+    assert figures() == pytest.approx(whole, rel=1e-10)

@@ -102,7 +102,7 @@ def test_files_say_what_they_are(run: Path, tmp_path: Path) -> None:
 
 def test_nothing_there_and_other_folders(run: Path, tmp_path: Path) -> None:
     refused(tmp_path / "absent", "no such folder", "check the name")
-    refused("somebody/dogs-64", "no such folder", "downloads nothing")
+    refused(Path("somebody/dogs-64"), "no such folder", "of the Hugging Face hub is hf://")
     refused("a\0b", "no such folder")
     refused("x" * 5000, "cannot be opened")
     (tmp_path / "photos").mkdir()

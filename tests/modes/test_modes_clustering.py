@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from limbeck.artefacts.mode_files import count_modes
+from limbeck.modes import clustering
 from limbeck.modes.clustering import cluster, perceptual_points
 
 SIZES = (90, 60, 30, 12)
@@ -106,3 +107,28 @@ def test_projection_keeps_distances_when_no_axis_is_dropped() -> None:
 def gaps(points: Tensor, rows: Sequence[int]) -> Tensor:
     chosen = points[list(rows)]
     return ((chosen[:, None] - chosen[None]) ** 2).sum(2)
+
+
+def explained(points: np.ndarray, labels: np.ndarray) -> float:
+    """The share of variance that lies between clusters."""
+    inner = sum(points[labels == k].var(0).sum() * (labels == k).mean() for k in set(labels))
+    return float(1 - inner / points.var(0).sum())
+
+
+def test_means_of_a_sample_explain_nearly_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    points = (random.normal(size=(8000, 6)) * np.exp(-np.arange(6) / 2)).astype(np.float32)
+    whole = explained(points, cluster(points, 8, 0).labels)
+    fitted = []
+    kept = clustering.fit_means
+    monkeypatch.setattr(
+        clustering,
+        "fit_means",
+        lambda x, count, seed: fitted.append(len(x)) or kept(x, count, seed),
+    )
+    monkeypatch.setattr(clustering, "FIT_AT_MOST", 2000)
+    found = cluster(points, 8, 0)
+    assert fitted == [2000]
+    assert found.sizes.sum() == 8000
+    assert explained(points, found.labels) > whole - 0.01
+    assert np.array_equal(found.labels, cluster(points, 8, 0).labels)

@@ -7,7 +7,7 @@ import pytest
 from reporting_fake_run import COUNT, HOSTILE, is_outlier, make_run, photo_id, quality, source
 
 from limbeck.data import LIMITS, open_dataset
-from limbeck.data.store import ADDED
+from limbeck.data.layout import ADDED
 from limbeck.records import Flag
 from limbeck.reporting.gallery import Gallery
 from limbeck.reporting.page import report

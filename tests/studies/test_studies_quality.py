@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from limbeck import open_dataset
+from limbeck import fsio, open_dataset
 from limbeck.errors import UsageError
 from limbeck.presets import preset
 from studies.__main__ import app as studies
@@ -85,6 +85,20 @@ def test_a_study_goes_on_and_draws(study: Path, smoke: Any) -> None:
     assert found["trained_on"] + found["held_out"] == len(open_dataset(smoke.run / "data"))
     for name in ("quality.json", "quality.png", "grids.png"):
         assert (study / name).stat().st_size > 100
+
+
+def test_a_contestant_begins_with_networks_beside_one_that_does_not(
+    study: Path, smoke: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(study, tmp_path / "study")
+    found = study_quality(
+        open_dataset(smoke.run / "data"), preset("smoke"), tmp_path / "study", seconds=2.0,
+        features=("lpips-alex",), pictures=16, only=("tuned",), init_from=smoke.run,
+    )  # fmt: skip
+    assert found["reference"] == "preset"
+    assert {row["contestant"] for row in found["reached"]} == {*CONTESTANTS, "tuned"}
+    told = tmp_path / "study" / "seed-0" / "tuned" / "transfer.json"
+    assert fsio.read_object(told)["loaded"]
 
 
 def test_every_snapshot_stays_and_has_its_seconds(study: Path) -> None:

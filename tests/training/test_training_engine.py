@@ -19,10 +19,11 @@ from limbeck.presets import preset
 from limbeck.training import Engine, LossNetworks, TrainState, conditional, phase_table, train
 from limbeck.training import engine as engine_module
 from limbeck.training.class_labels import class_labels
+from limbeck.training.critics import Step
 from limbeck.training.engine import NotFinite, shares_of
 from limbeck.training.loop import feed_of
 from limbeck.training.memory import check_disk, fit, needs
-from limbeck.training.phases import Phase, Step
+from limbeck.training.phases import Phase
 from limbeck.training.transfer import transfer
 from limbeck.training.world import World
 

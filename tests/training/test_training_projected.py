@@ -17,10 +17,10 @@ from limbeck.presets import preset
 from limbeck.training import Engine, LossNetworks, TrainState, phase_table, train
 from limbeck.training import loop as loop_module
 from limbeck.training.augment import translate
+from limbeck.training.critics import Step
 from limbeck.training.engine import NotFinite, pace_of
 from limbeck.training.loop import feed_of
 from limbeck.training.losses import hinge_generator_loss, hinge_loss
-from limbeck.training.phases import Step
 
 CPU = torch.device("cpu")
 PROJECTED = {

@@ -1,6 +1,6 @@
 """What a run left on disk, read once; what is not there yet is named, never guessed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,7 @@ class Artefacts:
     run_json: dict[str, Any]
     config: Config | None
     dataset: Dataset | None = None
-    files: list[ImageInfo] = field(default_factory=list)
+    files: Sequence[ImageInfo] = ()
     scores: Scores | None = None
     keep: KeepList | None = None
     raw: Training | None = None

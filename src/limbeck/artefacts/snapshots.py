@@ -6,6 +6,9 @@ from pathlib import Path
 from limbeck.artefacts.stage import read_done
 from limbeck.errors import DataError
 
+MODEL_MARKS = ("generator.safetensors", "generator.safetensors.index.json")
+"""Files one of which tells a model folder: a generator in one file, or in shards."""
+
 
 def snapshots(out: Path, kind: str) -> list[tuple[int, Path]]:
     """(images, folder) of `nets-*` or `state-*` in `out`, oldest first."""
@@ -37,13 +40,18 @@ def find_networks(path: Path) -> Path | None:
     return next((folder for folder in found if folder is not None), None)
 
 
+def is_model(path: Path) -> bool:
+    """Whether `path` is a model folder (what `limbeck run` leaves in `model/`)."""
+    return any((path / name).exists() for name in MODEL_MARKS)
+
+
 def snapshot_of(path: Path) -> Path:
     """What `find_networks` finds, to train on from.
 
     Raises:
         DataError: no networks lie there.
     """
-    if (path / "generator.safetensors").exists():
+    if is_model(path):
         raise DataError(
             f"{path} is a model folder: it holds averages only, nothing to train on from",
             "give the run it came from, or one of its snapshots (nets-...)",

@@ -1,5 +1,6 @@
 """The chain of stages and the one command that walks it."""
 
+from limbeck.chain.encoding import Inverted, encoder_config, train_encoder
 from limbeck.chain.named_photos import never_read
 from limbeck.chain.request import Change, Group, Request, changes, settled, stored_request
 from limbeck.chain.running import (
@@ -19,12 +20,14 @@ __all__ = [
     "Change",
     "Consequences",
     "Group",
+    "Inverted",
     "Part",
     "Request",
     "StageState",
     "TakingDown",
     "changes",
     "consequences",
+    "encoder_config",
     "never_read",
     "parts_by_ray",
     "plan",
@@ -39,4 +42,5 @@ __all__ = [
     "status",
     "stored_request",
     "take_down",
+    "train_encoder",
 ]

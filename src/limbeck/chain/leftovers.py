@@ -14,7 +14,7 @@ from limbeck.errors import LimbeckError
 
 _BYTES = 64 * 2**20  # of a text that is read
 _LINES = 20  # of a file that are told
-_NO_TEXT = (".safetensors", ".npy", ".parquet", ".png", ".jpg", ".webp", ".lock", ".zip")
+_NO_TEXT = (".safetensors", ".npy", ".parquet", ".png", ".jpg", ".webp", ".lock", ".zip", ".tar")
 
 
 @dataclass(frozen=True)

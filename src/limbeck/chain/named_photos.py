@@ -90,7 +90,7 @@ def _before(places: Sequence[Place]) -> set[str]:
     return {word for one in earlier for word in (*one.ids, *one.sha256)}
 
 
-_Known = Sequence[tuple[Place, Dataset, list[ImageInfo]]]
+_Known = Sequence[tuple[Place, Dataset, Sequence[ImageInfo]]]
 
 
 def _match(found: Found, known: _Known, wishes: Sequence[Wish], before: set[str]) -> None:

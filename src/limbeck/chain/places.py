@@ -11,6 +11,7 @@ from pathlib import Path
 from limbeck import fsio
 from limbeck.artefacts.lock import root_of
 from limbeck.artefacts.run import RUN, STAGES, RunDir
+from limbeck.artefacts.snapshots import MODEL_MARKS
 from limbeck.artefacts.stage import read_done
 from limbeck.config import Config
 from limbeck.curation import block_files
@@ -19,7 +20,7 @@ from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.ingestion import Fetching
 
 _NETWORKS = ("nets-", "state-", "bad-state-")
-_PIXELS = re.compile(r"images-[0-9]+\.npy")
+_PIXELS = re.compile(r"images-[0-9]+\.(npy|tar)")
 _TRAINING = ("stats.jsonl", "transfer.json", "snapshots.jsonl")
 
 
@@ -150,7 +151,7 @@ def _look(root: Path) -> Place:
         names = {entry.name for entry in folder.iterdir()}
         if "images.parquet" in names or any(map(_PIXELS.fullmatch, names)):
             _add_dataset(place, folder)
-        stage = _stage(folder)
+        stage, model = _stage(folder), not names.isdisjoint(MODEL_MARKS)
         nets = any(name.startswith(_NETWORKS) for name in names)
         if stage == "train" or nets or any(name in names for name in _TRAINING):
             place.trainings.append(folder)
@@ -160,8 +161,8 @@ def _look(root: Path) -> Place:
             (bool({"keep.parquet", "keep.csv"} & names), place.keeps),
             ("metrics.jsonl" in names, place.metrics),
             ("index.html" in names and _is_report(folder, stage), place.reports),
-            ("generator.safetensors" in names, place.models),
-            ("modes.safetensors" in names and "generator.safetensors" not in names, place.modes),
+            (model, place.models),
+            ("modes.safetensors" in names and not model, place.modes),
             ("samples.json" in names, place.samples),
         ):
             if there:

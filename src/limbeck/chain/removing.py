@@ -32,7 +32,7 @@ from limbeck.records import KeepSummary, Status
 _AGAIN = "move it away and take the photos down once more"
 _KEEP_CSV = "keep.csv"
 _BOARD = "tensorboard"
-_SHARDS = "images-[0-9][0-9][0-9][0-9][0-9].npy"
+_SHARDS = [f"images-[0-9][0-9][0-9][0-9][0-9].{kind}" for kind in ("npy", "tar")]
 _SHEET = re.compile(r"rec-[0-9]+\.png")
 _NAME = pa.string()
 _ORDER = ("id", "source", "keep", "reason", "score")  # of keep.parquet and keep.csv
@@ -243,7 +243,8 @@ def steps_in_datasets(place: Place, found: Found, begun: bool) -> Iterator[Step]
         if found.rows[data.root]:
             yield _dataset(place, data, found)
         named = {shard["file"] for shard in data.shards}
-        stray = [f for f in sorted(data.root.glob(_SHARDS)) if f.name not in named]
+        shards = [file for pattern in _SHARDS for file in sorted(data.root.glob(pattern))]
+        stray = [file for file in shards if file.name not in named]
         if begun and stray:
             yield _erase(place, "removed: of the dataset as it was before", stray)
 
@@ -260,7 +261,7 @@ def _dataset(place: Place, data: Dataset, found: Found) -> Step:
         before = fsio.read_object(done).get("summary", {}) if done.exists() else {}
         gone = {photo.info.id for photo in taken.values()}
         told: dict[str, Any] = {}
-        with amended(data.root, told, [_SHARDS] if images else []) as building:
+        with amended(data.root, told, _SHARDS if images else []) as building:
             write_without(data, taken.keys(), building)
             left = [info for info in data.infos if info.id not in gone]
             crops = Counter(str(info.crop) for info in left if info.crop)

@@ -35,6 +35,7 @@ from limbeck.ingestion import (
     rejections,
     side_inputs,
     source_digest,
+    store_words,
 )
 from limbeck.kit.device import pick_device
 from limbeck.kit.selection import held_out
@@ -172,7 +173,7 @@ class Chain:
         folder = self.stage(
             "data",
             {"source": digest, **side_inputs(config, opt_out)},
-            config.model_dump(),
+            config.made_of(),
             lambda out: ingest(
                 request.photos, out, config, opt_out=opt_out, strict=request.strict,
                 fetching=fetching,
@@ -273,7 +274,7 @@ class Chain:
         psi = psi_of(self.config.sample, self.run_dir.modes)
         config = self.config.replace(**{"sample.psi": psi})
         inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
-        settings = [config.sample.model_dump(), config.data.model_dump()]
+        settings = [config.sample.model_dump(), config.data.model_dump(exclude={"store"})]
         self.stage(
             "samples",
             inputs,
@@ -300,6 +301,8 @@ def _tell_photos(dataset: Dataset, folder: Path) -> None:
     if summary.crops:
         logs.say("  ", crop_words(summary.crops, summary.crop_objects))
     if told := flag_words(summary.flags):
+        logs.say("  ", told)
+    if told := store_words(summary.store, summary.store_why):
         logs.say("  ", told)
     for line in rejections(summary, dataset.listed()):
         logs.say("  ", line)

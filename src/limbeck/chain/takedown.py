@@ -246,7 +246,7 @@ def _made(place: Place) -> Iterator[str]:
                 label = place.root.name if folder == place.root else place.shown(folder)
                 yield f"{label}: {count} of {name}"
     for folders, what in (
-        (place.models, "a model: weights and samples.png"),
+        (place.models, "a model: weights and its pictures"),
         (place.samples, "generated images"),
         (place.modes, "modes of a generator, and images of them"),
     ):

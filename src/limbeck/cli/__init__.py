@@ -15,11 +15,13 @@ from limbeck.cli import (
     export,
     export_data,
     machine,
+    push,
     run,
     sample,
     score,
     stage_verbs,
     takedown,
+    train,
 )
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
@@ -62,7 +64,7 @@ app.command(epilog=_EXAMPLE + "resume runs/dogs")(run.resume)
 app.command(epilog=_EXAMPLE + "status runs/dogs")(run.status)
 app.command(epilog=_EXAMPLE + "ingest photos.zip --out data/dogs --size 64")(stage_verbs.ingest)
 app.command(epilog=_EXAMPLE + "train data/dogs --out nets/raw --preset small --kimg 500")(
-    stage_verbs.train
+    train.train
 )
 app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(score.score)
 app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")(stage_verbs.keep)
@@ -73,6 +75,7 @@ app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 -
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export
 )
+app.command(epilog=_EXAMPLE + "push model anna/dogs-64 --private")(push.push)
 app.command(epilog=_EXAMPLE + "export-data runs/dogs --to webdataset --out dogs-wds")(
     export_data.export_data
 )

@@ -11,7 +11,7 @@ from limbeck import chain, logs
 from limbeck.artefacts.folders import SUPERSEDED
 from limbeck.artefacts.run import RUN, RunDir
 from limbeck.chain import Request
-from limbeck.cli.options import build_config, change_config
+from limbeck.cli.options import begun_size, build_config, change_config
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError, UsageError
 from limbeck.ingestion import Fetching
@@ -66,6 +66,8 @@ def asked(
     """
     if begun is None or preset is not None or size is not None:
         name = preset or (begun.config.preset if begun is not None else _suggested(changes, budget))
+        source = changes.get("train.init_from")
+        size = begun_size(size, None if source is None else str(source))
         config = build_config(name, size=size, pairs=pairs, changes=changes)
         where = photos if begun is None else begun.photos
         fetching = Fetching(fetched, tuple(ports))

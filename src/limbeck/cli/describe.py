@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from limbeck import fsio, logs
 from limbeck.artefacts.run import HALF, RunDir
-from limbeck.artefacts.snapshots import snapshots
+from limbeck.artefacts.snapshots import MODEL_MARKS, snapshots
 from limbeck.artefacts.stage import read_done
 from limbeck.cli.outcome import Outcome
 from limbeck.cli.takedown import takedown_lines
@@ -142,8 +142,8 @@ def describe(path: Path) -> Outcome | None:
     if not path.is_dir() or (path / "run.json").exists():
         return None
     done = read_done(path)
-    for kind, (mark, tell) in _KINDS.items():
-        if (path / mark).is_file():
+    for kind, (marks, tell) in _KINDS.items():
+        if any((path / mark).is_file() for mark in marks):
             try:
                 lines, facts, following = tell(path, done)
             except (KeyError, TypeError, ValueError, ValidationError) as error:
@@ -262,7 +262,7 @@ def _model(path: Path, done: Done | None) -> Told:
     about = fsio.read_json(path / "config.json")
     size = about["net"]["size"]
     bytes_ = sum(file.stat().st_size for file in path.glob("*.safetensors"))
-    parts = [name for name in ("encoder", "modes") if (path / f"{name}.safetensors").is_file()]
+    parts = [name for name in ("encoder", "modes") if any(path.glob(f"{name}*.safetensors"))]
     lines = [
         f"a generator of {size} x {size} px{''.join(f', {part}' for part in parts)}; "
         f"{bytes_ / 1e6:.1f} MB, {about.get('dtype', '?')}; licence: {about.get('licence', '?')}"
@@ -286,13 +286,13 @@ def _samples(path: Path, done: Done | None) -> Told:
     return lines, {"pictures": count, "complete": done is not None}, f"open {path / 'grid.png'}"
 
 
-_KINDS: dict[str, tuple[str, Callable[[Path, Done | None], Told]]] = {
-    "a dataset": ("index.json", _dataset),
-    "a model": ("generator.safetensors", _model),
-    "a snapshot": ("config.json", _snapshot),
-    "the scores": ("scores.parquet", _scores),
-    "a keep list": ("keep.parquet", _keep),
-    "the modes": ("modes.json", _modes),
-    "the samples": ("samples.json", _samples),
+_KINDS: dict[str, tuple[tuple[str, ...], Callable[[Path, Done | None], Told]]] = {
+    "a dataset": (("index.json",), _dataset),
+    "a model": (MODEL_MARKS, _model),
+    "a snapshot": (("config.json",), _snapshot),
+    "the scores": (("scores.parquet",), _scores),
+    "a keep list": (("keep.parquet",), _keep),
+    "the modes": (("modes.json",), _modes),
+    "the samples": (("samples.json",), _samples),
 }
-"""Kind -> the file that tells it, and what describes it."""
+"""Kind -> the files one of which tells it, and what describes it."""

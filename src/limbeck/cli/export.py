@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from limbeck import logs
 from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.snapshots import is_model, networks_of
+from limbeck.artefacts.stage import read_done
 from limbeck.artefacts.takedowns import stained
 from limbeck.cli.inputs import (
     centres_file,
     enclosing_run,
-    is_model,
     load_centres,
     networks_folder,
     open_networks,
 )
-from limbeck.cli.options import ModesFolder, Out, Shared
+from limbeck.cli.options import ModesFolder, Out, Shared, parse_bytes
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, UsageError
-from limbeck.fsio import read_json
+from limbeck.fsio import read_json, read_jsonl
+
+if TYPE_CHECKING:
+    from limbeck.model import Measured
 
 
 @verb("device", "dry_run")
@@ -46,10 +50,17 @@ def export(
             help="Fact about the photos for the model card; repeatable.",
         ),
     ] = None,
+    max_shard: Annotated[
+        str,
+        typer.Option(
+            "--max-shard", help="Larger weights become several files of this size, e.g. 500MB."
+        ),
+    ] = "2GB",
 ) -> Outcome:
     """Write a model folder: averaged generator and encoder, modes and a model card."""
     if is_model(source):
         raise UsageError(f"{source} is a model folder already", "give a run or a training")
+    most = parse_bytes(max_shard)
     networks, centres = networks_folder(source), centres_file(source, modes)
     settings, facts = training_settings(networks), run_facts(networks) | _facts(fact or [])
     values: dict[str, object] = {
@@ -68,8 +79,10 @@ def export(
             "leave --modes out, or make them: "
             + logs.command("limbeck", "modes", networks, "--out", "MODES"),
         )
-    model = Pipeline(nets, found, config=settings, licence=licence, data=facts)
-    model.save_pretrained(out, dtype="float16" if half else "float32")
+    model = Pipeline(
+        nets, found, config=settings, licence=licence, data=facts, measured=run_figures(networks)
+    )
+    model.save_pretrained(out, dtype="float16" if half else "float32", max_shard_size=most)
     size = sum(file.stat().st_size for file in out.iterdir() if file.suffix == ".safetensors")
     known = f"{len(found)} modes" if found else "no modes (limbeck modes makes them)"
     return Outcome(
@@ -124,6 +137,22 @@ def run_facts(networks: Path) -> dict[str, str | int | float]:
         "kimg": kept.summary["kimg"],
         "column": keep.summary["column"],
     }
+
+
+def run_figures(networks: Path) -> tuple[Measured, ...]:
+    """What `limbeck evaluate` measured of these networks since their training ended; none of
+    snapshots that it did not measure."""
+    from limbeck.model import figures_of
+
+    root = enclosing_run(networks)
+    training = networks.resolve().parent
+    if root is None or training.parent != root.resolve() or training.name not in ("raw", "kept"):
+        return ()
+    done, used = read_done(training), networks_of(training)
+    if done is None or used is None or used.resolve() != networks.resolve():
+        return ()
+    rows = read_jsonl(root / "metrics" / "metrics.jsonl")
+    return figures_of(rows, training.name, done.finished)
 
 
 def _taken_facts(root: Path, training: Path) -> dict[str, str | int | float]:

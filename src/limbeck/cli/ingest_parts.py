@@ -63,7 +63,7 @@ def make_part(
     Raises:
         UsageError: no such part, or --strict or --ray is given; as `ingest_part`.
     """
-    from limbeck.ingestion import Shard, crop_words, flag_words, ingest_part
+    from limbeck.ingestion import Shard, crop_words, flag_words, ingest_part, store_words
 
     part = Shard.parse(shard)
     if strict:
@@ -93,6 +93,7 @@ def make_part(
             "copies to the eye are found when parts are joined",
             crop_words(summary.crops, summary.crop_objects),
             *filter(None, [flag_words(summary.flags)]),
+            store_words(summary.store, summary.store_why),
         ],
         then=logs.command("limbeck", "ingest", out.parent, "--out", "DATA", "--preset", preset),
     )  # fmt: skip

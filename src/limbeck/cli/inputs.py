@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from limbeck import logs
 from limbeck.artefacts.run import RunDir
-from limbeck.artefacts.snapshots import find_networks
+from limbeck.artefacts.snapshots import find_networks, is_model
 from limbeck.cli.describe import training_in, unfinished
 from limbeck.config import SampleConfig
 from limbeck.errors import DataError, UsageError
@@ -56,11 +56,6 @@ def networks_folder(path: Path) -> Path:
         f"{path} holds no trained networks (no config.json, no training)",
         "give a snapshot (nets-...), a folder that `limbeck train` made, or a run",
     )
-
-
-def is_model(path: Path) -> bool:
-    """Whether `path` is a model folder (what `limbeck run` leaves in `model/`)."""
-    return (path / "generator.safetensors").exists()
 
 
 def centres_file(source: Path, modes: Path | None) -> Path | None:

@@ -103,7 +103,10 @@ Kimg = Annotated[
 InitFrom = Annotated[
     str | None,
     typer.Option(
-        "--init-from", help="Start from these networks (transfer learning); not needed to resume."
+        "--init-from",
+        metavar="MODEL",
+        help="Start from these networks (a model, run, training or snapshot); not needed to "
+        "resume. Shapes follow them, and so does the size where none is given.",
     ),
 ]
 FreezeD = Annotated[
@@ -113,6 +116,9 @@ FreezeD = Annotated[
         min=0,
         help="Number of D's layers to freeze, counted from the image (Freeze-D).",
     ),
+]
+FreezeMapping = Annotated[
+    bool, typer.Option("--freeze-mapping", help="Keep z -> w of the networks begun with.")
 ]
 ClassFrom = Annotated[
     str | None,
@@ -151,6 +157,14 @@ CropMost = Annotated[
         min=1,
         max=20,
         help="How many objects of one photo detect may make images of; default 1.",
+    ),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="How pixels lie on disk: raw, shards (tars of lossless WebP: half of the bytes), or "
+        "auto: shards where raw pixels take more than half of the memory or 64 GiB.",
     ),
 ]
 Fetched = Annotated[
@@ -259,6 +273,23 @@ def parse_budget(text: str) -> float:
     return total
 
 
+_BYTES = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(kB|MB|GB)", re.IGNORECASE)
+_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9}
+
+
+def parse_bytes(text: str) -> int:
+    """`500MB`, `2GB`, `64 kB` -> bytes.
+
+    Raises:
+        UsageError: another form, or nothing at all.
+    """
+    match = _BYTES.fullmatch(text.strip())
+    count = int(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
+    if count < 1:
+        raise UsageError(f"{text!r} is no size of a file", "write e.g. 500MB or 2GB")
+    return count
+
+
 def parse_settings(pairs: list[str] | None) -> dict[str, object]:
     """`["train.batch=16"]` -> {"train.batch": 16}; values are read as YAML.
 
@@ -305,15 +336,30 @@ def build_config(
     return change_config(preset(name, size), given, pairs)
 
 
+def begun_size(size: int | None, init_from: str | None) -> int | None:
+    """The size that was asked for, or that of the networks to begin with."""
+    if size is not None or init_from is None:
+        return size
+    from limbeck.training import shapes_of
+
+    return shapes_of(Path(init_from)).size
+
+
 def change_config(
     config: Config, given: Mapping[str, object], pairs: list[str] | None = None
 ) -> Config:
     """A configuration with named options on top, and `--set` on top of those.
 
+    Networks to begin with give their shapes, below both.
+
     Raises:
         UsageError: an unknown setting, one given twice, a value out of range, or TensorBoard's
             files are asked for and its package is absent.
     """
+    if (source := given.get("train.init_from")) is not None:
+        from limbeck.training import shaped_like, shapes_of
+
+        config = shaped_like(config, shapes_of(Path(str(source))))
     changed = config.replace(**given, **_apart(given, pairs))
     if changed.train.tensorboard:
         from limbeck.training import require_tensorboard

@@ -39,6 +39,12 @@ def would(name: str, values: Mapping[str, object], *lines: object) -> Outcome:
     return Outcome({"dry_run": True, "verb": name, **values}, lines)
 
 
+def planned(stage: str, values: dict[str, object]) -> Outcome:
+    """What a stage would do, a line for each of `values`; of `config` nothing is shown."""
+    lines = [f"  {name}: {value}" for name, value in values.items() if name != "config"]
+    return would(stage, values, f"would {stage}:", *lines)
+
+
 def verb(*names: SharedName) -> Callable[[Callable[..., Outcome]], Callable[..., None]]:
     """Make a function that returns an `Outcome` into a command: show it, turn errors into codes.
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from limbeck import logs
+from limbeck.artefacts.snapshots import is_model
 from limbeck.cli.inputs import (
     centres_file,
     existing,
-    is_model,
     load_centres,
     networks_folder,
     open_networks,
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 def sample(
     shared: Shared,
     source: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A model folder, a snapshot or a run.")
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model folder, a snapshot, a run, or hf://OWNER/NAME of the Hugging Face hub.",
+        ),
     ],
     out: Out,
     seeds: Annotated[
@@ -68,13 +72,19 @@ def sample(
 ) -> Outcome:
     """Generate images: one PNG for each seed, and a grid. Without --seeds: 16, from --seed on."""
     from limbeck.latents import check_psi, check_seeds
-    from limbeck.model import parse_seeds, write_samples
+    from limbeck.model import model_folder, on_hub, parse_seeds, write_samples
 
     numbers = (
         parse_seeds(seeds)
         if seeds is not None
         else check_seeds(range(shared.seed, shared.seed + 16))
     )
+    wanted = on_hub(str(source))
+    if wanted is not None:
+        if shared.dry_run:
+            what = f"would fetch {wanted} from the hub and draw {len(numbers)} images into {out}"
+            return would("sample", {"out": out, "model": str(wanted)}, what)
+        source = model_folder(str(source))
     existing(source, "model or networks")
     psi = check_psi(usual_psi(source) if psi is None else psi)
     centres = centres_file(source, modes)

@@ -1,4 +1,4 @@
-"""The verbs that are one stage each: ingest, train, keep, modes (score: `cli/score.py`)."""
+"""The verbs that are one stage each: ingest, keep, modes (`train` and `score`: files of theirs)."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,27 +17,23 @@ from limbeck.cli.options import (
     DetectorFile,
     Fetched,
     FetchPort,
-    FreezeD,
-    InitFrom,
-    Kimg,
     MaxReject,
     OptOut,
     Out,
     Preset,
     Shared,
     Size,
+    Store,
     Strict,
-    Tensorboard,
     keep_changes,
 )
-from limbeck.cli.outcome import Outcome, verb, would
+from limbeck.cli.outcome import Outcome, planned, verb, would
 from limbeck.logs import duration
 from limbeck.records import Preview
 
 NetworksPath = Annotated[
     Path, typer.Argument(metavar="NETS", help="A snapshot, a training stage or a run.")
 ]
-DataPath = Annotated[Path, typer.Argument(metavar="DATA", help="A dataset made by ingest.")]
 
 
 @verb("settings", "dry_run")
@@ -52,6 +48,7 @@ def ingest(
     crop_most: CropMost = None,
     detector: DetectorFile = None,
     class_from: ClassFrom = None,
+    store: Store = None,
     opt_out: OptOut = None,
     fetched: Fetched = None,
     fetch_port: FetchPort = None,
@@ -66,10 +63,18 @@ def ingest(
         "data.crop": crop,
         "data.crop_object": crop_object,
         "data.crop_most": crop_most,
+        "data.store": store,
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
-    from limbeck.ingestion import Fetching, crop_words, flag_words, ingest_by_ray, preview
+    from limbeck.ingestion import (
+        Fetching,
+        crop_words,
+        flag_words,
+        ingest_by_ray,
+        preview,
+        store_words,
+    )
     from limbeck.ingestion import ingest as run_ingest
 
     fetching = Fetching(fetched, tuple(fetch_port or ()))
@@ -107,79 +112,12 @@ def ingest(
             f"opted out {summary.opted_out}, failed {summary.failed}",
             crop_words(summary.crops, summary.crop_objects),
             *filter(None, [flag_words(summary.flags)]),
+            store_words(summary.store, summary.store_why),
             f"dataset: {out} (index.json, images.parquet; {summary.size} px)",
             *([too_many] if too_many else []),
         ],
         code=3 if too_many else 0,
         then=logs.command("limbeck", "train", out, "--out", f"{out}-nets", "--preset", preset),
-    )
-
-
-@verb("settings", "seed", "device", "dry_run")
-def train(
-    shared: Shared,
-    data: DataPath,
-    out: Out,
-    preset: Preset = "small",
-    size: Size = None,
-    kimg: Kimg = None,
-    ids: Annotated[
-        Path | None, typer.Option("--ids", help="keep.parquet: train on the kept photos only.")
-    ] = None,
-    init_from: InitFrom = None,
-    freezed: FreezeD = None,
-    cond: Annotated[
-        bool, typer.Option("--cond", help="Class-conditional, with the dataset's classes.")
-    ] = False,
-    no_encoder: Annotated[bool, typer.Option("--no-encoder", help="Train G and D alone.")] = False,
-    tensorboard: Tensorboard = False,
-) -> Outcome:
-    """Train generator, discriminator and encoder; the same command resumes where it stopped."""
-    changes = {
-        "train.kimg": kimg,
-        "train.encoder": False if no_encoder else None,
-        "train.init_from": init_from,
-        "train.freeze_d": freezed,
-        "train.tensorboard": tensorboard or None,
-    }
-    config = shared.config(preset, size, changes=changes)
-    existing(data, "dataset")
-    from limbeck.artefacts.keep import kept_ids
-
-    kept = kept_ids(ids) if ids else None
-    if shared.dry_run:
-        return _planned(
-            "train",
-            {
-                "data": data,
-                "out": out,
-                "kimg": config.train.kimg,
-                "ids": len(kept) if kept else None,
-                "config": config.model_dump(mode="json"),
-            },
-        )
-    from limbeck.data import open_dataset
-    from limbeck.training import conditional
-    from limbeck.training import train as run_train
-
-    dataset = open_dataset(data)
-    if cond:
-        config = conditional(dataset, config)
-    summary = run_train(dataset.select(kept) if kept is not None else dataset, config, out)
-    chosen = "" if summary.networks == summary.newest else f" (best KID; newest {summary.newest})"
-    return Outcome(
-        {"out": out, **summary.model_dump()},
-        [
-            logs.line(
-                "trained ",
-                logs.bold(f"{summary.kimg:g}"),
-                f" kimg on {len(kept) if kept else len(dataset)} photos in ",
-                f"{duration(summary.seconds)} ({summary.images_per_second:.0f} images/s, ",
-                f"{summary.precision})",
-            ),
-            f"networks: {out / summary.networks}{chosen}",
-        ],
-        then=logs.command("limbeck", "score", data, out, "--out", f"{out}-scores"),
     )
 
 
@@ -212,7 +150,7 @@ def keep(
     config = shared.config("small", changes=changes)
     existing(scores, "folder of scores")
     if shared.dry_run:
-        return _planned("keep", {"scores": scores, "out": out, "rule": config.keep.model_dump()})
+        return planned("keep", {"scores": scores, "out": out, "rule": config.keep.model_dump()})
     from limbeck.artefacts.scores import read_scores
     from limbeck.curation import keep as run_keep
 
@@ -260,7 +198,7 @@ def modes(
     config = shared.config("small", changes=changes)
     snapshot = networks_folder(networks)
     if shared.dry_run:
-        return _planned("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
+        return planned("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
     from limbeck.modes import find_modes
 
     found = find_modes(
@@ -284,8 +222,13 @@ def modes(
 
 
 def _previewed(found: Preview, out: Path) -> Outcome:
-    if found.accepted is None or found.dataset_bytes is None or found.seconds is None:
+    if (
+        found.accepted is None or found.dataset_bytes is None or found.seconds is None
+        or found.store is None
+    ):  # fmt: skip
         return _previewed_list(found, out)
+    from limbeck.ingestion import store_words
+
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(found.rejected.items()))
     refused = f", {found.refused} of them not to be opened" if found.refused else ""
     what = f" ({', '.join(found.crop_objects)})" if found.crop_objects else ""
@@ -296,6 +239,7 @@ def _previewed(found: Preview, out: Path) -> Outcome:
         f"of {found.looked_at} looked at, not used: {reasons or 'none'}",
         f"about {found.accepted} photos, fewer without copies and opt-outs",
         f"cropped by: {found.crop}{what}",
+        store_words(found.store, found.store_why),
         f"dataset: {out}, {found.size} px, about {found.dataset_bytes / 1e6:,.0f} MB, "
         f"{duration(found.seconds)}",
     )
@@ -313,8 +257,3 @@ def _previewed_list(found: Preview, out: Path) -> Outcome:
         "at most 64 MB each",
         f"dataset: {out}; cropped by: {found.crop}",
     )
-
-
-def _planned(stage: str, values: dict[str, object]) -> Outcome:
-    lines = [f"  {name}: {value}" for name, value in values.items() if name != "config"]
-    return would(stage, values, f"would {stage}:", *lines)

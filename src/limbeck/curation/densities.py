@@ -6,7 +6,7 @@ express. A fit to all photos is bent towards the odd ones among them, which then
 `typical` finds what is typical by itself, and in several spaces at once. No fit sees a label.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,6 +20,7 @@ from limbeck import logs
 from limbeck.curation.mixture import fit_mixture
 from limbeck.curation.neighbours import Neighbours, are_alike, are_many
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.rows import Rows, blocks
 from limbeck.kit.tables import Column
 from limbeck.metrics import standardised, weighted_mean
 
@@ -45,6 +46,7 @@ _ROWS = 8192
 
 Features = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -100,29 +102,27 @@ def fit_components(
     return Components(mean, std, axes, variance)
 
 
-def _project(features: Features, fitted: Components) -> tuple[Tensor, Tensor]:
-    """Squares of the projections [N, K], and squared lengths [N]."""
-    parts = []
-    for start in range(0, len(features), _ROWS):
-        z = torch.from_numpy(features[start : start + _ROWS]).double().sub(fitted.mean)
+def _project(features: Rows, fitted: Components) -> Iterator[tuple[Tensor, Tensor]]:
+    """Block by block, squares of the projections [n, K], and squared lengths [n]."""
+    for block in blocks(features, _ROWS):
+        z = torch.from_numpy(block).double().sub(fitted.mean)
         z /= fitted.std
-        parts.append(((z @ fitted.axes).square(), z.square().sum(1)))
-    return torch.cat([a for a, _ in parts]), torch.cat([b for _, b in parts])
+        yield (z @ fitted.axes).square(), z.square().sum(1)
 
 
-def gaussian_distance(features: Features, fitted: Components) -> Column:
+def gaussian_distance(features: Rows, fitted: Components) -> Column:
     """[N, D] -> squared Mahalanobis distance [N] in the fitted components: sum_k p_k^2 / var_k.
 
     Minus twice the log density of the fitted Gaussian, up to a constant.
     """
-    projected, _ = _project(features, fitted)
-    return (projected / fitted.variance).sum(1).numpy()
+    parts = [(p / fitted.variance).sum(1) for p, _ in _project(features, fitted)]
+    return torch.cat(parts).numpy() if parts else np.empty(0)
 
 
-def residual_distance(features: Features, fitted: Components) -> Column:
+def residual_distance(features: Rows, fitted: Components) -> Column:
     """[N, D] -> what the components leave [N]: |z|^2 - sum_k p_k^2, at least 0."""
-    projected, squares = _project(features, fitted)
-    return (squares - projected.sum(1)).clamp_min(0).numpy()
+    parts = [(squares - p.sum(1)).clamp_min(0) for p, squares in _project(features, fitted)]
+    return torch.cat(parts).numpy() if parts else np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,7 @@ class Typical:
     core: Flags
 
 
-def typical(
-    spaces: Mapping[str, Features], near: Sequence[Neighbours] = (), *, seed: int
-) -> Typical:
+def typical(spaces: Mapping[str, Rows], near: Sequence[Neighbours] = (), *, seed: int) -> Typical:
     """Distances of all photos from what is typical of them, found without a label.
 
     1. Of 1,280 photos or more, as if most were outliers (`_from_core`). If what this makes outliers
@@ -159,7 +157,7 @@ def typical(
     it was fitted.
 
     Args:
-        spaces: name -> float32 [N, D] features of the same photos.
+        spaces: name -> float32 [N, D] features of the same photos, in memory or on disk.
         near: neighbours in every space; none = steps 1 and 5 are left out.
         seed: of the halves.
     """
@@ -176,7 +174,7 @@ def typical(
     return Typical(made, np.ones(count, dtype=bool))
 
 
-def _from_core(spaces: Mapping[str, Features], near: Sequence[Neighbours], seed: int) -> Typical:
+def _from_core(spaces: Mapping[str, Rows], near: Sequence[Neighbours], seed: int) -> Typical:
     """Fit to the two fifths of the photos that lie nearest, five times over.
 
     The first two fifths have the nearest fifth of all photos nearest: kinds of outliers are smaller
@@ -194,7 +192,7 @@ def _from_core(spaces: Mapping[str, Features], near: Sequence[Neighbours], seed:
     return Typical(made, core)
 
 
-def _believed(found: Typical, spaces: Mapping[str, Features], near: Sequence[Neighbours]) -> bool:
+def _believed(found: Typical, spaces: Mapping[str, Rows], near: Sequence[Neighbours]) -> bool:
     """Whether what lies far from a core are outliers, and many.
 
     A mixture in which they are a quarter at least must be (nearly) as likely as the best; what it
@@ -211,7 +209,7 @@ def _believed(found: Typical, spaces: Mapping[str, Features], near: Sequence[Nei
     )
 
 
-def _agreement(found: Typical, spaces: Mapping[str, Features]) -> float:
+def _agreement(found: Typical, spaces: Mapping[str, Rows]) -> float:
     """The lowest rank correlation, over pairs of spaces, of the distances outside of the core."""
     far = [
         weighted_mean([found.distances[f"{name}_gauss"], found.distances[f"{name}_ppca"]])
@@ -221,7 +219,7 @@ def _agreement(found: Typical, spaces: Mapping[str, Features]) -> float:
     return min((float(spearmanr(a, b).statistic) for a, b in pairs), default=0.0)
 
 
-def _rounds(spaces: Mapping[str, Features], most: Column, seed: int) -> dict[str, Column]:
+def _rounds(spaces: Mapping[str, Rows], most: Column, seed: int) -> dict[str, Column]:
     """Steps 2 to 4 of `typical`; a photo loses at most `most` [N] of its weight."""
     count = len(most)
     half, some = _halves(count, seed)
@@ -256,7 +254,7 @@ def _halves(count: int, seed: int) -> tuple[Flags, Flags]:
 
 
 def _distances(
-    spaces: Mapping[str, Features],
+    spaces: Mapping[str, Rows],
     weights: Column,
     half: Flags,
     some: Flags,
@@ -266,12 +264,19 @@ def _distances(
     for name, features in spaces.items():
         gauss, ppca = np.empty(len(features)), np.empty(len(features))
         for mine in (half, ~half) if half.any() else (~half,):
-            others = (~mine if half.any() else mine) & some
+            others = np.flatnonzero((~mine if half.any() else mine) & some)
             fitted = fit_components(features[others], GAUSS_COMPONENTS, weights[others])
-            gauss[mine] = gaussian_distance(features[mine], fitted)
-            ppca[mine] = residual_distance(features[mine], fitted.first(PPCA_COMPONENTS))
+            for rows in _some_rows(np.flatnonzero(mine)):
+                part = features[rows]
+                gauss[rows] = gaussian_distance(part, fitted)
+                ppca[rows] = residual_distance(part, fitted.first(PPCA_COMPONENTS))
         made |= {f"{name}_gauss": gauss, f"{name}_ppca": ppca}
     return made
+
+
+def _some_rows(rows: Numbers) -> Iterator[Numbers]:
+    for start in range(0, len(rows), _ROWS):
+        yield rows[start : start + _ROWS]
 
 
 def hellinger(features: Features) -> Features:

@@ -23,6 +23,7 @@ from limbeck.curation.densities import (
 )
 from limbeck.kit.images import to_float, to_uint8
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.rows import Rows
 from limbeck.kit.tables import Column
 from limbeck.latents import draw_latents
 from limbeck.nets import Networks
@@ -33,6 +34,8 @@ LITE0_SIDE = 96
 FEATURE, LITE0, RESIDUAL = "gen_feature", "gen_lite0", "gen_residual"
 """The spaces: AlexNet's pooled activations at 64 px or the networks' size, EfficientNet-Lite0's
 pooled head, and what reconstructions leave of AlexNet's."""
+
+SPACES = (FEATURE, LITE0, RESIDUAL)
 
 Spaces = dict[str, Features]
 
@@ -65,13 +68,12 @@ def generated_spaces(
     return {**made, LITE0: hellinger(made[LITE0])}
 
 
-def norm_distances(
-    photos: Mapping[str, Features], images: Mapping[str, Features]
-) -> dict[str, Column]:
+def norm_distances(photos: Mapping[str, Rows], images: Mapping[str, Features]) -> dict[str, Column]:
     """Distances of photos from what the generator draws, `NAME_gauss` and `NAME_ppca` a space.
 
     Args:
-        photos, images: features of each by the same names, float32 [N, D] and [M, D].
+        photos, images: features of each by the same names, float32 [N, D] (in memory or on disk)
+            and [M, D].
 
     Returns:
         Columns [N] >= 0, as of `Typical`.
@@ -84,7 +86,7 @@ def norm_distances(
     return made
 
 
-def nearness(photos: Mapping[str, Features], images: Mapping[str, Features]) -> float:
+def nearness(photos: Mapping[str, Rows], images: Mapping[str, Features]) -> float:
     """How near the generator is to the photos: a two-sample check that needs no label, in [0, 1].
 
     The share of generated images that lie at least as far from a PPCA fitted to other generated

@@ -4,7 +4,7 @@ Photos are looked at in batches of fixed boundaries, and a few batches make a bl
 on a block does the very same sums.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,9 @@ from limbeck.latents import SPACE_SIZE
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, Features, at_least
 
+PHOTOS_ALONE = ("feature", "lite0")
+"""Spaces that photos are seen in without a generator: AlexNet, and EfficientNet-Lite0."""
+
 FEATURE_SIZE = 128
 LITE0_SIDE = 160
 CENTROID_PHOTOS = 2048
@@ -32,7 +35,7 @@ CENTROID_PHOTOS = 2048
 photos."""
 _BATCHES = 4  # of a block
 
-Rows = NDArray[np.int64]
+Numbers = NDArray[np.int64]
 Found = dict[str, NDArray[np.generic]]
 
 
@@ -60,24 +63,13 @@ class Blocks:
         """Row numbers of the photos of a block."""
         return range(block * self.size, min((block + 1) * self.size, self.photos))
 
-    def batches(self, block: int) -> Iterator[Rows]:
+    def batches(self, block: int) -> Iterator[Numbers]:
         """The same in batches."""
         rows = self.rows(block)
         return _batches(np.arange(rows.start, rows.stop), self.batch)
 
-    def gather(self, blocks: Iterator[Found]) -> Found:
-        """Columns [photos, ...] out of those of all blocks, in order."""
-        whole: Found = {}
-        for block, found in enumerate(blocks):
-            rows = self.rows(block)
-            for name, values in found.items():
-                if name not in whole:
-                    whole[name] = np.empty((self.photos, *values.shape[1:]), values.dtype)
-                whole[name][rows.start : rows.stop] = values
-        return whole
 
-
-def _batches(rows: Rows, batch: int) -> Iterator[Rows]:
+def _batches(rows: Numbers, batch: int) -> Iterator[Numbers]:
     return (rows[start : start + batch] for start in range(0, len(rows), batch))
 
 
@@ -96,7 +88,7 @@ class PhotoLook:
         self._large = dataset.at(min(dataset.size, LITE0_SIDE), resident=False)
 
     @torch.no_grad()
-    def columns(self, rows: Rows) -> dict[str, Tensor]:
+    def columns(self, rows: Numbers) -> dict[str, Tensor]:
         """Of photos by row number: `feature` [n, 1152], `lite0` [n, 1280], `seam` [n]."""
         photos = to_float(self._photos[rows].to(self._device))
         return {
@@ -169,8 +161,3 @@ class BlockScorer:
             total = seen.sum(0) if total is None else total + seen.sum(0)
         assert total is not None, "an empty dataset is refused before"
         return total / len(rows)
-
-
-def features_of(found: Mapping[str, NDArray[np.generic]], name: str) -> NDArray[np.float32]:
-    """A column of features [N, D]."""
-    return np.asarray(found[name], dtype=np.float32)

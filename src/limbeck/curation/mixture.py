@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from limbeck.kit.tables import Column
 
@@ -17,6 +17,7 @@ _TOP = 0.999  # quantile above which scores count as it
 _SKEW, _WIDTH = 4.0, 5.0  # weak priors, for sets of few photos: of the skewness, of the width
 _RAREST = -9.0  # the logit of the smallest share asked for where none is given
 _NORMAL = float(np.sqrt(2 / np.pi))
+_PEAK = float(np.sqrt(2 * np.pi))
 
 Vector = NDArray[np.float64]
 
@@ -133,6 +134,11 @@ def _mixture(p: Vector) -> Mixture:
 def _densities(m: Mixture, u: Vector) -> tuple[Vector, Vector]:
     """Of the ordinary photos and of the outliers at u, each times its share."""
     z = (u - m.location) / m.scale
-    ordinary = (1 - m.share) * 2 / m.scale * norm.pdf(z) * norm.cdf(m.skew * z)
-    outliers = m.share / m.deviation * norm.pdf((u - m.mean) / m.deviation)
+    ordinary = (1 - m.share) * 2 / m.scale * _normal(z) * ndtr(m.skew * z)
+    outliers = m.share / m.deviation * _normal((u - m.mean) / m.deviation)
     return np.asarray(ordinary), np.asarray(outliers)
+
+
+def _normal(z: Vector) -> Vector:
+    """The standard normal density; scipy's own takes ten times as long to check its arguments."""
+    return np.asarray(np.exp(-(z**2) / 2.0) / _PEAK)

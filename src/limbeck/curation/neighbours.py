@@ -1,6 +1,6 @@
 """Photos' nearest others: what tells a mode from outliers, be they few or very many."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.rows import Rows, blocks, mean_and_deviation
 from limbeck.kit.tables import Column
 from limbeck.metrics import standardised
 
@@ -21,10 +22,11 @@ TAIL, MODE = 0.33, 0.62
 group it is 0.29 at most; of a mode with a sixth of the photos 0.74, whatever the draw."""
 _TENTH = 10
 _AT_MOST = 20_000
+EXACT = 100_000
+"""Photos up to which means are summed in float32, as ever; of more in float64."""
 _ROWS = 512
 _SMALL = 1e-6
 
-Features = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 
@@ -44,38 +46,62 @@ class Neighbours:
     like: Column
     crowd: Column
     most: Column
-    _points: Tensor
+    _points: "_Standardised"
     _others: Tensor
 
     @classmethod
-    def of(cls, features: Features, *, seed: int) -> "Neighbours":
+    def of(cls, features: Rows, *, seed: int) -> "Neighbours":
         """Find them among float32 [N, D]; `seed` chooses which stand for all."""
         turn = np.random.default_rng(derive_seed(seed, "halves")).permutation(len(features))
-        spread = np.maximum(features.std(0), _SMALL)
-        x = torch.from_numpy(np.asarray((features - features.mean(0)) / spread, dtype=np.float32))
-        others = torch.from_numpy(np.flatnonzero(turn < _AT_MOST))
+        points = _Standardised.of(features)
+        others = np.flatnonzero(turn < _AT_MOST)
         ranks = [  # a photo is its own nearest
             min(rank + 1, len(others))
             for rank in (_TENTH, *(round(share * len(others)) for share in (CROWD, MOST)))
         ]
+        crowd = points[others]
         found = [
             torch.stack([distances.kthvalue(rank, dim=1).values for rank in ranks])
-            for distances in (torch.cdist(part, x[others]) for part in torch.split(x, _ROWS))
+            for distances in (torch.cdist(part, crowd) for part in points.blocks())
         ]
-        like, crowd, most = torch.cat(found, 1).double().numpy()
-        return cls(like, crowd, most, x, others)
+        like, tenth, fifth = torch.cat(found, 1).double().numpy()
+        return cls(like, tenth, fifth, points, torch.from_numpy(others))
 
     def company(self, flags: Flags) -> Column:
         """The share [N] of the photos with a flag [N] among each photo's nearest tenth of all."""
         flagged = torch.from_numpy(flags)[self._others].float()
         reach = torch.from_numpy(self.crowd).float()[:, None] * (1 + _SMALL)
+        others = self._points[self._others.numpy()]
         shares = []
-        for part, far in zip(
-            torch.split(self._points, _ROWS), torch.split(reach, _ROWS), strict=True
-        ):
-            near = (torch.cdist(part, self._points[self._others]) <= far).float()
+        for part, far in zip(self._points.blocks(), torch.split(reach, _ROWS), strict=True):
+            near = (torch.cdist(part, others) <= far).float()
             shares.append(near @ flagged / near.sum(1))
         return np.asarray(torch.cat(shares).double().numpy())
+
+
+@dataclass(frozen=True)
+class _Standardised:
+    """Features in standard deviations from their mean, worked out when they are asked for."""
+
+    features: Rows
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, features: Rows) -> "_Standardised":
+        sums = np.float32 if len(features) <= EXACT else np.float64
+        mean, spread = mean_and_deviation(features, sums)
+        return cls(features, mean, np.maximum(spread, np.float32(_SMALL)))
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
+        return self._of(self.features[rows])
+
+    def blocks(self) -> Iterator[Tensor]:
+        """All, float32 [n <= 512, D]."""
+        return (self._of(block) for block in blocks(self.features, _ROWS))
+
+    def _of(self, block: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.asarray((block - self.mean) / self.spread, dtype=np.float32))
 
 
 def are_alike(dropped: Flags, like: Sequence[Column]) -> bool:

@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from limbeck import __version__, fsio, logs
 from limbeck.artefacts.stage import Provenance, read_done
+from limbeck.curation.gathering import Gathered, gather
 from limbeck.curation.looking import Blocks, Found
 from limbeck.errors import DataError, LimbeckError
 from limbeck.kit.tensors import read_header, read_tensors
@@ -99,8 +100,11 @@ class Parts:
         with fsio.atomic_file(_path(self.place, block)) as temporary:
             temporary.write_bytes(save(tensors, metadata=about))
 
-    def read(self) -> Found:
-        """Columns [N, ...] of all photos.
+    def read(self, disk: fsio.Scratch) -> Gathered:
+        """What was found out about all photos; one block is in memory at a time.
+
+        Args:
+            disk: where features go.
 
         Raises:
             DataError: blocks are missing, damaged, or made of something else.
@@ -108,7 +112,7 @@ class Parts:
         if missing := self.missing():
             raise self._lacking(missing)
         with logs.working("joining the parts", len(self.blocks), "blocks") as task:
-            return self.blocks.gather(self._each(task))
+            return gather(self._each(task), disk)
 
     def _each(self, task: logs.Task) -> Iterator[Found]:
         names: set[str] = set()

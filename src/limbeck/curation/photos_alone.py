@@ -1,6 +1,6 @@
 """What the filter makes of photos alone, without a generator."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +8,13 @@ import torch
 from numpy.typing import NDArray
 
 from limbeck import logs
-from limbeck.curation.densities import hellinger, typical
+from limbeck.curation.densities import typical
 from limbeck.curation.formulas import CORE
-from limbeck.curation.looking import Blocks, Found, PhotoLook, features_of
+from limbeck.curation.gathering import Gathered, gather
+from limbeck.curation.looking import PHOTOS_ALONE, Blocks, Found, PhotoLook
 from limbeck.curation.neighbours import Neighbours
 from limbeck.data import Dataset
+from limbeck.kit.rows import Rows
 from limbeck.kit.tables import Column
 
 
@@ -21,21 +23,19 @@ class Seen:
     """What the filter sees of photos alone.
 
     Attributes:
-        spaces: `feature` (AlexNet, float32 [N, 1152]) and `lite0` (EfficientNet-Lite0, [N, 1280]).
+        spaces: `feature` (AlexNet, float32 [N, 1152]) and `lite0` (EfficientNet-Lite0 as
+            `hellinger` has it, [N, 1280]), in memory or on disk.
         seams: float64 [N].
     """
 
-    spaces: Mapping[str, NDArray[np.float32]]
+    spaces: Mapping[str, Rows]
     seams: Column
 
     @classmethod
-    def of(
-        cls, alex: NDArray[np.float32], lite0: NDArray[np.float32], seams: NDArray[np.float32]
-    ) -> "Seen":
-        """From what the trunks give."""
-        return cls(
-            {"feature": alex, "lite0": hellinger(lite0)}, np.asarray(seams, dtype=np.float64)
-        )
+    def of(cls, gathered: Gathered) -> "Seen":
+        """From what `PhotoLook` or `BlockScorer` found."""
+        spaces = {name: gathered.features[name] for name in PHOTOS_ALONE}
+        return cls(spaces, np.asarray(gathered.numbers["seam"], dtype=np.float64))
 
     def only(self, rows: NDArray[np.int64]) -> "Seen":
         """Some of the photos, by row number."""
@@ -50,20 +50,16 @@ def look_at(dataset: Dataset, *, batch: int = 64, device: str | torch.device = "
     """
     look = PhotoLook(dataset, device)
     blocks = Blocks(len(dataset), batch)
-    parts: dict[str, list[NDArray[np.generic]]] = {}
-    with logs.working("looking at every photo", len(dataset), "photos") as task:
+
+    def batches(task: logs.Task) -> Iterator[Found]:
         for block in range(len(blocks)):
             for rows in blocks.batches(block):
-                for name, values in look.columns(rows).items():
-                    parts.setdefault(name, []).append(values.cpu().numpy())
+                columns = look.columns(rows)
+                yield {name: values.cpu().numpy() for name, values in columns.items()}
                 task.step(len(rows))
-    return seen_in({name: np.concatenate(values) for name, values in parts.items()})
 
-
-def seen_in(found: Found) -> Seen:
-    """From what `PhotoLook` and `BlockScorer` found."""
-    alex, lite0 = features_of(found, "feature"), features_of(found, "lite0")
-    return Seen.of(alex, lite0, features_of(found, "seam"))
+    with logs.working("looking at every photo", len(dataset), "photos") as task:
+        return Seen.of(gather(batches(task)))
 
 
 def photo_columns(seen: Seen, *, seed: int) -> dict[str, Column]:

@@ -10,13 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limbeck import logs
+from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.scores import MODE, Scores, read_scores
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import RECOMMENDED, WITHOUT_GENERATOR, ScoreConfig
 from limbeck.curation.columns import TOLD_APART
-from limbeck.curation.densities import hellinger
 from limbeck.curation.embedding import NEIGHBOURS
 from limbeck.curation.formulas import (
     DENSITIES,
@@ -26,19 +25,18 @@ from limbeck.curation.formulas import (
     formulas_digest,
     recommended_formula,
 )
+from limbeck.curation.gathering import Gathered, gather
 from limbeck.curation.generated import (
-    FEATURE,
-    LITE0,
     LITE0_SIDE,
-    RESIDUAL,
+    SPACES,
     generated_spaces,
     nearness,
     norm_distances,
 )
-from limbeck.curation.looking import Blocks, BlockScorer, Found, features_of
+from limbeck.curation.looking import Blocks, BlockScorer
 from limbeck.curation.mixture import fit_mixture
 from limbeck.curation.parts import Parts
-from limbeck.curation.photos_alone import photo_columns, seen_in
+from limbeck.curation.photos_alone import Seen, photo_columns
 from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.kit.allocator import keep_memory
@@ -97,12 +95,12 @@ def score(
             return read_scores(out)
     networks.eval()
     with fresh(out, "scores") as folder:
-        found = (
-            None if parts is None else Parts(parts, provenance, blocks_of(dataset, config)).read()
-        )
-        columns, ability = compute(
-            dataset, networks, config, centres=centres, seed=seed, found=found
-        )
+        with fsio.Scratch(folder) as disk:
+            if parts is None:
+                found = look_through(scorer_of(dataset, networks, config, centres, seed), disk)
+            else:
+                found = Parts(parts, provenance, blocks_of(dataset, config)).read(disk)
+            columns, ability = compute(found, networks, config, seed=seed)
         seconds = time.perf_counter() - started
         scores = Scores.of(
             dataset.ids, columns, _formulas(columns, config), round(seconds, 3),
@@ -187,28 +185,26 @@ class Ability:
     near: float
 
 
+def look_through(scorer: BlockScorer, disk: fsio.Scratch) -> Gathered:
+    """Look at all photos here; features lie on `disk`."""
+    blocks = scorer.blocks
+    with logs.working("looking at every photo", blocks.photos, "photos") as task:
+        return gather((scorer.block(block, task) for block in range(len(blocks))), disk)
+
+
 @torch.no_grad()
 def compute(
-    dataset: Dataset,
-    networks: Networks,
-    config: ScoreConfig,
-    *,
-    centres: Tensor | None = None,
-    seed: int = 0,
-    found: Found | None = None,
+    found: Gathered, networks: Networks, config: ScoreConfig, *, seed: int
 ) -> tuple[Columns, Ability]:
     """All columns [N] of `score` in dataset order, and what the networks can do.
 
-    `found` is what parts found out about the photos; without it, they are looked at here.
+    Args:
+        found: out about all photos, here (`look_through`) or by parts.
+        networks, config, seed: as of `score`; what is found out is of the same.
     """
-    if found is None:
-        found = _look_through(scorer_of(dataset, networks, config, centres, seed))
-    seen = seen_in(found)
-    photos = {
-        name: features_of(found, name) for name in (FEATURE, LITE0, RESIDUAL) if name in found
-    }
-    photos[LITE0] = hellinger(photos[LITE0])
-    streamed = {n: v for n, v in found.items() if n not in ("feature", "lite0", "seam", *photos)}
+    seen = Seen.of(found)
+    photos = {name: found.features[name] for name in SPACES if name in found.features}
+    streamed = {name: values for name, values in found.numbers.items() if name != "seam"}
     told = streamed.pop(TOLD_APART, None)
     with logs.working(f"generating {config.generated:,} images as the norm"):
         device = _device(networks)
@@ -222,12 +218,6 @@ def compute(
     )
     own = None if told is None else float(np.asarray(told, dtype=np.float64).mean())
     return columns, Ability(own, nearness(photos, images))
-
-
-def _look_through(scorer: BlockScorer) -> Found:
-    blocks = scorer.blocks
-    with logs.working("looking at every photo", blocks.photos, "photos") as task:
-        return blocks.gather(scorer.block(block, task) for block in range(len(blocks)))
 
 
 def _device(networks: Networks) -> torch.device:

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,14 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from limbeck import fsio
-from limbeck.data.index import AGAIN, Index, accepted_of, check_file, read_index, read_rows
+from limbeck.data.encoding import Encoded
+from limbeck.data.index import Index, accepted_of, check_file, read_index, read_rows
+from limbeck.data.packed import PackedRows
+from limbeck.data.raw_pixels import RawPixels
+from limbeck.data.tar_pixels import TarPixels
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area
 from limbeck.kit.memory import available_memory
-from limbeck.records import ImageInfo
+from limbeck.records import ImageInfo, StoreKind
 
 RESIDENT_BYTES = 2 * 2**30
 _CHUNK = 256
+_FEW = 32
 
 
 @dataclass(frozen=True)
@@ -39,28 +43,42 @@ class Batch:
     labels: Tensor | None = None
 
 
+class Pixels(Protocol):
+    """What reads the squares of a store; rows count from 0, in the order of the dataset."""
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """uint8 [n, 3, S, S] of these rows.
+
+        Raises:
+            DataError: a file is damaged; names it and the row.
+        """
+        ...
+
+    def packed(self, row: int) -> NDArray[np.uint8] | Encoded:
+        """One square as it lies on disk, uint8 [3, S, S] or encoded.
+
+        Raises:
+            DataError: as `read`.
+        """
+        ...
+
+
 class PixelView:
     """Pixels of a dataset at one size: `view[rows]` is uint8 [n, 3, size, size].
 
-    A pure function of `rows`: the resident and the memory-mapped view give the same bytes.
+    A pure function of `rows`: views of either store, resident or not, give the same bytes.
     """
 
-    def __init__(
-        self,
-        shards: Sequence[NDArray[np.uint8]],
-        places: NDArray[np.int64],
-        size: int,
-        resident: bool,
-    ) -> None:
+    def __init__(self, store: Pixels, count: int, size: int, resident: bool) -> None:
         self.size = size
         self.resident = resident
-        self._shards = shards
-        self._places = places
+        self._store = store
+        self._count = count
         self._pixels: Tensor | None = None
         if resident:
-            pixels = torch.empty((len(places), 3, size, size), dtype=torch.uint8)
-            for start in range(0, len(places), _CHUNK):
-                stop = min(start + _CHUNK, len(places))
+            pixels = torch.empty((count, 3, size, size), dtype=torch.uint8)
+            for start in range(0, count, _CHUNK):
+                stop = min(start + _CHUNK, count)
                 pixels[start:stop] = self._read(np.arange(start, stop))
             self._pixels = pixels
 
@@ -76,7 +94,7 @@ class PixelView:
         return moved
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._count
 
     def __getitem__(self, rows: ArrayLike) -> Tensor:
         """uint8 [n, 3, size, size] for int rows [n] (0 <= row < len).
@@ -92,11 +110,7 @@ class PixelView:
         return self._read(chosen)
 
     def _read(self, rows: NDArray[np.int64]) -> Tensor:
-        side = self._shards[0].shape[-1]
-        pixels = np.empty((len(rows), 3, side, side), dtype=np.uint8)
-        for index, (shard, row) in enumerate(self._places[rows]):
-            pixels[index] = self._shards[shard][row]
-        return resize_area(torch.from_numpy(pixels), self.size)
+        return resize_area(torch.from_numpy(self._store.read(rows)), self.size)
 
 
 class Dataset:
@@ -105,18 +119,18 @@ class Dataset:
     Attributes:
         root: the folder.
         size: side of the stored images, pixels.
-        infos: one record per image, in row order.
+        infos: one record per image, in row order (packed: see `PackedRows`).
         class_names: names of the labels; empty when unconditional.
         counts: listed, accepted, rejected by reason, opted_out, failed of the whole folder.
         part: which part of a listing it is; None for a whole dataset.
     """
 
-    def __init__(self, root: Path, index: Index, infos: Sequence[ImageInfo]) -> None:
+    def __init__(self, root: Path, index: Index, infos: Iterable[ImageInfo]) -> None:
         self.root = root
         self.size = index.size
         self.class_names = index.class_names
         self.counts: dict[str, Any] = index.counts.model_dump()
-        self.infos: tuple[ImageInfo, ...] = tuple(infos)
+        self.infos: Sequence[ImageInfo] = PackedRows.of(infos)
         self.part = index.part
         self._index = index
 
@@ -142,31 +156,47 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """16 hex of the content: pixels (through the shards' hashes), ids and labels."""
+        """16 hex of the content: pixels (through the shards' hashes), ids and labels; the same for
+        either store."""
         return fsio.digest_json(
             {
                 "size": self.size,
-                "shards": [shard.sha256 for shard in self._index.shards],
+                "shards": self.contents,
                 "rows": [[i.id, i.shard, i.row] for i in self.infos],
                 "labels": [i.label for i in self.infos] if self.class_names else None,
             }
         )
 
     @property
+    def kind(self) -> StoreKind:
+        """How the pixels are stored."""
+        return self._index.kind
+
+    @property
     def shards(self) -> list[dict[str, Any]]:
-        """What index.json says of each file of pixels: `file`, `bytes`, `sha256`, `rows`."""
-        return [shard.model_dump() for shard in self._index.shards]
+        """What index.json says of each file of pixels: `file`, `bytes`, `sha256`, `rows`, and of a
+        tar `pixels`."""
+        return [shard.model_dump(exclude_none=True) for shard in self._index.shards]
+
+    @property
+    def contents(self) -> list[str]:
+        """For each file of pixels the sha256 of the .npy file of its images, of either store."""
+        return [shard.content for shard in self._index.shards]
 
     def stored(self) -> Iterator[NDArray[np.uint8]]:
-        """uint8 [3, size, size] of each image as it lies on disk, in row order."""
-        opened = self._open_shards()
-        for info in self.infos:
-            assert info.shard is not None, "accepted rows have a place"
-            yield opened[info.shard][info.row]
+        """uint8 [3, size, size] of each image, in row order."""
+        store = self._pixels()
+        for start in range(0, len(self), _FEW):
+            yield from store.read(np.arange(start, min(start + _FEW, len(self))))
 
-    def listed(self) -> list[ImageInfo]:
+    def packed(self) -> Iterator[NDArray[np.uint8] | Encoded]:
+        """Each image as it lies on disk, in row order."""
+        store = self._pixels()
+        yield from (store.packed(row) for row in range(len(self)))
+
+    def listed(self) -> Sequence[ImageInfo]:
         """Every listed file of the folder, accepted or not, in listing order."""
-        return list(read_rows(self.root))
+        return PackedRows(read_rows(self.root))
 
     def select(self, ids: Iterable[str]) -> "Dataset":
         """The same folder with fewer rows, in row order whatever the order of `ids`.
@@ -181,7 +211,7 @@ class Dataset:
                 f"{len(unknown)} ids are not in {self.root}, e.g. {min(unknown)}",
                 "the list was made for another dataset; make it again",
             )
-        return Dataset(self.root, self._index, [i for i in self.infos if i.id in wanted])
+        return Dataset(self.root, self._index, (i for i in self.infos if i.id in wanted))
 
     def at(self, size: int, *, resident: bool | None = None) -> PixelView:
         """Pixels brought to `size` by averaging over areas (bilinear where they must grow).
@@ -195,8 +225,7 @@ class Dataset:
             free = available_memory()
             most = RESIDENT_BYTES if free is None else min(RESIDENT_BYTES, free // 4)
             resident = len(self) * 3 * size * size <= most
-        places = np.array([(i.shard, i.row) for i in self.infos], dtype=np.int64).reshape(-1, 2)
-        return PixelView(self._open_shards(), places, size, resident)
+        return PixelView(self._pixels(), len(self), size, resident)
 
     def batches(self, size: int, batch: int) -> Iterator[Batch]:
         """All images once, in row order; the last batch may be smaller."""
@@ -212,28 +241,20 @@ class Dataset:
                 None if labels is None else labels[start:stop],
             )
 
-    def _open_shards(self) -> list[NDArray[np.uint8]]:
-        opened = []
+    def _pixels(self) -> Pixels:
+        """What reads these rows.
+
+        Raises:
+            DataError: a file of pixels is missing or damaged.
+        """
+        files = []
         for shard in self._index.shards:
-            path = self.root / shard.file
             check_file(self.root, shard, verify=False)
-            try:
-                pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-            except _NO_ARRAY as error:
-                raise fsio.misread(error, f"{path} cannot be read", AGAIN) from None
-            if pixels.shape != (shard.rows, 3, self.size, self.size) or pixels.dtype != np.uint8:
-                raise DataError(
-                    f"{path} holds {pixels.dtype} {pixels.shape}, not its index's", AGAIN
-                )
-            opened.append(pixels)
-        return opened
-
-
-# A damaged header is Python text, so anything that parsing and indexing raise.
-_NO_ARRAY = (
-    OSError, ValueError, TypeError, KeyError, SyntaxError, EOFError, OverflowError, RecursionError,
-    MemoryError, TokenError,
-)  # fmt: skip
+            files.append((self.root / shard.file, shard.rows))
+        places = [(i.shard, i.row, i.offset or 0, i.length or 0, i.crc32 or 0) for i in self.infos]
+        table = np.array(places, dtype=np.int64).reshape(-1, 5)
+        reader = TarPixels if self.kind is StoreKind.SHARDS else RawPixels
+        return reader(files, self.size, table)
 
 
 def open_dataset(path: Path | str, *, verify: bool = False, part: bool = False) -> Dataset:

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tarfile import BLOCKSIZE
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from limbeck import fsio
-from limbeck.data.store import ADDED, FORMAT, FORMAT_VERSION, INDEX, SCHEMA, SCORE, TABLE
+from limbeck.data.layout import ADDED, FORMAT, FORMAT_VERSION, INDEX, SCHEMA, SCORE, TABLE
+from limbeck.data.packed import PackedRows
 from limbeck.errors import DataError
 from limbeck.kit.tables import ROWS, read_table
-from limbeck.records import ImageInfo, Record, Status
+from limbeck.records import ImageInfo, Record, Status, StoreKind
 
 AGAIN = "ingest the photos again into this folder"
 _CHUNK = 2**14  # rows turned into records at once
 _Count = Annotated[int, Field(ge=0, le=ROWS)]
+_SUFFIX = {StoreKind.RAW: "npy", StoreKind.SHARDS: "tar"}
 _Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
@@ -27,12 +30,22 @@ class TableFacts(Record):
 
 
 class ShardFacts(Record):
-    """One file of pixels as index.json describes it."""
+    """One file of pixels as index.json describes it.
 
-    file: str = Field(pattern="^images-[0-9]{5,8}[.]npy$")
+    Attributes:
+        pixels: of a tar: sha256 of the .npy file that holds the same images.
+    """
+
+    file: str = Field(pattern="^images-[0-9]{5,8}[.](npy|tar)$")
     bytes: int = Field(ge=0, lt=2**63)
     sha256: _Sha256
     rows: int = Field(ge=0, le=ROWS)
+    pixels: _Sha256 | None = None
+
+    @property
+    def content(self) -> str:
+        """sha256 of the .npy file of these images, whichever way they are stored."""
+        return self.pixels or self.sha256
 
 
 class Counts(Record):
@@ -56,6 +69,7 @@ class PartFacts(Record):
         photos: the source as it was named.
         archive: what stands before the `!` in names; empty for a folder.
         way: digest of what decides how photos are read.
+        codecs: versions of the libraries that decoded them.
         settings: of `config.data`, with `crop` decided.
         inputs: digests of the files beside the photos.
         objects: classes that the part was cropped to; empty = any.
@@ -70,6 +84,7 @@ class PartFacts(Record):
     photos: str
     archive: str
     way: str
+    codecs: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, Any]
     inputs: dict[str, str]
     objects: tuple[str, ...] = ()
@@ -93,6 +108,17 @@ class Index(Record):
     table: TableFacts
     shards: tuple[ShardFacts, ...]
     part: PartFacts | None = None
+
+    @property
+    def kind(self) -> StoreKind:
+        """How pixels are stored, told by the files' names."""
+        tar = bool(self.shards) and self.shards[0].file.endswith(_SUFFIX[StoreKind.SHARDS])
+        return StoreKind.SHARDS if tar else StoreKind.RAW
+
+
+def shard_name(number: int, kind: StoreKind) -> str:
+    """What a file of pixels is called."""
+    return f"images-{number:05d}.{_SUFFIX[kind]}"
 
 
 def read_index(root: Path, *, part: bool = False) -> Index:
@@ -133,14 +159,26 @@ def read_index(root: Path, *, part: bool = False) -> Index:
             f"{root} is {index.part.words()} of a dataset, with copies that are not settled yet",
             f"join all its parts: limbeck ingest {fsio.plain(str(root.parent))} --out DATA",
         )
-    wanted = [f"images-{number:05d}.npy" for number in range(len(index.shards))]
+    _check_shards(path, index)
+    return index
+
+
+def _check_shards(path: Path, index: Index) -> None:
+    """Files are called what they must be, and large enough for what they are said to hold."""
+    wanted = [shard_name(number, index.kind) for number in range(len(index.shards))]
     if [shard.file for shard in index.shards] != wanted:
-        raise DataError(f"{path}: shards are not images-00000.npy, images-00001.npy, ...", AGAIN)
+        names = ", ".join(shard_name(number, index.kind) for number in range(2))
+        raise DataError(f"{path}: shards are not {names}, ...", AGAIN)
+    tar = index.kind is StoreKind.SHARDS
+    least = 2 * BLOCKSIZE if tar else 3 * index.size**2
     for shard in index.shards:
-        if shard.bytes < shard.rows * 3 * index.size**2:
+        if shard.bytes < shard.rows * least:
             what = f"{shard.file} has too few bytes for {shard.rows} images"
             raise DataError(f"{path}: {what} of {index.size} px", AGAIN)
-    return index
+        if tar is (shard.pixels is None):
+            raise DataError(
+                f"{path}: {shard.file}: pixels is told of tars, and of them alone", AGAIN
+            )
 
 
 def read_counts(root: Path) -> dict[str, Any]:
@@ -195,7 +233,7 @@ def _objects(text: str, where: str) -> Any:
     return fsio.parse_json(text.encode(), f"{where}: objects", AGAIN)
 
 
-def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[ImageInfo]:
+def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> PackedRows:
     """The accepted rows, each with an id, a place among the shards and a class of its own.
 
     No more of them are held in memory than there are images.
@@ -205,7 +243,7 @@ def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[Ima
     """
     path = root / TABLE
     stored = sum(shard.rows for shard in index.shards)
-    listed, accepted = 0, []
+    listed, accepted = 0, PackedRows()
     for row in rows:
         listed += 1
         if row.status is Status.ACCEPTED:
@@ -219,19 +257,38 @@ def accepted_of(root: Path, index: Index, rows: Iterable[ImageInfo]) -> list[Ima
             f"{index.counts.listed} and {index.counts.accepted}, with {stored} images",
             AGAIN,
         )
-    places = {(n, row) for n, shard in enumerate(index.shards) for row in range(shard.rows)}
+    free = [bytearray(b"1" * shard.rows) for shard in index.shards]
+    taken: set[tuple[int | None, int | None]] = set()  # of tars: where images begin
     ids: set[str] = set()
     for info in accepted:
         wrong = _wrong(info, len(index.class_names))
-        if not wrong and (info.shard, info.row) not in places:
+        shard, place = info.shard or 0, info.row or 0
+        there = info.shard is not None and info.row is not None and shard < len(free)
+        if not wrong and not (there and free[shard][place : place + 1] == b"1"):
             wrong = f"no image of its own at shard {info.shard}, row {info.row}"
+        if not wrong and index.kind is StoreKind.SHARDS:
+            wrong = _wrong_in_tar(info, index)
+            if (info.shard, info.offset) in taken:
+                wrong = f"the bytes at {info.offset} of shard {info.shard} are another's"
+            taken.add((info.shard, info.offset))
         if not wrong and info.id in ids:
             wrong = "its id is given twice"
         if wrong:
             raise DataError(f"{path}: {fsio.plain(info.source)}: {wrong}", AGAIN)
         ids.add(str(info.id))
-        places.remove((info.shard or 0, info.row or 0))
+        free[shard][place] = 0
     return accepted
+
+
+def _wrong_in_tar(info: ImageInfo, index: Index) -> str:
+    """What a reader may not rely on in where an encoded image lies."""
+    if info.shard is None or info.offset is None or info.length is None or info.crc32 is None:
+        return "offset, length or crc32 is missing"
+    most = 6 * index.size**2 + 2**12  # twice its pixels; noise is no smaller for being encoded
+    end = info.offset + info.length
+    if not 0 < info.length <= most or end > index.shards[info.shard].bytes:
+        return f"no image in the {info.length} bytes at {info.offset} of shard {info.shard}"
+    return ""
 
 
 def _wrong(info: ImageInfo, classes: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from limbeck.data.dataset import Dataset
+from limbeck.data.packed import PackedRows
 from limbeck.data.store import write_dataset, write_index
 from limbeck.records import ImageInfo, Reason, Status
 
@@ -31,8 +32,8 @@ def write_without(dataset: Dataset, taken: Collection[int], out: Path) -> None:
     """Write the files of `dataset` anew, without some of the photos.
 
     The shards come out as `write_dataset` makes them of the photos that stay, so that the digest is
-    that of a dataset which never held the others. Where no pixels are to go, only the table and
-    index.json are written.
+    that of a dataset which never held the others; encoded images are taken over as they are. Where
+    no pixels are to go, only the table and index.json are written.
 
     Args:
         dataset: all accepted photos of a folder.
@@ -43,10 +44,14 @@ def write_without(dataset: Dataset, taken: Collection[int], out: Path) -> None:
         DataError: the dataset is damaged, or the disk is full.
     """
     listed = dataset.listed()
-    rows = [taken_row(info) if place in taken else info for place, info in enumerate(listed)]
-    accepted = [info for info in rows if info.status is Status.ACCEPTED]
+    rows = PackedRows(
+        taken_row(info) if place in taken else info for place, info in enumerate(listed)
+    )
+    accepted = [str(info.id) for info in rows if info.status is Status.ACCEPTED]
     if len(accepted) == len(dataset):
         write_index(out, rows, rows, dataset.shards, dataset.size, dataset.class_names)
         return
-    stay = dataset.select([str(info.id) for info in accepted])
-    write_dataset(out, rows, stay.stored(), dataset.size, class_names=dataset.class_names)
+    stay = dataset.select(accepted)
+    write_dataset(
+        out, rows, stay.packed(), dataset.size, class_names=dataset.class_names, kind=dataset.kind
+    )

@@ -3,7 +3,6 @@
 A folder without index.json is a dataset that was not finished; readers refuse it.
 """
 
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,59 +17,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck import __version__, fsio
+from limbeck.data.encoding import Encoded, decode
+from limbeck.data.index import shard_name
+from limbeck.data.layout import (
+    ADDED,
+    FORMAT,
+    FORMAT_VERSION,
+    INDEX,
+    SCHEMA,
+    SCORE,
+    SHARD_BYTES,
+    TABLE,
+)
+from limbeck.data.packed import PackedRows
+from limbeck.data.raw_pixels import write_raw
+from limbeck.data.tar_pixels import TarPlaces, write_tar
 from limbeck.errors import DataError
-from limbeck.records import ImageInfo, Quality, Status
-
-FORMAT = "limbeck-dataset"
-FORMAT_VERSION = 1
-INDEX = "index.json"
-TABLE = "images.parquet"
-CROP_SHEET = "crops.jpg"
-COPY_SHEET = "copies.jpg"
-SHARD_BYTES = 512 * 2**20
-
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("source", pa.string()),
-        ("sha256", pa.string()),
-        ("status", pa.string()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("box", pa.list_(pa.int32())),
-        ("upscaled", pa.bool_()),
-        ("label", pa.int32()),
-        ("licence", pa.string()),
-        ("author", pa.string()),
-        ("url", pa.string()),
-        ("phash", pa.string()),
-        ("duplicate_of", pa.string()),
-        ("shard", pa.int32()),
-        ("row", pa.int32()),
-    ]
-)
-
-SCORE = "q_"
-"""What the columns of `Quality` begin with."""
-
-ADDED = pa.schema(
-    [
-        *((name, pa.string()) for name in ("crop", "objects", "taken", "camera", "format")),
-        ("copies", pa.int32()),
-        ("bytes", pa.int64()),
-        *((SCORE + name, pa.float32()) for name in Quality.model_fields),
-        ("flags", pa.string()),
-    ]
-)
-"""Columns that older tables lack; `objects` is JSON, null where there are none, `flags` are parted
-by commas, null for what was not decoded."""
+from limbeck.records import ImageInfo, Status, StoreKind
 
 _COLUMNS = pa.schema([*SCHEMA, *ADDED])
 _ROWS = 2**12  # rows turned into columns at once
 
-Picture = NDArray[np.uint8] | Tensor
+Picture = NDArray[np.uint8] | Tensor | Encoded
 
 
 def write_dataset(
@@ -82,21 +50,23 @@ def write_dataset(
     class_names: Sequence[str] = (),
     shard_bytes: int = SHARD_BYTES,
     part: Mapping[str, Any] | None = None,
+    kind: StoreKind = StoreKind.RAW,
 ) -> None:
-    """Write a dataset folder; memory holds one image at a time.
+    """Write a dataset folder; memory holds one image at a time (of tars, a block of them).
 
-    `infos` is read only after the last image, so it may be a list that the producer of
-    `pictures` fills on its way.
+    `infos` is read only after the last image, so it may be a list (or `PackedRows`) that the
+    producer of `pictures` fills on its way.
 
     Args:
         root: a folder without a dataset; it is made if need be.
         infos: one row per listed file; the accepted ones in the order of `pictures`. `shard` and
             `row` are filled in here.
-        pictures: uint8 [3, size, size] RGB, one for each accepted row.
+        pictures: uint8 [3, size, size] RGB or encoded, one for each accepted row.
         size: side of the stored images, pixels.
         class_names: names of the labels 0, 1, ...; empty = unconditional.
-        shard_bytes: a shard file holds at most this many bytes of pixels (at least one image).
+        shard_bytes: a shard holds at most this many bytes of raw pixels (at least one image).
         part: plain values of `PartFacts`, where this is a part of a listing.
+        kind: how pixels are stored: as they are, or encoded in tars; the digest is the same.
 
     Raises:
         DataError: an image of another shape, counts that differ, an id given twice, a label
@@ -107,10 +77,10 @@ def write_dataset(
         raise DataError(f"{root} holds a dataset already", "give another folder")
     root.mkdir(parents=True, exist_ok=True)
     per_shard = max(1, shard_bytes // (3 * size * size))
-    shards = _write_shards(root, iter(pictures), size, per_shard)
-    rows = infos if isinstance(infos, list) else list(infos)
+    shards, tars = _write_shards(root, iter(pictures), size, per_shard, kind)
+    rows = infos if isinstance(infos, Sequence) else PackedRows(infos)
     _check_rows(rows, sum(int(s["rows"]) for s in shards), len(class_names))
-    placed = _placed(rows, [int(s["rows"]) for s in shards])
+    placed = _placed(rows, shards, tars)
     write_index(root, rows, placed, shards, size, class_names, part)
 
 
@@ -176,74 +146,88 @@ def _facts(path: Path) -> dict[str, Any]:
     }
 
 
-def _header(rows: int, size: int) -> bytes:
-    """The .npy header; numpy pads it so that its length does not depend on `rows`."""
-    buffer = io.BytesIO()
-    fields = {"descr": "|u1", "fortran_order": False, "shape": (rows, 3, size, size)}
-    np.lib.format.write_array_header_1_0(buffer, fields)
-    return buffer.getvalue()
-
-
 def _write_shards(
-    root: Path, pictures: Iterator[Picture], size: int, per_shard: int
-) -> list[dict[str, Any]]:
-    """Write all shards; returns what index.json says of them."""
+    root: Path, pictures: Iterator[Picture], size: int, per_shard: int, kind: StoreKind
+) -> tuple[list[dict[str, Any]], list[TarPlaces]]:
+    """Write all shards; returns what index.json says of them, and where images lie in tars."""
     shards: list[dict[str, Any]] = []
+    places: list[TarPlaces] = []
     while (first := next(pictures, None)) is not None:
-        path = root / f"images-{len(shards):05d}.npy"
-        rows = _write_shard(path, chain([first], islice(pictures, per_shard - 1)), size)
-        shards.append({**_facts(path), "rows": rows})
-    return shards
+        path = root / shard_name(len(shards), kind)
+        some = _checked(chain([first], islice(pictures, per_shard - 1)), path, size)
+        if kind is StoreKind.SHARDS:
+            places.append(write_tar(path, some, size))
+            facts: dict[str, Any] = {"rows": len(places[-1]), "pixels": places[-1].pixels}
+        else:
+            facts = {"rows": write_raw(path, (_plain(one, size) for one in some), size)}
+        shards.append({**_facts(path), **facts})
+    return shards, places
 
 
-def _write_shard(path: Path, pictures: Iterable[Picture], size: int) -> int:
-    rows = 0
-    with fsio.atomic_file(path) as temporary, open(temporary, "wb") as file:
-        length = file.write(_header(0, size))
-        for picture in pictures:
-            pixels = np.ascontiguousarray(np.asarray(picture))
-            if pixels.shape != (3, size, size) or pixels.dtype != np.uint8:
-                raise DataError(
-                    f"image {rows} of {path.name} is {pixels.dtype} {pixels.shape}, "
-                    f"the store takes uint8 (3, {size}, {size})"
-                )
-            file.write(pixels.data)
-            rows += 1
-        header = _header(rows, size)
-        if len(header) != length:
-            raise DataError(f"{path.name}: numpy wrote headers of two lengths")
-        file.seek(0)
-        file.write(header)
-    return rows
+def _checked(
+    pictures: Iterable[Picture], path: Path, size: int
+) -> Iterator[NDArray[np.uint8] | Encoded]:
+    """Squares of the one shape that the store takes; those that are encoded pass."""
+    for row, picture in enumerate(pictures):
+        if isinstance(picture, Encoded):
+            yield picture
+            continue
+        pixels = np.ascontiguousarray(np.asarray(picture))
+        if pixels.shape != (3, size, size) or pixels.dtype != np.uint8:
+            raise DataError(
+                f"image {row} of {path.name} is {pixels.dtype} {pixels.shape}, "
+                f"the store takes uint8 (3, {size}, {size})"
+            )
+        yield pixels
+
+
+def _plain(picture: NDArray[np.uint8] | Encoded, size: int) -> NDArray[np.uint8]:
+    if isinstance(picture, Encoded):
+        return np.ascontiguousarray(decode(picture.data, size))
+    return picture
 
 
 def _check_rows(infos: Sequence[ImageInfo], images: int, classes: int) -> None:
     """Check what a reader will rely on."""
-    accepted = [info for info in infos if info.status is Status.ACCEPTED]
-    if len(accepted) != images:
-        raise DataError(f"{images} images for {len(accepted)} accepted rows")
-    twice = [i for i, n in Counter(info.id for info in accepted).items() if n > 1 or i is None]
-    if twice:
-        raise DataError(f"accepted rows need ids of their own; wrong: {twice[0]!r}")
-    for info in accepted:
+    accepted = sum(info.status is Status.ACCEPTED for info in infos)
+    if accepted != images:
+        raise DataError(f"{images} images for {accepted} accepted rows")
+    ids: set[str] = set()
+    for info in infos:
+        if info.status is not Status.ACCEPTED:
+            continue
+        if info.id is None or info.id in ids:
+            raise DataError(f"accepted rows need ids of their own; wrong: {info.id!r}")
+        ids.add(info.id)
         if classes and not (info.label is not None and 0 <= info.label < classes):
             raise DataError(f"{info.source}: label {info.label} is not among {classes} classes")
 
 
-def _placed(infos: Iterable[ImageInfo], shard_rows: list[int]) -> Iterator[ImageInfo]:
-    """The rows, those accepted with their shard and row."""
-    places = ((shard, row) for shard, rows in enumerate(shard_rows) for row in range(rows))
+def _placed(
+    infos: Iterable[ImageInfo], shards: Sequence[Mapping[str, Any]], tars: Sequence[TarPlaces]
+) -> Iterator[ImageInfo]:
+    """The rows, those accepted with the place of their image."""
+    places = ((shard, row) for shard, facts in enumerate(shards) for row in range(facts["rows"]))
     for info in infos:
-        if info.status is Status.ACCEPTED:
-            shard, row = next(places)
-            yield info.model_copy(update={"shard": shard, "row": row})
-        else:
+        if info.status is not Status.ACCEPTED:
             yield info
+            continue
+        shard, row = next(places)
+        place = {"shard": shard, "row": row, "offset": None, "length": None, "crc32": None}
+        if tars:
+            tar = tars[shard]
+            place |= {
+                "offset": tar.offsets[row], "length": tar.lengths[row], "crc32": tar.crc32s[row]
+            }  # fmt: skip
+        yield info.model_copy(update=place)
 
 
 def _counts(rows: Sequence[ImageInfo]) -> dict[str, Any]:
-    status = Counter(row.status for row in rows)
-    rejected = Counter(row.reason.value for row in rows if row.status is Status.REJECTED)
+    fates = Counter((row.status, row.reason.value) for row in rows)
+    status: Counter[Status] = Counter()
+    for (what, _), count in fates.items():
+        status[what] += count
+    rejected = {why: n for (what, why), n in fates.items() if what is Status.REJECTED}
     return {
         "listed": len(rows),
         "accepted": status[Status.ACCEPTED],

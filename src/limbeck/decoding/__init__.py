@@ -16,10 +16,9 @@ from limbeck.decoding.decode import Rejected as Rejected
 from limbeck.decoding.decode import Square as Square
 from limbeck.decoding.decode import centre_box as centre_box
 from limbeck.decoding.embedded_facts import Facts as Facts
-from limbeck.decoding.lmdb import Lmdb as Lmdb
 from limbeck.decoding.measures import scores_of as scores_of
 
 __all__ = [
-    "ARCHIVE", "DEATH", "DECODING", "HEIC", "Box", "Decoders", "Facts", "Lmdb", "Photo", "Rejected",
+    "ARCHIVE", "DEATH", "DECODING", "HEIC", "Box", "Decoders", "Facts", "Photo", "Rejected",
     "Square", "Stopped", "centre_box", "limits", "scores_of",
 ]  # fmt: skip

@@ -135,11 +135,8 @@ def _clock(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def limit_process(*, memory: bool = True) -> bool:
+def limit_process() -> bool:
     """`BYTES` more than now, no file to be written, no core; where the system can limit these.
-
-    Args:
-        memory: limit memory, too.
 
     Returns:
         whether `BYTES` is what limits its memory.
@@ -150,8 +147,6 @@ def limit_process(*, memory: bool = True) -> bool:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        if not memory:
-            return False
         most = pages * resource.getpagesize() + BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return True

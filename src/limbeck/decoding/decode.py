@@ -18,7 +18,7 @@ from limbeck.kit.photo_turning import Box as Box
 from limbeck.kit.photos import MAX_PIXELS, NoPhoto, eight_bit, photo_formats
 from limbeck.verdicts import Reason
 
-DECODING = 3
+DECODING = 4
 """Counts changes of what a photo's bytes become; datasets remember it."""
 _KNOWN = (
     (0, b"\xff\xd8\xff", "JPEG"),

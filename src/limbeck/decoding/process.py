@@ -16,7 +16,7 @@ WALL_SECONDS = 60.0
 """Time after which a child that does not answer is ended, whatever it waits for."""
 _TALKATIVE = ("PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT", "PYTHONDUMPREFS")
 """What would fill a pipe that nobody reads before the child is ready."""
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from {} import main; main()"
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from limbeck.decoding.child import main; main()"
 
 
 class NotStarted(LimbeckError):
@@ -26,17 +26,14 @@ class NotStarted(LimbeckError):
 class Child:
     """One process, the first of its own group.
 
-    Args:
-        module: whose `main` it runs.
-
     Raises:
         NotStarted: it cannot be started.
     """
 
-    def __init__(self, module: str = "limbeck.decoding.child") -> None:
+    def __init__(self) -> None:
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _CODE.format(module), *sys.path],
+                [sys.executable, "-c", _CODE, *sys.path],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env={k: v for k, v in os.environ.items() if k not in _TALKATIVE},
                 start_new_session=True,

@@ -1,5 +1,6 @@
 """From strangers' photos, here or on the Internet, to a dataset that accounts for every one."""
 
+from limbeck.ingestion.counting import store_words as store_words
 from limbeck.ingestion.cropping import can_detect as can_detect
 from limbeck.ingestion.cropping import crop_words as crop_words
 from limbeck.ingestion.fetching import Fetching as Fetching
@@ -53,5 +54,6 @@ __all__ = [
     "rejections",
     "side_inputs",
     "source_digest",
+    "store_words",
     "tell_unmatched",
 ]

@@ -31,9 +31,9 @@ def save_crop_sheet(
             `Rejected` are what leaves one out.
         out: a .jpg.
     """
-    accepted = [info for info in infos if info.status is Status.ACCEPTED]
+    accepted = [row for row, info in enumerate(infos) if info.status is Status.ACCEPTED]
     tiles = []
-    for info in evenly(accepted, _PHOTOS):
+    for info in (infos[row] for row in evenly(accepted, _PHOTOS)):
         try:
             tiles.append(_tile(glance(info, 2 * _SIDE), info))
         except (Rejected, Unreadable, OSError):

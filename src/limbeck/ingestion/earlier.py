@@ -4,18 +4,17 @@ Of a folder that has grown, only what is new is decoded. What was decoded before
 same code under the same settings, or it is decoded again.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-
-from PIL import __version__ as pillow
 
 from limbeck import fsio, logs
 from limbeck.artefacts.stage import read_done
 from limbeck.config import DataConfig
-from limbeck.data import Dataset, open_dataset
+from limbeck.data import Dataset, PackedRows, open_dataset
 from limbeck.decoding import DEATH, DECODING, Square
 from limbeck.errors import DataError
 from limbeck.ingestion.cropping import Sight
-from limbeck.kit.photos import photo_formats
+from limbeck.kit.photos import codec_versions, photo_formats
 from limbeck.metrics import forget_features
 from limbeck.records import CropKind, ImageInfo, Reason, Status
 
@@ -38,8 +37,9 @@ def way_of(config: DataConfig, least: int) -> str:
         config: with `crop` decided.
         least: shorter side of a photo, pixels.
     """
+    versions = codec_versions()
     return fsio.digest_json(
-        [DECODING, pillow, photo_formats(), config.crop, config.crop_score, least]
+        [DECODING, versions, photo_formats(), config.crop, config.crop_score, least]
     )
 
 
@@ -48,16 +48,19 @@ class Earlier:
 
     def __init__(self, dataset: Dataset | None = None) -> None:
         self._pixels = dataset.at(dataset.size, resident=False) if dataset else None
-        self._place = {str(i.id): row for row, i in enumerate(dataset.infos)} if dataset else {}
-        self._infos = dataset.infos if dataset else ()
-        self._rows: dict[str, ImageInfo] = {}
+        self._place = {one: row for row, one in enumerate(dataset.ids)} if dataset else {}
+        self._infos: Sequence[ImageInfo] = dataset.infos if dataset else ()
+        self._known = PackedRows()
+        self._rows: dict[str, int] = {}
         for info in dataset.listed() if dataset else []:
-            if info.sha256 and _known(info):
-                self._rows.setdefault(info.sha256, info)
+            if info.sha256 and _known(info) and info.sha256 not in self._rows:
+                self._rows[info.sha256] = len(self._known)
+                self._known.append(info)
 
     def row(self, sha256: str) -> ImageInfo | None:
         """The row of a file with these bytes: had a box (`had_box`), or rejected at sight."""
-        return self._rows.get(sha256)
+        place = self._rows.get(sha256)
+        return None if place is None else self._known[place]
 
     def holds(self, id: str | None, side: int) -> bool:
         """Whether a photo, by its id (bytes and crop), is stored at this side."""
@@ -95,7 +98,7 @@ def forget_replaced(out: Path, made: Path) -> None:
         before = open_dataset(home)
     except DataError:
         return
-    if before.shards != open_dataset(made).shards:
+    if before.contents != open_dataset(made).contents:
         forget_features(before)
 
 

@@ -3,114 +3,22 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 
 from pydantic import ValidationError
 
 from limbeck.config import DataConfig
-from limbeck.decoding import DEATH, Box, Decoders, Photo, Rejected, Square
+from limbeck.decoding import DEATH, Decoders, Photo, Rejected, Square
 from limbeck.ingestion.acceptance import Decoded
 from limbeck.ingestion.crop_copies import Embedder
-from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight, choose_box, more_boxes
+from limbeck.ingestion.cropping import NOTHING, SIGHT, Eye, Sight
 from limbeck.ingestion.duplicates import perceptual_hash, thumbnail
 from limbeck.ingestion.earlier import Earlier, had_box, sight_of
+from limbeck.ingestion.looks import Look
 from limbeck.ingestion.out_of_memory import out_of_memory
 from limbeck.ingestion.quality import measure
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import Entry, Source
-from limbeck.records import CropKind, ImageInfo, Quality, Reason, Status
-
-SAME_NAME = "another file goes by this name"
-
-
-@dataclass(frozen=True)
-class Look:
-    """A file that was looked at: its row without a box, and what the crop depends on.
-
-    Attributes:
-        info: the row; its status is final unless accepted.
-        sight: what was seen.
-        content: sha256 of the file's bytes, to be continued by the box; None where there is none.
-    """
-
-    info: ImageInfo
-    sight: Sight = NOTHING
-    content: "hashlib._Hash | None" = None
-
-    def cropped(self, config: DataConfig, wanted: frozenset[str], least: int) -> list[ImageInfo]:
-        """The row with its box and id; with `crop_most`, a row for each further object."""
-        info = self.info
-        if self.content is None or not info.width:
-            return [info]
-        place = (info.width, info.height, config, wanted, least)
-        box, kind = choose_box(self.sight, *place)
-        rows = [self._row(info.source, box, kind)]
-        if kind is CropKind.DETECT and info.status is Status.ACCEPTED:
-            for other in more_boxes(self.sight, box, *place):
-                name = f"{info.source}#{','.join(map(str, other))}"
-                rows.append(self._row(name, other, kind))
-        return rows
-
-    def _row(self, source: str, box: Box, kind: CropKind) -> ImageInfo:
-        assert self.content is not None
-        content = self.content.copy()
-        content.update(",".join(map(str, box)).encode())
-        known = {"source": source, "box": box, "crop": kind, "objects": self.sight.objects}
-        return self.info.model_copy(update=known | {"id": content.hexdigest()[:16]})
-
-
-def cropped_all(
-    looks: Sequence[Look],
-    entries: Sequence[Entry],
-    config: DataConfig,
-    wanted: frozenset[str],
-    least: int,
-) -> tuple[list[ImageInfo], list[Entry]]:
-    """Rows of all photos, and the entry of each row.
-
-    Args:
-        looks, entries: in listing order.
-        config, wanted, least: as of `choose_box`.
-    """
-    infos: list[ImageInfo] = []
-    of: list[Entry] = []
-    names: set[str] = set()
-    for look, entry in zip(looks, entries, strict=True):
-        rows = named_once(look.cropped(config, wanted, least), names)
-        infos += rows
-        of += [entry] * len(rows)
-    return infos, of
-
-
-def named_once(rows: Sequence[ImageInfo], names: set[str]) -> list[ImageInfo]:
-    """The rows of one photo under names that no other row has.
-
-    Where a file goes by its name already, the photo fails, and its further objects are not listed.
-
-    Args:
-        rows: of the photo, its main object first.
-        names: of the rows before; these are added.
-    """
-    if rows[0].source in names:
-        rows = [_second(rows[0], names)]
-    made = []
-    for row in rows:
-        made.append(row if row.source not in names else _second(row, names))
-        names.add(made[-1].source)
-    return made
-
-
-def _second(row: ImageInfo, names: set[str]) -> ImageInfo:
-    """The row of a file under whose name another is listed already: names are keys, so it fails.
-
-    A folder may hold a raw byte and the text that stands for it; a file may be called like a
-    further box of another.
-    """
-    number = next(n for n in count(2) if f"{row.source}~{n}" not in names)
-    return ImageInfo(
-        source=f"{row.source}~{number}", sha256=row.sha256, status=Status.FAILED,
-        reason=Reason.UNREADABLE, detail=SAME_NAME,
-    )  # fmt: skip
+from limbeck.records import ImageInfo, Quality, Reason, Status
 
 
 @dataclass(frozen=True)

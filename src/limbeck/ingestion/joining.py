@@ -14,12 +14,12 @@ from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import COPY_SHEET, read_counts, write_dataset
+from limbeck.data import COPY_SHEET, PackedRows, read_counts, write_dataset
 from limbeck.decoding import Rejected
 from limbeck.errors import DataError
 from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
-from limbeck.ingestion.counting import check_counts, store_side
+from limbeck.ingestion.counting import accepted, check_counts, store_of, store_side
 from limbeck.ingestion.crop_copies import Embedder
 from limbeck.ingestion.cropping import wanted_objects
 from limbeck.ingestion.duplicates import thumbnail
@@ -47,8 +47,8 @@ def join(
     """Make a dataset in `out` of all parts of a listing: row for row, pixel for pixel that of one
     run.
 
-    No photo is read. What settles copies (`near_duplicate_bits`, `cropped_copies`) is taken from
-    `config`, everything else from the parts.
+    No photo is read. What settles copies (`near_duplicate_bits`, `cropped_copies`) and how pixels
+    are stored is taken from `config`, everything else from the parts.
 
     Args:
         folders: the parts.
@@ -69,7 +69,7 @@ def join(
         facts, rows = parts.facts, parts.rows
         decided = settings_of(facts, config)
         wanted = _check_crops(parts, decided)
-        before = [as_before(stored.row) for stored in rows]
+        before = PackedRows(as_before(stored.row) for stored in rows)
         honoured = opt_out_of(
             before, wishes, root=Path(facts.photos), archive=facts.archive, strict=strict
         )
@@ -77,21 +77,26 @@ def join(
         infos, names = _renumbered(stay, parts.class_names)
         _check_side(parts, infos, decided, config, source)
         with fsio.Scratch(folder) as squares:
-            sieve = Acceptance(decided.near_duplicate_bits, squares)
+            kind, why = store_of(decided, infos, parts.side)
+            sieve = Acceptance(decided.near_duplicate_bits, squares, kind)
             decoded = _decoded(parts, infos, Embedder() if decided.cropped_copies else None)
             sieve.take(logs.track(decoded, "joining", len(infos)), infos)
-            write_dataset(folder, sieve.rows, sieve.pictures(), parts.side, class_names=names)
+            write_dataset(
+                folder, sieve.rows, sieve.pictures(), parts.side, class_names=names, kind=kind
+            )
             save_copy_sheet(sieve.rows, sieve.square, folder / COPY_SHEET)
-        kept = [row for row in sieve.rows if row.status is Status.ACCEPTED]
         summary = IngestSummary.model_validate(
             {
                 **read_counts(folder),
                 "size": parts.side,
-                "crops": Counter(row.crop for row in kept),
+                "crops": Counter(row.crop for row in accepted(sieve.rows)),
                 "flags": count_flags(sieve.rows),
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
+                "store": kind,
+                "store_why": why,
                 "way": facts.way,
+                "codecs": facts.codecs,
                 "opt_out_unmatched": len(honoured.unmatched),
                 "opt_out_lines": honoured.unmatched[:TOLD_LINES],
             }
@@ -100,7 +105,7 @@ def join(
         forget_replaced(out, folder)
         with open_source(source) as listed:
             inputs = {"source": listed.digest(), **side_inputs(config, opt_out)}
-        provenance = Provenance.of(inputs, config.model_dump())
+        provenance = Provenance.of(inputs, config.made_of())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
 
@@ -161,16 +166,16 @@ def _check_side(
 
 def _renumbered(
     infos: Sequence[ImageInfo], names: Sequence[str]
-) -> tuple[list[ImageInfo], list[str]]:
+) -> tuple[Sequence[ImageInfo], list[str]]:
     """Labels that number the classes of the accepted photos alone, as in one run."""
     if not names:
-        return list(infos), []
+        return infos, []
     used = {i.label for i in infos if i.status is Status.ACCEPTED and i.label is not None}
     number = {old: new for new, old in enumerate(sorted(used))}
-    return [
+    return PackedRows(
         info if info.label is None else info.model_copy(update={"label": number[info.label]})
         for info in infos
-    ], [names[old] for old in sorted(used)]
+    ), [names[old] for old in sorted(used)]
 
 
 def _decoded(

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from limbeck import logs
+from limbeck.data import PackedRows
 from limbeck.errors import DataError
 from limbeck.ingestion.fetching import host_of, target_of
 from limbeck.ingestion.regular import Unreadable, read_regular
@@ -48,7 +49,7 @@ class OptOut:
         unmatched: each line that named nothing, with the reason.
     """
 
-    infos: list[ImageInfo]
+    infos: Sequence[ImageInfo]
     unmatched: list[str]
 
 
@@ -126,8 +127,11 @@ def opt_out_of(
     named, unmatched = rows_named(infos, wishes, root=root, archive=archive)
     if unmatched:
         tell_unmatched(unmatched, strict)
+    if not named:
+        return OptOut(infos, unmatched)
     return OptOut(
-        [_taken(info) if row in named else info for row, info in enumerate(infos)], unmatched
+        PackedRows(_taken(info) if row in named else info for row, info in enumerate(infos)),
+        unmatched,
     )
 
 
@@ -141,8 +145,8 @@ def rows_named(
     """
     answers = named_by(infos, wishes, root=root, archive=archive) if wishes else []
     named = {row for answer in answers for row in answer.rows}
-    copies = {infos[row].sha256 for row in named} - {None}
-    named |= {row for row, info in enumerate(infos) if info.sha256 in copies}
+    if copies := {infos[row].sha256 for row in named} - {None}:
+        named |= {row for row, info in enumerate(infos) if info.sha256 in copies}
     return named, [str(answer) for answer in answers if answer.why]
 
 

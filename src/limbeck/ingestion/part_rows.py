@@ -1,13 +1,16 @@
 """Rows of parts: which belong to one photo, and how they follow one another in one run."""
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from limbeck.config import DataConfig
+from limbeck.data import PackedRows
 from limbeck.decoding import Box
 from limbeck.ingestion.cropping import choose_box, more_boxes
 from limbeck.ingestion.earlier import sight_of
-from limbeck.ingestion.files import SAME_NAME, least_side, named_once
+from limbeck.ingestion.files import least_side
+from limbeck.ingestion.looks import SAME_NAME, named_once
 from limbeck.records import CropKind, ImageInfo, Reason, Status
 
 
@@ -24,6 +27,50 @@ class Stored:
     first: bool = True
 
 
+class AllStored:
+    """Rows of parts in the order in which they come, packed as `PackedRows` are.
+
+    Args:
+        rows: those of one photo together.
+    """
+
+    def __init__(self, rows: Iterable[Stored]) -> None:
+        self._rows = PackedRows()
+        self._parts, self._places = array("l"), array("l")
+        self._firsts = array("l")  # where the rows of each photo begin
+        for stored in rows:
+            if stored.first:
+                self._firsts.append(len(self._rows))
+            self._rows.append(stored.row)
+            self._parts.append(stored.part)
+            self._places.append(stored.place)
+
+    @property
+    def photos(self) -> int:
+        """How many photos there are."""
+        return len(self._firsts)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Stored]:
+        for photo in range(self.photos):
+            yield from self._photo(photo)
+
+    def by_name(self) -> Iterator[list[Stored]]:
+        """The rows of each photo, in the order of the listing."""
+        listed = [_listed_as(self._rows[first]) for first in self._firsts]
+        return map(self._photo, sorted(range(len(listed)), key=listed.__getitem__))
+
+    def _photo(self, photo: int) -> list[Stored]:
+        last = photo + 1 == self.photos
+        first, end = self._firsts[photo], len(self._rows) if last else self._firsts[photo + 1]
+        return [
+            Stored(self._rows[row], self._parts[row], self._places[row], first=row == first)
+            for row in range(first, end)
+        ]
+
+
 def as_before(row: ImageInfo) -> ImageInfo:
     """The row of a part as it was before it was decoded."""
     if row.box is None or (row.reason is Reason.TOO_SMALL):
@@ -31,7 +78,7 @@ def as_before(row: ImageInfo) -> ImageInfo:
     undone = {
         "status": Status.ACCEPTED, "reason": Reason.NONE, "detail": "", "phash": None,
         "format": None, "upscaled": False, "quality": None, "flags": (), "duplicate_of": None,
-        "shard": None, "row": None,
+        "shard": None, "row": None, "offset": None, "length": None, "crc32": None,
     }  # fmt: skip
     return row.model_copy(update=undone)
 
@@ -71,21 +118,20 @@ def photos_of(
         yield photo
 
 
-def in_order(photos: Iterable[list[Stored]], opted: Mapping[str, str]) -> Iterator[Stored]:
+def in_order(stored: AllStored, opted: Mapping[str, str]) -> Iterator[Stored]:
     """The rows of all parts as one run has them.
 
     Args:
-        photos: of all parts.
+        stored: of all parts.
         opted: sha256 of photos that opted out while they were fetched -> why copies are out.
     """
     names: set[str] = set()
-    for photo in sorted(photos, key=_listed_as):
+    for photo in stored.by_name():
         if (why := opted.get(photo[0].row.sha256 or "")) is not None:
             photo = [Stored(_opted_out(photo[0].row, why), photo[0].part)]
         rows = named_once([stored.row for stored in photo], names)
-        for row, stored in zip(rows, photo, strict=False):
-            same = row is stored.row
-            yield stored if same else Stored(row, stored.part, first=stored.first)
+        for row, one in zip(rows, photo, strict=False):
+            yield one if row is one.row else Stored(row, one.part, first=one.first)
 
 
 def photos_in(rows: Iterable[Stored]) -> Iterator[list[ImageInfo]]:
@@ -110,9 +156,8 @@ def cropped_otherwise(
     return len(theirs) != len(boxes) or any(one not in (None, other) for one, other in pairs)
 
 
-def _listed_as(photo: Sequence[Stored]) -> str:
-    """The name of a photo's file in the listing."""
-    row = photo[0].row
+def _listed_as(row: ImageInfo) -> str:
+    """The name of a photo's file in the listing, by the row of its main object."""
     return row.source.rpartition("~")[0] if row.detail == SAME_NAME else row.source
 
 

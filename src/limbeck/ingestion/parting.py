@@ -18,16 +18,17 @@ from limbeck import logs
 from limbeck.artefacts.folders import fresh, keep_apart
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import DataConfig
-from limbeck.data import CROP_SHEET, PartFacts, read_counts, write_dataset
+from limbeck.data import CROP_SHEET, PackedRows, PartFacts, read_counts, write_dataset
 from limbeck.decoding import Rejected
 from limbeck.errors import UsageError
 from limbeck.ingestion.acceptance import Decoded, decoded_row, refused_row
-from limbeck.ingestion.counting import STORE_SIDE
+from limbeck.ingestion.counting import STORE_SIDE, accepted, store_of
 from limbeck.ingestion.crop_sheet import glances, save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, way_of
 from limbeck.ingestion.fetching import Fetching
-from limbeck.ingestion.files import Reader, cropped_all, jobs, least_side
+from limbeck.ingestion.files import Reader, jobs, least_side
+from limbeck.ingestion.looks import Looks, cropped_all
 from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.out_of_memory import memory_errors
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
@@ -35,6 +36,7 @@ from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.shards import Shard
 from limbeck.ingestion.sources import UrlSource, open_source
+from limbeck.kit.photos import codec_versions
 from limbeck.records import ImageInfo, IngestSummary, Reason, Status
 
 
@@ -101,36 +103,41 @@ def ingest_part(
         earlier = earlier_in(out, way)
         reader = Reader(photos, decided, pool.decoders, earlier, eye, embeds=False)
         seen = pool.in_order(reader.look, photos.entries)
-        looks = list(logs.track(seen, "looking", len(photos.entries)))
-        wanted = wanted_objects((look.sight for look in looks), config.crop_object)
+        looks = Looks(logs.track(seen, "looking", len(photos.entries)))
+        wanted = wanted_objects(looks.sights(), config.crop_object)
         infos, entries = cropped_all(looks, photos.entries, decided, wanted, reader.least)
         del looks  # of many photos much memory
         infos, names = classify(infos, entries, config, given)
         side = max(config.size, STORE_SIDE)
         work = pool.in_order(lambda job: reader.decode(job, side), jobs(entries, infos))
-        rows: list[ImageInfo] = []
+        kind, why = store_of(config, infos, side)
+        rows = PackedRows()
         squares = _settle(logs.track(work, "decoding", len(infos)), infos, rows)
         facts = PartFacts(
             number=shard.number, of=shard.of, listing=listing, listed=listed,
-            photos=str(source), archive=photos.archive, way=way, settings=decided.model_dump(),
+            photos=str(source), archive=photos.archive, way=way, codecs=codec_versions(),
+            settings=decided.model_dump(),
             inputs=side_inputs(config, None), objects=tuple(sorted(wanted)),
             held=len(photos.entries), opted=dict(opted),
         )  # fmt: skip
         write_dataset(
-            folder, rows, squares, side, class_names=names, part=facts.model_dump(mode="json")
-        )
+            folder, rows, squares, side, class_names=names, part=facts.model_dump(mode="json"),
+            kind=kind,
+        )  # fmt: skip
         save_crop_sheet(rows, glances(photos, entries, infos, pool), folder / CROP_SHEET)
-        kept = [row for row in rows if row.status is Status.ACCEPTED]
         summary = IngestSummary.model_validate(
             {
                 **read_counts(folder),
                 "size": side,
-                "crops": Counter(row.crop for row in kept),
-                "flags": count_flags(kept),
+                "crops": Counter(row.crop for row in accepted(rows)),
+                "flags": count_flags(rows),
                 "crop_objects": sorted(wanted) if decided.crop == "detect" else [],
                 "seconds": time.perf_counter() - started,
-                "reused": sum(earlier.holds(row.id, side) for row in kept),
+                "reused": sum(earlier.holds(row.id, side) for row in accepted(rows)),
+                "store": kind,
+                "store_why": why,
                 "way": way,
+                "codecs": facts.codecs,
                 "part": str(shard),
             }
         )
@@ -152,13 +159,13 @@ def part_provenance(
         config: as it was asked for.
     """
     made_of = {"source": listing, "part": str(shard), "way": way, **inputs}
-    return Provenance.of(made_of, config.model_dump())
+    return Provenance.of(made_of, config.made_of())
 
 
 def _settle(
     decoded: Iterable[Decoded | Rejected | None],
     infos: Iterable[ImageInfo],
-    rows: list[ImageInfo],
+    rows: PackedRows,
 ) -> Iterator[NDArray[np.uint8]]:
     """Squares of what was decoded; `rows` is filled on the way.
 

@@ -12,11 +12,11 @@ from limbeck.config import DataConfig
 from limbeck.data import Dataset, PartFacts, open_dataset
 from limbeck.decoding import Square
 from limbeck.errors import DataError, LimbeckError, UsageError
-from limbeck.ingestion.part_rows import Stored, in_order, photos_of
+from limbeck.ingestion.part_rows import AllStored, Stored, in_order, photos_of
 from limbeck.records import Status
 
-OF_JOINING = ("near_duplicate_bits", "cropped_copies")
-"""Settings of `config.data` that only settle copies."""
+OF_JOINING = ("near_duplicate_bits", "cropped_copies", "store")
+"""Settings of `config.data` that only settle copies, or how the joined pixels are stored."""
 _INDEX = "index.json"
 
 
@@ -82,22 +82,23 @@ class Parts:
         self._views = [data.at(data.size, resident=False) if len(data) else None
                        for data in datasets]  # fmt: skip
         number = {name: index for index, name in enumerate(self.class_names)}
-        photos = [
-            photo
+        stored = AllStored(
+            one
             for part, dataset in enumerate(datasets)
             for photo in photos_of(
                 _rows_of(part, dataset, number), _settings(self._of[part]),
                 frozenset(self._of[part].objects),
             )
-        ]  # fmt: skip
+            for one in photo
+        )  # fmt: skip
         held = sum(facts.held for facts in self._of)
-        if not len(photos) == held == self.facts.listed:
+        if not stored.photos == held == self.facts.listed:
             raise DataError(
-                f"the parts hold {len(photos)} files, {self.facts.listed} were listed",
+                f"the parts hold {stored.photos} files, {self.facts.listed} were listed",
                 "make the parts again from the same photos",
             )
         opted = {sha256: why for facts in self._of for sha256, why in facts.opted.items()}
-        self.rows = list(in_order(photos, opted))
+        self.rows = AllStored(in_order(stored, opted))
 
     def objects(self) -> list[str]:
         """For each part, what its photos were cropped to, in words."""
@@ -113,7 +114,7 @@ class Parts:
 
 
 def settings_of(facts: PartFacts, config: DataConfig) -> DataConfig:
-    """The parts' settings, with those of `config` that settle copies.
+    """The parts' settings, with those of `config` that belong to joining.
 
     Raises:
         UsageError: `config` asks for something else than the parts were made with.
@@ -161,7 +162,8 @@ def _check_alike(folders: Sequence[Path], datasets: Sequence[Dataset]) -> None:
             ("how many parts there are", facts.of, first.of),
             ("which photos were listed, their sizes and times", facts.listing, first.listing),
             ("settings", _settled(facts), _settled(first)),
-            ("versions of what decodes", facts.way, first.way),
+            ("versions of what decodes", facts.codecs, first.codecs),
+            ("what decides how photos are read", facts.way, first.way),
             ("files beside the photos", facts.inputs, first.inputs),
             ("stored side", dataset.size, datasets[0].size),
         )

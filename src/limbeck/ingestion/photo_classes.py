@@ -6,6 +6,7 @@ from pathlib import Path
 from limbeck import fsio
 from limbeck.artefacts.labels import Truth, read_truth
 from limbeck.config import DataConfig
+from limbeck.data import PackedRows
 from limbeck.errors import DataError
 from limbeck.ingestion.sources import Entry
 from limbeck.records import ImageInfo, Status
@@ -22,8 +23,8 @@ def read_classes(config: DataConfig) -> Truth | None:
 
 
 def classify(
-    infos: list[ImageInfo], entries: Sequence[Entry], config: DataConfig, given: Truth | None
-) -> tuple[list[ImageInfo], list[str]]:
+    infos: Sequence[ImageInfo], entries: Sequence[Entry], config: DataConfig, given: Truth | None
+) -> tuple[Sequence[ImageInfo], list[str]]:
     """Number the classes of accepted photos; returns the photos and the classes' names.
 
     Raises:
@@ -52,10 +53,10 @@ def classify(
         )
     names = sorted(set(classes.values()))
     number = {name: index for index, name in enumerate(names)}
-    return [
+    return PackedRows(
         i.model_copy(update={"label": number[classes[i.source]]}) if i.source in classes else i
         for i in infos
-    ], names
+    ), names
 
 
 def side_inputs(config: DataConfig, opt_out: Path | None) -> dict[str, str]:

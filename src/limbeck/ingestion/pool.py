@@ -1,12 +1,12 @@
 """Threads that read photos, each with a child process that decodes."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self, TypeVar
 
 from limbeck.decoding import Decoders
+from limbeck.kit.cores import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -14,8 +14,7 @@ R = TypeVar("R")
 
 def workers() -> int:
     """Threads that read and decode."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, 16))
+    return min(cores(), 16)
 
 
 class Pool:

@@ -4,21 +4,25 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from tarfile import BLOCKSIZE
 
 from limbeck import logs
 from limbeck.config import DataConfig
+from limbeck.data import choose_store, encode
 from limbeck.decoding import Rejected
+from limbeck.ingestion.acceptance import Decoded
 from limbeck.ingestion.counting import store_side
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import Earlier
 from limbeck.ingestion.fetching import Fetching
-from limbeck.ingestion.files import Reader, cropped_all, jobs
+from limbeck.ingestion.files import Reader, jobs
+from limbeck.ingestion.looks import cropped_all
 from limbeck.ingestion.optout import Wish, read_opt_out
 from limbeck.ingestion.photo_classes import read_classes
 from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.sources import UrlSource, open_source
 from limbeck.kit.selection import evenly
-from limbeck.records import Preview, Status
+from limbeck.records import Preview, Status, StoreKind
 
 _LOOKED_AT = 200
 
@@ -67,6 +71,7 @@ def preview(
         reasons += Counter(r.reason.value for r in decoded if isinstance(r, Rejected))
         listed = len(photos.entries)
         expected = round(listed * (len(infos) - reasons.total()) / len(some))
+        kind, why = choose_store(config.store, expected, side)
         return Preview(
             listed=listed,
             refused=sum(bool(entry.refused) for entry in photos.entries),
@@ -77,9 +82,22 @@ def preview(
             crop_objects=sorted(wanted) if decided.crop == "detect" else [],
             accepted=expected,
             size=side,
-            dataset_bytes=expected * 3 * side * side,
+            dataset_bytes=round(expected * _square_bytes(decoded, kind, side)),
+            store=kind,
+            store_why=why,
             seconds=seconds * listed / len(some),
         )
+
+
+def _square_bytes(
+    decoded: Sequence[Decoded | Rejected | None], kind: StoreKind, side: int
+) -> float:
+    """What a square takes on disk: the mean of those looked at where they are encoded."""
+    squares = [found.square.pixels for found in decoded if isinstance(found, Decoded)]
+    if kind is StoreKind.RAW or not squares:
+        return 3.0 * side**2
+    files = [-(-len(encode(pixels).data) // BLOCKSIZE) + 1 for pixels in squares]
+    return BLOCKSIZE * sum(files) / len(files)
 
 
 def _of_list(photos: UrlSource, wishes: Sequence[Wish], config: DataConfig) -> Preview:

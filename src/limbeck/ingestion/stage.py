@@ -14,13 +14,14 @@ from limbeck.decoding import Rejected
 from limbeck.errors import UsageError
 from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
-from limbeck.ingestion.counting import check_counts, store_side
+from limbeck.ingestion.counting import accepted, check_counts, store_of, store_side
 from limbeck.ingestion.crop_sheet import glances, save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, forget_replaced, way_of
 from limbeck.ingestion.fetching import Fetching
-from limbeck.ingestion.files import Reader, cropped_all, jobs, least_side
+from limbeck.ingestion.files import Reader, jobs, least_side
 from limbeck.ingestion.joining import join
+from limbeck.ingestion.looks import Looks, cropped_all
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import memory_errors
 from limbeck.ingestion.parts import part_folders
@@ -29,7 +30,8 @@ from limbeck.ingestion.pool import Pool
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.sources import open_source
 from limbeck.ingestion.taken import without_taken
-from limbeck.records import ImageInfo, IngestSummary, Status
+from limbeck.kit.photos import codec_versions
+from limbeck.records import ImageInfo, IngestSummary, StoreKind
 
 
 def ingest(
@@ -106,8 +108,8 @@ def ingest(
         earlier = earlier_in(out, way)
         reader = Reader(photos, decided, pool.decoders, earlier, eye)
         seen = pool.in_order(reader.look, photos.entries)
-        looks = list(logs.track(seen, "looking", len(photos.entries)))
-        wanted = wanted_objects((look.sight for look in looks), config.crop_object)
+        looks = Looks(logs.track(seen, "looking", len(photos.entries)))
+        wanted = wanted_objects(looks.sights(), config.crop_object)
         infos, entries = cropped_all(looks, photos.entries, decided, wanted, reader.least)
         del looks  # of many photos much memory
         honoured = opt_out_of(infos, wishes, root=source, archive=photos.archive, strict=strict)
@@ -116,26 +118,29 @@ def ingest(
         side = store_side(infos, config.size, source)
         decode = pool.in_order(lambda job: reader.decode(job, side), jobs(entries, infos))
         decoded = logs.track(decode, "decoding", len(infos))
-        rows = _store(folder, config, side, infos, decoded, names)
+        kind, why = store_of(config, infos, side)
+        rows = _store(folder, config, side, infos, decoded, names, kind)
         save_crop_sheet(rows, glances(photos, entries, infos, pool), folder / CROP_SHEET)
         listing = photos.digest()
-        accepted = [row for row in rows if row.status is Status.ACCEPTED]
         summary = IngestSummary(
             **read_counts(folder),
             size=side,
-            crops=Counter(str(row.crop) for row in accepted),
+            crops=Counter(str(row.crop) for row in accepted(rows)),
             flags=count_flags(rows),
             crop_objects=sorted(wanted) if decided.crop == "detect" else [],
             seconds=time.perf_counter() - started,
-            reused=sum(earlier.holds(row.id, side) for row in accepted),
+            reused=sum(earlier.holds(row.id, side) for row in accepted(rows)),
+            store=kind,
+            store_why=why,
             way=way,
+            codecs=codec_versions(),
             opt_out_unmatched=len(honoured.unmatched),
             opt_out_lines=honoured.unmatched[:TOLD_LINES],
         )
         check_counts(summary, rows, source, out)
         forget_replaced(out, folder)
         inputs = {"source": listing, **side_inputs(config, opt_out)}
-        provenance = Provenance.of(inputs, config.model_dump())
+        provenance = Provenance.of(inputs, config.made_of())
         provenance.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
 
@@ -147,11 +152,12 @@ def _store(
     infos: Sequence[ImageInfo],
     decoded: Iterable[Decoded | Rejected | None],
     names: Sequence[str],
-) -> list[ImageInfo]:
+    kind: StoreKind,
+) -> Sequence[ImageInfo]:
     """Settle what was decoded and write the dataset; returns a row for every listed file."""
     with fsio.Scratch(folder) as squares:
-        sieve = Acceptance(config.near_duplicate_bits, squares)
+        sieve = Acceptance(config.near_duplicate_bits, squares, kind)
         sieve.take(decoded, infos)
-        write_dataset(folder, sieve.rows, sieve.pictures(), side, class_names=names)
+        write_dataset(folder, sieve.rows, sieve.pictures(), side, class_names=names, kind=kind)
         save_copy_sheet(sieve.rows, sieve.square, folder / COPY_SHEET)
     return sieve.rows

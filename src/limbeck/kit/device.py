@@ -1,6 +1,5 @@
 """What the machine can do, asked once: device, bf16, facts for run.json and `limbeck doctor`."""
 
-import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 from limbeck.errors import UsageError
+from limbeck.kit.cores import cores
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -77,9 +77,7 @@ def machine(device: torch.device | None = None) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "platform": platform.platform(),
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "device": str(device),

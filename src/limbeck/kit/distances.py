@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 CHUNK = 1024  # rows of distances at once
+AT_ONCE = 16_384
+"""Rows in double precision at once. To this number sums are those of all rows at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,12 @@ class Points:
         for start in range(0, len(a), chunk):
             rows = slice(start, min(start + chunk, len(a)))
             yield rows, self.distances(a[rows])
+
+
+def mean_in_double(points: Tensor) -> Tensor:
+    """Float [N, D] -> mean, double [D]; only `AT_ONCE` rows are doubles at a time."""
+    parts = [part.double().sum(0) for part in torch.split(points, AT_ONCE)]
+    return torch.stack(parts).sum(0) / len(points)
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:

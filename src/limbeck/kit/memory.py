@@ -21,9 +21,23 @@ def available_memory(root: Path = Path("/")) -> int | None:
     Args:
         root: where /proc and /sys lie.
     """
-    limits = [_machine(root), _address_space(root), *_groups(root)]
+    limits = [_machine(root), _address_space(root), *(_left(*group) for group in _groups(root))]
     known = [limit for limit in limits if limit is not None]
     return max(min(known), 0) if known else None
+
+
+def whole_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that this process may have in all; None where the system does not say.
+
+    The least of MemTotal and the limits that every control group above the process sets.
+
+    Args:
+        root: where /proc and /sys lie.
+    """
+    machine = _field(_text(root / "proc/meminfo"), "MemTotal")
+    groups = (_number(folder / limit) for folder, limit, _, _ in _groups(root))
+    limits = [None if machine is None else machine * 1024, *groups]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def short_of_memory(count: int) -> bool:
@@ -74,8 +88,9 @@ def _address_space(root: Path) -> int | None:
     return limit - int(pages[0]) * resource.getpagesize()
 
 
-def _groups(root: Path) -> Iterator[int | None]:
-    """What each control group from the process's own up to the top has left."""
+def _groups(root: Path) -> Iterator[tuple[Path, str, str, str]]:
+    """Folders of the control groups from the process's own up to the top, and the names of the
+    files there: limit, what is used, and in memory.stat the cache of files."""
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
@@ -83,12 +98,12 @@ def _groups(root: Path) -> Iterator[int | None]:
             for mount in (root / _V2, root / _V2 / "unified"):
                 for folder in _upwards(mount, group):
                     for limit in ("memory.max", "memory.high"):
-                        yield _left(folder, limit, "memory.current", "inactive_file")
+                        yield folder, limit, "memory.current", "inactive_file"
         elif "memory" in controllers.split(","):
             for folder in _upwards(root / _V1, group):
-                yield _left(
+                yield (
                     folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
-                )
+                )  # fmt: skip
 
 
 def _upwards(mount: Path, group: str) -> Iterator[Path]:

@@ -4,14 +4,16 @@ Each rule mends what Pillow leaves, or refuses what it would get wrong.
 """
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
 from limbeck.kit.containers import webp_frame
+from limbeck.kit.photo_rows import check_jpeg, check_png, check_tiles
 from limbeck.kit.photos import NoPhoto, grey, white_of
 
-_BITS, _PHOTOMETRIC, _PLANAR, _COLOURS = 258, 262, 284, 320
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _PLANAR, _COLOURS = 256, 257, 258, 262, 284, 320
 _INKS, _EXTRA, _SAMPLES = 332, 338, 339
 _WEIGHTS, _SUBSAMPLED, _RANGE = 529, 530, 532
 _REC601 = (0.299, 0.587, 0.114)
@@ -62,8 +64,10 @@ def _webp(image: Any) -> Any:
 
 def _png(image: Any) -> Image.Image:
     """A transparent value is told in the file's bits, and compared with all of them."""
-    raw = image.tile[0].args if image.tile else ""
+    raw, file = image.tile[0].args if image.tile else "", image.fp
     image.load()
+    if file is not None and not file.closed:
+        check_png(image, file)
     key = image.info.get("transparency")
     if raw in ("L", "L;2", "L;4") and isinstance(key, int):
         most = {"L": 255, "L;2": 3, "L;4": 15}[raw]
@@ -72,6 +76,14 @@ def _png(image: Any) -> Image.Image:
         image.info["transparency"] = tuple(value & 255 for value in key)
     elif raw == "RGB;16B" and key is not None:
         raise NoPhoto("PNG of 16 bits with a transparent colour")
+    return image
+
+
+def _jpeg(image: Any) -> Any:
+    """To Pillow an end that comes early is one; the rest is grey."""
+    data = image.fp.getvalue() if isinstance(image.fp, BytesIO) else b""
+    image.load()
+    check_jpeg(image, data)
     return image
 
 
@@ -97,6 +109,8 @@ def _tiff(image: Any) -> Image.Image:
     photometric = tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO)
     if tags:
         _refuse_tiff(tags, bits, photometric, image)
+        apart = tags.get(_PLANAR, 1) == 2 and image.info.get("compression") == "raw"
+        check_tiles(image.tile, (tags[_WIDTH], tags[_HEIGHT]), len(bits) if apart else 1)
     image.info.pop("xmp", None)  # Pillow would turn by it
     image.load()
     if image.mode in ("I", "F"):  # whose white the whole picture tells, not the part that is kept
@@ -138,4 +152,5 @@ def _interleaved(colours: tuple[int, ...]) -> list[int]:
 
 _RULES: dict[str, Callable[[Any], Image.Image]] = {
     "GIF": _gif, "WEBP": _webp, "PNG": _png, "BMP": _bmp, "PPM": _ppm, "TIFF": _tiff,
+    "JPEG": _jpeg, "MPO": _jpeg,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 from PIL import Image, ImageCms
+from PIL import __version__ as pillow
 
 MAX_PIXELS = 64_000_000
 """Width times height of the largest image that is decoded."""
@@ -11,6 +12,11 @@ LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the brightness (Rec. 601)."""
 # Others (EPS, PDF, ...) would start programs of the system.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
+_CODECS = (
+    "jpg", "libjpeg_turbo", "mozjpeg", "jpg_2000", "zlib", "zlib_ng", "libtiff", "webp", "avif",
+    "littlecms2",
+)  # fmt: skip
+"""By the names of `PIL.features`, which has versions of what Pillow was built with."""
 _DIM = 16  # floats with a maximum between 1 and this have no scale that can be told
 
 
@@ -29,6 +35,24 @@ def photo_formats() -> tuple[str, ...]:
         pillow_heif.register_heif_opener()
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+@cache
+def codec_versions() -> dict[str, str]:
+    """Versions of Pillow and of all that it decodes and converts colours with, by name; libraries
+    of one Pillow differ by who built it."""
+    from PIL import features
+
+    photo_formats()
+    there = set(features.get_supported())
+    found = {"pillow": pillow}
+    found |= {name: features.version(name) or "there" for name in _CODECS if name in there}
+    if "HEIF" in photo_formats():
+        import pillow_heif
+
+        found["pillow_heif"] = pillow_heif.__version__
+        found["libheif"] = pillow_heif.libheif_version()
+    return found
 
 
 def eight_bit(image: Image.Image) -> Image.Image:

@@ -4,12 +4,14 @@ What a file holds is known from its header, and compared with what is wanted, be
 read. Written so that a full disk is an OSError like any other.
 """
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -25,6 +27,20 @@ _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, 
 _NAMED = 8
 
 
+def gathered(count: int, parts: Iterable[Tensor]) -> Tensor:
+    """`torch.cat` of parts [n, ...] with `count` rows in all, never held twice."""
+    made: Tensor | None = None
+    start = 0
+    for part in parts:
+        if made is None:
+            made = part.new_empty(count, *part.shape[1:])
+        made[start : start + len(part)] = part
+        start += len(part)
+    assert made is not None, "at least one part"
+    assert start == count, f"{start} rows instead of {count}"
+    return made
+
+
 def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     """Write `path`; call it inside `fsio.atomic_file` or `fsio.atomic_dir`.
 
@@ -37,12 +53,38 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     path.write_bytes(save(dict(tensors)))
 
 
+def write_tensor(name: str, tensor: Tensor, metadata: Mapping[str, str], path: Path) -> None:
+    """Write one tensor and its metadata, without a copy of it in memory; else as `write_tensors`.
+
+    Args:
+        name, tensor: float32.
+        metadata: texts.
+        path: the file.
+
+    Raises:
+        OSError: as `write_tensors`.
+    """
+    values = tensor.detach().cpu().contiguous().numpy()
+    assert values.dtype == np.float32, "one kind is written so"
+    about = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [0, values.nbytes]}
+    header = json.dumps({"__metadata__": dict(metadata), name: about}).encode()
+    header += b" " * (-len(header) % 8)
+    with open(path, "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.write(values.data)
+
+
 @dataclass(frozen=True)
 class Stored:
     """A tensor as a file holds it: dtype by its safetensors name (`F32`), and shape."""
 
     dtype: str
     shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in the file."""
+        return prod(self.shape) * _BYTES[self.dtype]
 
 
 def read_header(path: Path, do: str) -> tuple[dict[str, Stored], dict[str, str]]:

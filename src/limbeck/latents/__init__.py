@@ -6,6 +6,7 @@ from limbeck.latents.class_shares import Labels as Labels
 from limbeck.latents.class_shares import class_number as class_number
 from limbeck.latents.class_shares import classes_of as classes_of
 from limbeck.latents.class_shares import draw_classes as draw_classes
+from limbeck.latents.class_shares import shares as shares
 from limbeck.latents.class_shares import typical_w as typical_w
 from limbeck.latents.generating import SPACE_SIZE as SPACE_SIZE
 from limbeck.latents.generating import HoldsGenerator as HoldsGenerator
@@ -56,6 +57,7 @@ __all__ = [
     "needs_pictures",
     "pooled_w",
     "seeds_to_z",
+    "shares",
     "target_for",
     "tensors_digest",
     "truncate",

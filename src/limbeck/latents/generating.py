@@ -27,6 +27,7 @@ from limbeck.latents.truncation import needs_pictures, target_for, truncate
 from limbeck.nets import Generator, Mapping
 from limbeck.percept import LPIPS, at_least
 
+_DRAWN = 4096  # z at once; a multiple of 16
 SPACE_SIZE = 64
 """Images are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
 
@@ -74,16 +75,35 @@ def draw_latents(
     Returns:
         w = M(z) float32 [count, w_dim] on the mapping's device; int64 [count] on the CPU or None.
     """
-    random = generator(seed, "draw_w")
     device = mapping.w_avg.device
-    z = torch.randn(count, net.z_dim, generator=random)
-    c = draw_classes(net, count, random)
-    parts = []
-    for start in range(0, count, batch):
-        rows = slice(start, start + batch)
-        classes = None if c is None else c[rows].to(device)
-        parts.append(mapping.w(z[rows].to(device), classes).float())
-    return torch.cat(parts), c
+    c = None
+    if net.num_classes:  # they are drawn after all z
+        random = generator(seed, "draw_w")
+        for _ in _normal(count, net.z_dim, random):
+            pass
+        c = draw_classes(net, count, random)
+    w = torch.empty(count, len(mapping.w_avg), device=device)
+    start = 0
+    for part in _normal(count, net.z_dim, generator(seed, "draw_w")):
+        for z in torch.split(part, batch):
+            rows = slice(start, start + len(z))
+            classes = None if c is None else c[rows].to(device)
+            w[rows] = mapping.w(z.to(device), classes).float()
+            start += len(z)
+    return w, c
+
+
+def _normal(count: int, width: int, random: torch.Generator) -> Iterator[Tensor]:
+    """`torch.randn(count, width)` a part at a time, the same numbers.
+
+    torch draws 16 numbers together, and fewer than 16 in another way.
+    """
+    left = count
+    while left:
+        rows = min(left, _DRAWN)
+        rows = left if (left - rows) * width < 16 else rows
+        yield torch.randn(rows, width, generator=random)
+        left -= rows
 
 
 def draw_w(mapping: Mapping, net: NetConfig, count: int, seed: int, batch: int = 4096) -> Tensor:

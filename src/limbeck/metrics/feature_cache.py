@@ -9,13 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from limbeck import fsio, logs
 from limbeck.data import Dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.kit.tensors import read_header, read_tensors
+from limbeck.kit.tensors import read_header, read_tensors, write_tensor
 from limbeck.latents import tensors_digest
 from limbeck.percept import FeatureExtractor, cache_folder, features_of, list_weights
 from limbeck.records import Record
@@ -147,9 +146,14 @@ def _sha256(path: Path, size: int, changed: int) -> str:
 
 
 def _pixels(dataset: Dataset) -> str:
-    files = [path.resolve() for path in sorted(dataset.root.glob("images-*.npy"))]
-    facts = [(path, path.stat()) for path in files]
-    return fsio.digest_json([_sha256(p, stat.st_size, stat.st_mtime_ns) for p, stat in facts])
+    """Of the pixels as they lie on disk, the same for either store."""
+    found = []
+    for shard, content in zip(dataset.shards, dataset.contents, strict=True):
+        path = (dataset.root / shard["file"]).resolve()
+        facts = path.stat()
+        now = _sha256(path, facts.st_size, facts.st_mtime_ns)
+        found.append(content if now == shard["sha256"] else now)
+    return fsio.digest_json(found)
 
 
 def features_of_dataset(dataset: Dataset) -> list[Path]:
@@ -157,7 +161,7 @@ def features_of_dataset(dataset: Dataset) -> list[Path]:
 
     They are known by the pixels of the whole folder, as index.json names them.
     """
-    pixels = fsio.digest_json([shard["sha256"] for shard in dataset.shards])
+    pixels = fsio.digest_json(dataset.contents)
     return [path for path in _files() if _metadata(path).get("pixels") == pixels]
 
 
@@ -192,7 +196,7 @@ def _kept(key: Mapping[str, str], dim: int, make: Callable[[], Tensor]) -> Tenso
     metadata = {**key, "key": name, "digest": tensors_digest({"features": features})}
     try:
         with fsio.atomic_file(path) as temporary:
-            temporary.write_bytes(save({"features": features}, metadata=metadata))
+            write_tensor("features", features, metadata, temporary)
     except (OSError, DataError) as error:
         what = error.what if isinstance(error, DataError) else error
         logs.warn(f"features are not kept for the next time: {what}")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import DataError
+from limbeck.kit.distances import AT_ONCE, mean_in_double
 from limbeck.kit.rng import derive_seed
 
 _CHUNK = 2048  # rows of double numbers at once
@@ -45,7 +46,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
 
 def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean [D] and R [min(N, D), D] with R^T R the covariance, in double, chunk by chunk."""
-    mean = features.double().mean(0)
+    mean = mean_in_double(features)
     triangle = features.new_empty(0, features.shape[1], dtype=torch.float64)
     for part in torch.split(features, max(_CHUNK, features.shape[1])):
         stacked = torch.cat([triangle, part.double() - mean])
@@ -83,7 +84,7 @@ def kernel_distance(
             "give at least four of each",
         )
     random = np.random.default_rng(derive_seed(seed, "kernel_distance"))
-    x, y = real.double(), fake.double()
+    x, y = real, fake
     in_x, in_y = _choices(random, subsets, size, len(x)), _choices(random, subsets, size, len(y))
     pairs = size * (size - 1)
     within = (_kernel_sums(x, in_x, x, in_x) - in_x @ _own_kernel(x)) / pairs
@@ -107,11 +108,10 @@ def kernel_error(real: Tensor, fake: Tensor) -> float:
         DataError: other shapes.
     """
     _check(real, fake)
-    x, y = real.double(), fake.double()
     parts = []
-    for ours, other in ((x, y), (y, x)):
+    for ours, other in ((real, fake), (fake, real)):
         alike, unlike = (
-            torch.cat([_kernel(part, against).sum(1) for part in torch.split(ours, _CHUNK)])
+            torch.cat([_kernel_sum(part, against) for part in torch.split(ours, _CHUNK)])
             for against in (ours, other)
         )
         within = (alike - _own_kernel(ours)) / (len(ours) - 1)
@@ -152,12 +152,23 @@ def _kernel_sums(x: Tensor, in_x: Tensor, y: Tensor, in_y: Tensor) -> Tensor:
         torch.split(in_x, _CHUNK, 1), torch.split(x, _CHUNK), strict=True
     ):  # fmt: skip
         used = rows.any(0)
-        total += ((rows[:, used] @ _kernel(block[used], y)) * in_y).sum(1)
+        ours = block[used].double()
+        for theirs, part in zip(
+            torch.split(in_y, AT_ONCE, 1), torch.split(y, AT_ONCE), strict=True
+        ):  # fmt: skip
+            total += ((rows[:, used] @ _kernel(ours, part.double())) * theirs).sum(1)
     return total
 
 
+def _kernel_sum(x: Tensor, y: Tensor) -> Tensor:
+    """Sum of the kernel over all y, double [N]."""
+    parts = [_kernel(x.double(), part.double()).sum(1) for part in torch.split(y, AT_ONCE)]
+    return torch.stack(parts).sum(0)
+
+
 def _own_kernel(x: Tensor) -> Tensor:
-    return (x.square().sum(1) / x.shape[1] + 1) ** 3
+    squares = [part.double().square().sum(1) for part in torch.split(x, AT_ONCE)]
+    return (torch.cat(squares) / x.shape[1] + 1) ** 3
 
 
 def _check(real: Tensor, fake: Tensor) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from limbeck.errors import DataError
-from limbeck.kit.distances import CHUNK, Points
+from limbeck.kit.distances import CHUNK, Points, mean_in_double
 from limbeck.records import Record
 
 PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS = 3, 5
@@ -80,8 +80,11 @@ def distance_blocks(a: Tensor, b: Tensor, chunk: int = CHUNK) -> Iterator[tuple[
         b: float [M, D], of the same dtype.
         chunk: rows of a in one block; changes a distance by rounding only.
     """
-    middle = b.double().mean(0).to(b.dtype)
-    return Points.of((b - middle).float()).blocks((a - middle).float(), chunk)
+    middle = mean_in_double(b).to(b.dtype)
+    points = Points.of((b - middle).float())
+    for start in range(0, len(a), chunk):
+        rows = slice(start, min(start + chunk, len(a)))
+        yield rows, points.distances((a[rows] - middle).float())
 
 
 def squared_radii(x: Tensor, most: int, chunk: int = CHUNK) -> Tensor:

@@ -1,33 +1,41 @@
-"""README.md of a model folder: what it is, how to load it, what it cannot do."""
+"""README.md of a model folder: what it is, how to load it, what it cannot do.
+
+Words of whoever made the model (licence, facts) are shown as they are: nothing in them is taken for
+Markdown or HTML.
+"""
 
 import json
+import re
 from pathlib import Path
 
+from limbeck import logs
 from limbeck.artefacts.amending import is_own
 from limbeck.latents import ModeCentres
-from limbeck.model.folder import ENCODER, MODES, ModelConfig, read_config
+from limbeck.model.folder import CARD, CONFIG, MODES, SHEETS, ModelConfig, read_config
+from limbeck.model.measured import Measured
+from limbeck.model.metadata import front_matter
 
 TAKEN_DOWN = "taken down"
 """Fact in `data` of config.json: photos of the training that were taken down since."""
-_CARD = "README.md"
+SHOWN_MODES = 32
+"""Centres on centres.png, the largest modes first."""
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 
-_TEXT = """---
-library_name: limbeck
-pipeline_tag: unconditional-image-generation
-tags: [limbeck, stylegan2, self-distilled-stylegan]
-license: {licence_yaml}
----
-# A generator of {size} px images, made by limbeck {version}
+_COMPARE = (
+    "Compare them with figures of equal counts and features alone; FID and KID are those of the "
+    "literature with features `inception`."
+)
+_TEXT = """{head}# A generator of {size} px images, made by limbeck {version}
 
 ![samples](samples.png)
 
-32 seeds at psi 0.7, {truncation} truncation, not picked.
-
+32 seeds at psi {psi}, {truncation} truncation, not picked.
+{sheet}
 ## Load it
 ```python
 from limbeck import Pipeline
 
-model = Pipeline.from_pretrained("PATH/TO/THIS/FOLDER")
+model = Pipeline.from_pretrained("PATH/TO/THIS/FOLDER")  # or "OWNER/NAME" on the hub
 pictures = model(range(8), psi=0.7{argument})  # uint8 [8, 3, {size}, {size}]
 {invert}```
 Or `limbeck sample THIS/FOLDER --seeds 0-7 --out pictures`. Loading executes nothing from this
@@ -37,7 +45,7 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 | | |
 |---|---|
 | method | Self-Distilled StyleGAN (Mokady et al. 2022, arXiv 2202.12211), by limbeck |
-| generator | StyleGAN2, {architecture}, {size} px, w of {w_dim} numbers, stored as {dtype} |
+| generator | {network} |
 | encoder | {encoder} |
 | modes | {modes} |
 | classes | {classes} |
@@ -45,7 +53,7 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 
 ## Data
 {data}
-
+{figures}
 ## Settings
 {settings}
 
@@ -56,38 +64,46 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
   measured that.
 * `invert` gives the nearest image that the generator can make, not the photo; do not use it to
   tell who or what is on a photo.
-* Figures of quality are in the report of the run; here are only those that Data states.
+* {quality}
 * The right to share these weights depends on the photos' licences, which limbeck does not know.
 """
 
 
-def write_card(about: ModelConfig, modes: int) -> str:
-    """The model card as Markdown.
+def write_card(about: ModelConfig, modes: int, sheets: tuple[str, ...] = SHEETS) -> str:
+    """The model card as Markdown, with the head that the Hugging Face hub reads.
 
     Args:
         about: config.json of the folder.
         modes: how many mode centres there are.
+        sheets: pictures that lie beside it, of `SHEETS`.
     """
-    net = about.net
-    has_encoder = ENCODER in about.files
+    net, psi = about.net, about.settings.sample.psi if about.settings else 0.7
+    shown = f"\n![modes]({SHEETS[1]})\n\nThe centres of its {{}}.\n"
+    which = f"{SHOWN_MODES} largest modes" if modes > SHOWN_MODES else f"{modes} modes"
     invert = "w, image, lpips = model.invert(image)  # a PIL image or uint8 [3, H, W]\n"
     return _TEXT.format(
-        licence=_one_line(about.licence),
-        licence_yaml=json.dumps(_one_line(about.licence)),
+        head=front_matter(about),
+        licence=_text(about.licence),
         size=net.size,
-        version=about.limbeck,
+        version=_text(about.limbeck),
+        psi="0.7" if psi == "auto" else f"{psi:g}",
         truncation="multi-modal (LPIPS)" if modes else "global",
+        sheet=shown.format(which) if modes and SHEETS[1] in sheets else "",
         argument="" if modes else ', truncation="global"',
-        invert=invert if has_encoder else "",
-        architecture=net.g_architecture,
-        w_dim=net.w_dim,
-        dtype=about.dtype,
-        encoder="one w per image" if has_encoder else "none",
+        invert=invert if about.holds("encoder") else "",
+        network=f"StyleGAN2, {net.g_architecture}, {net.size} px, w of {net.w_dim} numbers, "
+        f"stored as {about.dtype}",
+        encoder="one w per image" if about.holds("encoder") else "none",
         modes=f"{modes} centres" if modes else "none; use global truncation",
         classes=net.num_classes or "none",
         data=_data(about),
+        figures=_figures(about.measured) if about.measured else "",
         settings=_settings(about),
-    )
+        quality="Figures say how alike sets of images are, not whether one image is good."
+        if about.measured
+        else "Figures of quality are in the report of the run; here are only those that Data "
+        "states.",
+    )  # fmt: skip
 
 
 def restate_card(folder: Path, taken: int) -> dict[str, str] | None:
@@ -110,17 +126,42 @@ def restate_card(folder: Path, taken: int) -> dict[str, str] | None:
     about = about.model_copy(update={"data": {**about.data, TAKEN_DOWN: taken}})
     modes = len(ModeCentres.load(folder / MODES)) if MODES in about.files else 0
     config = json.dumps(about.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
-    card = {_CARD: write_card(about, modes)} if is_own(folder, _CARD) else {}
-    return {**card, "config.json": config}
+    sheets = tuple(name for name in SHEETS if (folder / name).is_file())
+    card = {CARD: write_card(about, modes, sheets)} if is_own(folder, CARD) else {}
+    return {**card, CONFIG: config}
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.replace("|", "/").split())
+def _text(words: object) -> str:
+    """A person's words on one line, with all that is no visible character, and every mark of
+    Markdown and HTML, spelt out."""
+    return _MARKS.sub(r"\\\1", logs.visible(" ".join(str(words).split())))
+
+
+def _code(words: object) -> str:
+    """A person's words between two backticks."""
+    return f"`{logs.visible(' '.join(str(words).split())).replace('`', chr(39))}`"
+
+
+def _figures(measured: tuple[Measured, ...]) -> str:
+    """A table, one row for each way of measuring."""
+    lines = [
+        "", "## Figures",
+        "| images against | features | psi | FID | KID | precision | recall | coverage |",
+        "|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for one in measured:
+        which = f"{one.real} {_text(one.photos)} photos" + " held out" * one.held_out
+        lines.append(
+            f"| {one.fake} images, {which} | {_text(one.features)} "
+            f"| {one.psi:g} ({_text(one.truncation)}) | {one.fid:.4g} | {one.kid:.4g} "
+            f"| {one.precision:.3f} | {one.recall:.3f} | {one.coverage:.3f} |"
+        )
+    return "\n".join([*lines, "", _COMPARE, ""])
 
 
 def _data(about: ModelConfig) -> str:
     facts = [
-        f"* {_one_line(name)}: {_one_line(str(value))}"
+        f"* {_text(name)}: {_text(value)}"
         for name, value in about.data.items()
         if name not in ("column", TAKEN_DOWN)
     ]
@@ -132,7 +173,7 @@ def _data(about: ModelConfig) -> str:
     if about.settings is not None and "kept" in about.data:
         keep = about.settings.keep
         column = about.data.get("column", keep.column)
-        facts.append(f"* kept by the rule `{keep.rule}` on the score `{_one_line(str(column))}`")
+        facts.append(f"* kept by the rule `{keep.rule}` on the score {_code(column)}")
     return "\n".join(facts) or "Not stated by whoever made this folder."
 
 
@@ -142,8 +183,8 @@ def _settings(about: ModelConfig) -> str:
         return "Not stated by whoever made this folder."
     train, begun = config.train, ", which goes on from the first" * (config.kept_from == "raw")
     lines = [
-        f"preset `{config.preset}`, seed {config.seed}, {train.kimg:g} thousand images shown in "
-        f"the first training and {config.second().train.kimg:g} in the second{begun}, batch "
+        f"preset {_code(config.preset)}, seed {config.seed}, {train.kimg:g} thousand images shown "
+        f"in the first training and {config.second().train.kimg:g} in the second{begun}, batch "
         f"{train.batch}, R1 weight {config.gamma():.4g}, augmentation `{train.augment}`, encoder "
         f"learns from `{train.reconstruct}` pictures.",
         "All settings are in `config.json`.",

@@ -1,6 +1,6 @@
 """From what a user names to the model folder that is meant, or to words that say what lies there.
 
-Nothing is ever unpickled: only JSON and safetensors are opened.
+Nothing is ever unpickled: only JSON and safetensors are opened. A name of the hub is fetched first.
 """
 
 from dataclasses import dataclass
@@ -10,23 +10,20 @@ import torch
 from PIL import Image
 
 from limbeck import fsio
+from limbeck.artefacts.snapshots import is_model
 from limbeck.artefacts.stage import read_done
 from limbeck.config import NetConfig
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.latents import ModeCentres
-from limbeck.model.folder import (
-    ENCODER,
-    GENERATOR,
-    MODES,
-    ModelConfig,
-    load_module,
-    read_config,
-    verify,
-)
+from limbeck.model.folder import MODES, ModelConfig, read_config, verify
+from limbeck.model.hub import fetch
+from limbeck.model.hub_names import HubModel
+from limbeck.model.shards import load_part
 from limbeck.nets import Encoder, Generator, prepare
 
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib")
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
+_FILES = (".safetensors", ".json", ".onnx", ".png", ".jpg", ".jpeg", ".webp", ".npy", ".parquet")
 _WANTED = (
     "give a model folder (config.json, generator.safetensors), made by `limbeck run`, "
     "`limbeck export` or save_pretrained"
@@ -56,9 +53,8 @@ def open_model(
             verify(folder / name, file)
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error}", "look at its rights") from error
-    G = load_module(Generator, about.net, folder / GENERATOR, about.dtype)
-    has_encoder = ENCODER in about.files
-    E = load_module(Encoder, about.net, folder / ENCODER, about.dtype) if has_encoder else None
+    G = load_part(Generator, about, folder, "generator")
+    E = load_part(Encoder, about, folder, "encoder") if about.holds("encoder") else None
     modes = ModeCentres.load(folder / MODES) if MODES in about.files else None
     if modes is not None and modes.centres.shape[1] != about.net.w_dim:
         raise DataError(
@@ -74,7 +70,8 @@ def open_model(
 
 
 def model_folder(path: Path | str) -> Path:
-    """The model folder that is meant: `path` itself, or the model of the run that lies there.
+    """The model folder that is meant: `path` itself, the model of the run that lies there, or that
+    of the hub (`on_hub`), which is fetched.
 
     Raises:
         UsageError: no path at all.
@@ -82,6 +79,9 @@ def model_folder(path: Path | str) -> Path:
     """
     if not isinstance(path, str | Path):
         raise UsageError(f"from_pretrained got {type(path).__name__}", "give a folder's path")
+    wanted = on_hub(path) if isinstance(path, str) else None
+    if wanted is not None:
+        return _fetched(wanted)
     folder = Path(path)
     try:
         there, is_file = folder.exists(), folder.is_file()
@@ -91,11 +91,11 @@ def model_folder(path: Path | str) -> Path:
     if not there:
         raise DataError(
             f"{folder}: no such folder",
-            "check the name; limbeck opens folders of this machine and downloads nothing",
+            "check the name; a model of the Hugging Face hub is hf://OWNER/NAME",
         )
     if is_file:
         raise _of_file(folder)
-    if GENERATOR in names or _kind(folder) == "model":
+    if is_model(folder) or _kind(folder) == "model":
         return folder
     if "run.json" in names:
         model = folder / "model"
@@ -107,6 +107,29 @@ def model_folder(path: Path | str) -> Path:
             f"`limbeck export {folder} --out MODEL` makes a model of it",
         )
     raise _of_folder(folder, names)
+
+
+def _fetched(wanted: HubModel) -> Path:
+    try:
+        return fetch(wanted)
+    except LimbeckError as error:
+        if wanted.explicit:
+            raise
+        raise type(error)(f"no folder {wanted.repo} here; {error.what}", error.do) from None
+
+
+def on_hub(text: str) -> HubModel | None:
+    """The model of the hub that a text names; None where it means a path of this machine.
+
+    `hf://owner/name` always names one; `owner/name` does where no `owner` lies here and `name` does
+    not end as a file does.
+    """
+    wanted = HubModel.parse(text)
+    if wanted is None or wanted.explicit:
+        return wanted
+    owner, name = wanted.repo.split("/")
+    is_file = Path(name).suffix.lower() in (*_PICKLES, *_PACKED, *_FILES)
+    return None if is_file or Path(owner).exists() else wanted
 
 
 def _kind(folder: Path) -> str:
@@ -130,7 +153,7 @@ def _of_file(path: Path) -> DataError:
         )
     if kind in _PACKED:
         return DataError(f"{path} is an archive", "unpack it and give the folder inside")
-    if (beside / GENERATOR).exists() and (beside / "config.json").exists():
+    if is_model(beside) and (beside / "config.json").exists():
         return DataError(f"{path} is one file of a model folder", f"give the folder, {beside}")
     if kind == ".safetensors":
         return DataError(f"{path} is a file of weights without its config.json beside it", _WANTED)

@@ -1,32 +1,41 @@
-"""What a model folder holds, and how it is read with suspicion.
+"""What a model folder says of itself, and how that is read with suspicion.
 
 Nothing in it is ever executed or unpickled: JSON and safetensors, checked against each other
 before a network is built.
 """
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, get_args
 
-import torch
-from pydantic import Field
-from safetensors.torch import save
-from torch import nn
+from pydantic import Field, StringConstraints
 
 from limbeck import __version__, fsio
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
-from limbeck.kit.tensors import compare, read_header, read_tensors
-from limbeck.nets import Encoder, Generator
+from limbeck.model.measured import Measured
 from limbeck.records import Record
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Literal[2] = 2
 Precision = Literal["float32", "float16"]
-FileName = Literal["generator.safetensors", "encoder.safetensors", "modes.safetensors"]
-GENERATOR: FileName = "generator.safetensors"
-ENCODER: FileName = "encoder.safetensors"
-MODES: FileName = "modes.safetensors"
-_STORED = {"float32": "F32", "float16": "F16"}
-_Net = TypeVar("_Net", Generator, Encoder)
+Kind = Literal["stylegan2"]
+"""Kinds of networks: what `net` describes, and what its tensors are called."""
+Part = Literal["generator", "encoder"]
+"""Networks of a model folder: one file each, or several and their index."""
+_SHARD = "-[0-9]{5}-of-[0-9]{5}"
+_NAMES = (
+    rf"(?:generator|encoder)(?:{_SHARD})?\.safetensors"
+    r"|(?:generator|encoder)\.safetensors\.index\.json|modes\.safetensors"
+)
+FileName = Annotated[str, StringConstraints(pattern=f"^(?:{_NAMES})$")]
+"""Files that config.json may name; no other is ever read."""
+FILE_NAMES = re.compile(_NAMES)
+CONFIG, CARD, MODES = "config.json", "README.md", "modes.safetensors"
+SHEETS = ("samples.png", "centres.png")
+"""Pictures of the model card, where they are there."""
+_SINCE_2 = ("kind", "measured")
+_AGAIN = "fetch the folder again"
 
 
 class ModelFile(Record):
@@ -47,39 +56,34 @@ def without_folders(config: Config) -> Config:
 
 
 class ModelConfig(Record):
-    """config.json of a model folder."""
+    """config.json of a model folder (docs/formats.md)."""
 
     format: Literal["limbeck-model"] = "limbeck-model"
-    format_version: int = FORMAT_VERSION
+    format_version: Literal[2] = FORMAT_VERSION
     limbeck: str = __version__
+    kind: Kind = "stylegan2"
     net: NetConfig
     dtype: Precision = "float32"
     licence: str = Field("not stated", description="of the weights; depends on the photos")
     data: dict[str, str | int | float] = Field(default_factory=dict, description="facts for people")
+    measured: tuple[Measured, ...] = Field((), max_length=100, description="figures of quality")
     settings: Config | None = Field(None, description="the run that made it")
     files: dict[FileName, ModelFile]
 
+    def holds(self, part: Part) -> bool:
+        """Whether the folder has this network."""
+        return f"{part}.safetensors" in self.files or index_of(part) in self.files
 
-def write_module(path: Path, module: nn.Module, dtype: Precision) -> ModelFile:
-    """Write a network's parameters and buffers, atomically.
 
-    Raises:
-        DataError: a value is not finite in `dtype`.
-    """
-    stored = torch.float16 if dtype == "float16" else torch.float32
-    tensors = {
-        name: value.detach().to("cpu", stored).contiguous()
-        for name, value in module.state_dict().items()
-    }
-    broken = [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]
-    if broken:
-        raise DataError(
-            f"{path.name}: {', '.join(broken[:4])} not finite in {dtype}",
-            "use an earlier snapshot, or dtype float32",
-        )
-    with fsio.atomic_file(path) as temporary:
-        temporary.write_bytes(save(tensors))
-    return describe(path)
+def index_of(part: Part) -> str:
+    """Name of the file that says in which shard each tensor of a network lies."""
+    return f"{part}.safetensors.index.json"
+
+
+def shards_of(part: Part, files: Mapping[str, ModelFile]) -> list[str]:
+    """The shards of a network among a folder's files, in order; empty where it is one file."""
+    pattern = re.compile(rf"{part}{_SHARD}\.safetensors")
+    return sorted(name for name in files if pattern.fullmatch(name))
 
 
 def describe(path: Path) -> ModelFile:
@@ -88,29 +92,66 @@ def describe(path: Path) -> ModelFile:
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """config.json, validated.
+    """config.json, validated; of an older version as the present one says it.
 
     Raises:
-        DataError: names the field at fault.
+        DataError: names the field at fault; a later version or another kind of network.
     """
-    path = folder / "config.json"
+    path = folder / CONFIG
     values: Any = fsio.read_json(path)
     if not isinstance(values, dict) or values.get("format") != "limbeck-model":
         raise DataError(
             f"{path}: format is not 'limbeck-model'", "give a folder that save_pretrained made"
         )
-    if values.get("format_version") != FORMAT_VERSION:
-        raise DataError(
-            f"{path}: format_version {fsio.plain(repr(values.get('format_version')))}, this "
-            f"limbeck reads {FORMAT_VERSION}",
-            "use the limbeck version that made it",
-        )
-    about = fsio.as_record(values, ModelConfig, str(path), "fetch the folder again")
-    if GENERATOR not in about.files:
-        raise DataError(f"{path}: files names no {GENERATOR}", "fetch the folder again")
+    about = fsio.as_record(_present(values, path), ModelConfig, str(path), _AGAIN)
+    for part in get_args(Part):
+        _check_names(about, part, path)
+    if not about.holds("generator"):
+        raise DataError(f"{path}: files names no generator.safetensors", _AGAIN)
     if about.settings is not None and about.settings.net != about.net:
-        raise DataError(f"{path}: settings.net differs from net", "fetch the folder again")
+        raise DataError(f"{path}: settings.net differs from net", _AGAIN)
     return about
+
+
+def _present(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What config.json of any version that limbeck reads says, in the words of the present one."""
+    version = values.get("format_version")
+    shown = fsio.plain(repr(version))
+    if type(version) is not int or version < 1:
+        raise DataError(f"{path}: format_version {shown} is no version of the format", _AGAIN)
+    if version > FORMAT_VERSION:
+        raise DataError(
+            f"{path}: format_version {shown}, this limbeck ({__version__}) reads 1 to "
+            f"{FORMAT_VERSION}",
+            "a later limbeck made it: pip install --upgrade limbeck",
+        )
+    if version == 1:
+        if later := [name for name in _SINCE_2 if name in values]:
+            raise DataError(f"{path}: format_version 1 has no field {later[0]}", _AGAIN)
+        return {**values, "format_version": FORMAT_VERSION}
+    if values.get("kind", "stylegan2") not in get_args(Kind):
+        raise DataError(
+            f"{path}: kind {fsio.plain(repr(values['kind']))}, this limbeck ({__version__}) knows "
+            f"{', '.join(get_args(Kind))}",
+            "a later limbeck may read it: pip install --upgrade limbeck",
+        )
+    return values
+
+
+def _check_names(about: ModelConfig, part: Part, path: Path) -> None:
+    """A network is one file, or shards and their index.
+
+    Raises:
+        DataError: both, or one without the other.
+    """
+    whole, index = f"{part}.safetensors" in about.files, index_of(part) in about.files
+    shards = shards_of(part, about.files)
+    if whole and (index or shards):
+        raise DataError(f"{path}: files names the {part} whole and in shards", _AGAIN)
+    if shards and not index:
+        raise DataError(f"{path}: files names {shards[0]}, but no {index_of(part)}", _AGAIN)
+    if index and not shards:
+        raise DataError(f"{path}: files names {index_of(part)}, but no shards", _AGAIN)
 
 
 def verify(path: Path, file: ModelFile) -> None:
@@ -124,31 +165,12 @@ def verify(path: Path, file: ModelFile) -> None:
     size = path.stat().st_size
     if size != file.bytes:
         raise DataError(
-            f"{path}: {size} bytes, config.json says {file.bytes}", "fetch the file again"
+            f"{path}: {size} bytes, config.json says {file.bytes}",
+            "remove the file and fetch it again",
         )
     found = fsio.sha256_file(path)
     if found != file.sha256:
         raise DataError(
             f"{path}: sha256 {found[:12]}..., config.json says {file.sha256[:12]}...",
-            "fetch the file again",
+            "remove the file and fetch it again",
         )
-
-
-def load_module(kind: type[_Net], net: NetConfig, path: Path, dtype: Precision) -> _Net:
-    """Build without memory, compare with the file's header, only then allocate and read (float32).
-
-    Raises:
-        DataError: names the tensors that differ, or are not finite.
-    """
-    with torch.device("meta"):
-        module = kind(net)
-    found, _ = read_header(path, "fetch the file again")
-    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    if wrong := compare(found, wanted, {_STORED[dtype]}):
-        raise DataError(
-            f"{path} does not fit net in config.json: {wrong}",
-            "the files are of different models; fetch the folder again",
-        )
-    tensors = read_tensors(path, "fetch the file again")
-    module.load_state_dict({k: v.float() for k, v in tensors.items()}, assign=True)
-    return module.eval().requires_grad_(False)

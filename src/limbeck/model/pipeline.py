@@ -1,6 +1,6 @@
 """A trained model in use: seeds to images, images to latents, and its folder."""
 
-import time
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from limbeck import fsio, logs
+from limbeck import logs
 from limbeck.artefacts.folders import fresh
-from limbeck.artefacts.stage import Provenance
 from limbeck.config import Config, Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
-from limbeck.kit.images import grid, resize_area, save_png, to_float, to_uint8
+from limbeck.kit.images import to_float, to_uint8
 from limbeck.latents import (
     Labels,
     ModeCentres,
@@ -28,28 +27,20 @@ from limbeck.latents import (
     images_of_seeds,
     images_of_w,
     needs_pictures,
-    tensors_digest,
 )
-from limbeck.model.card import write_card
 from limbeck.model.finding import Averages, model_folder, open_model
 from limbeck.model.folder import (
-    ENCODER,
-    GENERATOR,
-    MODES,
-    FileName,
-    ModelConfig,
-    ModelFile,
     Precision,
-    describe,
-    without_folders,
-    write_module,
 )
 from limbeck.model.images import Output, Picture, centre_square, check_output, packed
+from limbeck.model.measured import Measured
+from limbeck.model.publishing import publication, publish
+from limbeck.model.saving import write_folder
 from limbeck.model.seeding import choose_seeds
+from limbeck.model.shards import SHARD_BYTES
 from limbeck.nets import Generator, Networks, prepare
 from limbeck.percept import LPIPS, at_least
 
-_SHOWN = range(32)
 _PSI = 0.7
 _MANY = 256  # images, from which on progress is shown
 
@@ -76,6 +67,7 @@ class Pipeline:
         settings: configuration of the run that made it, or None.
         licence: of the weights, in words.
         data: facts about the photos, for the model card.
+        measured: figures of the generator, for the model card.
     """
 
     def __init__(
@@ -86,6 +78,7 @@ class Pipeline:
         config: Config | None = None,
         licence: str = "not stated",
         data: Mapping[str, str | int | float] | None = None,
+        measured: Sequence[Measured] = (),
     ) -> None:
         """Use networks where they lie (their device, their compute dtype)."""
         self.config = networks.config
@@ -95,6 +88,7 @@ class Pipeline:
         self.settings = config
         self.licence = licence
         self.data = dict(data or {})
+        self.measured = tuple(measured)
 
     @property
     def device(self) -> torch.device:
@@ -282,62 +276,88 @@ class Pipeline:
         shown = (y if output == "float" else to_uint8(y)).cpu()
         return w.float().cpu(), packed([*shown], output, self.config.size)[0], float(distance[0])
 
-    def save_pretrained(self, folder: Path | str, *, dtype: Precision = "float32") -> None:
-        """Write the model folder: weights, modes, README.md, samples.png, and config.json last.
+    def save_pretrained(
+        self,
+        folder: Path | str,
+        *,
+        dtype: Precision = "float32",
+        max_shard_size: int = SHARD_BYTES,
+    ) -> None:
+        """Write the model folder: weights, modes, README.md, its pictures, and config.json last.
 
         The same networks give the same weights' files.
 
         Args:
             folder: new, empty, or a model folder, which is replaced (see `artefacts.fresh`).
             dtype: of the stored weights and of the modes' embeddings; float16 halves them.
+            max_shard_size: bytes of weights in one file; larger networks become several files and
+                an index.
 
         Raises:
             DataError: weights that are not finite in that dtype; the folder cannot be written.
+            UsageError: `max_shard_size` is no number of bytes.
         """
-        started = time.perf_counter()
         with fresh(Path(folder), "model") as building:
-            self._write(building, dtype, started)
+            write_folder(self, building, dtype, max_shard_size)
 
-    def _write(self, folder: Path, dtype: Precision, started: float) -> None:
-        files: dict[FileName, ModelFile] = {}
-        for name, module in ((GENERATOR, self.G_ema), (ENCODER, self.E_ema)):
-            if module is not None:
-                files[name] = write_module(folder / name, module, dtype)
-        if self.modes is not None:
-            self.modes.save(folder / MODES, half=dtype == "float16")
-            files[MODES] = describe(folder / MODES)
-        truncation: Truncation = "multimodal-lpips" if self.modes else "global"
-        pictures = resize_area(self(_SHOWN, truncation=truncation), min(self.config.size, 128))
-        save_png(grid(pictures, 8), folder / "samples.png")
-        about = ModelConfig(
-            net=self.config, dtype=dtype, licence=self.licence, data=self.data,
-            settings=None if self.settings is None else without_folders(self.settings),
-            files=files,
-        )  # fmt: skip
-        fsio.write_text(folder / "README.md", write_card(about, len(self.modes or ())))
-        fsio.write_json(folder / "config.json", about.model_dump(mode="json"))
-        inputs = {"generator": tensors_digest(self.G_ema.state_dict())}
-        summary = {"dtype": dtype, "bytes": sum(file.bytes for file in files.values())}
-        provenance = Provenance.of(inputs, {"dtype": dtype, "licence": self.licence})
-        provenance.finish(folder, "model", started=started, summary=summary)
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = False,
+        message: str = "",
+        keep_card: bool = False,
+        dtype: Precision = "float32",
+        max_shard_size: int = SHARD_BYTES,
+    ) -> str:
+        """Publish the model on the Hugging Face hub (extra `hub`), in one commit.
+
+        The token is the hub library's own affair (`hf auth login`, or HF_TOKEN). What is there of
+        an earlier model folder is replaced, and stays in the history; other files stay.
+
+        Args:
+            repo_id: `owner/name`; made where it is not there.
+            private: whether a new one is seen by its owner alone.
+            message: of the commit.
+            keep_card: leave the README.md that is there as it is.
+            dtype: as `save_pretrained`.
+            max_shard_size: as `save_pretrained`.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            UsageError: no such name, or nobody is logged in.
+            DataError: another model lies there; the hub refuses, or cannot be reached.
+        """
+        with tempfile.TemporaryDirectory(prefix="limbeck-push-") as temporary:
+            folder = Path(temporary) / "model"
+            self.save_pretrained(folder, dtype=dtype, max_shard_size=max_shard_size)
+            what = publication(folder, repo_id)
+            return publish(what, private=private, message=message, keep_card=keep_card)
 
     @classmethod
     def from_pretrained(cls, folder: Path | str, *, device: str = "auto") -> Self:
-        """Load a model folder, or the model of a run. Nothing is executed; weights become float32.
+        """Load a model folder, the model of a run, or a model of the Hugging Face hub.
+
+        Nothing is executed; weights become float32. Of the hub, only the files of the format are
+        fetched, into the hub library's cache, and each is compared with config.json's sha256.
 
         Args:
             folder: made by `limbeck run` (the run, or its model/), `limbeck export` or
-                `save_pretrained`.
+                `save_pretrained`. Or a text `owner/name` or `owner/name@revision`, where no folder
+                `owner` lies here; `hf://owner/name` always means the hub (extra `hub`).
             device: auto, cpu, cuda or mps.
 
         Raises:
             DataError: something else lies there (says what), or names the file and the field that
-                is missing, damaged or does not fit.
+                is missing, damaged or does not fit; the hub refuses, or cannot be reached.
             UsageError: no such device, or no path.
         """
         parts, modes, about = open_model(model_folder(folder), pick_device(device))
         return cls(
-            parts, modes, config=about.settings, licence=about.licence, data=about.data
+            parts, modes, config=about.settings, licence=about.licence, data=about.data,
+            measured=about.measured,
         )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """k-means over points, and the map from latents to the points that are clustered."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,19 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from limbeck import logs
+from limbeck.kit.distances import Points as DistancePoints
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.rows import mean_of
+from limbeck.kit.tensors import gathered
 from limbeck.latents import embed_w
 from limbeck.nets import Generator
 from limbeck.percept import LPIPS
 
 Points = npt.NDArray[np.float32]
 RESTARTS = 4
+FIT_AT_MOST = 100_000
+"""Points that means are fitted to, at most: k-means copies them."""
+_ROWS = 4096
 _FIT_ROWS = 2048
 _CHUNK = 64
 
@@ -41,6 +48,9 @@ class Clusters:
 def cluster(points: Points, count: int, seed: int) -> Clusters:
     """k-means with k-means++ starts, the best of 4.
 
+    Of more than 100,000 points the means are fitted to a random 100,000 and every point goes to the
+    nearest (the accuracy: docs/scale.md).
+
     Fewer clusters than `count` come back when the points are fewer than that after removing
     copies (a generator that collapsed); a warning says so.
 
@@ -50,7 +60,7 @@ def cluster(points: Points, count: int, seed: int) -> Clusters:
         seed: the same seed and points give the same clusters.
     """
     found, labels, sizes = np.unique(
-        _kmeans(points, count, seed).labels_, return_inverse=True, return_counts=True
+        _labels(points, count, seed), return_inverse=True, return_counts=True
     )
     if len(found) < count:
         logs.warn(
@@ -65,10 +75,29 @@ def cluster(points: Points, count: int, seed: int) -> Clusters:
     nearest = []
     for number in range(len(order)):
         rows = np.flatnonzero(labels == number)
-        mean = points[rows].mean(0, dtype=np.float64)
-        distance = ((points[rows] - mean) ** 2).sum(1)
+        mean = mean_of(points[some] for some in _parts(rows))
+        distance = np.concatenate([((points[some] - mean) ** 2).sum(1) for some in _parts(rows)])
         nearest.append(rows[np.argsort(distance, kind="stable")].astype(np.int64))
     return Clusters(labels, sizes[order].astype(np.int64), nearest)
+
+
+def _parts(rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+    return (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
+
+
+def _labels(points: Points, count: int, seed: int) -> npt.NDArray[np.int64]:
+    """The mean nearest to each point, [N]."""
+    if len(points) <= FIT_AT_MOST:
+        return np.asarray(_kmeans(points, count, seed).labels_, dtype=np.int64)
+    means = torch.from_numpy(fit_means(points[_sample(len(points), seed)], count, seed))
+    blocks = DistancePoints.of(means).blocks(torch.from_numpy(points))
+    return torch.cat([block.argmin(1) for _, block in blocks]).numpy()
+
+
+def _sample(count: int, seed: int) -> npt.NDArray[np.int64]:
+    """`FIT_AT_MOST` of so many rows, ascending."""
+    random = np.random.default_rng(derive_seed(seed, "sample"))
+    return np.sort(random.choice(count, FIT_AT_MOST, replace=False))
 
 
 def fit_means(points: Points, count: int, seed: int) -> Points:
@@ -103,14 +132,14 @@ def perceptual_points(
     chunks = logs.track(
         torch.split(head, _CHUNK), "looking at images of latents", -(-len(head) // _CHUNK)
     )
-    first = torch.cat([embed_w(G, embedder, part).cpu() for part in chunks]).numpy()
+    first = gathered(len(head), (embed_w(G, embedder, part).cpu() for part in chunks)).numpy()
     kept = min(components, len(first) - 1, first.shape[1])
     state = derive_seed(seed, "pca") % 2**32
     with logs.working("finding the main axes of the images"):
         pca = PCA(n_components=kept, svd_solver="randomized", random_state=state).fit(first)
     mean = torch.from_numpy(np.ascontiguousarray(pca.mean_, dtype=np.float32))
     axes = torch.from_numpy(np.ascontiguousarray(pca.components_.T, dtype=np.float32))
-    parts = [(torch.from_numpy(first) - mean) @ axes]
+    parts = [torch.from_numpy(first).sub_(mean) @ axes]  # in place: it is the largest of all
     mean, axes = mean.to(w.device), axes.to(w.device)
     rest = torch.split(w[_FIT_ROWS:], _CHUNK) if len(w) > _FIT_ROWS else ()
     for part in logs.track(rest, "looking at more images of latents", len(rest)):

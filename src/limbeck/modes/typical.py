@@ -7,6 +7,7 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.kit.rng import derive_seed
+from limbeck.kit.tensors import gathered
 from limbeck.latents import pooled_w
 from limbeck.nets import Generator
 from limbeck.percept import LPIPS
@@ -35,7 +36,7 @@ def typical_latents(G: Generator, embedder: LPIPS, w: Tensor, seed: int) -> Tens
     """
     parts = torch.split(w, _CHUNK)
     shown = logs.track(parts, "looking for typical images", len(parts))
-    features = torch.cat([pooled_w(G, embedder, part).cpu() for part in shown]).numpy()
+    features = gathered(len(w), (pooled_w(G, embedder, part).cpu() for part in shown)).numpy()
     kept = min(_COMPONENTS, *features.shape)
     state = derive_seed(seed, "typical") % 2**32
     points = PCA(n_components=kept, svd_solver="randomized", random_state=state).fit_transform(

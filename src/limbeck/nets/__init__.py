@@ -8,12 +8,15 @@ from limbeck.nets.generator import Generator as Generator
 from limbeck.nets.layers import Layer as Layer
 from limbeck.nets.layers import prepare as prepare
 from limbeck.nets.mapping import Mapping as Mapping
+from limbeck.nets.networks import NAMES as NAMES
 from limbeck.nets.networks import Networks as Networks
 from limbeck.nets.networks import load_networks as load_networks
+from limbeck.nets.networks import read_shapes as read_shapes
 from limbeck.nets.projected import ProjectedDiscriminator as ProjectedDiscriminator
 from limbeck.nets.synthesis import Noise as Noise
 
 __all__ = [
+    "NAMES",
     "Discriminator",
     "Encoder",
     "Flat",
@@ -26,4 +29,5 @@ __all__ = [
     "load_networks",
     "minibatch_std",
     "prepare",
+    "read_shapes",
 ]

@@ -64,13 +64,13 @@ class Flat:
         mean: float32 [P'], parameters of G_ema and E_ema, as G and E lie in `value`.
 
     Args:
-        networks: on their device; G and D, with or without E.
+        networks: on their device; G, with or without D and E.
         dtype: in which convolutions compute; their weights are kept ready in it.
     """
 
     def __init__(self, networks: Networks, dtype: torch.dtype) -> None:
-        live = {name: getattr(networks, name) for name in _ORDER}
-        live = {name: module for name, module in live.items() if module is not None}
+        there = networks.members()
+        live = {name: there[name] for name in _ORDER if name in there}
         stops, at = {}, 0
         for name, module in live.items():
             stops[name] = slice(at, at + _length(module))
@@ -93,7 +93,7 @@ class Flat:
                 for parameter, start in _places(module, stops[name].start):
                     view = _view(self.mean, start, parameter, _transposed(layers.get(parameter)))
                     parameter.data = view.copy_(parameter)
-        self.refresh(list(stops))
+        self.refresh()
 
     def _adopt(self, name: str, module: nn.Module) -> None:
         layers = _owners(module)
@@ -122,9 +122,9 @@ class Flat:
         return slice(min(s.start for s in slices), max(s.stop for s in slices))
 
     @torch.no_grad()
-    def refresh(self, names: Sequence[str]) -> None:
-        """Bring what is kept ready of `names` up to date; after every change of the parameters."""
-        for name in names:
+    def refresh(self, names: Sequence[str] | None = None) -> None:
+        """Bring what is kept ready of `names` (None = all) up to date; after every change."""
+        for name in self._slices if names is None else names:
             if self.value.is_cuda:  # few launches; elsewhere little traffic
                 places, gains = zip(*self._gains[name], strict=True)
                 scaled = torch._foreach_mul([self.value[place] for place in places], list(gains))

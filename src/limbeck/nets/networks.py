@@ -171,6 +171,15 @@ def load_networks(
     return networks
 
 
+def read_shapes(folder: Path) -> NetConfig:
+    """The shapes of the networks in `folder`, without their weights.
+
+    Raises:
+        DataError: config.json is missing or damaged.
+    """
+    return _read_about(Path(folder)).net
+
+
 def _read_about(folder: Path) -> _About:
     path = folder / "config.json"
     about = fsio.read_json(path)

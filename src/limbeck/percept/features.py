@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -112,10 +113,18 @@ def features_of(batches: Iterable[Tensor], extractor: FeatureExtractor) -> Tenso
     Raises:
         DataError: no images came, or a feature is not finite.
     """
-    parts = [extractor(batch).float().cpu() for batch in batches]
-    if not parts:
+    made = np.empty((0, extractor.dim), dtype=np.float32)
+    count = 0
+    for batch in batches:
+        part = extractor(batch).float().cpu().numpy()
+        if count + len(part) > len(made):  # in place where the system can: never held twice
+            made.resize((max(count + len(part), len(made) * 5 // 4), extractor.dim), refcheck=False)
+        made[count : count + len(part)] = part
+        count += len(part)
+    if not count:
         raise DataError("features of no images", "give at least one batch")
-    features = torch.cat(parts)
+    made.resize((count, extractor.dim), refcheck=False)
+    features = torch.from_numpy(made)
     if not torch.isfinite(features).all():
         raise DataError(f"{extractor.name} gave features that are not finite")
     return features

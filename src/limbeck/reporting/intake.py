@@ -1,7 +1,7 @@
 """What came in, what was turned away and why, what was dropped: counts that add up."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from limbeck.artefacts.keep import KeepList
@@ -63,7 +63,7 @@ def _words(reason: str) -> str:
     return REASONS.get(reason, reason.replace("_", " ") or "no reason given")
 
 
-def take_in(files: list[ImageInfo], keep: KeepList | None) -> Intake:
+def take_in(files: Sequence[ImageInfo], keep: KeepList | None) -> Intake:
     """Account for every listed file: kept, dropped, or turned away by reason."""
     listed = len(files)
     accepted = [f for f in files if f.status is Status.ACCEPTED]

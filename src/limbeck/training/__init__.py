@@ -15,6 +15,9 @@ from limbeck.training.phases import phase_table as phase_table
 from limbeck.training.session import train_slice as train_slice
 from limbeck.training.speed import measure_speed as measure_speed
 from limbeck.training.state import TrainState as TrainState
+from limbeck.training.transfer import begun_networks as begun_networks
+from limbeck.training.transfer import shaped_like as shaped_like
+from limbeck.training.transfer import shapes_of as shapes_of
 
 __all__ = [
     "WARM",
@@ -22,6 +25,7 @@ __all__ = [
     "Feed",
     "LossNetworks",
     "TrainState",
+    "begun_networks",
     "conditional",
     "feed_of",
     "graphs_wanted",
@@ -30,6 +34,8 @@ __all__ = [
     "phase_table",
     "pictured_rows",
     "require_tensorboard",
+    "shaped_like",
+    "shapes_of",
     "train",
     "train_slice",
 ]

@@ -18,8 +18,9 @@ from limbeck.kit.rng import Draws, derive_seed
 from limbeck.nets import Layer, ProjectedDiscriminator
 from limbeck.ops import fused_epilogue
 from limbeck.training.augment import adapt_p
+from limbeck.training.critics import Step
 from limbeck.training.graphs import Recorder, graphs_wanted
-from limbeck.training.phases import Moves, Phase, Step, Terms
+from limbeck.training.phases import Moves, Phase, Terms
 from limbeck.training.state import TrainState
 from limbeck.training.world import World
 
@@ -93,7 +94,11 @@ class Engine:
         self.config, self.state, self.phases, self.feed = config, state, phases, feed
         self.world = world or World()
         self.mine, self.shares = shares_of(config, self.world)
-        self._frozen = _first_layers(state.networks.D, config.train.freeze_d)
+        critic = state.networks.members().get("D")
+        self._critic = critic if isinstance(critic, ProjectedDiscriminator) else None
+        self._frozen = [] if critic is None else _first_layers(critic, config.train.freeze_d)
+        if config.train.freeze_mapping:
+            self._frozen += _first_layers(state.networks.G.mapping)
         where = rng_device(state.device)
         self._rngs = {
             (phase.name, share): torch.Generator(where) for phase in phases for share in self.mine
@@ -118,7 +123,7 @@ class Engine:
         found: Terms = {}
         sums = []
         for phase in self.phases:
-            if phase.due(state.images, batch):
+            if phase.due(state.images, batch, state.warm):
                 found |= self.take(phase)
                 sums.append(state.flat.grad[state.flat.part(phase.trains)].sum())
         values = torch.stack([*found.values(), *sums])
@@ -127,7 +132,8 @@ class Engine:
             raise NotFinite(
                 f"{', '.join(odd) or 'a gradient'} is not finite at image {state.images}"
             )
-        self._adapt(float(found["signs/real"]))
+        if "signs/real" in found:
+            self._adapt(float(found["signs/real"]))
         state.images += batch
         state.update_averages(self.config)
         return dict(zip(found, values[: len(found)].unbind(), strict=True))
@@ -166,8 +172,8 @@ class Engine:
         for name in phase.trains:
             state.step(name, pace)
         flat.refresh(phase.trains)
-        if "D" in phase.trains and isinstance(state.networks.D, ProjectedDiscriminator):
-            state.networks.D.settle()
+        if "D" in phase.trains and self._critic is not None:
+            self._critic.settle()
         self._move(moves)
         return terms
 
@@ -191,9 +197,8 @@ class Engine:
         return derive_seed(self.config.seed, phase.name, self.state.images, *retry)
 
     def _train_only(self, phase: Phase) -> None:
-        for name in ("G", "D", "E"):
-            module = getattr(self.state.networks, name)
-            if module is not None:
+        for name, module in self.state.networks.members().items():
+            if not name.endswith("_ema"):
                 module.requires_grad_(name in phase.trains)
         for layer in self._frozen:
             layer.requires_grad_(False)
@@ -234,6 +239,6 @@ class Engine:
             state.sign_sum, state.sign_count = 0.0, 0
 
 
-def _first_layers(module: torch.nn.Module, count: int) -> list[Layer]:
-    """The first `count` layers from the image inwards (Freeze-D, Mo et al. 2020)."""
+def _first_layers(module: torch.nn.Module, count: int | None = None) -> list[Layer]:
+    """The first `count` layers from the image inwards (Freeze-D, Mo et al. 2020); None = all."""
     return [layer for layer in module.modules() if isinstance(layer, Layer)][:count]

@@ -18,13 +18,14 @@ from limbeck.artefacts.snapshots import snapshots
 from limbeck.artefacts.stage import BEGUN, Provenance, read_summary
 from limbeck.config import Config
 from limbeck.data import Dataset, Order, PixelView
-from limbeck.errors import DataError, Interrupted
+from limbeck.errors import DataError, Interrupted, UsageError
 from limbeck.kit.allocator import keep_memory
 from limbeck.kit.device import pick_device
 from limbeck.kit.images import to_float
 from limbeck.kit.rng import Draws, generator
 from limbeck.processes import rank
 from limbeck.records import TrainSummary
+from limbeck.training.ahead import Ahead
 from limbeck.training.board import require_tensorboard
 from limbeck.training.class_labels import class_labels
 from limbeck.training.engine import Engine, Feed, NotFinite
@@ -38,13 +39,20 @@ from limbeck.training.world import join, local_device
 
 
 def feed_of(view: PixelView, labels: Tensor | None, config: Config, device: torch.device) -> Feed:
-    """Real photos as a pure function of (seed, images seen) and the share of the batch."""
-    order = Order(len(view), config.train.batch, config.seed)
+    """Real photos as a pure function of (seed, images seen) and the share of the batch.
+
+    Where they are not in memory, those of the next step are read meanwhile.
+    """
+    batch = config.train.batch
+    order = Order(len(view), batch, config.seed)
+    ahead = Ahead(view)
     labels = None if labels is None else labels.to(device)
 
     def feed(images: int, share: int, shares: int) -> tuple[Tensor, Tensor | None]:
         rows = order.rows(images)[share::shares]
-        pictures = view[rows].to(device)
+        pictures = ahead.take((images, share, shares), rows).to(device)
+        then = images + batch
+        ahead.begin((then, share, shares), order.rows(then)[share::shares], now=images)
         if config.train.mirror:
             draws = Draws(generator(config.seed, "mirror", images), device, share, shares)
             coin = draws.uniform(len(rows)) < 0.5
@@ -95,7 +103,8 @@ def train(
         Interrupted: a signal came; everything is saved, the same call continues.
         TrainingError: NaN after every roll-back, a process is gone, or `out` is another run's.
         DataError: too few photos, or the disk is full.
-        UsageError: TensorBoard's files are asked for and its package is absent.
+        UsageError: TensorBoard's files are asked for and its package is absent; or E shall learn
+            alone and no G is named.
     """
     began = time.perf_counter()
     if config.train.tensorboard:
@@ -113,12 +122,17 @@ def train(
     judges = LossNetworks.of(config, device)
     phases = phase_table(config, judges)
     view = dataset.at(config.net.size)
-    feed = feed_of(view.to(device), class_labels(dataset, config), config, device)
+    labels = None if config.train.encoder_only else class_labels(dataset, config)
+    feed = feed_of(view.to(device), labels, config, device)
     main = rank() == 0
     if main:
         claim(out, "train")
     if begin is None and config.train.init_from:
         begin = Path(config.train.init_from)
+    if begin is None and config.train.encoder_only:
+        raise UsageError(
+            "train.encoder_only without a generator to invert", "name one with train.init_from"
+        )
     with ExitStack() as stack:
         if main:
             stack.enter_context(hold(out))

@@ -19,6 +19,7 @@ from limbeck.kit.memory import available_memory
 from limbeck.nets import Networks
 from limbeck.training.engine import shares_of
 from limbeck.training.graphs import graphs_wanted
+from limbeck.training.state import members
 from limbeck.training.world import World
 
 COPIES = 16.0  # of the sum of all feature maps of G, kept for backward in the largest phase
@@ -43,7 +44,7 @@ class Needs:
 def needs(config: Config, device: torch.device) -> Needs:
     """Estimate of one process's memory and of the run's disk space."""
     with torch.device("meta"):
-        networks = Networks.create(config.net, 0, config.train.encoder)
+        networks = Networks(config.net, 0, members(config))
     live = sum(p.numel() for name in ("G", "D", "E") for p in _parameters(networks, name))
     means = sum(p.numel() for name in ("G_ema", "E_ema") for p in _parameters(networks, name))
     width = 2 if compute_dtype(config.train.precision, device) == torch.bfloat16 else 4
@@ -61,7 +62,7 @@ def needs(config: Config, device: torch.device) -> Needs:
 
 
 def _parameters(networks: Networks, name: str) -> list[torch.nn.Parameter]:
-    module = getattr(networks, name)
+    module = networks.members().get(name)
     return [] if module is None else list(module.parameters())
 
 

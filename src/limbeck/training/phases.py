@@ -7,7 +7,7 @@ reporting are the engine's business. The encoder is one more row.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,14 +16,13 @@ from limbeck.config import Config
 from limbeck.data import PixelView
 from limbeck.kit.device import compute_dtype
 from limbeck.kit.images import to_float
-from limbeck.kit.rng import Draws
-from limbeck.nets import Discriminator, Encoder, Generator, Networks, ProjectedDiscriminator
-from limbeck.percept import LPIPS, FeatureMaps
-from limbeck.training.augment import augment, translate
+from limbeck.latents import shares
+from limbeck.nets import Encoder, Generator, Networks
+from limbeck.percept import LPIPS, FeatureMaps, at_least
+from limbeck.training.critics import Critic, Nobody, Own, Projected, Step, heads_of
 from limbeck.training.losses import (
     discriminator_loss,
     feature_distance,
-    generator_loss,
     hinge_generator_loss,
     hinge_loss,
     path_lengths,
@@ -36,113 +35,30 @@ _CALIBRATION = 256  # photos
 Terms = dict[str, Tensor]
 # Running means that a phase moves: `w_avg` [w_dim] and `pl_mean` [], towards their value here.
 Moves = dict[str, Tensor]
-
-
-@dataclass
-class Step:
-    """What one iteration gives each phase.
-
-    real: float32 [B, 3, S, S] in [-1, 1]; labels: int64 [B] or None; p: augment strength, a number
-    or a scalar tensor; pl_mean: running path length; draws: this phase's randomness.
-    """
-
-    real: Tensor
-    labels: Tensor | None
-    p: float | Tensor
-    pl_mean: Tensor
-    draws: Draws
-
-    def augment(self, pictures: Tensor) -> Tensor:
-        """ADA at this step's strength."""
-        return augment(pictures, self.p, self.draws)
-
-
-def _own(nets: Networks) -> Discriminator:
-    assert isinstance(nets.D, Discriminator), "rows of StyleGAN2's discriminator are made for it"
-    return nets.D
-
-
-def _heads(nets: Networks) -> ProjectedDiscriminator:
-    assert isinstance(nets.D, ProjectedDiscriminator), "rows of heads are made for them"
-    return nets.D
-
-
-class Critic(Protocol):
-    """How images are judged where D itself does not learn."""
-
-    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
-        """Scalar loss of whoever made `fake` [N, 3, S, S]."""
-        ...
-
-    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
-        """Maps [N, C, h, w] of images that are not augmented."""
-        ...
-
-
-@dataclass(frozen=True)
-class Own:
-    """StyleGAN2's discriminator, which sees images.
-
-    relativistic: its logits mean something only as differences to those of photos.
-    """
-
-    relativistic: bool = False
-
-    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
-        """Non-saturating, or relativistic against D's word on photos."""
-        logits = nets.D(step.augment(fake), step.labels)
-        if not self.relativistic:
-            return generator_loss(logits)
-        with torch.no_grad():
-            real_logits = nets.D(step.augment(step.real), step.labels)
-        return relativistic_loss(logits, real_logits)
-
-    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
-        """Of every block of D."""
-        return _own(nets).features(pictures)
-
-
-@dataclass(frozen=True)
-class Projected:
-    """Heads on a frozen trunk.
-
-    maps: the trunk; shifts: whether images are shifted before it.
-    """
-
-    maps: FeatureMaps
-    shifts: bool
-
-    def see(self, nets: Networks, step: Step, pictures: Tensor) -> list[Tensor]:
-        """What the heads look at, of images shifted if that is asked for."""
-        shown = translate(pictures, step.draws) if self.shifts else pictures
-        return _heads(nets).look(shown, self.maps(shown))
-
-    def adversarial(self, nets: Networks, step: Step, fake: Tensor) -> Tensor:
-        """Hinge."""
-        return hinge_generator_loss(nets.D(self.see(nets, step, fake), step.labels, learn=False))
-
-    def features(self, nets: Networks, pictures: Tensor) -> list[Tensor]:
-        """Of the trunk."""
-        return list(self.maps(pictures))
-
-
 Member = Literal["G", "D", "E"]
 LossFn = Callable[[Networks, Step], tuple[Tensor, Terms, Moves]]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One row: `trains` names members of Networks; due when the step is a multiple of `every`."""
+    """One row: `trains` names members of Networks; due when the step is a multiple of `every`.
+
+    warming: only while D learns alone.
+    """
 
     name: str
     trains: tuple[Member, ...]
     every: int
     start_images: int
     loss: LossFn
+    warming: bool = False
 
-    def due(self, images: int, batch: int) -> bool:
-        """Whether this row runs in the iteration that begins at `images`."""
-        return images >= self.start_images and (images // batch) % self.every == 0
+    def due(self, images: int, batch: int, warm: int = 0) -> bool:
+        """Whether it runs in the iteration that begins at `images`; D is alone up to `warm`."""
+        if images < warm:
+            return self.trains == ("D",) and (images // batch) % self.every == 0
+        started = not self.warming and images >= self.start_images
+        return started and (images // batch) % self.every == 0
 
 
 def _styles(
@@ -181,6 +97,8 @@ def g_path(config: Config) -> LossFn:
         count = max(len(step.real) // config.train.pl_batch_shrink, 1)
         labels = None if step.labels is None else step.labels[:count]
         _, ws = _styles(nets.G, step, count, config.train.style_mixing, labels)
+        if not ws.requires_grad:  # a frozen mapping
+            ws = ws.detach().requires_grad_(True)
         pictures = nets.G.synthesis(ws, noise=config.train.noise, rng=step.draws)
         lengths = path_lengths(pictures, ws, step.draws.normal(*pictures.shape))
         penalty = path_penalty(lengths, step.pl_mean)
@@ -225,24 +143,45 @@ def projected(config: Config, critic: Projected) -> LossFn:
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         w, ws = _styles(nets.G, step, len(step.real), train.style_mixing, step.labels)
         seen = critic.see(nets, step, nets.G.synthesis(ws, noise=train.noise, rng=step.draws))
-        with torch.no_grad():
-            real = critic.see(nets, step, step.real)
-        both = [torch.cat([r, f.detach()]) for r, f in zip(real, seen, strict=True)]
-        labels = None if step.labels is None else step.labels.repeat(2)
-        logits = [found.chunk(2) for found in nets.D(both, labels, splits=2)]
-        of_real, of_fake = [r for r, _ in logits], [f for _, f in logits]
-        d_loss = hinge_loss(of_real, of_fake)
+        d_loss, terms = _hinge(nets, critic, step, seen)
         g_loss = hinge_generator_loss(nets.D(seen, step.labels, learn=False))
-        terms = {
-            "loss/G": g_loss,
-            "loss/D": d_loss,
-            "signs/real": torch.stack([x.sign().mean() for x in of_real]).mean(),
-            "signs/fake": torch.stack([x.sign().mean() for x in of_fake]).mean(),
-            "w_std": w.std(0, correction=0).mean(),
-        }
+        terms |= {"loss/G": g_loss, "w_std": w.std(0, correction=0).mean()}
         return g_loss + d_loss, terms, {"w_avg": w.detach().mean(0)}
 
     return loss
+
+
+def projected_alone(config: Config, critic: Projected) -> LossFn:
+    """The heads alone, on images of a G that waits for them."""
+    train = config.train
+
+    def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
+        with torch.no_grad():
+            _, ws = _styles(nets.G, step, len(step.real), train.style_mixing, step.labels)
+            fake = nets.G.synthesis(ws, noise=train.noise, rng=step.draws)
+            seen = critic.see(nets, step, fake)
+        return *_hinge(nets, critic, step, seen), {}
+
+    return loss
+
+
+def _hinge(
+    nets: Networks, critic: Projected, step: Step, seen: list[Tensor]
+) -> tuple[Tensor, Terms]:
+    """Hinge loss of the heads on photos and on what they `see` of generated images."""
+    with torch.no_grad():
+        real = critic.see(nets, step, step.real)
+    both = [torch.cat([r, f.detach()]) for r, f in zip(real, seen, strict=True)]
+    labels = None if step.labels is None else step.labels.repeat(2)
+    logits = [found.chunk(2) for found in nets.D(both, labels, splits=2)]
+    of_real, of_fake = [r for r, _ in logits], [f for _, f in logits]
+    total = hinge_loss(of_real, of_fake)
+    terms = {
+        "loss/D": total,
+        "signs/real": torch.stack([x.sign().mean() for x in of_real]).mean(),
+        "signs/fake": torch.stack([x.sign().mean() for x in of_fake]).mean(),
+    }
+    return total, terms
 
 
 def d_r1(config: Config) -> LossFn:
@@ -278,12 +217,32 @@ def _need_encoder(nets: Networks) -> Encoder:
 
 
 def _distance(nets: Networks, judges: "LossNetworks", a: Tensor, b: Tensor) -> Tensor:
-    """a2's perceptual measure: D's own features, or LPIPS-VGG16."""
+    """a2's perceptual measure: D's own features, or LPIPS."""
     if judges.lpips is not None:
-        return judges.lpips.distance(a, b).mean()
+        return judges.lpips.distance(at_least(a), at_least(b)).mean()
     with torch.no_grad():
         wanted = judges.critic.features(nets, b)
     return feature_distance(judges.critic.features(nets, a), wanted)
+
+
+def _reconstruction(
+    config: Config,
+    nets: Networks,
+    judges: "LossNetworks",
+    again: Tensor,
+    x: Tensor,
+    latent: Tensor,
+    name: str,
+) -> tuple[Tensor, Terms]:
+    """The weighted distance of `again` to `x` [N, 3, S, S] and of their latents, and its parts."""
+    train = config.train
+    l1, perceptual = (again - x).abs().mean(), _distance(nets, judges, again, x)
+    total = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * latent
+    terms = {f"{name}/l1": l1, f"{name}/perceptual": perceptual, f"{name}/w": latent}
+    if train.rec_l2:
+        terms[f"{name}/l2"] = (again - x).square().mean()
+        total = total + train.rec_l2 * terms[f"{name}/l2"]
+    return total, terms
 
 
 def e_real(config: Config, judges: "LossNetworks") -> LossFn:
@@ -298,11 +257,8 @@ def e_real(config: Config, judges: "LossNetworks") -> LossFn:
         w = E(x)
         again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, rng=step.draws)
         adversarial = judges.critic.adversarial(nets, step, again)
-        l1 = (again - x).abs().mean()
-        perceptual = _distance(nets, judges, again, x)
         cycle = (E(again) - w.detach()).abs().mean()
-        rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * cycle
-        terms = {"rec/l1": l1, "rec/perceptual": perceptual, "rec/w": cycle}
+        rec, terms = _reconstruction(config, nets, judges, again, x, cycle, "rec")
         terms["E/w_std"] = w.detach().std(0, correction=0).mean()
         return adversarial + train.rec_scale * rec, terms, {}
 
@@ -316,24 +272,31 @@ def e_fake(config: Config, judges: "LossNetworks") -> LossFn:
     def loss(nets: Networks, step: Step) -> tuple[Tensor, Terms, Moves]:
         E = _need_encoder(nets)
         with torch.no_grad():
-            true_w = nets.G.mapping.w(step.draws.normal(len(step.real), nets.G.z_dim), step.labels)
+            labels = _drawn_labels(config, step) if config.train.encoder_only else step.labels
+            true_w = nets.G.mapping.w(step.draws.normal(len(step.real), nets.G.z_dim), labels)
             x = nets.G.synthesis(nets.G.broadcast(true_w), noise=config.train.noise, rng=step.draws)
         w = E(x)
         again = nets.G.synthesis(nets.G.broadcast(w), noise=config.train.noise, rng=step.draws)
-        l1 = (again - x).abs().mean()
-        perceptual = _distance(nets, judges, again, x)
         latent = (w - true_w).abs().mean()
-        rec = train.rec_l1 * l1 + train.rec_perceptual * perceptual + train.rec_w * latent
-        terms = {"rec_fake/l1": l1, "rec_fake/perceptual": perceptual, "rec_fake/w": latent}
+        rec, terms = _reconstruction(config, nets, judges, again, x, latent, "rec_fake")
         terms["E/w_std"] = w.detach().std(0, correction=0).mean()
         return train.rec_scale * rec, terms, {}
 
     return loss
 
 
+def _drawn_labels(config: Config, step: Step) -> Tensor | None:
+    """int64 [B] classes by natural frequency, or None; where images have none of their own."""
+    if not config.net.num_classes:
+        return None
+    edges = shares(config.net).cumsum(0).to(step.real.device)
+    coins = step.draws.uniform(len(step.real)).to(edges)
+    return torch.searchsorted(edges, coins).clamp_max(config.net.num_classes - 1)
+
+
 @dataclass(frozen=True)
 class LossNetworks:
-    """Frozen networks that losses ask: LPIPS-VGG16 where `rec_measure` wants it, and the critic."""
+    """Frozen networks that losses ask: LPIPS where `rec_measure` wants it, and the critic."""
 
     lpips: LPIPS | None = None
     critic: Critic = field(default_factory=Own)
@@ -346,8 +309,11 @@ class LossNetworks:
             WeightsError: weights are not on this machine.
         """
         train, net = config.train, config.net
-        wanted = train.encoder and train.rec_measure == "lpips-vgg16"
-        lpips = LPIPS.load("vgg16").to(device) if wanted else None
+        lpips = None
+        if train.encoder and train.rec_measure != "discriminator":
+            lpips = LPIPS.load("alex" if train.rec_measure == "lpips-alex" else "vgg16").to(device)
+        if train.encoder_only:
+            return cls(lpips, Nobody())
         if net.d_architecture != "projected":
             return cls(lpips, Own(train.loss == "relativistic"))
         maps = FeatureMaps(net.d_feature_side, compute_dtype(train.precision, device), device)
@@ -360,26 +326,27 @@ class LossNetworks:
         rows = torch.linspace(0, len(photos) - 1, min(_CALIBRATION, len(photos))).long().tolist()
         with torch.no_grad():
             shown = to_float(photos[rows]).to(self.critic.maps.device)
-            _heads(networks).mixing.calibrate(self.critic.maps(shown))
+            heads_of(networks).mixing.calibrate(self.critic.maps(shown))
 
 
 def phase_table(config: Config, judges: LossNetworks) -> list[Phase]:
     """The rows of a run, in the order they are taken."""
     train = config.train
+    if train.encoder_only:
+        return _encoder_rows(config, judges, 1, 0)
     if isinstance(judges.critic, Projected):
-        rows = [Phase("GD", ("G", "D"), 1, 0, projected(config, judges.critic))]
+        rows = [
+            Phase("GD", ("G", "D"), 1, 0, projected(config, judges.critic)),
+            Phase("D-alone", ("D",), 1, 0, projected_alone(config, judges.critic), warming=True),
+        ]
     else:
         rows = [Phase("G", ("G",), 1, 0, g_main(config, judges.critic))]
     if train.pl_weight > 0:
         rows.append(Phase("G-path", ("G",), train.pl_every, 0, g_path(config)))
     if train.encoder:
-        start = round(train.encoder_start_kimg * 1000)
         every = train.encoder_every * (2 if train.reconstruct == "both" else 1)
-        if train.reconstruct in ("real", "real-frozen", "both"):
-            learn: tuple[Member, ...] = ("E",) if train.reconstruct == "real-frozen" else ("G", "E")
-            rows.append(Phase("E-real", learn, every, start, e_real(config, judges)))
-        if train.reconstruct in ("fake", "both"):
-            rows.append(Phase("E-fake", ("E",), every, start, e_fake(config, judges)))
+        start = round(train.encoder_start_kimg * 1000)
+        rows += _encoder_rows(config, judges, every, start)
     if isinstance(judges.critic, Projected):
         return rows
     rows.append(Phase("D", ("D",), 1, 0, d_main(config)))
@@ -387,4 +354,16 @@ def phase_table(config: Config, judges: LossNetworks) -> list[Phase]:
         rows.append(Phase("D-R1", ("D",), train.r1_every, 0, d_r1(config)))
         if train.loss == "relativistic":
             rows.append(Phase("D-R2", ("D",), train.r1_every, 0, d_r2(config)))
+    return rows
+
+
+def _encoder_rows(config: Config, judges: LossNetworks, every: int, start: int) -> list[Phase]:
+    """E on photos, on generated images, or on both."""
+    train, rows = config.train, []
+    if train.reconstruct != "fake":
+        frozen = train.encoder_only or train.reconstruct == "real-frozen"
+        learn: tuple[Member, ...] = ("E",) if frozen else ("G", "E")
+        rows.append(Phase("E-real", learn, every, start, e_real(config, judges)))
+    if train.reconstruct in ("fake", "both"):
+        rows.append(Phase("E-fake", ("E",), every, start, e_fake(config, judges)))
     return rows

@@ -67,14 +67,15 @@ def resume_or_create(
     state = TrainState.create(config, device, dataset)
     state.images = images
     if begin is not None:
-        told = transfer(state.networks, begin)
+        told = transfer(state.networks, begin, averages=config.train.encoder_only)
         state.before = _before(begin, images, config)
-        state.flat.refresh(list(state.optimizers))
-        logs.say(
-            f"begins from {begin}: {len(told.loaded)} tensors are taken over; "
-            f"{len(told.missing) + len(told.other_shape)} begin fresh "
-            f"({len(told.missing)} not there, {len(told.other_shape)} of another shape)"
-        )
+        state.flat.refresh()
+        logs.say(f"begins from {begin}:")
+        for line in told.lines():
+            logs.say("  ", line)
+        if told.fresh("D") and config.train.d_warmup_kimg and not config.train.encoder_only:
+            state.warm = images + round(config.train.d_warmup_kimg * 1000)
+            logs.say(f"  D learns alone for {config.train.d_warmup_kimg:g} kimg first")
         if rank() == 0:
             fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
     return state

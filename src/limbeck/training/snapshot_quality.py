@@ -41,7 +41,8 @@ class Quality:
 
     def __init__(self, out: Path, config: Config, view: PixelView, images: int) -> None:
         self.path, self.config, self.view = out / "snapshots.jsonl", config, view
-        self.count = min(config.train.quality_images, len(view))
+        wanted = 0 if config.train.encoder_only else config.train.quality_images
+        self.count = min(wanted, len(view))
         told = fsio.read_jsonl(self.path, ("images", "kid"))
         self.rows = [row for row in told if row["images"] <= images]
         if self.path.exists():

@@ -17,16 +17,16 @@ from limbeck.config import Config
 from limbeck.errors import DataError, TrainingError
 from limbeck.kit.device import compute_dtype
 from limbeck.kit.tensors import compare, read_header, read_tensors, write_tensors
-from limbeck.nets import Flat, Networks, load_networks
+from limbeck.nets import NAMES, Flat, Networks, load_networks
 from limbeck.records import Record
 
 STATE_FORMAT = 2
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 _OPTIMIZERS = "optimizers.safetensors"
 _ALWAYS = {_OPTIMIZERS, "networks/config.json"} | {
-    f"networks/{name}.safetensors" for name in ("G", "D", "G_ema")
+    f"networks/{name}.safetensors" for name in ("G", "G_ema")
 }
-_ENCODERS = {f"networks/{name}.safetensors" for name in ("E", "E_ema")}
+_OTHERS = {f"networks/{name}.safetensors" for name in ("D", "E", "E_ema")}
 _BEFORE = "the checkpoint before it is used instead"
 # Settings of `train` that may change from session to session: they do not change the networks.
 FREE = {
@@ -39,6 +39,7 @@ FREE = {
 LATER = {
     "d_features", "d_feature_side", "d_head_width", "d_separable", "d_pixels", "mapping_lr",
     "rgb_scale", "decay", "grow", "d_lr_ratio", "class_photos", "class_names",
+    "freeze_mapping", "d_warmup_kimg", "encoder_only", "rec_l2",
 }  # fmt: skip
 
 
@@ -61,6 +62,15 @@ def _defaults(section: BaseModel) -> dict[str, Any]:
     return type(section)().model_dump(mode="json", include=LATER)
 
 
+def members(config: Config) -> tuple[str, ...]:
+    """Names of the networks that a training has."""
+    absent = () if config.train.encoder else ("E", "E_ema")
+    return tuple(
+        name for name in NAMES
+        if name not in absent and not (name == "D" and config.train.encoder_only)
+    )  # fmt: skip
+
+
 def adam(parameter: Tensor, lr: float, every: int) -> torch.optim.Adam:
     """Adam (0, 0.99), corrected for a lazy term every k steps: lr c, 0.99^c, c = k / (k + 1)."""
     c = every / (every + 1) if every > 1 else 1.0
@@ -79,6 +89,7 @@ class TrainState:
         optimizers: by network; each steps one slice of `flat.value`.
         rollbacks: how often a NaN was rolled back; other randomness after each.
         before: photos that the networks it began from had seen; 0 where it began from nothing.
+        warm: images up to which D learns alone, for it began fresh beside a G that did not.
     """
 
     networks: Networks
@@ -91,6 +102,7 @@ class TrainState:
     sign_count: int = 0
     rollbacks: int = 0
     before: int = 0
+    warm: int = 0
     dataset: str = ""
 
     @property
@@ -108,7 +120,7 @@ class TrainState:
             dataset: digest of the photos; a checkpoint made with others is refused.
         """
         train = config.train
-        networks = Networks.create(config.net, config.seed, encoder=train.encoder).to(device)
+        networks = Networks(config.net, config.seed, members(config)).to(device)
         dtype = compute_dtype(train.precision, device)
         networks.set_compute_dtype(dtype)
         flat = Flat(networks, dtype)
@@ -119,7 +131,7 @@ class TrainState:
         }
         optimizers = {}
         for name, every in lazy.items():
-            if getattr(networks, name) is not None:
+            if name in networks.members() and not (name == "G" and train.encoder_only):
                 parameter = torch.nn.Parameter(flat.value[flat.part([name])])
                 parameter.grad = flat.grad[flat.part([name])]
                 ratio = {"E": train.encoder_lr_ratio, "D": train.d_lr_ratio}.get(name, 1.0)
@@ -206,7 +218,7 @@ class TrainState:
         if networks.members().keys() != state.networks.members().keys():
             raise DataError(f"{folder}: networks {sorted(networks.members())}", _BEFORE)
         state.networks.load_state_dict(networks.state_dict())
-        state.flat.refresh(list(state.optimizers))
+        state.flat.refresh()
         state._load_moments(folder / _OPTIMIZERS)
         for key, kind in _NUMBERS.items():
             setattr(state, key, kind(getattr(manifest, key)))
@@ -249,6 +261,7 @@ class _Manifest(Record):
     sign_count: int = Field(ge=0, lt=2**53)
     rollbacks: int = Field(ge=0, lt=1000)
     before: int = Field(0, ge=0, lt=2**53)
+    warm: int = Field(0, ge=0, lt=2**53)
     dataset: str
     config: dict[str, Any]
     sha256: dict[str, str]
@@ -257,7 +270,7 @@ class _Manifest(Record):
 
 _NUMBERS: dict[str, type[int] | type[float]] = {
     "images": int, "augment_p": float, "sign_sum": float, "sign_count": int, "rollbacks": int,
-    "before": int,
+    "before": int, "warm": int,
 }  # fmt: skip
 
 
@@ -280,7 +293,7 @@ def _sound(folder: Path) -> _Manifest:
     if values.get("seal") != _seal(values):
         raise DataError(f"{path} is damaged", _BEFORE)
     manifest = fsio.as_record(values, _Manifest, str(path), _BEFORE)
-    if not _ALWAYS <= manifest.sha256.keys() <= _ALWAYS | _ENCODERS:
+    if not _ALWAYS <= manifest.sha256.keys() <= _ALWAYS | _OTHERS:
         names = ", ".join(fsio.plain(name) for name in list(manifest.sha256)[:8])
         raise DataError(f"{path}: sha256 is of {names}", _BEFORE)
     for name, digest in manifest.sha256.items():

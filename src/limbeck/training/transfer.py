@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from limbeck.artefacts.snapshots import snapshot_of
+from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
-from limbeck.nets import Networks, load_networks
+from limbeck.nets import Networks, load_networks, read_shapes
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,76 @@ class Transfer:
     missing: tuple[str, ...]
     other_shape: tuple[str, ...]
     unused: tuple[str, ...]
+
+    def fresh(self, network: str) -> bool:
+        """Whether no weight of `network` (G, D, E, ...) was taken over."""
+        return not any(_is_weight(name, network) for name in self.loaded)
+
+    def lines(self) -> list[str]:
+        """One for each network: how much of it was taken over, and which parts begin fresh."""
+        names = (*self.loaded, *self.missing, *self.other_shape)
+        found = []
+        for network in dict.fromkeys(name.split(".")[0] for name in names):
+            mine = [name for name in names if name.startswith(f"{network}.")]
+            new = [name for name in mine if name not in self.loaded]
+            if self.fresh(network):
+                found.append(f"{network}: begins fresh")
+            elif new:
+                parts = dict.fromkeys(_part(name) for name in new)
+                found.append(
+                    f"{network}: {len(mine) - len(new)} of {len(mine)} tensors are taken over; "
+                    f"{', '.join(parts)} begin fresh"
+                )
+            else:
+                found.append(f"{network}: all {len(mine)} tensors are taken over")
+        if self.unused:
+            parts = dict.fromkeys(_part(name, whole=True) for name in self.unused)
+            found.append(f"not used: {', '.join(parts)}")
+        return found
+
+
+def _is_weight(name: str, network: str) -> bool:
+    return name.startswith(f"{network}.") and name.endswith("weight")
+
+
+def _part(name: str, whole: bool = False) -> str:
+    """`synthesis.b64` of `G.synthesis.b64.conv0.weight`; with the network where `whole`."""
+    network, *inner = name.split(".")[:3]
+    kept = inner if inner[:1] == ["synthesis"] else inner[:1]
+    return ".".join([network, *kept] if whole else kept)
+
+
+# What of `net` decides the names, shapes and meaning of G's weights, but for its size and classes.
+_SHAPES = (
+    "z_dim", "w_dim", "mapping_layers", "mapping_lr", "channel_base", "channel_max",
+    "g_architecture",
+)  # fmt: skip
+
+
+def shapes_of(source: Path) -> NetConfig:
+    """Shapes of the networks meant by `source`: a snapshot, a training or a run.
+
+    Raises:
+        DataError: no networks lie there.
+    """
+    return read_shapes(snapshot_of(source))
+
+
+def shaped_like(config: Config, net: NetConfig) -> Config:
+    """The configuration with a generator that `net`'s weights fit; size, D and E's kind stay.
+
+    G's and E's widths follow; blocks of a larger size begin fresh.
+    """
+    return config.replace(**{f"net.{name}": getattr(net, name) for name in _SHAPES})
+
+
+def begun_networks(source: Path) -> Networks:
+    """The networks meant by `source`, on the CPU in float32; of a model folder its averages.
+
+    Raises:
+        DataError: no networks lie there.
+    """
+    return load_networks(snapshot_of(source))
 
 
 def photos_seen(source: Path) -> int | None:
@@ -32,23 +103,35 @@ def photos_seen(source: Path) -> int | None:
 
 
 @torch.no_grad()
-def transfer(networks: Networks, source: Path) -> Transfer:
+def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Transfer:
     """Copy every parameter and buffer of the same name and shape from `source`.
 
-    Sizes may differ: what both have is copied, the rest begins fresh.
+    Sizes may differ: what both have is copied, the rest begins fresh. An encoder that begins fresh
+    begins at G's mean latent.
+
+    Args:
+        networks: to fill.
+        source: a snapshot, a training or a run.
+        averages: G takes what G_ema has, and E what E_ema has.
 
     Raises:
         DataError: `source` holds no networks, or none of its tensors fit.
     """
-    given = load_networks(snapshot_of(source)).state_dict()
+    given = begun_networks(source).state_dict()
+    if averages:
+        means = {k: v for k, v in given.items() if k.split(".")[0].endswith("_ema")}
+        given = means | {k.replace("_ema", "", 1): v for k, v in means.items()}
     wanted = networks.state_dict()
     same = {k for k in wanted if k in given and wanted[k].shape == given[k].shape}
-    if not any(key.endswith("weight") for key in same):
+    if not any(_is_weight(key, "G") for key in same):
         raise DataError(
             f"no weight of {source} fits these networks", "use the preset and size it was made with"
         )
     for key in same:
         wanted[key].copy_(given[key])
+    for encoder in (networks.E, networks.E_ema):
+        if encoder is not None:
+            encoder.w_avg.copy_(networks.G.mapping.w_avg)
     return Transfer(
         loaded=tuple(k for k in wanted if k in same),
         missing=tuple(k for k in wanted if k not in given),

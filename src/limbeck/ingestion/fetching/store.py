@@ -4,11 +4,13 @@ FOLDER/fetched.json          marks the folder as limbeck's
 FOLDER/bodies/ab/abcd...     one body, named by its sha256
 FOLDER/index/ab.jsonl        lines for the URLs whose sha256 begins with ab; the last one counts
 
-A body is there whole or not at all, and is compared with its name whenever it is read. A line that
-cannot be read (the process was killed while writing it) is no line: its URL is asked again.
+A body is there whole or not at all, and is compared with its name whenever it is read. An index is
+only ever appended to, a line at a time, so that nothing is lost that another process writes. A line
+that cannot be read (the process was killed while writing it) is no line: its URL is asked again.
 """
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -26,6 +28,7 @@ from limbeck.records import Record
 MARK = "fetched.json"
 _FORMAT = {"format": "limbeck-fetched", "format_version": 1}
 _SHARD_BYTES = 2**28
+_BEGINS = re.compile(rb'(?=\{"url": ")')  # what no text in a line holds: its quotes are escaped
 _OTHER = "give another folder with --fetched"
 
 
@@ -63,7 +66,6 @@ class Store:
         self.folder = Path(folder)
         self._lock = threading.Lock()
         self._shards: dict[str, dict[str, Kept]] = {}
-        self._torn: set[str] = set()
 
     def begin(self) -> None:
         """Make the folder, or check that it is limbeck's, and clear what killed processes left.
@@ -146,14 +148,8 @@ class Store:
     def _note(self, line: Kept) -> Kept:
         name = _shard(line.url)
         with self._lock:
-            lines = self._shard(name)
-            lines[line.url] = line
-            if name in self._torn:
-                rows = (fsio.json_line(kept.model_dump(mode="json")) for kept in lines.values())
-                fsio.write_text(self._index(name), "".join(rows))
-                self._torn.discard(name)
-            else:
-                fsio.append_jsonl(self._index(name), line.model_dump(mode="json"))
+            self._shard(name)[line.url] = line
+            fsio.append_jsonl(self._index(name), line.model_dump(mode="json"), apart=True)
         return line
 
     def _index(self, name: str) -> Path:
@@ -163,8 +159,6 @@ class Store:
         if name not in self._shards:
             path = self._index(name)
             data = fsio.read_bytes(path, _SHARD_BYTES) if path.exists() else b""
-            if data and not data.endswith(b"\n"):
-                self._torn.add(name)  # and written anew before anything is added
             self._shards[name] = {kept.url: kept for kept in _lines(data)}
         return self._shards[name]
 
@@ -195,9 +189,11 @@ def forget_fetched(folder: Path, urls: Iterable[str], sha256: Iterable[str]) -> 
 
 
 def _lines(data: bytes) -> Iterator[Kept]:
-    for line in data.splitlines():
-        with suppress(DataError):
-            yield fsio.as_record(fsio.parse_json(line, "a line"), Kept, "a line", "")
+    """All whole lines, also one that follows a torn one without a break."""
+    for line in data.split(b"\n"):
+        for piece in _BEGINS.split(line):
+            with suppress(DataError):
+                yield fsio.as_record(fsio.parse_json(piece, "a line"), Kept, "a line", "")
 
 
 def _shard(url: str) -> str:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from limbeck.decoding import Lmdb
 from limbeck.errors import DataError
 from limbeck.ingestion.regular import MAX_FILE_BYTES, Unreadable, too_large
 from limbeck.ingestion.sources.base import NO_FACTS, Entry, Facts, Source, text_of, top_of
 from limbeck.ingestion.sources.folder import listing_digest
+from limbeck.ingestion.sources.lmdb_tree import Lmdb
 
 DATA = "data.mdb"
 
@@ -23,8 +23,7 @@ class LmdbSource(Source):
     """Values of an LMDB, by key; a photo is called `FOLDER!KEY`.
 
     Raises:
-        UsageError: the package lmdb is not installed.
-        DataError: no LMDB, or a damaged one.
+        DataError: no LMDB, or one whose keys are damaged; a value that is costs itself alone.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,0 +1,78 @@
+"""A pipeline as the files of a model folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck import fsio
+from limbeck.artefacts.stage import Provenance
+from limbeck.config import Truncation
+from limbeck.kit.images import grid, resize_area, save_png
+from limbeck.latents import tensors_digest
+from limbeck.model.card import SHOWN_MODES, write_card
+from limbeck.model.folder import (
+    CARD,
+    CONFIG,
+    MODES,
+    SHEETS,
+    ModelConfig,
+    ModelFile,
+    Precision,
+    describe,
+    without_folders,
+)
+from limbeck.model.shards import write_part
+
+if TYPE_CHECKING:
+    from limbeck.model.pipeline import Pipeline
+
+_SHOWN = range(32)
+
+
+def write_folder(model: Pipeline, folder: Path, dtype: Precision, most: int) -> None:
+    """Write weights, modes, README.md, its pictures, then config.json and done.json.
+
+    Args:
+        model: what to write.
+        folder: an empty folder.
+        dtype: of the stored weights and of the modes' embeddings.
+        most: bytes of weights in one file.
+
+    Raises:
+        DataError: weights that are not finite in that dtype; the folder cannot be written.
+        UsageError: `most` is no number of bytes.
+    """
+    started = time.perf_counter()
+    files: dict[str, ModelFile] = write_part(folder, "generator", model.G_ema, dtype, most)
+    if model.E_ema is not None:
+        files |= write_part(folder, "encoder", model.E_ema, dtype, most)
+    if model.modes is not None:
+        model.modes.save(folder / MODES, half=dtype == "float16")
+        files[MODES] = describe(folder / MODES)
+    sheets = _draw_sheets(model, folder)
+    about = ModelConfig(
+        net=model.config, dtype=dtype, licence=model.licence, data=model.data,
+        measured=model.measured,
+        settings=None if model.settings is None else without_folders(model.settings),
+        files=files,
+    )  # fmt: skip
+    fsio.write_text(folder / CARD, write_card(about, len(model.modes or ()), sheets))
+    fsio.write_json(folder / CONFIG, about.model_dump(mode="json"))
+    inputs = {"generator": tensors_digest(model.G_ema.state_dict())}
+    summary = {"dtype": dtype, "bytes": sum(file.bytes for file in files.values())}
+    provenance = Provenance.of(inputs, {"dtype": dtype, "licence": model.licence})
+    provenance.finish(folder, "model", started=started, summary=summary)
+
+
+def _draw_sheets(model: Pipeline, folder: Path) -> tuple[str, ...]:
+    """The card's pictures: seeds, and the centres of the largest modes."""
+    truncation: Truncation = "multimodal-lpips" if model.modes else "global"
+    sheets = {SHEETS[0]: model(_SHOWN, truncation=truncation)}
+    if model.modes is not None:
+        sheets[SHEETS[1]] = model.generate(model.modes.centres[:SHOWN_MODES])
+    for name, pictures in sheets.items():
+        small = resize_area(pictures, min(model.config.size, 128))
+        save_png(grid(small, min(8, len(small))), folder / name)
+    return tuple(sheets)
