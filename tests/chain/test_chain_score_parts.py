@@ -103,7 +103,10 @@ def test_blocks_are_whole_batches_whatever_the_number_of_parts(tmp_path: Path) -
     ]  # fmt: skip
     assert [rows.tolist() for rows in blocks.batches(2)] == [[16, 17], [18, 19], [20]]
     found = [
-        {"seam": np.array(blocks.rows(block)), "feature": np.array([[r] for r in blocks.rows(block)])}
+        {
+            "seam": np.array(blocks.rows(block)),
+            "feature": np.array([[r] for r in blocks.rows(block)]),
+        }
         for block in range(3)
     ]
     with fsio.Scratch(tmp_path) as disk:
