@@ -27,7 +27,7 @@ from limbeck.modes import (
     perceptual_points,
     typical_latents,
 )
-from limbeck.nets import Generator
+from limbeck.nets import AnyGenerator
 from limbeck.percept import LPIPS
 
 Sets = Mapping[tuple[Space, int], ModeCentres]
@@ -106,7 +106,7 @@ class Targets:
         w_avg: float32 [w_dim].
     """
 
-    def __init__(self, G: Generator, embedder: LPIPS, w: Tensor, sets: Sets, seed: int) -> None:
+    def __init__(self, G: AnyGenerator, embedder: LPIPS, w: Tensor, sets: Sets, seed: int) -> None:
         """Embed every G(w) and ask each method; `seed` draws the centres of `index`."""
         self.w, self.w_avg, self._sets = w, G.mapping.w_avg, sets
         self._drawn = {key: drawn_modes(one.sizes, len(w), seed) for key, one in sets.items()}

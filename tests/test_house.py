@@ -25,13 +25,13 @@ FLOORS: list[set[str]] = [
     {"fsio", "logs"},
     {"config", "records"},
     {"presets"},
-    {"ops", "kit"},
-    {"data", "decoding", "nets", "percept"},
+    {"ops", "kit", "sandbox"},
+    {"data", "decoding", "nets", "percept", "unpickling"},
     {"latents"},
     {"metrics", "artefacts"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "demo",
      "model"},
-    {"convert"},
+    {"convert", "portable"},
     {"chain", "bench"},
     {"cli"},
     {"__main__"},
@@ -39,12 +39,13 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PUBLIC = [
     "Config", "LimbeckError", "Pipeline", "evaluate", "export_data", "find_modes", "ingest",
-    "keep", "load_networks", "open_dataset", "preset", "report", "run", "sample", "score",
-    "take_down", "train",
+    "keep", "load_networks", "open_dataset", "preset", "read_network_file", "report", "run",
+    "sample", "score", "take_down", "train",
 ]  # fmt: skip
 VERBS = [
-    "bench", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep", "modes",
-    "push", "report", "resume", "run", "sample", "score", "status", "take-down", "train", "weights",
+    "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep",
+    "modes", "push", "report", "resume", "run", "sample", "score", "status", "take-down", "train",
+    "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

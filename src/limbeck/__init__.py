@@ -28,6 +28,7 @@ _HOME = {
     "run": "limbeck.chain",
     "take_down": "limbeck.chain",
     "Pipeline": "limbeck.model",
+    "read_network_file": "limbeck.unpickling",
     "LimbeckError": "limbeck.errors",
 }
 __all__ = sorted(_HOME)
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from limbeck.presets import preset as preset
     from limbeck.reporting import report as report
     from limbeck.training import train as train
+    from limbeck.unpickling import read_network_file as read_network_file
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ one.
 """
 
 import difflib
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import (
     BaseModel,
@@ -23,7 +23,27 @@ from limbeck.errors import UsageError
 Truncation = Literal[
     "none", "global", "index", "multimodal-l2", "multimodal-lpips", "multimodal-typical"
 ]
+TRUNCATION_ALIASES: dict[str, Truncation] = {
+    "multimodal (lpips)": "multimodal-lpips",
+    "multimodal (l2)": "multimodal-l2",
+    "global": "global",
+}
+"""Names that the public demo of arXiv 2202.12211 has for truncations, in small letters."""
 Space = Literal["w", "lpips"]
+
+
+def truncation_named(name: str) -> Truncation:
+    """The truncation of this name, or of the demo's: `Multimodal (LPIPS)`, `Global`, ...
+
+    Raises:
+        UsageError: there is none.
+    """
+    plain = TRUNCATION_ALIASES.get(name.lower(), name.lower())
+    if plain not in get_args(Truncation):
+        raise UsageError(
+            f"no truncation {name!r}", f"choose one of {', '.join(get_args(Truncation))}"
+        )
+    return cast(Truncation, plain)
 
 
 RECOMMENDED, WITHOUT_GENERATOR, AUTO_COLUMN = "recommended", "without_generator", "auto"
@@ -79,6 +99,17 @@ class NetConfig(_Section):
     rgb_scale: float = Field(
         1.0, gt=0, le=1, description="first weights of G's RGB layers, relative to StyleGAN2's"
     )
+    conv_clamp: float | None = Field(
+        None, gt=0, le=1e6, description="largest activation, times a layer's gain; None = no limit"
+    )
+    class_dim: int | None = Field(
+        None, ge=1, le=4096, description="of a class in G's mapping; None = w_dim"
+    )
+    d_class_dim: int | None = Field(
+        None, ge=1, le=4096, description="of a class's direction in D; None = its last channels"
+    )
+    d_mapping_layers: int = Field(8, ge=0, le=64, description="from a class to its direction")
+    d_mapping_lr: float = Field(0.01, gt=0, le=1, description="the step of these layers")
     mbstd_group: int | None = Field(
         4, ge=1, le=4096, description="minibatch-std group; None = whole batch"
     )
@@ -329,6 +360,12 @@ class SampleConfig(_Section):
         description="latents whose images are looked at for the typical quarter, which truncation "
         "multimodal-typical pulls to; 0 = none",
     )
+
+    @field_validator("truncation", mode="before")
+    @classmethod
+    def _alias(cls, name: object) -> object:
+        """The demo's names too; what is none is told with the others."""
+        return TRUNCATION_ALIASES.get(name.lower(), name) if isinstance(name, str) else name
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -58,6 +58,32 @@ class WeightsError(DataError):
     """Pretrained weights are missing or differ from their pinned checksum (exit code 3)."""
 
 
+class NetworkFileError(DataError):
+    """A stranger's file of networks is refused (exit code 3); nothing of it was executed.
+
+    Args:
+        what, do: as of every error.
+        offset: byte of the file at which it was seen; None where there is none.
+        opcode: name of the pickle's opcode there; empty outside a pickle.
+        named: the global that the file asked for, `module.name`; empty where none was.
+        event: what Python's audit hook saw while the file was read; empty, unless limbeck's reader
+            itself is at fault.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        do: str = "",
+        *,
+        offset: int | None = None,
+        opcode: str = "",
+        named: str = "",
+        event: str = "",
+    ) -> None:
+        super().__init__(what, do)
+        self.offset, self.opcode, self.named, self.event = offset, opcode, named, event
+
+
 class TrainingError(LimbeckError):
     """Training cannot go on: repeated NaN, or networks that do not fit the configuration."""
 

@@ -205,6 +205,15 @@ class IngestSummary(Record):
         )
 
 
+class ModelKind(StrEnum):
+    """What `limbeck export` makes of a model."""
+
+    MODEL = "model"
+    ONNX = "onnx"
+    TORCH_EXPORT = "torch-export"
+    CENTRES_NPY = "centres-npy"
+
+
 class ExportKind(StrEnum):
     """What a dataset can be exported to."""
 

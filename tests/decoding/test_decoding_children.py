@@ -13,12 +13,12 @@ from PIL import Image
 
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
-from limbeck.decoding import Decoders, Rejected, Stopped, children, limits, process
-from limbeck.decoding.wire import Garbled, receive, send
+from limbeck.decoding import Decoders, Rejected, Stopped, children, limits
 from limbeck.errors import LimbeckError
 from limbeck.ingestion import ingest
 from limbeck.ingestion.pool import Pool
 from limbeck.records import Reason
+from limbeck.sandbox import Garbled, process, receive, send
 
 CONFIG = DataConfig(size=16)
 # Pillow's PPM reader stands in for a faulty decoder: what it does follows from the image's width.

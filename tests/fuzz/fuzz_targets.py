@@ -20,6 +20,13 @@ from limbeck import fsio
 from limbeck.artefacts.keep import kept_ids, read_keep
 from limbeck.artefacts.labels import read_truth
 from limbeck.artefacts.mode_files import read_modes
+from limbeck.artefacts.model_folder import (
+    ModelConfig,
+    load_module,
+    read_config,
+    verify,
+    write_module,
+)
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import snapshots
@@ -36,7 +43,6 @@ from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import open_source
 from limbeck.latents import ModeCentres
-from limbeck.model.folder import ModelConfig, load_module, read_config, verify, write_module
 from limbeck.nets import Generator, Networks, load_networks
 from limbeck.presets import preset
 from limbeck.records import ImageInfo, ModesSummary, Status, StoreKind

@@ -10,9 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from limbeck.errors import DataError, LimbeckError
+from limbeck.kit.stored import ENTRIES, HEADER_BYTES
 from limbeck.kit.tensors import (
-    ENTRIES,
-    HEADER_BYTES,
     Stored,
     compare,
     gathered,

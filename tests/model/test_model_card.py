@@ -8,9 +8,9 @@ import yaml
 from markdown_it import MarkdownIt
 from model_small import small_pipeline
 
+from limbeck.artefacts.model_folder import ModelConfig, ModelFile
 from limbeck.model import Measured, Pipeline, figures_of
 from limbeck.model.card import write_card
-from limbeck.model.folder import ModelConfig, ModelFile
 
 FILES = {"generator.safetensors": ModelFile(sha256="0" * 64, bytes=1)}
 ROW = {

@@ -10,12 +10,12 @@ import torch
 from model_small import small_pipeline
 
 from limbeck import fsio, preset
+from limbeck.artefacts.model_folder import without_folders
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.stage import Provenance
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.kit.images import save_png
 from limbeck.model import Pipeline
-from limbeck.model.folder import without_folders
 from limbeck.nets import Networks
 
 CONFIG = preset("smoke")

@@ -33,7 +33,8 @@ def networks_of(training: Path) -> Path | None:
 
 
 def find_networks(path: Path) -> Path | None:
-    """The snapshot meant by a snapshot, a training, or a run (its kept, else its raw networks)."""
+    """The snapshot meant by a snapshot, a training, or a run (its kept, else its raw networks); a
+    model folder is itself one."""
     if (path / "config.json").exists():
         return path
     found = (networks_of(folder) for folder in (path, path / "kept", path / "raw"))
@@ -51,15 +52,10 @@ def snapshot_of(path: Path) -> Path:
     Raises:
         DataError: no networks lie there.
     """
-    if is_model(path):
-        raise DataError(
-            f"{path} is a model folder: it holds averages only, nothing to train on from",
-            "give the run it came from, or one of its snapshots (nets-...)",
-        )
     found = find_networks(path)
     if found is None:
         raise DataError(
             f"{path} holds no networks to begin from",
-            "give a run, a training (OUT/raw), or one of its snapshots (nets-...)",
+            "give a model folder, a run, a training (OUT/raw), or one of its snapshots (nets-...)",
         )
     return found

@@ -21,7 +21,7 @@ from limbeck import logs
 from limbeck.bench.timing import Work
 from limbeck.config import Config
 from limbeck.kit.device import compute_dtype
-from limbeck.nets import Networks
+from limbeck.nets import Networks, trunk_shapes
 from limbeck.percept import FeatureMaps
 from limbeck.training import WARM, Engine, LossNetworks, TrainState, phase_table
 
@@ -139,7 +139,8 @@ def _name(watch: _Watch, networks: Networks, trunk: FeatureMaps) -> None:
     *heads, last = networks.D.get_submodule("heads").children()
     for head in heads:
         watch.part(head, _of_head)
-    watch.part(last, (lambda _: "pixel head") if networks.config.d_pixels else _of_head)
+    pixels = trunk_shapes(networks.config).d_pixels
+    watch.part(last, (lambda _: "pixel head") if pixels else _of_head)
 
 
 def _of_head(given: Any) -> str:

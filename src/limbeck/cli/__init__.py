@@ -11,6 +11,7 @@ import typer
 
 from limbeck import __version__, logs
 from limbeck.cli import (
+    convert,
     demo,
     export,
     export_data,
@@ -76,6 +77,7 @@ app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos
     export.export
 )
 app.command(epilog=_EXAMPLE + "push model anna/dogs-64 --private")(push.push)
+app.command(epilog=_EXAMPLE + "convert network-snapshot-025000.pkl --inspect")(convert.convert)
 app.command(epilog=_EXAMPLE + "export-data runs/dogs --to webdataset --out dogs-wds")(
     export_data.export_data
 )

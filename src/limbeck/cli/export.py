@@ -1,4 +1,4 @@
-"""The verb export: networks and modes in, a model folder out."""
+"""The verb export: networks and modes in, a model folder or a file for another tool out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck import logs
+from limbeck.artefacts.centre_files import CentreLayout
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import is_model, networks_of
 from limbeck.artefacts.stage import read_done
 from limbeck.artefacts.takedowns import stained
+from limbeck.cli.export_kinds import (
+    check_options,
+    check_place,
+    write_centre_files,
+    write_program,
+)
 from limbeck.cli.inputs import (
     centres_file,
     enclosing_run,
@@ -20,28 +27,55 @@ from limbeck.cli.inputs import (
     networks_folder,
     open_networks,
 )
-from limbeck.cli.options import ModesFolder, Out, Shared, parse_bytes
+from limbeck.cli.options import ModesFolder, Shared, parse_bytes
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, UsageError
 from limbeck.fsio import read_json, read_jsonl
+from limbeck.records import ModelKind
 
 if TYPE_CHECKING:
-    from limbeck.model import Measured
+    from limbeck.model import Measured, Pipeline
+    from limbeck.nets import Discriminator
 
 
 @verb("device", "dry_run")
 def export(
     shared: Shared,
     source: Annotated[
-        Path, typer.Argument(metavar="NETWORKS", help="A run, a training or a snapshot.")
+        Path,
+        typer.Argument(
+            metavar="NETWORKS", help="A run, a training, a snapshot, or a model folder."
+        ),
     ],
-    out: Out,
+    out: Annotated[Path, typer.Option("--out", help="File or folder to write.")],
+    to: Annotated[
+        ModelKind, typer.Option("--to", help=f"What to write: {', '.join(ModelKind)}.")
+    ] = ModelKind.MODEL,
     modes: ModesFolder = None,
     half: Annotated[bool, typer.Option("--half", help="Store weights in float16.")] = False,
+    truncation: Annotated[
+        str | None,
+        typer.Option(
+            "--truncation",
+            help="For onnx and torch-export, the rule of mode -1: multimodal-lpips, multimodal-l2, "
+            "multimodal-typical or global; default: multimodal-lpips where modes are known.",
+        ),
+    ] = None,
+    layout: Annotated[
+        CentreLayout | None,
+        typer.Option(
+            "--layout",
+            help=f"For centres-npy, whose tool reads them: {', '.join(CentreLayout)}; default: "
+            "stylegan-xl.",
+        ),
+    ] = None,
     licence: Annotated[
-        str, typer.Option("--licence", help="Licence of the weights, for the model card.")
-    ] = "not stated",
+        str | None,
+        typer.Option(
+            "--licence", help="Licence of the weights; default: the model's, or not stated."
+        ),
+    ] = None,
     fact: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,36 +91,89 @@ def export(
         ),
     ] = "2GB",
 ) -> Outcome:
-    """Write a model folder: averaged generator and encoder, modes and a model card."""
-    if is_model(source):
-        raise UsageError(f"{source} is a model folder already", "give a run or a training")
+    """Write a model for others: a model folder with a card, ONNX, torch.export, or its centres."""
+    folder = is_model(source)
+    if folder and to is ModelKind.MODEL and modes is None:
+        raise UsageError(
+            f"{source} is a model folder already",
+            "give a run or a training, another --to, or --modes to write it with them",
+        )
     most = parse_bytes(max_shard)
-    networks, centres = networks_folder(source), centres_file(source, modes)
-    settings, facts = training_settings(networks), run_facts(networks) | _facts(fact or [])
-    values: dict[str, object] = {
-        "out": out, "networks": networks, "modes": centres,
-        "dtype": "float16" if half else "float32",
-    }  # fmt: skip
+    check_options(to, truncation, half, layout)
+    facts = _facts(fact or [])
+    networks = source if folder else networks_folder(source)
+    centres = centres_file(source, modes)
+    values: dict[str, object] = {"out": out, "to": to, "networks": networks, "modes": centres}
+    if to is not ModelKind.MODEL:
+        check_place(to, out, layout)
+    else:
+        values["dtype"] = "float16" if half else "float32"
     if shared.dry_run:
-        return would("export", values, f"would write the model folder {out} from {networks}")
+        noun = "the model folder" if to is ModelKind.MODEL else to
+        return would("export", values, f"would write {noun} {out} from {networks}")
+    device = shared.device if to is ModelKind.MODEL else "cpu"
+    model = _opened(networks, centres, modes, device, licence, facts)
+    if to is ModelKind.MODEL:
+        made = _write_folder(model, out, half, most, _discriminator(networks))
+    elif to is ModelKind.CENTRES_NPY:
+        made = write_centre_files(model, out, layout, networks.resolve().name)
+    else:
+        made = write_program(to, model, out, truncation, half)
+    return Outcome({**values, **made.values}, made.lines, then=made.then)
+
+
+def _opened(
+    networks: Path,
+    centres: Path | None,
+    modes: Path | None,
+    device: str,
+    licence: str | None,
+    facts: dict[str, str | int | float],
+) -> Pipeline:
+    """A snapshot with its run's modes and settings, or a model folder, with what was asked for.
+
+    Raises:
+        DataError: something cannot be read, or the modes are of another generator.
+    """
     from limbeck.model import Pipeline
 
-    found, nets = load_centres(centres), open_networks(networks, shared.device)
-    if found is not None and found.centres.shape[1] != nets.config.w_dim:
-        raise DataError(
-            f"the modes in {centres} belong to another generator ({found.centres.shape[1]} numbers "
-            f"a latent, {networks} has {nets.config.w_dim})",
-            "leave --modes out, or make them: "
-            + logs.command("limbeck", "modes", networks, "--out", "MODES"),
-        )
-    model = Pipeline(
-        nets, found, config=settings, licence=licence, data=facts, measured=run_figures(networks)
-    )
-    model.save_pretrained(out, dtype="float16" if half else "float32", max_shard_size=most)
+    if is_model(networks):
+        model = Pipeline.from_pretrained(networks, device=device)
+        if modes is not None:
+            model.modes = load_centres(centres, model)
+        model.licence, model.data = licence or model.licence, model.data | facts
+        return model
+    settings = training_settings(networks)
+    nets = open_networks(networks, device)
+    return Pipeline(
+        nets, load_centres(centres, nets), config=settings, licence=licence or "not stated",
+        data=run_facts(networks) | facts, measured=run_figures(networks),
+    )  # fmt: skip
+
+
+def _discriminator(networks: Path) -> Discriminator | None:
+    """The D that goes with a model folder; None of a training, whose D stays in its snapshots."""
+    from limbeck.artefacts.model_networks import read_networks
+    from limbeck.nets import Discriminator
+
+    if not is_model(networks):
+        return None
+    found = read_networks(networks).members().get("D")
+    return found if isinstance(found, Discriminator) else None
+
+
+def _write_folder(
+    model: Pipeline, out: Path, half: bool, most: int, discriminator: Discriminator | None
+) -> Outcome:
+    model.save_pretrained(
+        out, dtype="float16" if half else "float32", max_shard_size=most,
+        discriminator=discriminator,
+    )  # fmt: skip
     size = sum(file.stat().st_size for file in out.iterdir() if file.suffix == ".safetensors")
-    known = f"{len(found)} modes" if found else "no modes (limbeck modes makes them)"
+    modes = model.modes
+    known = f"{len(modes)} modes" if modes else "no modes (limbeck modes makes them)"
     return Outcome(
-        {**values, "bytes": size},
+        {"bytes": size},
         [logs.line("wrote ", logs.bold(out), f": {size / 1e6:.1f} MB, {known}")],
         then=logs.command("limbeck", "sample", out, "--seeds", "0-15", "--out", "pictures"),
     )

@@ -13,7 +13,7 @@ from limbeck.config import SampleConfig
 from limbeck.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from limbeck.latents import ModeCentres
+    from limbeck.latents import HoldsGenerator, ModeCentres
     from limbeck.nets import Networks
 
 
@@ -40,7 +40,8 @@ def enclosing_run(path: Path) -> Path | None:
 
 
 def networks_folder(path: Path) -> Path:
-    """The snapshot meant by a snapshot, a training stage, or a run (its kept, else raw networks).
+    """The networks meant by a snapshot, a training stage, a run (its kept, else raw ones) or a
+    model folder.
 
     Raises:
         DataError: no finished training lies there; of an unfinished one it says how to go on.
@@ -61,12 +62,17 @@ def networks_folder(path: Path) -> Path:
 def centres_file(source: Path, modes: Path | None) -> Path | None:
     """modes.safetensors that belongs to the networks, or None when there is none.
 
+    Where `modes` was given, it may be centres of another tool, a .npy file or a folder.
+
     Raises:
         DataError: `modes` was given and holds none.
     """
     if modes is not None:
-        file = modes / "modes.safetensors" if modes.is_dir() else modes
-        return existing(file, "file of modes")
+        from limbeck.artefacts.centre_files import is_centre_file
+
+        own = modes / "modes.safetensors" if modes.is_dir() else modes
+        foreign = not own.exists() and modes.exists() and is_centre_file(modes)
+        return modes if foreign else existing(own, "file of modes")
     run = enclosing_run(source)
     where = source.resolve()
     if run is not None and (run / "raw").resolve() in (where, *where.parents):
@@ -91,13 +97,30 @@ def usual_psi(source: Path) -> float:
     return psi_of(run_dir.config().sample, run_dir.modes)
 
 
-def load_centres(file: Path | None) -> ModeCentres | None:
-    """Read what `centres_file` found."""
+def load_centres(file: Path | None, networks: HoldsGenerator) -> ModeCentres | None:
+    """Read what `centres_file` found, for this generator.
+
+    Raises:
+        DataError: damaged, or modes of another generator.
+    """
     if file is None:
         return None
+    from limbeck.artefacts.centre_files import is_centre_file
     from limbeck.latents import ModeCentres
 
-    return ModeCentres.load(file)
+    if is_centre_file(file):
+        from limbeck.modes import import_centres
+
+        return import_centres(networks, file)
+    found, w_dim = ModeCentres.load(file), networks.config.w_dim
+    if found.centres.shape[1] != w_dim:
+        raise DataError(
+            f"the modes in {file} belong to another generator ({found.centres.shape[1]} numbers "
+            f"a latent, this one has {w_dim})",
+            "leave --modes out, or make them: "
+            + logs.command("limbeck", "modes", "NETWORKS", "--out", "MODES"),
+        )
+    return found
 
 
 def open_networks(path: Path, device: str) -> Networks:
@@ -107,10 +130,10 @@ def open_networks(path: Path, device: str) -> Networks:
         DataError: as `networks_folder`.
         UsageError: no such device.
     """
+    from limbeck.artefacts.model_networks import read_networks
     from limbeck.kit.device import pick_device
-    from limbeck.nets import load_networks
 
-    return load_networks(networks_folder(path)).to(pick_device(device)).eval().prepare()
+    return read_networks(networks_folder(path)).to(pick_device(device)).eval().prepare()
 
 
 def run_folder(path: Path) -> RunDir:

@@ -82,7 +82,11 @@ def options(*names: SharedName) -> list[inspect.Parameter]:
 
 ModesFolder = Annotated[
     Path | None,
-    typer.Option("--modes", help="Folder written by `limbeck modes`; default: the run's."),
+    typer.Option(
+        "--modes",
+        help="Folder written by `limbeck modes`, or centres of another tool (.npy); default: the "
+        "run's.",
+    ),
 ]
 PHOTOS = (
     "A folder, .zip, .tar or .parquet of photos, a folder of tars (WebDataset) or parquet files, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,7 @@ from limbeck.cli.inputs import (
 )
 from limbeck.cli.options import ModesFolder, Out, Shared
 from limbeck.cli.outcome import Outcome, verb, would
-from limbeck.config import Truncation
+from limbeck.config import Truncation, truncation_named
 from limbeck.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -101,13 +101,14 @@ def sample(
     if shared.dry_run:
         told = f"would draw {len(numbers)} images into {out} ({method}, psi {psi:g})"
         return would("sample", values, told)
+    generator = _generator(networks, shared.device)
     write_samples(
-        _generator(networks, shared.device),
+        generator,
         out,
         numbers,
         psi=psi,
         truncation=method,
-        modes=load_centres(centres),
+        modes=load_centres(centres, generator),
         mode_index=mode,
         labels=classes if classes in ("natural", "uniform") else [classes] * len(numbers),
     )
@@ -122,22 +123,20 @@ def sample(
 
 
 def _method(name: str | None, centres: Path | None, mode: int | None) -> Truncation:
-    methods = get_args(Truncation)
     if name is None:
         name = "index" if mode is not None else "multimodal-lpips" if centres else "global"
-    if name not in methods:
-        raise UsageError(f"no truncation {name!r}", f"choose one of {', '.join(methods)}")
-    if (name == "index") != (mode is not None):
+    method = truncation_named(name)
+    if (method == "index") != (mode is not None):
         raise UsageError(
             "--mode N picks the mode that --truncation index draws; neither goes without the other",
             "give both, or neither",
         )
-    if centres is None and name not in ("none", "global"):
+    if centres is None and method not in ("none", "global"):
         raise DataError(
-            f"truncation {name!r} needs modes and none were found",
+            f"truncation {method!r} needs modes and none were found",
             "make them with `limbeck modes` and give --modes FOLDER, or use --truncation global",
         )
-    return cast(Truncation, name)
+    return method
 
 
 def _generator(folder: Path, device: str) -> HoldsGenerator:

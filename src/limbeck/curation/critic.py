@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from limbeck.nets import Discriminator, Networks, ProjectedDiscriminator
+from limbeck.nets import Discriminator, Networks, ProjectedDiscriminator, trunk_shapes
 from limbeck.percept import FeatureMaps
 
 PHOTOS = 64
@@ -28,13 +28,14 @@ class Critic:
     def __init__(self, networks: Networks, photos: Tensor) -> None:
         """Measure the statistic."""
         self._D = networks.D
-        group = networks.config.mbstd_group or len(photos)
+        shapes = trunk_shapes(networks.config)
+        group = shapes.mbstd_group or len(photos)
         whole = len(photos) - len(photos) % group
         photos = photos[: whole or len(photos)]
         self._maps: FeatureMaps | None = None
         if isinstance(self._D, ProjectedDiscriminator):
             device = next(self._D.parameters()).device
-            self._maps = FeatureMaps(networks.config.d_feature_side, device=device)
+            self._maps = FeatureMaps(shapes.d_feature_side, device=device)
             self._spreads = self._D.spread(self._see(self._D, photos))
         else:
             self._spread = self._D.spread(photos)

@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
-from limbeck.config import NetConfig
 from limbeck.kit.distances import Points
 from limbeck.kit.rng import derive_seed
 from limbeck.latents import draw_latents, embed_w, truncate, typical_w
-from limbeck.nets import Generator
+from limbeck.nets import AnyGenerator, AnyNet
 from limbeck.percept import LPIPS
 
 NEIGHBOURS, PSI = 20, 0.7
@@ -19,7 +18,7 @@ def nearest_mean(distances: Tensor, neighbours: int) -> Tensor:
     return distances.topk(count, dim=1, largest=False).values.mean(1)
 
 
-def embed_many(G: Generator, embedder: LPIPS, w: Tensor, batch: int) -> Tensor:
+def embed_many(G: AnyGenerator, embedder: LPIPS, w: Tensor, batch: int) -> Tensor:
     """Latents float [K, w_dim] -> LPIPS embeddings [K, D] of their images at 64 px."""
     return torch.cat([embed_w(G, embedder, part) for part in torch.split(w, batch)])
 
@@ -34,9 +33,9 @@ class Pictures:
 
     def __init__(
         self,
-        G: Generator,
+        G: AnyGenerator,
         embedder: LPIPS,
-        net: NetConfig,
+        net: AnyNet,
         *,
         count: int,
         seed: int,

@@ -20,9 +20,9 @@ from limbeck.decoding.decode import (
 )
 from limbeck.decoding.embedded_facts import embedded_facts
 from limbeck.decoding.measures import scores_of
-from limbeck.decoding.wire import Garbled, receive, send
 from limbeck.kit.memory import short_of_memory
 from limbeck.kit.photos import photo_formats
+from limbeck.sandbox import Garbled, clock, limit_process, receive, say_nothing, send
 from limbeck.verdicts import Reason
 
 SECONDS = 8.0
@@ -41,7 +41,7 @@ def main() -> None:
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     say_nothing()
     photo_formats()
-    own = limit_process()
+    own = limit_process(BYTES)
     data = b""
     with strict_pillow(), suppress(Garbled, BrokenPipeError):
         send(answers, {"ready": True})
@@ -52,23 +52,16 @@ def main() -> None:
             _answer(answers, words, data, own)
 
 
-def say_nothing() -> None:
-    """What a library prints is no answer."""
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for pipe in (0, 1, 2):
-        os.dup2(quiet, pipe)
-
-
 def _answer(pipe: IO[bytes], words: dict[str, Any], data: bytes, own: bool) -> None:
     work = _WORK[words["do"]]
-    _clock(SECONDS)
+    clock(SECONDS)
     try:
         said, load = _sure(lambda: work(data, words))
     except Rejected as why:
         said, load = {"rejected": why.reason.value, "detail": why.detail}, b""
     except MemoryError:
         said, load = {"memory": "ours" if own else "the machine's"}, b""
-    _clock(0)
+    clock(0)
     send(pipe, said, load)
 
 
@@ -126,31 +119,6 @@ _WORK: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {
     "size": _size, "facts": _facts, "upright box": _upright_box, "stored box": _stored_box,
     "glance": _glance, "square": _square,
 }  # fmt: skip
-
-
-def _clock(seconds: float) -> None:
-    """End this process after so much processor time; 0 = never. The signal's own action is used,
-    so that a decoder that never comes back to Python ends, too."""
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)
-
-
-def limit_process() -> bool:
-    """`BYTES` more than now, no file to be written, no core; where the system can limit these.
-
-    Returns:
-        whether `BYTES` is what limits its memory.
-    """
-    with suppress(ImportError, OSError, ValueError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        return True
-    return False
 
 
 def limits() -> str:

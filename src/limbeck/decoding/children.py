@@ -11,12 +11,11 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
-from limbeck.decoding.child import BYTES
+from limbeck.decoding.child import BYTES, SECONDS
 from limbeck.decoding.decode import Box, Rejected, Square
 from limbeck.decoding.embedded_facts import Facts
-from limbeck.decoding.process import Child, NotStarted
-from limbeck.decoding.wire import Garbled
 from limbeck.kit.memory import available_memory
+from limbeck.sandbox import Child, Garbled, NotStarted
 from limbeck.verdicts import Reason
 
 DEATH = "its decoder"
@@ -83,7 +82,7 @@ class Decoders:
         with self._lock:
             if self._idle and not new:
                 return self._idle.pop()
-        child = Child()
+        child = Child("limbeck.decoding.child")
         with self._lock:
             self._all.add(child)
         if self._closed.is_set():
@@ -253,7 +252,7 @@ class Photo:
         child.kill()
         code = child.code()
         self.done()
-        if limit := child.overdue():
+        if limit := child.overdue(SECONDS):
             return Rejected(Reason.TOO_COSTLY, f"decoding it took more than {limit}")
         if code == -getattr(signal, "SIGKILL", 9) and (available_memory() or BYTES) < BYTES:
             raise MemoryError("a decoder was killed")

@@ -35,7 +35,7 @@ class Points:
     def distances(self, a: Tensor) -> Tensor:
         """[N, D] of the same dtype -> |a_i - b_j|^2 [N, M], >= 0."""
         a = a - self.middle
-        products = torch.addmm(self.squares.expand(len(a), -1), a, self.moved.T, alpha=-2)
+        products = torch.addmm(self.squares.expand(a.shape[0], -1), a, self.moved.T, alpha=-2)
         return products.add_(a.square().sum(1, keepdim=True)).clamp_min_(0)
 
     def blocks(self, a: Tensor, chunk: int = CHUNK) -> Iterator[tuple[slice, Tensor]]:

@@ -6,10 +6,7 @@ read. Written so that a full disk is an OSError like any other.
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +16,9 @@ from torch import Tensor
 
 from limbeck import fsio
 from limbeck.errors import DataError
+from limbeck.kit.headers import read_places
+from limbeck.kit.stored import Stored as Stored
 
-# The header of the largest networks takes 60 KB for 500 tensors.
-HEADER_BYTES = 2**20
-ENTRIES = 10_000
-_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
 _NAMED = 8
 
 
@@ -74,19 +69,6 @@ def write_tensor(name: str, tensor: Tensor, metadata: Mapping[str, str], path: P
         file.write(values.data)
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A tensor as a file holds it: dtype by its safetensors name (`F32`), and shape."""
-
-    dtype: str
-    shape: tuple[int, ...]
-
-    @property
-    def bytes(self) -> int:
-        """What it takes in the file."""
-        return prod(self.shape) * _BYTES[self.dtype]
-
-
 def read_header(path: Path, do: str) -> tuple[dict[str, Stored], dict[str, str]]:
     """What a safetensors file says that it holds, and its metadata; no tensor is read.
 
@@ -98,38 +80,8 @@ def read_header(path: Path, do: str) -> tuple[dict[str, Stored], dict[str, str]]
         DataError: missing, no ordinary file, a header of more than `HEADER_BYTES` or `ENTRIES`, an
             unknown dtype, or tensors that do not fill the file exactly.
     """
-    with fsio.open_regular(path) as (file, size):
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(HEADER_BYTES, size - 8):
-            limit = f"{size} bytes in all, the limit is {HEADER_BYTES}"
-            raise DataError(f"{path} is damaged: a header of {length} bytes, {limit}", do)
-        header = fsio.parse_json(file.read(length), f"{path} is damaged: its header", do)
-    try:
-        metadata = header.pop("__metadata__", {})
-        places = {name: _place(entry) for name, entry in header.items()}
-        if len(places) > ENTRIES or not all(isinstance(v, str) for v in metadata.values()):
-            raise ValueError
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise DataError(f"{path} is damaged: its header does not list tensors", do) from None
-    at = 0
-    for start, end, _ in sorted(places.values(), key=lambda place: place[:2]):
-        if start != at:
-            raise DataError(f"{path} is damaged: its tensors overlap or leave gaps", do)
-        at = end
-    if at != size - 8 - length:
-        raise DataError(f"{path} is damaged: {at} bytes of tensors in {size - 8 - length}", do)
-    return {name: stored for name, (_, _, stored) in places.items()}, metadata
-
-
-def _place(entry: dict[str, Any]) -> tuple[int, int, Stored]:
-    """Where a tensor lies, and what it is; any fault is a KeyError, TypeError or ValueError."""
-    start, end = entry["data_offsets"]
-    shape, dtype = entry["shape"], entry["dtype"]
-    if any(type(n) is not int or n < 0 for n in (start, end, *shape)):
-        raise ValueError
-    if len(entry) != 3 or len(shape) > 8 or end - start != prod(shape) * _BYTES[dtype]:
-        raise ValueError
-    return start, end, Stored(dtype, tuple(shape))
+    found, metadata, _ = read_places(path, do)
+    return {name: place.stored for name, place in found.items()}, metadata
 
 
 def compare(

@@ -1,5 +1,7 @@
 """Latents of a generator: drawing them, truncating them towards many centres, painting seeds."""
 
+from limbeck.latents.centres import CENTRES as CENTRES
+from limbeck.latents.centres import W_DIM as W_DIM
 from limbeck.latents.centres import ModeCentres as ModeCentres
 from limbeck.latents.centres import tensors_digest as tensors_digest
 from limbeck.latents.class_shares import Labels as Labels
@@ -32,7 +34,9 @@ from limbeck.latents.truncation import target_for as target_for
 from limbeck.latents.truncation import truncate as truncate
 
 __all__ = [
+    "CENTRES",
     "SPACE_SIZE",
+    "W_DIM",
     "HoldsGenerator",
     "Labels",
     "ModeCentres",

@@ -12,11 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limbeck.config import NetConfig
 from limbeck.errors import UsageError
 from limbeck.kit.rng import generator
 from limbeck.latents.requests import is_whole
-from limbeck.nets import Mapping
+from limbeck.nets import AnyNet, Mapping
 
 ClassDraw = Literal["natural", "uniform"]
 Labels = ClassDraw | Sequence[int | str] | Tensor | NDArray[Any]
@@ -25,7 +24,7 @@ Labels = ClassDraw | Sequence[int | str] | Tensor | NDArray[Any]
 _CENTRE = 4096  # latents of a class whose mean is its centre
 
 
-def shares(net: NetConfig, how: ClassDraw = "natural") -> Tensor:
+def shares(net: AnyNet, how: ClassDraw = "natural") -> Tensor:
     """float64 [num_classes], sum 1: how often each class is drawn.
 
     Networks that do not know how many photos a class had (`net.class_photos`) draw all alike.
@@ -36,14 +35,14 @@ def shares(net: NetConfig, how: ClassDraw = "natural") -> Tensor:
     return counts / counts.sum()
 
 
-def draw_classes(net: NetConfig, count: int, random: torch.Generator) -> Tensor | None:
+def draw_classes(net: AnyNet, count: int, random: torch.Generator) -> Tensor | None:
     """int64 [count] by natural frequency, on the CPU; None where there are no classes."""
     if not net.num_classes or not count:
         return torch.zeros(0, dtype=torch.int64) if net.num_classes else None
     return torch.multinomial(shares(net), count, replacement=True, generator=random)
 
 
-def classes_of(seeds: Sequence[int], net: NetConfig, labels: Labels = "natural") -> Tensor | None:
+def classes_of(seeds: Sequence[int], net: AnyNet, labels: Labels = "natural") -> Tensor | None:
     """int64 [N] class of each seed; None without classes.
 
     What is drawn for a seed depends on that seed alone.
@@ -84,7 +83,7 @@ def classes_of(seeds: Sequence[int], net: NetConfig, labels: Labels = "natural")
     return torch.tensor(chosen, dtype=torch.int64)
 
 
-def class_number(label: int | str, net: NetConfig) -> int:
+def class_number(label: int | str, net: AnyNet) -> int:
     """The class of this name or number.
 
     Raises:
@@ -106,7 +105,7 @@ def class_number(label: int | str, net: NetConfig) -> int:
 
 
 @torch.no_grad()
-def typical_w(mapping: Mapping, net: NetConfig, classes: Tensor | None) -> Tensor:
+def typical_w(mapping: Mapping, net: AnyNet, classes: Tensor | None) -> Tensor:
     """Where global truncation pulls: `w_avg` [w_dim], or each row's own class's mean [N, w_dim].
 
     A mean over all classes is no class's typical image, so each has its own: the mean of w over

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from limbeck import logs
-from limbeck.config import NetConfig, Truncation
+from limbeck.config import Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.images import resize_area, to_pil, to_uint8
 from limbeck.kit.rng import Draws, generator
@@ -24,7 +24,7 @@ from limbeck.latents.requests import (
     is_whole,
 )
 from limbeck.latents.truncation import needs_pictures, target_for, truncate
-from limbeck.nets import Generator, Mapping
+from limbeck.nets import AnyGenerator, AnyNet, Mapping
 from limbeck.percept import LPIPS, at_least
 
 _DRAWN = 4096  # z at once; a multiple of 16
@@ -38,9 +38,9 @@ class HoldsGenerator(Protocol):
     """Networks of a run, or a model folder's pipeline."""
 
     @property
-    def G_ema(self) -> Generator: ...  # noqa: D102
+    def G_ema(self) -> AnyGenerator: ...  # noqa: D102
     @property
-    def config(self) -> NetConfig: ...  # noqa: D102
+    def config(self) -> AnyNet: ...  # noqa: D102
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
 
 @torch.no_grad()
 def draw_latents(
-    mapping: Mapping, net: NetConfig, count: int, seed: int, batch: int = 4096
+    mapping: Mapping, net: AnyNet, count: int, seed: int, batch: int = 4096
 ) -> tuple[Tensor, Tensor | None]:
     """Latents at random, not truncated, and their classes by natural frequency.
 
@@ -106,18 +106,18 @@ def _normal(count: int, width: int, random: torch.Generator) -> Iterator[Tensor]
         left -= rows
 
 
-def draw_w(mapping: Mapping, net: NetConfig, count: int, seed: int, batch: int = 4096) -> Tensor:
+def draw_w(mapping: Mapping, net: AnyNet, count: int, seed: int, batch: int = 4096) -> Tensor:
     """w of `draw_latents`."""
     return draw_latents(mapping, net, count, seed, batch)[0]
 
 
-def _layered(G: Generator, w: Tensor) -> Tensor:
+def _layered(G: AnyGenerator, w: Tensor) -> Tensor:
     """[N, w_dim] or [N, num_ws, w_dim] -> [N, num_ws, w_dim]."""
     return w if w.ndim == 3 else G.broadcast(w)
 
 
 @torch.no_grad()
-def embed_w(G: Generator, embedder: LPIPS, w: Tensor) -> Tensor:
+def embed_w(G: AnyGenerator, embedder: LPIPS, w: Tensor) -> Tensor:
     """float [N, w_dim] or [N, num_ws, w_dim] -> float32 [N, D]: LPIPS embedding of G(w) at 64 px,
     const noise."""
     picture = G.synthesis(_layered(G, w), noise="const").float()
@@ -125,7 +125,7 @@ def embed_w(G: Generator, embedder: LPIPS, w: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def pooled_w(G: Generator, embedder: LPIPS, w: Tensor) -> Tensor:
+def pooled_w(G: AnyGenerator, embedder: LPIPS, w: Tensor) -> Tensor:
     """float [N, w_dim] -> spatial means of the trunk's activations for G(w), const noise, images
     of the generator's size but at least 64 px: float32 [N, 1152] (AlexNet)."""
     return embedder.pooled(at_least(G.synthesis(_layered(G, w), noise="const").float()))
@@ -141,7 +141,9 @@ class _Pull:
     embedder: LPIPS | None
     mode_index: int | None
 
-    def __call__(self, G: Generator, w: Tensor, typical: Tensor) -> tuple[Tensor, list[int | None]]:
+    def __call__(
+        self, G: AnyGenerator, w: Tensor, typical: Tensor
+    ) -> tuple[Tensor, list[int | None]]:
         """float [N, w_dim] or [N, num_ws, w_dim] -> the same, truncated, and each row's mode.
 
         `typical` [w_dim] or [N, w_dim] is where global truncation goes.
@@ -306,7 +308,7 @@ def images_of_w(
 
 @torch.no_grad()
 def _each_latent(
-    G: Generator, w: Tensor, pull: _Pull, batch: int, as_float: bool
+    G: AnyGenerator, w: Tensor, pull: _Pull, batch: int, as_float: bool
 ) -> Iterator[Tensor]:
     for start in range(0, len(w), batch):
         pulled, _ = pull(G, w[start : start + batch], G.mapping.w_avg)

@@ -9,7 +9,7 @@ from torch import Tensor
 from limbeck.errors import UsageError
 from limbeck.kit.rng import derive_seed, generator
 from limbeck.latents import HoldsGenerator, draw_w
-from limbeck.nets import Generator
+from limbeck.nets import AnyGenerator
 from limbeck.percept import LPIPS, at_least
 from limbeck.records import Record
 
@@ -81,5 +81,5 @@ def path_length(
     )  # fmt: skip
 
 
-def _image(G: Generator, w: Tensor) -> Tensor:
+def _image(G: AnyGenerator, w: Tensor) -> Tensor:
     return at_least(G.synthesis(G.broadcast(w), noise="const").float(), _SIDE)

@@ -1,11 +1,11 @@
 """The model folder: a generator, its encoder and its modes, as anybody can load them safely."""
 
+from limbeck.artefacts.model_folder import Measured as Measured
+from limbeck.artefacts.model_folder import read_config as read_config
 from limbeck.model.card import TAKEN_DOWN as TAKEN_DOWN
 from limbeck.model.card import restate_card as restate_card
 from limbeck.model.finding import model_folder as model_folder
 from limbeck.model.finding import on_hub as on_hub
-from limbeck.model.folder import read_config as read_config
-from limbeck.model.measured import Measured as Measured
 from limbeck.model.measured import figures_of as figures_of
 from limbeck.model.pipeline import Pipeline as Pipeline
 from limbeck.model.publishing import Publication as Publication

@@ -10,10 +10,18 @@ from pathlib import Path
 
 from limbeck import logs
 from limbeck.artefacts.amending import is_own
+from limbeck.artefacts.model_folder import (
+    CARD,
+    CONFIG,
+    MODES,
+    SHEETS,
+    Measured,
+    ModelConfig,
+    read_config,
+)
 from limbeck.latents import ModeCentres
-from limbeck.model.folder import CARD, CONFIG, MODES, SHEETS, ModelConfig, read_config
-from limbeck.model.measured import Measured
 from limbeck.model.metadata import front_matter
+from limbeck.nets import AnyNet, StyleGAN3Config
 
 TAKEN_DOWN = "taken down"
 """Fact in `data` of config.json: photos of the training that were taken down since."""
@@ -91,7 +99,7 @@ def write_card(about: ModelConfig, modes: int, sheets: tuple[str, ...] = SHEETS)
         sheet=shown.format(which) if modes and SHEETS[1] in sheets else "",
         argument="" if modes else ', truncation="global"',
         invert=invert if about.holds("encoder") else "",
-        network=f"StyleGAN2, {net.g_architecture}, {net.size} px, w of {net.w_dim} numbers, "
+        network=f"{_architecture(net)}, {net.size} px, w of {net.w_dim} numbers, "
         f"stored as {about.dtype}",
         encoder="one w per image" if about.holds("encoder") else "none",
         modes=f"{modes} centres" if modes else "none; use global truncation",
@@ -190,3 +198,9 @@ def _settings(about: ModelConfig) -> str:
         "All settings are in `config.json`.",
     ]
     return "\n".join(lines)
+
+
+def _architecture(net: AnyNet) -> str:
+    if isinstance(net, StyleGAN3Config):
+        return "StyleGAN3-R" if net.use_radial_filters else "StyleGAN3-T"
+    return f"StyleGAN2, {net.g_architecture}"

@@ -3,23 +3,21 @@
 Nothing is ever unpickled: only JSON and safetensors are opened. A name of the hub is fetched first.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from PIL import Image
 
 from limbeck import fsio
+from limbeck.artefacts.model_folder import MODES, ModelConfig
+from limbeck.artefacts.model_networks import PARTS, checked, model_networks
 from limbeck.artefacts.snapshots import is_model
 from limbeck.artefacts.stage import read_done
-from limbeck.config import NetConfig
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.latents import ModeCentres
-from limbeck.model.folder import MODES, ModelConfig, read_config, verify
 from limbeck.model.hub import fetch
 from limbeck.model.hub_names import HubModel
-from limbeck.model.shards import load_part
-from limbeck.nets import Encoder, Generator, prepare
+from limbeck.nets import Networks
 
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib")
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
@@ -30,31 +28,17 @@ _WANTED = (
 )
 
 
-@dataclass(frozen=True)
-class Averages:
-    """What a model folder holds of `Networks`."""
-
-    config: NetConfig
-    G_ema: Generator
-    E_ema: Encoder | None
-
-
 def open_model(
     folder: Path, device: torch.device
-) -> tuple[Averages, ModeCentres | None, ModelConfig]:
-    """Networks on a device, ready to draw in float32, and modes, with config.json.
+) -> tuple[Networks, ModeCentres | None, ModelConfig]:
+    """The averages on a device, ready to draw in float32, and modes, with config.json.
 
     Raises:
         DataError: names the file and the field that is missing, damaged or does not fit.
     """
-    try:
-        about = read_config(folder)
-        for name, file in about.files.items():
-            verify(folder / name, file)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error}", "look at its rights") from error
-    G = load_part(Generator, about, folder, "generator")
-    E = load_part(Encoder, about, folder, "encoder") if about.holds("encoder") else None
+    about = checked(folder)
+    names = [name for name in ("G_ema", "E_ema") if about.holds(PARTS[name])]
+    networks = model_networks(folder, about, names).to(device)
     modes = ModeCentres.load(folder / MODES) if MODES in about.files else None
     if modes is not None and modes.centres.shape[1] != about.net.w_dim:
         raise DataError(
@@ -62,11 +46,7 @@ def open_model(
             f"net.w_dim in config.json is {about.net.w_dim}",
             "the files are of different models; fetch the folder again",
         )
-    parts = Averages(about.net, G.to(device), None if E is None else E.to(device))
-    for module in (parts.G_ema, parts.E_ema):
-        if module is not None:
-            prepare(module, torch.float32)
-    return parts, modes, about
+    return networks.prepare(), modes, about
 
 
 def model_folder(path: Path | str) -> Path:

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 from limbeck import __version__, logs
+from limbeck.artefacts.model_folder import CONFIG, read_config
 from limbeck.errors import DataError, LimbeckError, UsageError
-from limbeck.model.folder import CONFIG, read_config
 from limbeck.model.hub_errors import OTHERS, is_unreached, no_model, status_of, telling, told
 from limbeck.model.hub_names import HubModel
 from limbeck.reading import JSON_BYTES

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from limbeck import fsio
+from limbeck.artefacts.model_folder import CONFIG
 from limbeck.errors import DataError, LimbeckError, UsageError, advice
-from limbeck.model.folder import CONFIG
 from limbeck.model.hub_names import HubModel
 
 PAGES = "https://huggingface.co"

@@ -3,39 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from limbeck import logs
-from limbeck.records import Record
+from limbeck.artefacts.model_folder import Measured
 
 _KEY = ("features", "photos", "psi", "truncation")
-
-
-class Measured(Record):
-    """Generated images against photos (docs/formats.md, metrics.jsonl, `set_distance`).
-
-    `fid` and `kid` are those of the literature with features `inception` alone.
-    """
-
-    features: str = Field(max_length=100)
-    photos: str = Field(max_length=100, description="of the run: raw, kept or clean")
-    held_out: bool = Field(False, description="whether the training never saw these photos")
-    psi: float
-    truncation: str = Field(max_length=100)
-    real: int = Field(ge=1, description="photos")
-    fake: int = Field(ge=1, description="images")
-    fid: float
-    kid: float
-    precision: float
-    recall: float
-    density: float
-    coverage: float
-    date: str = Field("", max_length=40, description="UTC")
-
-    @property
-    def standard(self) -> bool:
-        """Whether its FID and KID may be called so without naming the features."""
-        return self.features == "inception"
 
 
 def figures_of(

@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from limbeck.model.folder import ModelConfig
-from limbeck.model.measured import Measured
+from limbeck.artefacts.model_folder import Measured, ModelConfig
 
 DATASETS = "datasets"
 """Fact in `data` of config.json: names of data sets on the hub, with commas between."""

@@ -15,6 +15,11 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.artefacts.folders import fresh
+from limbeck.artefacts.model_folder import (
+    Measured,
+    Precision,
+)
+from limbeck.artefacts.model_weights import SHARD_BYTES
 from limbeck.config import Config, Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
@@ -28,17 +33,12 @@ from limbeck.latents import (
     images_of_w,
     needs_pictures,
 )
-from limbeck.model.finding import Averages, model_folder, open_model
-from limbeck.model.folder import (
-    Precision,
-)
+from limbeck.model.finding import model_folder, open_model
 from limbeck.model.images import Output, Picture, centre_square, check_output, packed
-from limbeck.model.measured import Measured
 from limbeck.model.publishing import publication, publish
 from limbeck.model.saving import write_folder
 from limbeck.model.seeding import choose_seeds
-from limbeck.model.shards import SHARD_BYTES
-from limbeck.nets import Generator, Networks, prepare
+from limbeck.nets import AnyGenerator, AnyNet, Discriminator, Networks, prepare
 from limbeck.percept import LPIPS, at_least
 
 _PSI = 0.7
@@ -72,7 +72,7 @@ class Pipeline:
 
     def __init__(
         self,
-        networks: Networks | Averages,
+        networks: Networks,
         modes: ModeCentres | None,
         *,
         config: Config | None = None,
@@ -81,8 +81,8 @@ class Pipeline:
         measured: Sequence[Measured] = (),
     ) -> None:
         """Use networks where they lie (their device, their compute dtype)."""
-        self.config = networks.config
-        self.G_ema = networks.G_ema
+        self.config: AnyNet = networks.config
+        self.G_ema: AnyGenerator = networks.G_ema
         self.E_ema = networks.E_ema
         self.modes = modes
         self.settings = config
@@ -120,7 +120,7 @@ class Pipeline:
             if module is not None:
                 module.to(where)
                 if any(getattr(layer, "ready", None) is not None for layer in module.modules()):
-                    body = module.synthesis if isinstance(module, Generator) else module
+                    body = module.synthesis if isinstance(module, AnyGenerator) else module
                     prepare(module, getattr(body, "compute_dtype", torch.float32))
         self.modes = None if self.modes is None else self.modes.to(where)
         if "_lpips" in vars(self):
@@ -282,6 +282,7 @@ class Pipeline:
         *,
         dtype: Precision = "float32",
         max_shard_size: int = SHARD_BYTES,
+        discriminator: Discriminator | None = None,
     ) -> None:
         """Write the model folder: weights, modes, README.md, its pictures, and config.json last.
 
@@ -292,13 +293,14 @@ class Pipeline:
             dtype: of the stored weights and of the modes' embeddings; float16 halves them.
             max_shard_size: bytes of weights in one file; larger networks become several files and
                 an index.
+            discriminator: a D that goes with it, so that a training can begin with both.
 
         Raises:
             DataError: weights that are not finite in that dtype; the folder cannot be written.
             UsageError: `max_shard_size` is no number of bytes.
         """
         with fresh(Path(folder), "model") as building:
-            write_folder(self, building, dtype, max_shard_size)
+            write_folder(self, building, dtype, max_shard_size, discriminator)
 
     def push_to_hub(
         self,

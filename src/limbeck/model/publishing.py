@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio, logs
-from limbeck.errors import DataError, LimbeckError, UsageError
-from limbeck.model.folder import (
+from limbeck.artefacts.model_folder import (
     CARD,
     CONFIG,
     FILE_NAMES,
@@ -17,6 +16,7 @@ from limbeck.model.folder import (
     read_config,
     verify,
 )
+from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.model.hub import library, quiet, who
 from limbeck.model.hub_errors import LOGIN, PAGES, telling
 from limbeck.model.hub_names import HubModel

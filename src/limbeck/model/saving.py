@@ -7,12 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import fsio
-from limbeck.artefacts.stage import Provenance
-from limbeck.config import Truncation
-from limbeck.kit.images import grid, resize_area, save_png
-from limbeck.latents import tensors_digest
-from limbeck.model.card import SHOWN_MODES, write_card
-from limbeck.model.folder import (
+from limbeck.artefacts.model_folder import (
     CARD,
     CONFIG,
     MODES,
@@ -23,15 +18,28 @@ from limbeck.model.folder import (
     describe,
     without_folders,
 )
-from limbeck.model.shards import write_part
+from limbeck.artefacts.model_weights import write_part
+from limbeck.artefacts.stage import Provenance
+from limbeck.config import NetConfig, Truncation
+from limbeck.kit.images import grid, resize_area, save_png
+from limbeck.latents import tensors_digest
+from limbeck.model.card import SHOWN_MODES, write_card
+from limbeck.nets import Discriminator
 
 if TYPE_CHECKING:
     from limbeck.model.pipeline import Pipeline
 
 _SHOWN = range(32)
+_LARGE = 256  # pixels above which fewer images are drawn, a few at a time
 
 
-def write_folder(model: Pipeline, folder: Path, dtype: Precision, most: int) -> None:
+def write_folder(
+    model: Pipeline,
+    folder: Path,
+    dtype: Precision,
+    most: int,
+    discriminator: Discriminator | None = None,
+) -> None:
     """Write weights, modes, README.md, its pictures, then config.json and done.json.
 
     Args:
@@ -39,6 +47,7 @@ def write_folder(model: Pipeline, folder: Path, dtype: Precision, most: int) -> 
         folder: an empty folder.
         dtype: of the stored weights and of the modes' embeddings.
         most: bytes of weights in one file.
+        discriminator: goes with it where it is given.
 
     Raises:
         DataError: weights that are not finite in that dtype; the folder cannot be written.
@@ -48,11 +57,14 @@ def write_folder(model: Pipeline, folder: Path, dtype: Precision, most: int) -> 
     files: dict[str, ModelFile] = write_part(folder, "generator", model.G_ema, dtype, most)
     if model.E_ema is not None:
         files |= write_part(folder, "encoder", model.E_ema, dtype, most)
+    if discriminator is not None:
+        files |= write_part(folder, "discriminator", discriminator, dtype, most)
     if model.modes is not None:
         model.modes.save(folder / MODES, half=dtype == "float16")
         files[MODES] = describe(folder / MODES)
     sheets = _draw_sheets(model, folder)
     about = ModelConfig(
+        kind="stylegan2" if isinstance(model.config, NetConfig) else "stylegan3",
         net=model.config, dtype=dtype, licence=model.licence, data=model.data,
         measured=model.measured,
         settings=None if model.settings is None else without_folders(model.settings),
@@ -69,7 +81,9 @@ def write_folder(model: Pipeline, folder: Path, dtype: Precision, most: int) -> 
 def _draw_sheets(model: Pipeline, folder: Path) -> tuple[str, ...]:
     """The card's pictures: seeds, and the centres of the largest modes."""
     truncation: Truncation = "multimodal-lpips" if model.modes else "global"
-    sheets = {SHEETS[0]: model(_SHOWN, truncation=truncation)}
+    large = model.config.size > _LARGE
+    seeds = _SHOWN[:8] if large else _SHOWN
+    sheets = {SHEETS[0]: model(seeds, truncation=truncation, batch=2 if large else 16)}
     if model.modes is not None:
         sheets[SHEETS[1]] = model.generate(model.modes.centres[:SHOWN_MODES])
     for name, pictures in sheets.items():

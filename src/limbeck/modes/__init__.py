@@ -9,6 +9,7 @@ from limbeck.modes.find import assign as assign
 from limbeck.modes.find import centres_of as centres_of
 from limbeck.modes.find import find_modes as find_modes
 from limbeck.modes.find import modes_provenance as modes_provenance
+from limbeck.modes.importing import import_centres as import_centres
 from limbeck.modes.typical import typical_latents as typical_latents
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "cluster",
     "find_modes",
     "images_of_latents",
+    "import_centres",
     "modes_provenance",
     "perceptual_points",
     "typical_latents",

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from limbeck import fsio
 from limbeck.kit.images import grid, resize_area, save_png, to_pil, to_uint8
-from limbeck.nets import Generator
+from limbeck.nets import AnyGenerator
 
 CELL, GAP, TEXT = 96, 4, 150
 _COLUMNS, _CHUNK = 4, 16
 
 
 @torch.no_grad()
-def images_of_latents(G: Generator, w: Tensor) -> Tensor:
+def images_of_latents(G: AnyGenerator, w: Tensor) -> Tensor:
     """float [N, w_dim] -> uint8 [N, 3, S, S] on the CPU, const noise."""
     parts = [
         to_uint8(G.synthesis(G.broadcast(part), noise="const")).cpu()

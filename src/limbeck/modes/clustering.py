@@ -18,7 +18,7 @@ from limbeck.kit.rng import derive_seed
 from limbeck.kit.rows import mean_of
 from limbeck.kit.tensors import gathered
 from limbeck.latents import embed_w
-from limbeck.nets import Generator
+from limbeck.nets import AnyGenerator
 from limbeck.percept import LPIPS
 
 Points = npt.NDArray[np.float32]
@@ -113,7 +113,7 @@ def _kmeans(points: Points, count: int, seed: int) -> KMeans:
 
 
 def perceptual_points(
-    G: Generator, embedder: LPIPS, w: Tensor, components: int, seed: int
+    G: AnyGenerator, embedder: LPIPS, w: Tensor, components: int, seed: int
 ) -> Points:
     """LPIPS embeddings of G(w) at 64 px, reduced by PCA: float32 [N, <= components].
 

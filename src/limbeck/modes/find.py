@@ -28,7 +28,7 @@ from limbeck.modes.atlas import images_of_latents, write_atlas, write_sheets
 from limbeck.modes.clustering import Clusters, cluster, perceptual_points
 from limbeck.modes.count import choose_count
 from limbeck.modes.typical import typical_latents
-from limbeck.nets import Generator
+from limbeck.nets import AnyGenerator
 from limbeck.percept import LPIPS
 from limbeck.records import ClusterChoice, ModesSummary
 
@@ -59,7 +59,7 @@ def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
 
 
 @torch.no_grad()
-def centres_of(G: Generator, embedder: LPIPS, w: Tensor, clusters: Clusters) -> ModeCentres:
+def centres_of(G: AnyGenerator, embedder: LPIPS, w: Tensor, clusters: Clusters) -> ModeCentres:
     """The centres of clusters of latents, on the CPU.
 
     Args:
@@ -177,7 +177,7 @@ def _say(summary: ModesSummary) -> None:
 
 
 def _draw(
-    out: Path, G: Generator, w: Tensor, clusters: Clusters, found: ModeCentres, count: int
+    out: Path, G: AnyGenerator, w: Tensor, clusters: Clusters, found: ModeCentres, count: int
 ) -> None:
     """The sheets and the atlas, with `count` members of each cluster."""
     rows = [torch.from_numpy(r[:count]).to(w.device) for r in clusters.nearest]

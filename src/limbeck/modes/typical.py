@@ -9,7 +9,7 @@ from limbeck import logs
 from limbeck.kit.rng import derive_seed
 from limbeck.kit.tensors import gathered
 from limbeck.latents import pooled_w
-from limbeck.nets import Generator
+from limbeck.nets import AnyGenerator
 from limbeck.percept import LPIPS
 
 PART = 4  # one of so many is typical
@@ -18,7 +18,7 @@ _COMPONENTS = 64
 _CHUNK = 64
 
 
-def typical_latents(G: Generator, embedder: LPIPS, w: Tensor, seed: int) -> Tensor:
+def typical_latents(G: AnyGenerator, embedder: LPIPS, w: Tensor, seed: int) -> Tensor:
     """The quarter of w whose images have their tenth nearest neighbour nearest, that order.
 
     Distances are of the AlexNet features of images (spatial means, 64 main axes). Each is a latent

@@ -60,7 +60,7 @@ class Epilogue(nn.Module):
         super().__init__()
         channels = net.channels(4)
         self.group = net.mbstd_group
-        self.conv = Conv(channels + 1, channels, 3)
+        self.conv = Conv(channels + 1, channels, 3, clamp=net.conv_clamp)
         self.fc = FullyConnected(channels * 16, channels, activate=True)
         self.out = FullyConnected(channels, out_features)
 
@@ -83,9 +83,13 @@ class Discriminator(Trunk):
 
     def __init__(self, net: NetConfig, seed: int = 0) -> None:
         super().__init__(net)
-        self.width = net.channels(4)
+        self.width = net.d_class_dim or net.channels(4)
         self.b4 = Epilogue(net, self.width if net.num_classes else 1)
-        self.mapping = ClassMapping(self.width, net.num_classes) if net.num_classes else None
+        self.mapping: ClassMapping | None = None
+        if net.num_classes:
+            self.mapping = ClassMapping(
+                self.width, net.num_classes, net.d_mapping_layers, net.d_mapping_lr
+            )
         initialise(self, seed, "D")
 
     def spread(self, x: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from limbeck.nets.trunk import Trunk
 class _Neck(nn.Module):
     """4 px features -> one vector: `conv`, `fc`; no minibatch-std."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, clamp: float | None) -> None:
         super().__init__()
-        self.conv = Conv(channels, channels, 3)
+        self.conv = Conv(channels, channels, 3, clamp=clamp)
         self.fc = FullyConnected(channels * 16, channels, activate=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class Encoder(Trunk):
     def __init__(self, net: NetConfig, seed: int = 0) -> None:
         super().__init__(net)
         width = net.channels(4)
-        self.b4 = _Neck(width)
+        self.b4 = _Neck(width, net.conv_clamp)
         self.head = FullyConnected(width, net.w_dim, zero=True)
         self.register_buffer("w_avg", torch.zeros(net.w_dim))
         initialise(self, seed, "E")

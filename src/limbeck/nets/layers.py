@@ -79,6 +79,7 @@ class Layer(nn.Module, ABC):
     ready_transposed: bool = False  # in memory input channels first
     norms: Tensor | None = None  # of a modulated weight, kept in step like `ready`
     modulated: bool = False
+    keeps_ready: bool = True  # whether `prepare` keeps its weight ready
     fused: bool = False  # compiled epilogues, where `fused_epilogue` says so
 
     def ready_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
@@ -106,7 +107,9 @@ def prepare(module: nn.Module, dtype: torch.dtype) -> None:
     """Keep what convolutions in `dtype` need of each weight, for a module that changes no more."""
     for layer in module.modules():
         weight = getattr(layer, "weight", None)
-        if isinstance(layer, Layer) and isinstance(weight, Tensor) and weight.ndim == 4:
+        if not isinstance(layer, Layer) or not layer.keeps_ready:
+            continue
+        if isinstance(weight, Tensor) and weight.ndim == 4:
             layer.ready = None
             ready = layer.ready_weight(weight, dtype)
             if layer.ready_transposed:
@@ -187,6 +190,7 @@ class Conv(Layer):
         activate: leaky ReLU with gain sqrt 2, else linear.
         down: 1, or 2 with the low-pass filter in front (StyleGAN2, section 4).
         gain: further gain of the result, e.g. sqrt 1/2 of a residual branch.
+        clamp: largest absolute result before that gain; None = no limit.
     """
 
     resample_filter: Tensor
@@ -201,8 +205,10 @@ class Conv(Layer):
         activate: bool = True,
         down: int = 1,
         gain: float = 1.0,
+        clamp: float | None = None,
     ) -> None:
         super().__init__()
+        self.limit = None if clamp is None else clamp * gain
         self.weight = empty(outputs, inputs, kernel, kernel)
         self.bias = empty(outputs) if bias else None
         self.register_buffer("resample_filter", make_filter())
@@ -222,9 +228,10 @@ class Conv(Layer):
         bias = None if self.bias is None else (self.bias * self.bias_gain).to(x.dtype)
         if self.fused and self.activate and bias is not None:
             y = self._convolve(x, weight, None)
-            return epilogue(y, None, bias[None, :, None, None], None, fused=True)
+            y = epilogue(y, None, bias[None, :, None, None], None, fused=True)
+            return within(y, self.limit)
         y = self._convolve(x, weight, bias)
-        return lrelu(y, overwrite=True) if self.activate else y
+        return within(lrelu(y, overwrite=True) if self.activate else y, self.limit)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.down == 1:
@@ -232,6 +239,16 @@ class Conv(Layer):
         if weight.shape[2] == 1:
             return F.conv2d(resample(x, self.resample_filter, _BEFORE_1X1), weight, bias)
         return conv2d_down(resample(x, self.resample_filter, _BEFORE_3X3), weight, bias)
+
+
+def within(x: Tensor, limit: float | None) -> Tensor:
+    """x with values beyond +-`limit` brought there; as it is where there is no limit.
+
+    Without gradients x is overwritten.
+    """
+    if limit is None:
+        return x
+    return x.clamp(-limit, limit) if torch.is_grad_enabled() else x.clamp_(-limit, limit)
 
 
 def unit_second_moment(x: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limbeck.config import NetConfig
 from limbeck.errors import UsageError
 from limbeck.nets.layers import FullyConnected, unit_second_moment
+from limbeck.nets.stylegan3_config import AnyNet
 
 
 def one_hot(c: Tensor | None, classes: int, like: Tensor) -> Tensor:
@@ -31,12 +31,14 @@ def one_hot(c: Tensor | None, classes: int, like: Tensor) -> Tensor:
 class _Stack(nn.Module):
     """`fc0`, `fc1`, ...: fully connected layers with leaky ReLU, at a rate of their own."""
 
-    def __init__(self, inputs: int, width: int, layers: int, classes: int, rate: float) -> None:
+    def __init__(
+        self, inputs: int, width: int, layers: int, classes: int, rate: float, embedded: int
+    ) -> None:
         super().__init__()
         self.num_classes, self.num_layers = classes, layers
         if classes:
-            self.embed = FullyConnected(classes, width)
-        first = inputs + width if classes else inputs
+            self.embed = FullyConnected(classes, embedded)
+        first = inputs + embedded if classes else inputs
         for i in range(layers):
             layer = FullyConnected(
                 first if i == 0 else width, width, activate=True, lr_multiplier=rate
@@ -48,7 +50,12 @@ class _Stack(nn.Module):
             x = self.get_submodule(f"fc{i}")(x)
         return x
 
-    def _embedded(self, c: Tensor | None) -> Tensor:
+    def embedded(self, c: Tensor | None) -> Tensor:
+        """Class [N] int64 -> what the layers get of it, [N, width].
+
+        Raises:
+            UsageError: labels are missing or out of range.
+        """
         y: Tensor = self.embed(one_hot(c, self.num_classes, self.embed.weight))
         return unit_second_moment(y)
 
@@ -63,8 +70,11 @@ class Mapping(_Stack):
 
     w_avg: Tensor
 
-    def __init__(self, net: NetConfig, num_ws: int) -> None:
-        super().__init__(net.z_dim, net.w_dim, net.mapping_layers, net.num_classes, net.mapping_lr)
+    def __init__(self, net: AnyNet, num_ws: int) -> None:
+        super().__init__(
+            net.z_dim, net.w_dim, net.mapping_layers, net.num_classes, net.mapping_lr,
+            net.class_dim or net.w_dim,
+        )  # fmt: skip
         self.num_ws = num_ws
         self.register_buffer("w_avg", torch.zeros(net.w_dim))
 
@@ -74,10 +84,12 @@ class Mapping(_Stack):
         Raises:
             UsageError: labels are missing or out of range.
         """
+        return self.w_embedded(z, self.embedded(c) if self.num_classes else None)
+
+    def w_embedded(self, z: Tensor, embedded: Tensor | None) -> Tensor:
+        """The same of classes that are `embedded` already, [N, w_dim]; None without classes."""
         x = unit_second_moment(z.float())
-        if self.num_classes:
-            x = torch.cat([x, self._embedded(c)], dim=1)
-        return self._layers(x)
+        return self._layers(x if embedded is None else torch.cat([x, embedded], dim=1))
 
     def forward(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0) -> Tensor:
         """ws [N, num_ws, w_dim], pulled to `w_avg`: w_avg + psi (w - w_avg) (StyleGAN, B)."""
@@ -88,10 +100,10 @@ class Mapping(_Stack):
 
 
 class ClassMapping(_Stack):
-    """Class -> the direction on which D projects (Miyato & Koyama 2018): 8 layers, float32."""
+    """Class -> the direction on which D projects (Miyato & Koyama 2018), float32."""
 
-    def __init__(self, width: int, classes: int) -> None:
-        super().__init__(0, width, 8, classes, 0.01)
+    def __init__(self, width: int, classes: int, layers: int = 8, rate: float = 0.01) -> None:
+        super().__init__(0, width, layers, classes, rate, width)
 
     def forward(self, c: Tensor | None) -> Tensor:
         """[N] int64 -> [N, width].
@@ -99,4 +111,4 @@ class ClassMapping(_Stack):
         Raises:
             UsageError: labels are missing or out of range.
         """
-        return self._layers(self._embedded(c))
+        return self._layers(self.embedded(c))

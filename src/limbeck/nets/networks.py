@@ -1,6 +1,7 @@
 """The bundle of networks, and how it lies on disk: one safetensors file each and config.json."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,8 +16,10 @@ from limbeck.kit.tensors import compare, read_header, read_tensors, write_tensor
 from limbeck.nets.discriminator import Discriminator
 from limbeck.nets.encoder import Encoder
 from limbeck.nets.generator import Generator
+from limbeck.nets.generators import AnyGenerator, new_generator, trunk_shapes
 from limbeck.nets.layers import prepare
 from limbeck.nets.projected import ProjectedDiscriminator
+from limbeck.nets.stylegan3_config import AnyNet
 from limbeck.nets.trunk import Trunk
 from limbeck.records import Record
 
@@ -38,6 +41,9 @@ class _About(Record):
 class Networks(nn.Module):
     """G, D, E and the averages G_ema, E_ema; E and E_ema are None without an encoder.
 
+    What was trained elsewhere has averages alone, and a D if it came with one; a generator that is
+    no StyleGAN2 cannot be trained here.
+
     Parameters are float32; `set_compute_dtype` decides in which dtype images are convolved.
     Averages need no gradient.
 
@@ -49,21 +55,26 @@ class Networks(nn.Module):
 
     G: Generator
     D: Discriminator | ProjectedDiscriminator
-    G_ema: Generator
+    G_ema: AnyGenerator
     E: Encoder | None
     E_ema: Encoder | None
 
-    def __init__(self, config: NetConfig, seed: int = 0, names: Sequence[str] = NAMES) -> None:
+    def __init__(self, config: AnyNet, seed: int = 0, names: Sequence[str] = NAMES) -> None:
         super().__init__()
         self.config = config
         self.E = self.E_ema = None
-        projected = config.d_architecture == "projected"
+        trunk = trunk_shapes(config)
+        projected = trunk.d_architecture == "projected"
         critic = ProjectedDiscriminator if projected else Discriminator
-        kinds = {"G": Generator, "D": critic, "G_ema": Generator, "E": Encoder, "E_ema": Encoder}
-        for name, kind in kinds.items():
+        makers: dict[str, Callable[[], nn.Module]] = {
+            "G": partial(new_generator, config, seed), "D": partial(critic, trunk, seed),
+            "G_ema": partial(new_generator, config, seed),
+            "E": partial(Encoder, trunk, seed), "E_ema": partial(Encoder, trunk, seed),
+        }  # fmt: skip
+        for name, make in makers.items():
             if name not in names:
                 continue
-            setattr(self, name, kind(config, seed))
+            setattr(self, name, make())
             if name.endswith("_ema"):
                 self.get_submodule(name).eval().requires_grad_(False)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from limbeck.config import NetConfig
 from limbeck.kit.rng import Draws
-from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty
+from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty, within
 from limbeck.ops import (
     demodulation,
     epilogue,
@@ -27,8 +27,11 @@ class StyledConv(Layer):
     noise_const: Tensor
     resample_filter: Tensor
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, size: int, up: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, w_dim: int, size: int, up: int, clamp: float | None
+    ) -> None:
         super().__init__()
+        self.clamp = clamp
         self.affine = FullyConnected(w_dim, inputs, bias_init=1.0)
         self.weight = empty(outputs, inputs, 3, 3)
         self.noise_strength = empty()
@@ -70,19 +73,20 @@ class StyledConv(Layer):
         )  # fmt: skip
         d = demodulation(self.ready_norms(self.weight), styles) * LRELU_GAIN
         bias = self.bias * LRELU_GAIN
-        pattern = self._noise(len(x), noise, rng)
-        return epilogue(
+        pattern = self._noise(x.shape[0], noise, rng)
+        y = epilogue(
             y, d.to(y.dtype)[:, :, None, None], bias.to(y.dtype)[None, :, None, None],
             None if pattern is None else pattern.to(y.dtype), fused=self.fused,
         )  # fmt: skip
+        return within(y, self.clamp)
 
 
 class ToRGB(Layer):
     """Modulated 1x1 convolution to three channels, without demodulation."""
 
-    def __init__(self, inputs: int, w_dim: int, scale: float = 1.0) -> None:
+    def __init__(self, inputs: int, w_dim: int, scale: float, clamp: float | None) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale, self.clamp = scale, clamp
         self.affine = FullyConnected(w_dim, inputs, bias_init=1.0)
         self.weight = empty(3, inputs, 1, 1)
         self.bias = empty(3)
@@ -96,7 +100,7 @@ class ToRGB(Layer):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """[N, I, H, W], w [N, w_dim] -> float32 [N, 3, H, W]."""
         y = modulated_1x1(x, self.weight, self.affine(w) * self.weight_gain)
-        return y.float() + self.bias[None, :, None, None]
+        return within(y.float() + self.bias[None, :, None, None], self.clamp)
 
 
 class Block(Layer):
@@ -112,10 +116,11 @@ class Block(Layer):
         if self.first:
             self.const = empty(outputs, 4, 4)
         else:
-            self.conv0 = StyledConv(net.channels(size // 2), outputs, net.w_dim, size, up=2)
-        self.conv1 = StyledConv(outputs, outputs, net.w_dim, size, up=1)
+            inputs = net.channels(size // 2)
+            self.conv0 = StyledConv(inputs, outputs, net.w_dim, size, 2, net.conv_clamp)
+        self.conv1 = StyledConv(outputs, outputs, net.w_dim, size, 1, net.conv_clamp)
         rgb = net.g_architecture == "skip" or size == net.size
-        self.torgb = ToRGB(outputs, net.w_dim, net.rgb_scale) if rgb else None
+        self.torgb = ToRGB(outputs, net.w_dim, net.rgb_scale, net.conv_clamp) if rgb else None
         self.num_convs = 1 if self.first else 2
 
     def reset(self, rng: torch.Generator) -> None:
@@ -182,7 +187,7 @@ class Synthesis(nn.Module):
         if noise == "random" and rng is None:
             raise ValueError("noise='random' needs rng, a limbeck.kit.rng.Draws")
         each = ws.float().unbind(1)
-        x = self.block(4).begin(len(ws), self.compute_dtype)
+        x = self.block(4).begin(ws.shape[0], self.compute_dtype)
         picture: Tensor | None = None
         at = 0
         for size in self.sizes:

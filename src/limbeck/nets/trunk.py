@@ -18,10 +18,12 @@ class TrunkBlock(nn.Module):
         inputs, outputs = net.channels(size), net.channels(size // 2)
         # Part of the public layout; the convolutions carry their own, so nothing reads this one.
         self.register_buffer("resample_filter", make_filter())
-        self.fromrgb = Conv(3, inputs, 1) if size == net.size else None
+        clamp = net.conv_clamp
+        self.fromrgb = Conv(3, inputs, 1, clamp=clamp) if size == net.size else None
         residual = net.d_architecture != "orig"
-        self.conv0 = Conv(inputs, inputs, 3)
-        self.conv1 = Conv(inputs, outputs, 3, down=2, gain=_HALF if residual else 1.0)
+        self.conv0 = Conv(inputs, inputs, 3, clamp=clamp)
+        gain = _HALF if residual else 1.0
+        self.conv1 = Conv(inputs, outputs, 3, down=2, gain=gain, clamp=clamp)
         self.skip = (
             Conv(inputs, outputs, 1, bias=False, activate=False, down=2, gain=_HALF)
             if residual

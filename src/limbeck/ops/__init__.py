@@ -1,6 +1,8 @@
 """Tensor operations without project nouns; each fast form has a plain reference beside it."""
 
 from limbeck.ops.act import lrelu as lrelu
+from limbeck.ops.filtered_act import Resizing as Resizing
+from limbeck.ops.filtered_act import filtered_lrelu as filtered_lrelu
 from limbeck.ops.fir import Plan as Plan
 from limbeck.ops.fir import make_filter as make_filter
 from limbeck.ops.fir import resample as resample
@@ -8,6 +10,7 @@ from limbeck.ops.fir import upsample2 as upsample2
 from limbeck.ops.fused import FUSED_FROM as FUSED_FROM
 from limbeck.ops.fused import epilogue as epilogue
 from limbeck.ops.fused import fused_epilogue as fused_epilogue
+from limbeck.ops.lowpass import lowpass_filter as lowpass_filter
 from limbeck.ops.modconv import demodulation as demodulation
 from limbeck.ops.modconv import modulated_1x1 as modulated_1x1
 from limbeck.ops.modconv import modulated_conv2d as modulated_conv2d
@@ -25,14 +28,17 @@ from limbeck.ops.winograd import winograd3x3 as winograd3x3
 __all__ = [
     "FUSED_FROM",
     "Plan",
+    "Resizing",
     "conv2d_down",
     "conv2d_same",
     "conv2d_up",
     "demodulation",
     "direct_convolutions",
     "epilogue",
+    "filtered_lrelu",
     "fused_epilogue",
     "least_channels",
+    "lowpass_filter",
     "lrelu",
     "make_filter",
     "modulated_1x1",

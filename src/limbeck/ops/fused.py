@@ -39,7 +39,7 @@ def epilogue(
         return _fused(y, scale, bias, noise)
     if scale is None:
         z = y + bias
-    elif torch.is_grad_enabled():
+    elif torch.is_grad_enabled() or torch.compiler.is_compiling():
         z = torch.addcmul(bias, y, scale)
     else:
         z = torch.addcmul(bias, y, scale, out=y)

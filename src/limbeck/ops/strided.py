@@ -96,9 +96,9 @@ def weight_products() -> bool:
 def _products_pay(x: Tensor, weight: Tensor, side: int) -> bool:
     """float32 on a CPU without AVX-512, wide and large enough."""
     return (
-        x.is_cpu
+        detours_allowed()
+        and x.is_cpu
         and x.dtype == torch.float32
-        and detours_allowed()
         and weight_products()
         and min(weight.shape[:2]) >= _LEAST_CHANNELS
         and side >= _LEAST_SIDE

@@ -173,8 +173,8 @@ def direct_convolutions() -> Iterator[None]:
 
 
 def detours_allowed() -> bool:
-    """Whether convolutions may take another way than PyTorch's."""
-    return not _DIRECT.get()
+    """Whether convolutions may take another way than PyTorch's; never in a program for export."""
+    return not torch.compiler.is_compiling() and not _DIRECT.get()
 
 
 @cache
@@ -190,12 +190,11 @@ def least_channels() -> int | None:
 def conv2d_same(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Convolution to the same size, the faster way; weight [O, I, k, k] with k odd."""
     height, width = x.shape[2:]
-    least = least_channels()
     if (
-        least is not None
+        detours_allowed()
+        and (least := least_channels()) is not None
         and x.is_cpu
         and x.dtype == torch.float32
-        and detours_allowed()
         and weight.shape[2] == 3
         and min(weight.shape[:2]) >= least
         and min(height, width) >= 8

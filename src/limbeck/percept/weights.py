@@ -11,7 +11,6 @@ downloaded, for machines without a network.
 
 import hashlib
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from limbeck import fsio
 from limbeck.errors import DataError, UsageError, WeightsError
+from limbeck.kit.cache import cache_folder as cache_folder
 from limbeck.kit.tensors import read_header
 from limbeck.kit.tensors import read_tensors as tensors_of
 from limbeck.percept.weights_convert import convert_archive
@@ -145,18 +145,6 @@ _TABLE = (
         member="yolox_nano_416.onnx", form="file",
     ),
 )  # fmt: skip
-
-
-def cache_folder() -> Path:
-    """LIMBECK_CACHE, else `limbeck` in the platform's folder for caches."""
-    chosen = os.environ.get("LIMBECK_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "limbeck"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "limbeck"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "limbeck"
 
 
 def list_weights() -> list[Weights]:

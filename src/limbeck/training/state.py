@@ -38,7 +38,8 @@ FREE = {
 # Settings that finished trainings may not know yet: at their defaults they change nothing.
 LATER = {
     "d_features", "d_feature_side", "d_head_width", "d_separable", "d_pixels", "mapping_lr",
-    "rgb_scale", "decay", "grow", "d_lr_ratio", "class_photos", "class_names",
+    "rgb_scale", "conv_clamp", "class_dim", "d_class_dim", "d_mapping_layers", "d_mapping_lr",
+    "decay", "grow", "d_lr_ratio", "class_photos", "class_names",
     "freeze_mapping", "d_warmup_kimg", "encoder_only", "rec_l2",
 }  # fmt: skip
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
-from limbeck.artefacts.snapshots import snapshot_of
+from limbeck.artefacts.model_networks import read_networks, shapes_in, trainable_shapes
+from limbeck.artefacts.snapshots import is_model, snapshot_of
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
-from limbeck.nets import Networks, load_networks, read_shapes
+from limbeck.nets import Networks
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,12 @@ _SHAPES = (
 
 
 def shapes_of(source: Path) -> NetConfig:
-    """Shapes of the networks meant by `source`: a snapshot, a training or a run.
+    """Shapes of the networks meant by `source`: a snapshot, a training, a run or a model folder.
 
     Raises:
-        DataError: no networks lie there.
+        DataError: no networks lie there, or such that limbeck cannot train.
     """
-    return read_shapes(snapshot_of(source))
+    return trainable_shapes(shapes_in(snapshot_of(source)), source)
 
 
 def shaped_like(config: Config, net: NetConfig) -> Config:
@@ -89,7 +90,7 @@ def begun_networks(source: Path) -> Networks:
     Raises:
         DataError: no networks lie there.
     """
-    return load_networks(snapshot_of(source))
+    return read_networks(snapshot_of(source))
 
 
 def photos_seen(source: Path) -> int | None:
@@ -111,14 +112,14 @@ def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Tra
 
     Args:
         networks: to fill.
-        source: a snapshot, a training or a run.
-        averages: G takes what G_ema has, and E what E_ema has.
+        source: a snapshot, a training, a run or a model folder.
+        averages: G takes what G_ema has, and E what E_ema has; so it is with a model folder.
 
     Raises:
         DataError: `source` holds no networks, or none of its tensors fit.
     """
     given = begun_networks(source).state_dict()
-    if averages:
+    if averages or is_model(snapshot_of(source)):
         means = {k: v for k, v in given.items() if k.split(".")[0].endswith("_ema")}
         given = means | {k.replace("_ema", "", 1): v for k, v in means.items()}
     wanted = networks.state_dict()

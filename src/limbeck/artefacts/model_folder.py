@@ -14,19 +14,19 @@ from pydantic import Field, StringConstraints
 from limbeck import __version__, fsio
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
-from limbeck.model.measured import Measured
+from limbeck.nets import AnyNet, StyleGAN3Config
 from limbeck.records import Record
 
 FORMAT_VERSION: Literal[2] = 2
 Precision = Literal["float32", "float16"]
-Kind = Literal["stylegan2"]
+Kind = Literal["stylegan2", "stylegan3"]
 """Kinds of networks: what `net` describes, and what its tensors are called."""
-Part = Literal["generator", "encoder"]
+Part = Literal["generator", "encoder", "discriminator"]
 """Networks of a model folder: one file each, or several and their index."""
 _SHARD = "-[0-9]{5}-of-[0-9]{5}"
 _NAMES = (
-    rf"(?:generator|encoder)(?:{_SHARD})?\.safetensors"
-    r"|(?:generator|encoder)\.safetensors\.index\.json|modes\.safetensors"
+    rf"(?:generator|encoder|discriminator)(?:{_SHARD})?\.safetensors"
+    r"|(?:generator|encoder|discriminator)\.safetensors\.index\.json|modes\.safetensors"
 )
 FileName = Annotated[str, StringConstraints(pattern=f"^(?:{_NAMES})$")]
 """Files that config.json may name; no other is ever read."""
@@ -55,6 +55,43 @@ def without_folders(config: Config) -> Config:
     return config.replace(**changes)
 
 
+class Measured(Record):
+    """Generated images against photos (docs/formats.md, metrics.jsonl, `set_distance`).
+
+    `fid` and `kid` are those of the literature with features `inception` alone.
+    """
+
+    features: str = Field(max_length=100)
+    photos: str = Field(max_length=100, description="of the run: raw, kept or clean")
+    held_out: bool = Field(False, description="whether the training never saw these photos")
+    psi: float
+    truncation: str = Field(max_length=100)
+    real: int = Field(ge=1, description="photos")
+    fake: int = Field(ge=1, description="images")
+    fid: float
+    kid: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    date: str = Field("", max_length=40, description="UTC")
+
+    @property
+    def standard(self) -> bool:
+        """Whether its FID and KID may be called so without naming the features."""
+        return self.features == "inception"
+
+
+class _StyleGAN2(Record):
+    """The shapes in config.json, of one kind of generator."""
+
+    net: NetConfig
+
+
+class _StyleGAN3(Record):
+    net: StyleGAN3Config
+
+
 class ModelConfig(Record):
     """config.json of a model folder (docs/formats.md)."""
 
@@ -62,7 +99,7 @@ class ModelConfig(Record):
     format_version: Literal[2] = FORMAT_VERSION
     limbeck: str = __version__
     kind: Kind = "stylegan2"
-    net: NetConfig
+    net: AnyNet
     dtype: Precision = "float32"
     licence: str = Field("not stated", description="of the weights; depends on the photos")
     data: dict[str, str | int | float] = Field(default_factory=dict, description="facts for people")
@@ -103,7 +140,11 @@ def read_config(folder: Path) -> ModelConfig:
         raise DataError(
             f"{path}: format is not 'limbeck-model'", "give a folder that save_pretrained made"
         )
-    about = fsio.as_record(_present(values, path), ModelConfig, str(path), _AGAIN)
+    values = _present(values, path)
+    third = values.get("kind") == "stylegan3"
+    shapes: type[_StyleGAN2] | type[_StyleGAN3] = _StyleGAN3 if third else _StyleGAN2
+    net = fsio.as_record({"net": values.get("net")}, shapes, str(path), _AGAIN).net
+    about = fsio.as_record({**values, "net": net}, ModelConfig, str(path), _AGAIN)
     for part in get_args(Part):
         _check_names(about, part, path)
     if not about.holds("generator"):
@@ -161,7 +202,7 @@ def verify(path: Path, file: ModelFile) -> None:
         DataError: missing, or different.
     """
     if not path.is_file():
-        raise DataError(f"{path} is missing, config.json names it", "fetch the folder again")
+        raise DataError(f"{path} is missing, config.json names it", _AGAIN)
     size = path.stat().st_size
     if size != file.bytes:
         raise DataError(

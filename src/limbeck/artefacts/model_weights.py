@@ -4,7 +4,7 @@ The index is the one that other tools read: `{"metadata": {"total_size": bytes},
 {tensor: file}}`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from limbeck import fsio
-from limbeck.errors import DataError, UsageError
-from limbeck.kit.tensors import Stored, compare, read_header, read_tensors
-from limbeck.latents import is_whole
-from limbeck.model.folder import (
+from limbeck.artefacts.model_folder import (
     FileName,
     ModelConfig,
     ModelFile,
@@ -27,7 +24,10 @@ from limbeck.model.folder import (
     index_of,
     shards_of,
 )
-from limbeck.nets import Encoder, Generator
+from limbeck.errors import DataError, UsageError
+from limbeck.kit.tensors import Stored, compare, read_header, read_tensors
+from limbeck.latents import is_whole
+from limbeck.nets import AnyNet
 from limbeck.records import Record
 
 SHARD_BYTES = 2_000_000_000
@@ -35,7 +35,7 @@ SHARD_BYTES = 2_000_000_000
 _MOST_SHARDS = 1000
 _STORED = {"float32": "F32", "float16": "F16"}
 _AGAIN = "fetch the file again"
-_Net = TypeVar("_Net", Generator, Encoder)
+_Net = TypeVar("_Net", bound=nn.Module)
 
 
 class _Totals(Record):
@@ -121,7 +121,7 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> ModelFile:
     return describe(path)
 
 
-def load_part(kind: type[_Net], about: ModelConfig, folder: Path, part: Part) -> _Net:
+def load_part(new: Callable[[AnyNet], _Net], about: ModelConfig, folder: Path, part: Part) -> _Net:
     """Build without memory, compare with the files' headers, only then allocate and read (float32).
 
     Raises:
@@ -129,7 +129,7 @@ def load_part(kind: type[_Net], about: ModelConfig, folder: Path, part: Part) ->
             config.json contradict one another.
     """
     with torch.device("meta"):
-        module = kind(about.net)
+        module = new(about.net)
     named, paths, found = _headers(about, folder, part)
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     if wrong := compare(found, wanted, {_STORED[about.dtype]}):

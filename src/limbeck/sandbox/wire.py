@@ -20,6 +20,12 @@ class Garbled(Exception):
     """The other end said nothing, or something that is no message."""
 
 
+def message(words: dict[str, Any], load: bytes | memoryview = b"") -> bytes:
+    """Its beginning: what goes before the load."""
+    text = json.dumps(words).encode()
+    return _HEAD.pack(len(text), len(load)) + text
+
+
 def send(
     pipe: IO[bytes],
     words: dict[str, Any],
@@ -39,8 +45,7 @@ def send(
         OSError: the other end is gone.
         Garbled: it is no longer alive.
     """
-    text = json.dumps(words).encode()
-    head = _HEAD.pack(len(text), len(load)) + text
+    head = message(words, load)
     if alive is None or not hasattr(select, "poll"):
         pipe.write(head)
         pipe.write(load)

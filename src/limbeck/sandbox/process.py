@@ -4,19 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-from limbeck.decoding.child import SECONDS
-from limbeck.decoding.wire import Garbled, receive, send
 from limbeck.errors import LimbeckError
+from limbeck.sandbox.wire import Garbled, receive, send
 
 WALL_SECONDS = 60.0
 """Time after which a child that does not answer is ended, whatever it waits for."""
 _TALKATIVE = ("PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT", "PYTHONDUMPREFS")
 """What would fill a pipe that nobody reads before the child is ready."""
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from limbeck.decoding.child import main; main()"
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from {} import main; main()"
 
 
 class NotStarted(LimbeckError):
@@ -26,17 +27,21 @@ class NotStarted(LimbeckError):
 class Child:
     """One process, the first of its own group.
 
+    Args:
+        module: whose `main` it runs.
+        handles: file descriptors that it shares, under the same numbers.
+
     Raises:
         NotStarted: it cannot be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str, handles: Collection[int] = ()) -> None:
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _CODE, *sys.path],
+                [sys.executable, "-c", _CODE.format(module), *sys.path],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env={k: v for k, v in os.environ.items() if k not in _TALKATIVE},
-                start_new_session=True,
+                start_new_session=True, pass_fds=tuple(handles),
             )  # fmt: skip
         except (OSError, TypeError) as error:  # TypeError: no sys.executable
             raise _not_started(str(error)) from error
@@ -50,7 +55,7 @@ class Child:
 
         Raises:
             Garbled, OSError: it died, or answers nonsense.
-            NotStarted: it did not come to be ready, which is no photo's fault.
+            NotStarted: it did not come to be ready, which is no file's fault.
         """
         self._await_start()
         self.deadline = time.monotonic() + WALL_SECONDS
@@ -83,11 +88,26 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)  # what it started, too
         self._process.kill()
 
-    def overdue(self) -> str:
-        """The time that it took too much of; empty if it ended for another reason."""
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """End it if what is done meanwhile takes longer than `WALL_SECONDS`."""
+        timer = threading.Timer(WALL_SECONDS, self.kill, kwargs={"late": True})
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def overdue(self, seconds: float) -> str:
+        """The time that it took too much of; empty if it ended for another reason.
+
+        Args:
+            seconds: of the processor that it had.
+        """
         if self.late:
             return f"{WALL_SECONDS:g} s"
-        return f"{SECONDS:g} s of processor time" if self.spent() else ""
+        return f"{seconds:g} s of processor time" if self.spent() else ""
 
     def spent(self) -> bool:
         """Whether it is dead for having used up its processor time, which no second attempt gives
@@ -105,7 +125,7 @@ class Child:
 
 def _not_started(why: str) -> NotStarted:
     return NotStarted(
-        f"a process that reads photos could not be started: {why}",
+        f"a process that reads strangers' files could not be started: {why}",
         "see whether `python -c 'import limbeck.decoding'` works, and whether memory and processes "
         "are limited (ulimit -a)",
     )

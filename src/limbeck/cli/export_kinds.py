@@ -1,0 +1,114 @@
+"""What the verb export makes for other tools: ONNX, a torch.export program, centres as numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck import logs
+from limbeck.artefacts.centre_files import CentreLayout
+from limbeck.cli.outcome import Outcome
+from limbeck.config import truncation_named
+from limbeck.errors import DataError, UsageError
+from limbeck.records import ModelKind
+
+if TYPE_CHECKING:
+    from limbeck.model import Pipeline
+
+ENDINGS = {ModelKind.ONNX: ".onnx", ModelKind.TORCH_EXPORT: ".pt2"}
+
+
+def check_options(
+    kind: ModelKind, truncation: str | None, half: bool, layout: CentreLayout | None
+) -> None:
+    """Check that the options are of use to this kind.
+
+    Raises:
+        UsageError: one is not.
+    """
+    programs = tuple(ENDINGS)
+    fits = {
+        "--truncation": truncation is None or kind in programs,
+        "--half": not half or kind in (ModelKind.MODEL, ModelKind.ONNX),
+        "--layout": layout is None or kind is ModelKind.CENTRES_NPY,
+    }
+    for option, good in fits.items():
+        if not good:
+            raise UsageError(f"{option} means nothing to --to {kind}", "leave it out")
+    if kind is ModelKind.ONNX:
+        from limbeck.portable import require_onnx
+
+        require_onnx()
+
+
+def check_place(kind: ModelKind, out: Path, layout: CentreLayout | None) -> None:
+    """Check that `out` can be made without taking the place of anything.
+
+    Raises:
+        UsageError, DataError: it cannot.
+    """
+    from limbeck.artefacts.folders import check_new
+    from limbeck.portable import check_file
+
+    if kind in ENDINGS:
+        check_file(out, ENDINGS[kind])
+    elif layout in (None, CentreLayout.STYLEGAN_XL):
+        check_file(out, ".npy")
+    else:
+        check_new(out)
+
+
+def write_program(
+    kind: ModelKind, model: Pipeline, out: Path, truncation: str | None, half: bool
+) -> Outcome:
+    """Write an ONNX file or a torch.export program."""
+    from limbeck.portable import own_rule, write_onnx, write_torch_export
+
+    rule = None if truncation is None else truncation_named(truncation)
+    own = own_rule(model.modes, rule)
+    difference = None
+    with logs.working("recording what the model does; half a minute"):
+        if kind is ModelKind.ONNX:
+            difference = write_onnx(model, out, truncation=rule, half=half)
+        else:
+            write_torch_export(model, out, truncation=rule)
+    size = out.stat().st_size
+    values: dict[str, object] = {"bytes": size, "truncation": own, "difference": difference}
+    lines: list[object] = [
+        logs.line("wrote ", logs.bold(out), f": {size / 1e6:.1f} MB, truncation {own}")
+    ]
+    if difference is not None:
+        lines.append(f"checked: onnxruntime's images differ from PyTorch's by {difference:.1g}")
+    elif kind is ModelKind.ONNX:
+        lines.append("not checked: pip install onnxruntime, and it is compared with PyTorch")
+    return Outcome(values, lines)
+
+
+def write_centre_files(
+    model: Pipeline, out: Path, layout: CentreLayout | None, name: str
+) -> Outcome:
+    """Write the modes' centres as numpy files.
+
+    Raises:
+        DataError: the model has no modes.
+    """
+    from limbeck.artefacts.centre_files import write_centres
+
+    if model.modes is None:
+        raise DataError(
+            "there are no modes whose centres could be exported",
+            "make them with `limbeck modes` and give --modes FOLDER",
+        )
+    chosen = layout or CentreLayout.STYLEGAN_XL
+    centres = model.modes.centres
+    images = model.generate(centres) if chosen is CentreLayout.SELF_DISTILLED else None
+    files = write_centres(out, chosen, centres, num_ws=model.G_ema.num_ws, images=images, name=name)
+    size = sum(file.stat().st_size for file in files)
+    noun = "file" if len(files) == 1 else "files"
+    return Outcome(
+        {"bytes": size, "layout": chosen, "centres": len(centres), "files": len(files)},
+        [
+            logs.line("wrote ", logs.bold(out), f": {len(centres)} centres for {chosen}, "
+                      f"{len(files)} {noun}, {size / 1e6:.2f} MB")
+        ],
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""What a file says of itself."""
+
+import json
+
+from limbeck import __version__
+from limbeck.latents import ModeCentres
+from limbeck.model import Pipeline
+from limbeck.portable.program import Program
+
+FORMAT_VERSION = 1
+
+
+def facts_of(model: Pipeline, program: Program) -> dict[str, str]:
+    """Name -> text (numbers as decimals, lists and objects as JSON).
+
+    `truncations` says which `mode` asks for which truncation; from 0 on it is `index`. `modes`
+    lists the centres: their number, a name, and their share of the generator's latents.
+    """
+    net, modes = model.config, model.modes
+    return {
+        "format": "limbeck-program",
+        "format_version": str(FORMAT_VERSION),
+        "limbeck": __version__,
+        "licence": model.licence,
+        "size": str(net.size),
+        "z_dim": str(net.z_dim),
+        "psi": f"{model.psi:g}",
+        "truncation": program.rule,
+        "truncations": json.dumps(program.known()),
+        "modes": json.dumps(_modes(modes)),
+        "classes": json.dumps(list(net.class_names) or list(map(str, range(net.num_classes)))),
+        "data": json.dumps(model.data),
+    }
+
+
+def _modes(modes: ModeCentres | None) -> list[dict[str, str | int | float]]:
+    if modes is None:
+        return []
+    total = max(int(modes.sizes.sum()), 1)
+    return [
+        {"mode": number, "name": f"mode {number}", "share": round(int(size) / total, 4)}
+        for number, size in enumerate(modes.sizes)
+    ]
