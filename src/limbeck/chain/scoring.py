@@ -6,6 +6,7 @@ from pathlib import Path
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.mode_files import Modes, read_modes
+from limbeck.artefacts.model_networks import read_networks
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.config import Config
 from limbeck.curation import (
@@ -23,7 +24,7 @@ from limbeck.ingestion import Shard
 from limbeck.kit.device import pick_device
 from limbeck.kit.ray_tasks import Failure, cluster, failure_of, run_tasks
 from limbeck.modes import find_modes, modes_provenance
-from limbeck.nets import Networks, load_networks
+from limbeck.nets import Networks
 
 
 def score_photos(dataset: Dataset, networks: Networks, out: Path, config: Config) -> Scores:
@@ -145,7 +146,7 @@ def _part(
 
 
 def _opened(networks: Path, device: str) -> Networks:
-    return load_networks(networks).to(pick_device(device)).eval().prepare()
+    return read_networks(networks).to(pick_device(device)).eval().prepare()
 
 
 def _modes_of_parts(networks: Networks, there: Path, config: Config) -> Modes:
