@@ -85,7 +85,7 @@ def _score(dataset: Dataset, networks: Networks, out: Path, config: Config) -> S
     rng = np.random.default_rng(0)
     names = ("recommended", "without_generator", "lpips")
     with fresh(out, "scores") as folder:
-        find_modes(networks, folder / stages.RAW_MODES, config.modes, seed=config.seed)
+        find_modes(networks, folder / "raw-modes", config.modes, seed=config.seed)
         columns = {name: rng.normal(0, 1, len(dataset)) for name in names}
         scores = Scores.of(
             dataset.ids, columns | {"x_mode": np.arange(len(dataset)) % 2},

@@ -281,6 +281,16 @@ def test_other_rows_of_metrics_features_and_boards_go(
     assert len(before - set((cache_folder() / "features").glob("*"))) == 1
 
 
+def test_parts_of_scores_go(run: Path, tmp_path: Path, no_report: None) -> None:
+    block = run / "scores-parts" / "block-000000.safetensors"
+    block.parent.mkdir()
+    block.write_bytes(b"features of photos")
+    (block.parent / "mine.txt").write_text("mine")
+    code, _, said = limbeck("take-down", run, "--list", listing(tmp_path, URL), "--yes")
+    assert code == 0, said
+    assert [path.name for path in block.parent.iterdir()] == ["mine.txt"]
+
+
 def test_what_was_fetched_of_a_photo_goes(run: Path, tmp_path: Path, no_report: None) -> None:
     store = Store(tmp_path / "fetched")
     store.begin()

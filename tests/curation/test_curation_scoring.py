@@ -1,7 +1,6 @@
 import ast
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +29,7 @@ from limbeck.curation.generated import (
     generated_spaces,
     norm_distances,
 )
-from limbeck.curation.scoring import compute, fuse
+from limbeck.curation.scoring import compute, fuse, look_through, scorer_of
 from limbeck.data import Dataset, open_dataset, write_dataset
 from limbeck.fsio import Scratch
 from limbeck.kit.distances import squared_distances
@@ -81,9 +80,17 @@ def networks() -> Networks:
     return warm(Networks.create(net(32), 0), 1)
 
 
-def columns_of(*args: Any, **words: Any) -> dict[str, np.ndarray]:
+def columns_of(
+    dataset: Dataset,
+    networks: Networks,
+    config: ScoreConfig,
+    *,
+    centres: torch.Tensor | None = None,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
     with Scratch(Path(tempfile.gettempdir())) as disk:
-        return compute(*args, disk, **words)[0]
+        found = look_through(scorer_of(dataset, networks, config, centres, seed), disk)
+        return compute(found, networks, config, seed=seed)[0]
 
 
 def warm(made: Networks, seed: int) -> Networks:
@@ -335,7 +342,7 @@ def test_the_stage_on_disk_and_again(
     done = read_done(tmp_path)
     assert done is not None
     assert done.inputs["dataset"] == dataset.digest
-    monkeypatch.setattr("limbeck.curation.scoring.compute", None)
+    monkeypatch.setattr("limbeck.curation.scoring.BlockScorer", None)
     again = score(dataset, networks, tmp_path, CONFIG, seed=4)
     assert again.table.equals(scores.table)
     with pytest.raises(TypeError):

@@ -103,7 +103,7 @@ def test_ids_boxes_and_the_finished_stage(tmp_path: Path) -> None:
     assert summary.size == data.size == 40
     assert not info.upscaled
     inputs = {"source": source_digest(root)}
-    assert Provenance.of(inputs, CONFIG.model_dump()).done_in(tmp_path / "d")
+    assert Provenance.of(inputs, CONFIG.made_of()).done_in(tmp_path / "d")
     _photo(root / "new.jpg", 77)
     assert source_digest(root) != inputs["source"]
 

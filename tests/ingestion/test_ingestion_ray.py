@@ -12,7 +12,7 @@ from ingestion_scenes import scene
 from limbeck.config import DataConfig
 from limbeck.data import open_dataset
 from limbeck.errors import DataError, UsageError
-from limbeck.ingestion import ingest, ingest_by_ray, ray_job
+from limbeck.ingestion import Shard, ingest, ingest_by_ray, ray_job
 
 CONFIG = DataConfig(size=32, crop="center")
 
@@ -76,8 +76,8 @@ def test_without_ray_it_is_said_what_to_install(
 
 
 def test_a_task_gives_its_error_back_in_words(photos: Path, tmp_path: Path) -> None:
-    labelled = CONFIG.model_copy(update={"class_from": "folder"}).model_dump()
-    failure = ray_job._part(str(photos), str(tmp_path / "p"), labelled, 0, 1, None)
+    labelled = CONFIG.model_copy(update={"class_from": "folder"})
+    failure = ray_job._part(photos, tmp_path / "p", labelled, Shard(0, 1), {})
     assert failure is not None
     assert (failure[0], "lie in no folder" in failure[1]) == ("DataError", True)
-    assert ray_job._part(str(photos), str(tmp_path / "p"), CONFIG.model_dump(), 0, 1, None) is None
+    assert ray_job._part(photos, tmp_path / "p", CONFIG, Shard(0, 1), {}) is None

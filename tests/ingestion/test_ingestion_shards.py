@@ -271,17 +271,86 @@ def told_by_train(data: str, tmp_path: Path) -> str:
     return result.output
 
 
-def test_what_parts_cannot_hold_is_refused(tmp_path: Path) -> None:
-    root = tmp_path / "p"
-    root.mkdir()
-    scene(0, 140).save(root / "0.png")
-    with pytest.raises(UsageError, match="--crop-most"):
-        ingest_part(root, tmp_path / "a", DataConfig(size=16, crop_most=2), Shard(0, 2))
-    (tmp_path / "urls.csv").write_text("url\nhttp://good.example/a.png\n")
-    with pytest.raises(UsageError, match="list of URLs"):
-        ingest_part(tmp_path / "urls.csv", tmp_path / "b", DataConfig(size=16), Shard(0, 2))
+def test_opt_outs_of_files_belong_to_the_joining(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("0.png\n")
+    with pytest.raises(UsageError, match=r"all parts at once\n.*when the parts are joined"):
+        ingest_part(photos, tmp_path / "a", CONFIG, Shard(0, 2), opt_out=tmp_path / "list.txt")
     assert not (tmp_path / "a").exists()
-    assert not (tmp_path / "b").exists()
+
+
+class Animals:
+    """Sees up to four dogs, by the photo's size; and in dark photos a cat alone."""
+
+    def look(self, photo: Image.Image, width: int, height: int) -> Sight:
+        count = min(width // 160, 4)
+        corners = [(0, 0), (width - 140, 0), (0, height - 140), (width - 140, height - 140)]
+        scores = (0.6, 0.9, 0.7, 0.8)
+        name = "dog" if np.asarray(photo).mean() > 40 else "cat"
+        return Sight(tuple(
+            FoundObject(name=name, score=score, box=(x, y, x + 110, y + 110))
+            for (x, y), score in list(zip(corners, scores, strict=True))[:count]
+        ))  # fmt: skip
+
+
+@pytest.fixture
+def herds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Photos of one to four animals, copies, one that is cut, and a file by an animal's name."""
+
+    def eye(least: float, weights: Path | None = None) -> Animals:
+        return Animals()
+
+    monkeypatch.setattr(cropping, "Objects", eye)
+    root = tmp_path / "herds"
+    root.mkdir()
+    for seed in range(8):
+        scene(seed, (200, 330, 500, 650)[seed % 4]).save(root / f"{seed}.png")
+    shutil.copy(root / "2.png", root / "same.png")
+    (root / "cut.png").write_bytes((root / "3.png").read_bytes()[:-20_000])
+    (root / "6 and more.png").write_bytes((root / "6.png").read_bytes()[:-2000])
+    return root
+
+
+MOST = DataConfig(size=32, crop="detect", crop_most=3)
+
+
+def test_parts_hold_several_objects_of_a_photo(herds: Path, tmp_path: Path) -> None:
+    ingest(herds, tmp_path / "first", MOST)
+    further = [i.source for i in open_dataset(tmp_path / "first").listed() if "3.png#" in i.source]
+    assert len(further) == 2
+    scene(30, 200).save(herds / further[0], "PNG")  # a file by the name of an object
+    whole = ingest(herds, tmp_path / "whole", MOST)
+    for of in (2, 5):
+        make_parts(herds, tmp_path / f"parts-{of}", MOST, of)
+        joined = ingest(tmp_path / f"parts-{of}", tmp_path / f"joined-{of}", MOST)
+        assert joined.model_copy(update={"seconds": 0}) == whole.model_copy(update={"seconds": 0})
+        one, other = (open_dataset(tmp_path / name) for name in ("whole", f"joined-{of}"))
+        assert_same(one, other)
+    listed = {info.source: info for info in one.listed()}
+    assert listed[f"{further[0]}~2"].detail == "another file goes by this name"
+    assert len(listed) > len(list(herds.iterdir())) + 8
+    (tmp_path / "list.txt").write_text("6.png\n")
+    parts = tmp_path / "parts-2"
+    ingest(herds, tmp_path / "w", MOST, opt_out=tmp_path / "list.txt")
+    ingest(parts, tmp_path / "j", MOST, opt_out=tmp_path / "list.txt")
+    assert_same(open_dataset(tmp_path / "w"), open_dataset(tmp_path / "j"))
+
+
+def test_objects_of_other_kinds_than_all_photos_show_are_cropped_again(
+    herds: Path, tmp_path: Path
+) -> None:
+    """A part that saw cats alone holds boxes which one run would not have."""
+    for path in herds.iterdir():
+        if Shard(0, 3).holds(path.name) and path.name[0].isdigit() and " " not in path.name:
+            pixels = np.asarray(Image.open(path)) // 12
+            Image.fromarray(pixels).save(path)
+    made = make_parts(herds, tmp_path / "parts", MOST, of=3)
+    with pytest.raises(DataError, match=r"(?s)together show dog, .*would be cropped otherwise"):
+        ingest(made, tmp_path / "d", MOST)
+    agreed = MOST.model_copy(update={"crop_object": "dog"})
+    make_parts(herds, tmp_path / "parts", agreed, of=3)
+    ingest(made, tmp_path / "joined", MOST)
+    ingest(herds, tmp_path / "whole", MOST)
+    assert_same(open_dataset(tmp_path / "whole"), open_dataset(tmp_path / "joined"))
 
 
 def test_a_detector_comes_too_late_for_parts(parts: Path, tmp_path: Path) -> None:

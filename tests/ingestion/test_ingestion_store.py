@@ -51,7 +51,7 @@ def test_the_dataset_is_the_raw_one(photos: Path, tmp_path: Path) -> None:
     assert one.digest == other.digest
     assert np.array_equal(list(one.stored()), list(other.stored()))
     places = {"offset": None, "length": None, "crc32": None}
-    assert one.listed() == [info.model_copy(update=places) for info in other.listed()]
+    assert list(one.listed()) == [info.model_copy(update=places) for info in other.listed()]
     for name in ("crops.jpg", "copies.jpg"):
         assert (tmp_path / "raw" / name).read_bytes() == (tmp_path / "shards" / name).read_bytes()
 

@@ -13,7 +13,7 @@ from limbeck.chain.running import (
     run,
     status,
 )
-from limbeck.chain.stages import score_photos
+from limbeck.chain.scoring import parts_by_ray, score_by_ray, score_photos, score_shard
 from limbeck.chain.takedown import Part, TakingDown, plan_takedown, take_down
 
 __all__ = [
@@ -29,12 +29,15 @@ __all__ = [
     "consequences",
     "encoder_config",
     "never_read",
+    "parts_by_ray",
     "plan",
     "plan_request",
     "plan_takedown",
     "refusal",
     "run",
+    "score_by_ray",
     "score_photos",
+    "score_shard",
     "settled",
     "status",
     "stored_request",

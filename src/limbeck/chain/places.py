@@ -14,6 +14,7 @@ from limbeck.artefacts.run import RUN, STAGES, RunDir
 from limbeck.artefacts.snapshots import MODEL_MARKS
 from limbeck.artefacts.stage import read_done
 from limbeck.config import Config
+from limbeck.curation import block_files
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.ingestion import Fetching
@@ -31,7 +32,8 @@ class Place:
         root: the folder.
         datasets: readable ones, superseded ones too.
         closed: folders with pixels that no readable index.json speaks for, and what is wrong.
-        trainings, scores, keeps, metrics, reports, models, modes, samples: folders.
+        trainings, scores, parts, keeps, metrics, reports, models, modes, samples: folders (`parts`
+            are those of scores, not joined yet).
     """
 
     root: Path
@@ -39,6 +41,7 @@ class Place:
     closed: dict[Path, str] = field(default_factory=dict)
     trainings: list[Path] = field(default_factory=list)
     scores: list[Path] = field(default_factory=list)
+    parts: list[Path] = field(default_factory=list)
     keeps: list[Path] = field(default_factory=list)
     metrics: list[Path] = field(default_factory=list)
     reports: list[Path] = field(default_factory=list)
@@ -154,6 +157,7 @@ def _look(root: Path) -> Place:
             place.trainings.append(folder)
         for there, kind in (
             ("scores.parquet" in names, place.scores),
+            (bool(block_files(folder)), place.parts),
             (bool({"keep.parquet", "keep.csv"} & names), place.keeps),
             ("metrics.jsonl" in names, place.metrics),
             ("index.html" in names and _is_report(folder, stage), place.reports),

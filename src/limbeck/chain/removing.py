@@ -20,6 +20,7 @@ from limbeck.artefacts.stage import DONE, read_done
 from limbeck.chain.named_photos import Found
 from limbeck.chain.places import Place
 from limbeck.chain.seen import Seen
+from limbeck.curation import block_files
 from limbeck.data import COPY_SHEET, CROP_SHEET, Dataset, write_without
 from limbeck.errors import DataError, LimbeckError
 from limbeck.ingestion import count_flags, fetched_bodies, forget_fetched, one_spelling
@@ -71,6 +72,9 @@ def steps_before(place: Place, found: Found, seen: list[Seen]) -> Iterator[Step]
     """All that is known by the names in the datasets, or by the pixels there: it goes first."""
     for folder in place.scores:
         yield from _scores(place, folder, found)
+    for folder in place.parts if found.photos else ():
+        files = block_files(folder)
+        yield _erase(place, f"features of photos removed ({len(files)} files)", files)
     for folder in place.keeps:
         yield from _keep(place, folder, found)
     for folder in place.metrics:

@@ -18,12 +18,13 @@ from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.lock import Heartbeat
 from limbeck.artefacts.mode_files import PSI, psi_of, read_modes
 from limbeck.artefacts.run import OVERRIDES, STAGES, RunDir
-from limbeck.artefacts.scores import Scores, read_scores
+from limbeck.artefacts.scores import read_scores
 from limbeck.artefacts.snapshots import networks_of
 from limbeck.artefacts.stage import BEGUN, DONE, Provenance, read_done, read_summary
 from limbeck.chain.request import Request
+from limbeck.chain.scoring import score_photos
 from limbeck.config import Config
-from limbeck.curation import formulas_digest, keep, prospects, score, scores_provenance
+from limbeck.curation import forget_joined, formulas_digest, keep, prospects
 from limbeck.data import Dataset, open_dataset
 from limbeck.errors import DataError, TrainingError
 from limbeck.evaluation import FEWEST_FOR_PSI, choose_psi
@@ -40,36 +41,17 @@ from limbeck.kit.device import pick_device
 from limbeck.kit.selection import held_out
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline, write_samples
-from limbeck.modes import find_modes, modes_provenance
+from limbeck.modes import find_modes
 from limbeck.nets import Networks, load_networks
 from limbeck.processes import rank
 from limbeck.records import IngestSummary
 from limbeck.reporting import report, report_provenance
 from limbeck.training import conditional, train, train_slice
 
-RAW_MODES = "raw-modes"  # in scores/
 TOGETHER = ("raw", "kept")  # stages that all processes of torchrun make together
 POLL = 0.5  # seconds
 CURRENT, TO_DO, RESUME = "done", "to do", "to resume"
 BACK, AGAIN, CHECK = "to bring back", "to make again", "to check"
-
-
-def score_photos(dataset: Dataset, networks: Networks, out: Path, config: Config) -> Scores:
-    """The generator's modes into `out/raw-modes`, then every score and each photo's mode.
-
-    What stands in `out` for the same photos, networks and settings is read.
-
-    Raises:
-        DataError: as `score`; `out` holds something else.
-    """
-    settings, seed = config.modes, config.seed
-    if modes_provenance(networks, settings, seed).done_in(out / RAW_MODES):
-        centres = read_modes(out / RAW_MODES).centres
-        if scores_provenance(dataset, networks, config.score, centres, seed).done_in(out):
-            return read_scores(out)
-    with fresh(out, "scores") as folder:
-        modes = find_modes(networks, folder / RAW_MODES, settings, seed=seed)
-        return score(dataset, networks, folder, config.score, centres=modes.centres, seed=seed)
 
 
 class Halt(Exception):
@@ -240,7 +222,10 @@ class Chain:
             config.score.model_dump(), config.modes.model_dump(), config.seed, formulas_digest(),
         ]  # fmt: skip
         inputs = {"dataset": dataset.digest, "networks": _networks_digest(nets_dir)}
-        return self.stage("scores", inputs, settings, work)
+        folder = self.stage("scores", inputs, settings, work)
+        if self.progress is not None and not rank():
+            forget_joined(folder)
+        return folder
 
     def keep(self, scores_dir: Path) -> Path:
         """The keep rule; a person's overrides are an input."""

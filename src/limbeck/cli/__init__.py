@@ -19,6 +19,7 @@ from limbeck.cli import (
     push,
     run,
     sample,
+    score,
     stage_verbs,
     takedown,
     train,
@@ -66,7 +67,7 @@ app.command(epilog=_EXAMPLE + "ingest photos.zip --out data/dogs --size 64")(sta
 app.command(epilog=_EXAMPLE + "train data/dogs --out nets/raw --preset small --kimg 500")(
     train.train
 )
-app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(stage_verbs.score)
+app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(score.score)
 app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")(stage_verbs.keep)
 app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stage_verbs.modes)
 app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(

@@ -1,7 +1,9 @@
 """`limbeck ingest` for several machines: one part of a listing, and what joining would do."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +12,9 @@ from limbeck.cli.outcome import Outcome, would
 from limbeck.config import DataConfig
 from limbeck.errors import UsageError
 from limbeck.logs import duration
+
+if TYPE_CHECKING:
+    from limbeck.ingestion import Fetching
 
 ShardOf = Annotated[
     str | None,
@@ -38,38 +43,42 @@ def make_part(
     config: DataConfig,
     shard: str,
     *,
-    others: tuple[Path | None, bool, int | None],
+    strict: bool,
+    ray: int | None,
     detector: Path | None,
+    opt_out: Path | None,
+    fetching: Fetching,
     dry_run: bool,
     preset: str,
 ) -> Outcome:
     """`limbeck ingest PHOTOS --shard I/N`.
 
     Args:
-        photos, out, config, detector: as of `ingest_part`.
+        photos, out, config, detector, opt_out, fetching: as of `ingest_part`.
         shard: I/N.
-        others: --opt-out, --strict and --ray, which have no place here.
+        strict, ray: --strict and --ray, which have no place here.
         dry_run: say what would be done.
         preset: for the command to go on with.
 
     Raises:
-        UsageError: no such part, or one of `others` is given.
+        UsageError: no such part, or --strict or --ray is given; as `ingest_part`.
     """
     from limbeck.ingestion import Shard, crop_words, flag_words, ingest_part, store_words
 
     part = Shard.parse(shard)
-    opt_out, strict, ray = others
-    if opt_out is not None or strict:
+    if strict:
         raise UsageError(
-            "--opt-out and --strict concern all parts at once",
-            "give them when the parts are joined: limbeck ingest PARTS --out DATA --opt-out FILE",
+            "--strict concerns all parts at once",
+            "give it when the parts are joined: limbeck ingest PARTS --out DATA --strict",
         )
     if ray is not None:
         raise UsageError("--shard and --ray are two ways to make parts", "give one of them")
     if dry_run:
         values = {"photos": photos, "out": out, "part": str(part)}
         return would("ingest", values, f"would make part {part} of {photos} in {out}")
-    summary = ingest_part(photos, out, config, part, detector=detector)
+    summary = ingest_part(
+        photos, out, config, part, detector=detector, opt_out=opt_out, fetching=fetching
+    )
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))
     return Outcome(
         {"out": out, **summary.model_dump()},
@@ -80,7 +89,8 @@ def make_part(
                 + (f"; {summary.reused} of them before" if summary.reused else ""),
             ),
             f"left out {sum(summary.rejected.values())}{f' ({reasons})' if reasons else ''}, "
-            f"failed {summary.failed}; copies to the eye are found when parts are joined",
+            f"opted out {summary.opted_out}, failed {summary.failed}; "
+            "copies to the eye are found when parts are joined",
             crop_words(summary.crops, summary.crop_objects),
             *filter(None, [flag_words(summary.flags)]),
             store_words(summary.store, summary.store_why),

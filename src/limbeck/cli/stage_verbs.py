@@ -1,4 +1,4 @@
-"""The verbs that are one stage each: ingest, score, keep, modes."""
+"""The verbs that are one stage each: ingest, keep, modes (`train` and `score`: files of theirs)."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +34,6 @@ from limbeck.records import Preview
 NetworksPath = Annotated[
     Path, typer.Argument(metavar="NETS", help="A snapshot, a training stage or a run.")
 ]
-DataPath = Annotated[Path, typer.Argument(metavar="DATA", help="A dataset made by ingest.")]
 
 
 @verb("settings", "dry_run")
@@ -68,11 +67,6 @@ def ingest(
     }
     config = shared.config(preset, size, changes=changes)
     existing(photos, "folder or archive of photos")
-    if shard is not None:
-        return make_part(
-            photos, out, config.data, shard, others=(opt_out, strict, ray), detector=detector,
-            dry_run=shared.dry_run, preset=preset,
-        )  # fmt: skip
     from limbeck.ingestion import (
         Fetching,
         crop_words,
@@ -84,17 +78,24 @@ def ingest(
     from limbeck.ingestion import ingest as run_ingest
 
     fetching = Fetching(fetched, tuple(fetch_port or ()))
+    if shard is not None:
+        return make_part(
+            photos, out, config.data, shard, strict=strict, ray=ray, detector=detector,
+            opt_out=opt_out, fetching=fetching, dry_run=shared.dry_run, preset=preset,
+        )  # fmt: skip
     if shared.dry_run:
         if (parts := would_join(photos, out)) is not None:
             return parts
         found = preview(photos, config.data, opt_out=opt_out, detector=detector, fetching=fetching)
         return _previewed(found, out)
 
-    asked: dict[str, Any] = {"opt_out": opt_out, "strict": strict, "detector": detector}
+    asked: dict[str, Any] = {
+        "opt_out": opt_out, "strict": strict, "detector": detector, "fetching": fetching,
+    }  # fmt: skip
     if ray:
         summary = ingest_by_ray(photos, out, config.data, ray, **asked)
     else:
-        summary = run_ingest(photos, out, config.data, fetching=fetching, **asked)
+        summary = run_ingest(photos, out, config.data, **asked)
     rejected = sum(summary.rejected.values())
     too_many = summary.too_many(max_reject)
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(summary.rejected.items()))
@@ -118,50 +119,6 @@ def ingest(
         code=3 if too_many else 0,
         then=logs.command("limbeck", "train", out, "--out", f"{out}-nets", "--preset", preset),
     )
-
-
-@verb("settings", "seed", "device", "dry_run")
-def score(
-    shared: Shared,
-    data: DataPath,
-    networks: NetworksPath,
-    out: Out,
-) -> Outcome:
-    """Score every photo: how likely an outlier it is, by the generator trained on the photos."""
-    config = shared.config("small")
-    existing(data, "dataset")
-    snapshot = networks_folder(networks)
-    if shared.dry_run:
-        return planned("score", {"data": data, "networks": snapshot, "out": out})
-    from limbeck.chain import score_photos
-    from limbeck.data import open_dataset
-
-    dataset = open_dataset(data)
-    loaded = open_networks(snapshot, shared.device)
-    scores = score_photos(dataset, loaded, out, config)
-    columns = list(scores.names)
-    return Outcome(
-        {"out": out, "images": len(scores.ids), "columns": columns, "near": scores.summary.near},
-        [
-            logs.line(
-                "scored ",
-                logs.bold(len(scores.ids)),
-                " photos in ",
-                f"{duration(scores.summary.seconds)}: {len(columns)} scores each",
-            ),
-            *_nearness(scores.summary.near),
-            f"scores: {out / 'scores.parquet'}",
-        ],
-        then=logs.command("limbeck", "keep", out, "--out", f"{out}-keep"),
-    )
-
-
-def _nearness(near: float | None) -> list[str]:
-    """One line on whether the generator draws images like the photos."""
-    if near is None:
-        return []
-    said = "0.5 = images like the photos, 0 = far from them"
-    return [f"the generator's images: {near:.2f} ({said})"]
 
 
 @verb("settings", "dry_run")

@@ -13,11 +13,17 @@ from limbeck.curation.formulas import FUSED_WITHOUT as FUSED_WITHOUT
 from limbeck.curation.formulas import formulas_digest as formulas_digest
 from limbeck.curation.keeping import keep as keep
 from limbeck.curation.keeping import keep_provenance as keep_provenance
+from limbeck.curation.part_scoring import missing_blocks as missing_blocks
+from limbeck.curation.part_scoring import score_part as score_part
+from limbeck.curation.parts import MODES as MODES
+from limbeck.curation.parts import block_files as block_files
+from limbeck.curation.parts import forget_joined as forget_joined
+from limbeck.curation.parts import parts_place as parts_place
+from limbeck.curation.photos_alone import Seen as Seen
+from limbeck.curation.photos_alone import look_at as look_at
+from limbeck.curation.photos_alone import photo_columns as photo_columns
 from limbeck.curation.rules import find_cut as find_cut
-from limbeck.curation.scoring import Seen as Seen
 from limbeck.curation.scoring import fuse as fuse
-from limbeck.curation.scoring import look_at as look_at
-from limbeck.curation.scoring import photo_columns as photo_columns
 from limbeck.curation.scoring import score as score
 from limbeck.curation.scoring import score_inputs as score_inputs
 from limbeck.curation.scoring import scores_provenance as scores_provenance
@@ -27,21 +33,27 @@ __all__ = [
     "FORMULAS",
     "FUSED_WITHOUT",
     "GAUSS_COMPONENTS",
+    "MODES",
     "PPCA_COMPONENTS",
     "Seen",
+    "block_files",
     "find_cut",
     "fit_components",
+    "forget_joined",
     "formulas_digest",
     "fuse",
     "gaussian_distance",
     "keep",
     "keep_provenance",
     "look_at",
+    "missing_blocks",
+    "parts_place",
     "photo_columns",
     "prospects",
     "residual_distance",
     "score",
     "score_inputs",
+    "score_part",
     "scores_provenance",
     "seconds_per_photo",
 ]

@@ -26,7 +26,8 @@ FORMULAS = {
     "w_distance": "root mean square over coordinates of (E_ema(x) - w_avg) / std of M_ema(z)",
     "d_logit": "-D(x), its minibatch statistic that of photos on average; mean over heads and "
     "patches of a projected D (unconditional networks only)",
-    "centroid": "|phi(x) - mean over the set of phi|^2, phi = LPIPS-AlexNet embedding at 64 px",
+    "centroid": "|phi(x) - mean over the set of phi|^2, phi = LPIPS-AlexNet embedding at 64 px; of "
+    "more than 2,048 photos, the mean over so many, evenly spread",
     "mode_distance": "LPIPS-AlexNet at 64 px from x to the nearest mode centre's image",
     "nngen": "mean LPIPS-AlexNet at 64 px from x to the {neighbours} nearest of {pictures} "
     "images of G_ema at psi 0.7",

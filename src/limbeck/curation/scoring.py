@@ -1,10 +1,9 @@
-"""Scoring a dataset: two streams of photos, then what needs them all."""
+"""Scoring a dataset: what is found out about each photo, then what needs them all."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,12 +15,9 @@ from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.scores import MODE, Scores, read_scores
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import RECOMMENDED, WITHOUT_GENERATOR, ScoreConfig
-from limbeck.curation.columns import TOLD_APART, PhotoBatch, Scorer
-from limbeck.curation.critic import PHOTOS as CRITIC_PHOTOS
-from limbeck.curation.densities import hellinger, typical
+from limbeck.curation.columns import TOLD_APART
 from limbeck.curation.embedding import NEIGHBOURS
 from limbeck.curation.formulas import (
-    CORE,
     DENSITIES,
     FORMULAS,
     FUSED,
@@ -29,30 +25,27 @@ from limbeck.curation.formulas import (
     formulas_digest,
     recommended_formula,
 )
+from limbeck.curation.gathering import Gathered, gather
 from limbeck.curation.generated import (
-    LITE0,
+    LITE0_SIDE,
     SPACES,
     generated_spaces,
     nearness,
     norm_distances,
 )
+from limbeck.curation.looking import Blocks, BlockScorer
 from limbeck.curation.mixture import fit_mixture
-from limbeck.curation.neighbours import Neighbours
-from limbeck.curation.seams import strongest_seam
+from limbeck.curation.parts import Parts
+from limbeck.curation.photos_alone import Seen, photo_columns
 from limbeck.data import Dataset
 from limbeck.errors import DataError
 from limbeck.kit.allocator import keep_memory
-from limbeck.kit.images import to_float
-from limbeck.kit.rows import Rows, StoredRows
-from limbeck.kit.selection import even_rows
 from limbeck.kit.tables import Column
-from limbeck.latents import SPACE_SIZE, tensors_digest
+from limbeck.latents import tensors_digest
 from limbeck.metrics import agreement, weighted_mean
 from limbeck.nets import Networks
-from limbeck.percept import LPIPS, Features, at_least
+from limbeck.percept import LPIPS, Features
 
-FEATURE_SIZE = 128
-LITE0_SIDE = 160
 _BLUR_FLOOR = 0.01
 
 Arrays = dict[str, Column]
@@ -67,6 +60,7 @@ def score(
     *,
     centres: Tensor | None = None,
     seed: int = 0,
+    parts: Path | None = None,
 ) -> Scores:
     """Score every photo; writes scores.parquet, scores.json (formulas) and done.json into `out`.
 
@@ -81,6 +75,7 @@ def score(
         config: mirror, blur, batch, how many images are generated.
         centres: mode centres, latents float [K, w_dim]; adds `mode_distance` and `x_mode`.
         seed: of the generated images that `nngen` compares with.
+        parts: a folder of all blocks of these scores (see `score_part`); then no photo is read.
 
     Returns:
         Scores; each column's formula is in `.summary.columns`. `recommended` fuses four distances
@@ -88,12 +83,12 @@ def score(
         `without_generator` leaves the last out.
 
     Raises:
-        DataError: an empty dataset, or a score that is not finite.
+        DataError: an empty dataset, or a score that is not finite; blocks in `parts` are missing,
+            damaged, or made of other photos, networks, settings or versions.
         WeightsError: the pretrained weights that ship with limbeck are damaged.
     """
     started = time.perf_counter()
-    if not len(dataset):
-        raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
+    require_photos(dataset)
     with logs.working("comparing with what is there"):
         provenance = scores_provenance(dataset, networks, config, centres, seed)
         if provenance.done_in(out):
@@ -101,7 +96,11 @@ def score(
     networks.eval()
     with fresh(out, "scores") as folder:
         with fsio.Scratch(folder) as disk:
-            columns, ability = compute(dataset, networks, config, disk, centres=centres, seed=seed)
+            if parts is None:
+                found = look_through(scorer_of(dataset, networks, config, centres, seed), disk)
+            else:
+                found = Parts(parts, provenance, blocks_of(dataset, config)).read(disk)
+            columns, ability = compute(found, networks, config, seed=seed)
         seconds = time.perf_counter() - started
         scores = Scores.of(
             dataset.ids, columns, _formulas(columns, config), round(seconds, 3),
@@ -112,6 +111,32 @@ def score(
         summary = scores.summary.model_dump(mode="json")
         provenance.finish(folder, "scores", started=started, summary=summary)
     return scores
+
+
+def require_photos(dataset: Dataset) -> None:
+    """Refuse an empty dataset.
+
+    Raises:
+        DataError: it holds no accepted photo.
+    """
+    if not len(dataset):
+        raise DataError(f"{dataset.root} holds no accepted photo", "see what ingest rejected")
+
+
+def blocks_of(dataset: Dataset, config: ScoreConfig) -> Blocks:
+    """How the photos are cut."""
+    return Blocks(len(dataset), config.batch)
+
+
+def scorer_of(
+    dataset: Dataset, networks: Networks, config: ScoreConfig, centres: Tensor | None, seed: int
+) -> BlockScorer:
+    """What looks at blocks of photos; networks are put into evaluation mode."""
+    networks.eval()
+    if _device(networks).type == "cpu":
+        keep_memory()
+    with logs.working(f"generating {config.generated:,} images to compare with"):
+        return BlockScorer(dataset, networks, config, centres=centres, seed=seed)
 
 
 def scores_provenance(
@@ -138,72 +163,12 @@ def score_inputs(
 def seconds_per_photo(dataset: Dataset, networks: Networks, config: ScoreConfig) -> float:
     """Measured cost of scoring one photo of `dataset`, without the fixed part (the images)."""
     networks.eval()
-    lpips = _lpips(networks)
     probe = dataset.select(dataset.ids[: config.batch])
-    with torch.no_grad(), logs.working("measuring how fast scoring is on this machine"):
-        _survey(probe, lpips, config.batch, [])
-        lite0 = _lite0(networks)
+    with logs.working("measuring how fast scoring is on this machine"):
+        scorer = BlockScorer(probe, networks, config, centres=None, seed=0, pictures=NEIGHBOURS)
         started = time.perf_counter()
-        centroid, _ = _survey(probe, lpips, config.batch, [])
-        _look(probe, lite0, config.batch, [])
-        surveyed = time.perf_counter() - started
-        scorer = Scorer(
-            networks, lpips, config, centroid=centroid, centres=None, seed=0,
-            pictures=NEIGHBOURS, photos=_some(probe, networks),
-        )  # fmt: skip
-        started = time.perf_counter()
-        _stream(probe, scorer, config.batch, lambda _: [])
-    return (surveyed + time.perf_counter() - started) / max(len(probe), 1)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the filter sees of photos alone.
-
-    Attributes:
-        spaces: `feature` (AlexNet, float32 [N, 1152]) and `lite0` (EfficientNet-Lite0 as
-            `hellinger` has it, [N, 1280]), in memory or on disk.
-        seams: float64 [N].
-    """
-
-    spaces: Mapping[str, Rows]
-    seams: Column
-
-    def only(self, rows: NDArray[np.int64]) -> "Seen":
-        """Some of the photos, by row number."""
-        return Seen({name: x[rows] for name, x in self.spaces.items()}, self.seams[rows])
-
-
-@torch.no_grad()
-def look_at(dataset: Dataset, *, batch: int = 64, device: str | torch.device = "cpu") -> Seen:
-    """See every photo as the filter does where no generator takes part.
-
-    Raises:
-        WeightsError: the pretrained weights that ship with limbeck are damaged.
-    """
-    features: list[NDArray[np.float32]] = []
-    lite0: list[NDArray[np.float32]] = []
-    _, seams = _survey(dataset, LPIPS.load("alex").to(device), batch, features)
-    _look(dataset, Features("efficientnet-lite0", device, LITE0_SIDE), batch, lite0)
-    return Seen({"feature": np.concatenate(features), "lite0": np.concatenate(lite0)}, seams)
-
-
-def photo_columns(seen: Seen, *, seed: int) -> dict[str, Column]:
-    """The columns [N] of photos alone: distances to their like, from what is typical, seams, core.
-
-    Args:
-        seen: what `look_at` gave, of at least one photo.
-        seed: of the halves that fits are made of.
-    """
-    with logs.working("finding every photo's nearest others"):
-        near = {name: Neighbours.of(x, seed=seed) for name, x in seen.spaces.items()}
-    found = typical(seen.spaces, list(near.values()), seed=seed)
-    return {
-        **{f"{name}_knn": space.like for name, space in near.items()},
-        **found.distances,
-        "seam": seen.seams,
-        CORE: found.core.astype(np.float64),
-    }
+        scorer.block(0)
+    return (time.perf_counter() - started) / max(len(probe), 1)
 
 
 @dataclass(frozen=True)
@@ -220,42 +185,34 @@ class Ability:
     near: float
 
 
+def look_through(scorer: BlockScorer, disk: fsio.Scratch) -> Gathered:
+    """Look at all photos here; features lie on `disk`."""
+    blocks = scorer.blocks
+    with logs.working("looking at every photo", blocks.photos, "photos") as task:
+        return gather((scorer.block(block, task) for block in range(len(blocks))), disk)
+
+
 @torch.no_grad()
 def compute(
-    dataset: Dataset,
-    networks: Networks,
-    config: ScoreConfig,
-    disk: fsio.Scratch,
-    *,
-    centres: Tensor | None = None,
-    seed: int = 0,
+    found: Gathered, networks: Networks, config: ScoreConfig, *, seed: int
 ) -> tuple[Columns, Ability]:
     """All columns [N] of `score` in dataset order, and what the networks can do.
 
-    Features of photos lie on `disk` meanwhile: 24 KB a photo.
+    Args:
+        found: out about all photos, here (`look_through`) or by parts.
+        networks, config, seed: as of `score`; what is found out is of the same.
     """
-    with logs.working("loading weights"):
-        lpips = _lpips(networks)
-        lite0 = _lite0(networks)
-    if next(lpips.parameters()).device.type == "cpu":
-        keep_memory()
-    features, look = StoredRows(disk), StoredRows(disk)
-    centroid, seams = _survey(dataset, lpips, config.batch, features)
-    with logs.working(f"generating {config.generated:,} images to compare with"):
-        scorer = Scorer(
-            networks, lpips, config, centroid=centroid, centres=centres, seed=seed,
-            pictures=config.generated, photos=_some(dataset, networks),
-        )  # fmt: skip
-    photos = {name: StoredRows(disk) for name in SPACES}
-    streamed = _stream(dataset, scorer, config.batch, photos.__getitem__)
+    seen = Seen.of(found)
+    photos = {name: found.features[name] for name in SPACES if name in found.features}
+    streamed = {name: values for name, values in found.numbers.items() if name != "seam"}
     told = streamed.pop(TOLD_APART, None)
-    photos = {name: rows for name, rows in photos.items() if len(rows)}
     with logs.working(f"generating {config.generated:,} images as the norm"):
+        device = _device(networks)
         images = generated_spaces(
-            networks, lpips, scorer.lite0, config.generated, seed=seed, batch=config.batch
-        )
-    _look(dataset, lite0, config.batch, look)
-    seen = Seen({"feature": features, "lite0": look}, seams)
+            networks, LPIPS.load("alex").to(device),
+            Features("efficientnet-lite0", device, LITE0_SIDE), config.generated, seed=seed,
+            batch=config.batch,
+        )  # fmt: skip
     columns = _assemble(
         {**streamed, **norm_distances(photos, images), **photo_columns(seen, seed=seed)}
     )
@@ -263,81 +220,8 @@ def compute(
     return columns, Ability(own, nearness(photos, images))
 
 
-def _some(dataset: Dataset, networks: Networks) -> Tensor:
-    """Photos from all over the dataset, uint8 [N, 3, S, S] as the networks see them."""
-    rows = even_rows(len(dataset), CRITIC_PHOTOS)
-    return dataset.at(networks.config.size, resident=False)[rows]
-
-
 def _device(networks: Networks) -> torch.device:
     return next(networks.G_ema.parameters()).device
-
-
-def _lpips(networks: Networks) -> LPIPS:
-    return LPIPS.load("alex").to(_device(networks))
-
-
-def _lite0(networks: Networks) -> Features:
-    return Features("efficientnet-lite0", _device(networks), LITE0_SIDE)
-
-
-def _rows(dataset: Dataset, batch: int, what: str) -> Iterator[NDArray[np.int64]]:
-    """Row numbers in batches, with progress counted in photos."""
-    with logs.working(what, len(dataset), "photos") as task:
-        for start in range(0, len(dataset), batch):
-            stop = min(start + batch, len(dataset))
-            yield np.arange(start, stop)
-            task.at(stop)
-
-
-class _Store(Protocol):
-    """Where float32 [n, D] go, batch by batch."""
-
-    def append(self, block: NDArray[np.float32], /) -> object: ...
-
-
-def _survey(dataset: Dataset, lpips: LPIPS, batch: int, features: _Store) -> tuple[Tensor, Column]:
-    """First stream, photos alone: centroid [D] in LPIPS space, seams [N]; features [N, 1152]."""
-    device = next(lpips.parameters()).device
-    small = dataset.at(SPACE_SIZE, resident=False)
-    large = dataset.at(min(dataset.size, FEATURE_SIZE), resident=False)
-    total: Tensor | None = None
-    seams = []
-    for rows in _rows(dataset, batch, "looking at every photo"):
-        embedding = lpips.embed(to_float(small[rows].to(device)))
-        total = embedding.sum(0) if total is None else total + embedding.sum(0)
-        photos = to_float(large[rows].to(device))
-        features.append(lpips.pooled(at_least(photos, SPACE_SIZE)).float().cpu().numpy())
-        seams.append(strongest_seam(photos).cpu().numpy())
-    assert total is not None, "an empty dataset is refused before"
-    return total / len(dataset), np.asarray(np.concatenate(seams), dtype=np.float64)
-
-
-def _look(dataset: Dataset, trunk: Features, batch: int, features: _Store) -> None:
-    """`hellinger` features of all photos as large as they are kept, up to 160 px: [N, dim]."""
-    view = dataset.at(min(dataset.size, LITE0_SIDE), resident=False)
-    for some in _rows(dataset, batch, f"looking at every photo by {trunk.name}"):
-        features.append(hellinger(trunk(view[some]).cpu().numpy()))
-
-
-def _stream(
-    dataset: Dataset, scorer: Scorer, batch: int, store: Callable[[str], _Store]
-) -> dict[str, NDArray[np.generic]]:
-    """Second stream, photos against the networks: raw columns [N]; features go to their store."""
-    device = next(scorer.networks.G_ema.parameters()).device
-    seen = dataset.at(scorer.networks.config.size, resident=False)
-    small = dataset.at(SPACE_SIZE, resident=False)
-    parts: dict[str, list[NDArray[np.generic]]] = {}
-    for rows in _rows(dataset, batch, "comparing photos with the generator's"):
-        photos = PhotoBatch(seen[rows].to(device), small[rows].to(device))
-        for name, values in scorer.columns(photos).items():
-            found = values.cpu().numpy()
-            if name not in SPACES:
-                parts.setdefault(name, []).append(found)
-                continue
-            features = np.asarray(found, dtype=np.float32)
-            store(name).append(hellinger(features) if name == LITE0 else features)
-    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def _assemble(streamed: Mapping[str, NDArray[np.generic]]) -> Columns:
@@ -349,9 +233,10 @@ def _assemble(streamed: Mapping[str, NDArray[np.generic]]) -> Columns:
         hazy = made.pop("blur_distance")
         floor = max(_BLUR_FLOOR * float(hazy.mean()), 1e-12)
         made["lpips_blur_ratio"] = made["lpips"] / np.maximum(hazy, floor)
+    odd = suspects(made)
     result: Columns = {
-        RECOMMENDED: fuse({name: made[name] for name in FUSED if name in made}),
-        WITHOUT_GENERATOR: fuse({name: made[name] for name in FUSED_WITHOUT}),
+        RECOMMENDED: fuse({name: made[name] for name in FUSED if name in made}, odd),
+        WITHOUT_GENERATOR: fuse({name: made[name] for name in FUSED_WITHOUT}, odd),
     }
     result |= {name: made[name] for name in FORMULAS if name in made}
     if MODE in made:
@@ -359,26 +244,37 @@ def _assemble(streamed: Mapping[str, NDArray[np.generic]]) -> Columns:
     return result
 
 
-def fuse(columns: Mapping[str, Column]) -> Column:
+def fuse(
+    columns: Mapping[str, Column], suspected: Mapping[str, Column | None] | None = None
+) -> Column:
     """The recommended fusion [N] of columns [N] each, `DENSITIES` among them.
 
     The distances from what is typical are averaged and give every photo a probability of being an
     outlier; then every column counts by its `agreement` with that of the distances in other spaces
     than its own. A column that knows nothing of the outliers, as those of an immature generator,
     gets no weight; no label and no constant is there to be tuned.
+
+    Args:
+        columns: by name.
+        suspected: `suspects` of the same distances, where they are known.
     """
-    names = list(columns)
-    weights = [_weight(name, columns) for name in names]
-    return weighted_mean([columns[name] for name in names], weights)
+    judges = suspects(columns) if suspected is None else suspected
+    weights = []
+    for name, column in columns.items():
+        odd = judges[DENSITIES.get(name, "")]
+        weights.append(0.0 if odd is None else agreement(column, odd))
+    return weighted_mean(list(columns.values()), weights)
 
 
-def _weight(name: str, columns: Mapping[str, Column]) -> float:
-    own = DENSITIES.get(name)
-    judges = [columns[other] for other, space in DENSITIES.items() if space != own]
-    u = weighted_mean(judges)
-    if not float(np.ptp(u)) > 0:
-        return 0.0
-    return agreement(columns[name], fit_mixture(u).outlier(u))
+def suspects(columns: Mapping[str, Column]) -> dict[str, Column | None]:
+    """By feature space, each photo's probability [N] of being an outlier as the `DENSITIES` of the
+    other spaces see it; by "", as all see it. None where all photos are equally far."""
+    found: dict[str, Column | None] = {}
+    for own in ("", *DENSITIES.values()):
+        if own not in found:
+            u = weighted_mean([columns[name] for name, space in DENSITIES.items() if space != own])
+            found[own] = fit_mixture(u).outlier(u) if float(np.ptp(u)) > 0 else None
+    return found
 
 
 def _formulas(columns: Columns, config: ScoreConfig) -> dict[str, str]:

@@ -73,6 +73,8 @@ class PartFacts(Record):
         settings: of `config.data`, with `crop` decided.
         inputs: digests of the files beside the photos.
         objects: classes that the part was cropped to; empty = any.
+        held: files of the listing that are in this part.
+        opted: sha256 of photos that opted out while they were fetched -> why their copies are out.
     """
 
     number: int = Field(ge=0)
@@ -86,6 +88,8 @@ class PartFacts(Record):
     settings: dict[str, Any]
     inputs: dict[str, str]
     objects: tuple[str, ...] = ()
+    held: _Count
+    opted: dict[_Sha256, str] = Field(default_factory=dict)
 
     def words(self) -> str:
         """Which part it is, for a person."""

@@ -21,19 +21,18 @@ from limbeck.ingestion.acceptance import Acceptance, Decoded
 from limbeck.ingestion.copy_sheet import save_copy_sheet
 from limbeck.ingestion.counting import accepted, check_counts, store_of, store_side
 from limbeck.ingestion.crop_copies import Embedder
-from limbeck.ingestion.cropping import choose_box, wanted_objects
+from limbeck.ingestion.cropping import wanted_objects
 from limbeck.ingestion.duplicates import thumbnail
 from limbeck.ingestion.earlier import forget_replaced, sight_of
-from limbeck.ingestion.files import least_side
 from limbeck.ingestion.optout import TOLD_LINES, opt_out_of, read_opt_out
 from limbeck.ingestion.out_of_memory import memory_errors
-from limbeck.ingestion.parting import as_before
-from limbeck.ingestion.parts import Parts, Stored, settings_of
+from limbeck.ingestion.part_rows import Stored, as_before, cropped_otherwise, photos_in
+from limbeck.ingestion.parts import Parts, settings_of
 from limbeck.ingestion.photo_classes import side_inputs
 from limbeck.ingestion.quality import count_flags
 from limbeck.ingestion.sources import open_source
 from limbeck.ingestion.taken import without_taken
-from limbeck.records import CropKind, ImageInfo, IngestSummary, Status
+from limbeck.records import ImageInfo, IngestSummary, Status
 
 
 def join(
@@ -115,15 +114,10 @@ def wanted_of_all(parts: Parts, decided: DataConfig) -> tuple[frozenset[str], in
     """What all photos together are cropped to, and how many photos of the parts are not."""
     if decided.crop != "detect":
         return frozenset(), 0
-    sights = (sight_of(stored.row) for stored in parts.rows)
+    sights = (sight_of(stored.row) for stored in parts.rows if stored.first)
     wanted = wanted_objects(sights, decided.crop_object)
-    least = least_side(decided)
-    other = 0
-    for row in (stored.row for stored in parts.rows):
-        if row.crop in (CropKind.DETECT, CropKind.CENTER):
-            box, _ = choose_box(sight_of(row), row.width, row.height, decided, wanted, least)
-            other += box != row.box
-    return wanted, other
+    photos = photos_in(parts.rows)
+    return wanted, sum(cropped_otherwise(photo, decided, wanted) for photo in photos)
 
 
 def _check_crops(parts: Parts, decided: DataConfig) -> frozenset[str]:

@@ -12,6 +12,7 @@ from limbeck.ingestion.cropping import NOTHING, Sight, choose_box, more_boxes
 from limbeck.ingestion.sources import Entry
 from limbeck.records import CropKind, ImageInfo, Reason, Status
 
+SAME_NAME = "another file goes by this name"
 _NO_BOXES = (None, None)
 
 
@@ -96,12 +97,28 @@ def cropped_all(
     of: list[Entry] = []
     names: set[str] = set()
     for look, entry in zip(looks, entries, strict=True):
-        for row in look.cropped(config, wanted, least):
-            info = row if row.source not in names else _second(row, names)
-            names.add(info.source)
-            infos.append(info)
+        for row in named_once(look.cropped(config, wanted, least), names):
+            infos.append(row)
             of.append(entry)
     return infos, of
+
+
+def named_once(rows: Sequence[ImageInfo], names: set[str]) -> list[ImageInfo]:
+    """The rows of one photo under names that no other row has.
+
+    Where a file goes by its name already, the photo fails, and its further objects are not listed.
+
+    Args:
+        rows: of the photo, its main object first.
+        names: of the rows before; these are added.
+    """
+    if rows[0].source in names:
+        rows = [_second(rows[0], names)]
+    made = []
+    for row in rows:
+        made.append(row if row.source not in names else _second(row, names))
+        names.add(made[-1].source)
+    return made
 
 
 def _second(row: ImageInfo, names: set[str]) -> ImageInfo:
@@ -113,5 +130,5 @@ def _second(row: ImageInfo, names: set[str]) -> ImageInfo:
     number = next(n for n in count(2) if f"{row.source}~{n}" not in names)
     return ImageInfo(
         source=f"{row.source}~{number}", sha256=row.sha256, status=Status.FAILED,
-        reason=Reason.UNREADABLE, detail="another file goes by this name",
+        reason=Reason.UNREADABLE, detail=SAME_NAME,
     )  # fmt: skip

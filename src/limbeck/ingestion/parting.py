@@ -26,8 +26,10 @@ from limbeck.ingestion.counting import STORE_SIDE, accepted, store_of
 from limbeck.ingestion.crop_sheet import glances, save_crop_sheet
 from limbeck.ingestion.cropping import eye_of, wanted_objects
 from limbeck.ingestion.earlier import earlier_in, way_of
+from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.files import Reader, jobs, least_side
 from limbeck.ingestion.looks import Looks, cropped_all
+from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.out_of_memory import memory_errors
 from limbeck.ingestion.photo_classes import classify, read_classes, side_inputs
 from limbeck.ingestion.pool import Pool
@@ -46,12 +48,15 @@ def ingest_part(
     *,
     detector: Path | None = None,
     threads: int | None = None,
+    opt_out: Path | None = None,
+    fetching: Fetching | None = None,
 ) -> IngestSummary:
     """Read and decode one part of the photos of a source; `ingest` joins the folder of all parts.
 
-    The whole source is listed, the files of this part alone are read. Squares are stored at
-    max(size, 128) pixels. Opt-out lists are given when parts are joined. What a part that lies in
-    `out` already knows is not decoded again.
+    The whole source is listed, the files of this part alone are read, or fetched: of a list of
+    URLs a part has all photos of some hosts. Squares are stored at max(size, 128) pixels. Opt-out
+    lists are given when parts are joined, and of URLs before as well, so that nothing is fetched
+    that they name. What a part that lies in `out` already knows is not decoded again.
 
     Args:
         source: whatever `ingest` reads.
@@ -60,43 +65,47 @@ def ingest_part(
         shard: which part.
         detector: file of the detector's weights; default: from the cache.
         threads: that read and decode; None = as many as there are cores.
+        opt_out: of a list of URLs, as of `ingest`.
+        fetching: of a list of URLs, as of `ingest`.
 
     Returns:
         counts of this part; a copy byte for byte within it counts as `duplicate`.
 
     Raises:
-        DataError, LimbeckError, UsageError: as `ingest`; but a part may hold few photos, or none.
+        DataError, LimbeckError, UsageError: as `ingest`; but a part may hold few photos, or none;
+            `opt_out`, and the source is no list of URLs.
     """
     started = time.perf_counter()
     source, out = Path(source), Path(out)
     keep_apart(source, out)
-    if config.crop_most > 1:
-        raise UsageError(
-            "--crop-most makes several images of a photo, which parts cannot hold yet",
-            "leave it out, or ingest all photos in one run",
-        )
+    if fetching is not None and fetching.folder is not None:
+        keep_apart(fetching.folder, out)
+    wishes = read_opt_out(opt_out)
     given = read_classes(config)
     eye_of(config, detector, boxes=True)  # what cannot be had is said before photos are listed
     with (
         fresh(out, "data") as folder,
         memory_errors(source),
-        open_source(source) as photos,
+        open_source(source, fetching) as photos,
         Pool(threads) as pool,
     ):
-        if isinstance(photos, UrlSource):
+        if opt_out is not None and not isinstance(photos, UrlSource):
             raise UsageError(
-                f"{source} is a list of URLs, of which no parts can be made yet",
-                "split the list, and ingest what each machine fetched (its --fetched folder)",
+                "--opt-out concerns all parts at once",
+                "give it when the parts are joined: limbeck ingest PARTS --out DATA --opt-out FILE",
             )
-        decided, eye = eye_of(config, detector, boxes=any(e.box for e in photos.entries))
+        listing, listed = photos.digest(), len(photos.entries)
+        boxes = any(entry.box for entry in photos.entries)
+        photos.keep_only(lambda entry: shard.holds(photos.home(entry)))
+        opted = photos.bring(wishes)
+        decided, eye = eye_of(config, detector, boxes=boxes)
         way = way_of(decided, least_side(decided))
         earlier = earlier_in(out, way)
         reader = Reader(photos, decided, pool.decoders, earlier, eye, embeds=False)
-        entries = [entry for entry in photos.entries if shard.holds(entry.source)]
-        seen = pool.in_order(reader.look, entries)
-        looks = Looks(logs.track(seen, "looking", len(entries)))
+        seen = pool.in_order(reader.look, photos.entries)
+        looks = Looks(logs.track(seen, "looking", len(photos.entries)))
         wanted = wanted_objects(looks.sights(), config.crop_object)
-        infos, entries = cropped_all(looks, entries, decided, wanted, reader.least)
+        infos, entries = cropped_all(looks, photos.entries, decided, wanted, reader.least)
         del looks  # of many photos much memory
         infos, names = classify(infos, entries, config, given)
         side = max(config.size, STORE_SIDE)
@@ -105,10 +114,11 @@ def ingest_part(
         rows = PackedRows()
         squares = _settle(logs.track(work, "decoding", len(infos)), infos, rows)
         facts = PartFacts(
-            number=shard.number, of=shard.of, listing=photos.digest(), listed=len(photos.entries),
+            number=shard.number, of=shard.of, listing=listing, listed=listed,
             photos=str(source), archive=photos.archive, way=way, codecs=codec_versions(),
             settings=decided.model_dump(),
             inputs=side_inputs(config, None), objects=tuple(sorted(wanted)),
+            held=len(photos.entries), opted=dict(opted),
         )  # fmt: skip
         write_dataset(
             folder, rows, squares, side, class_names=names, part=facts.model_dump(mode="json"),
@@ -131,7 +141,7 @@ def ingest_part(
                 "part": str(shard),
             }
         )
-        made_of = part_provenance(facts.listing, shard, way, facts.inputs, config)
+        made_of = part_provenance(listing, shard, way, side_inputs(config, opt_out), config)
         made_of.finish(folder, "data", started=started, summary=summary.model_dump(mode="json"))
     return summary
 
@@ -182,15 +192,3 @@ def _settle(
 def _as(info: ImageInfo, fate: ImageInfo) -> ImageInfo:
     update = {"status": fate.status, "reason": fate.reason, "detail": fate.detail}
     return info.model_copy(update=update)
-
-
-def as_before(row: ImageInfo) -> ImageInfo:
-    """The row of a part as it was before it was decoded."""
-    if row.box is None or (row.reason is Reason.TOO_SMALL):
-        return row
-    undone = {
-        "status": Status.ACCEPTED, "reason": Reason.NONE, "detail": "", "phash": None,
-        "format": None, "upscaled": False, "quality": None, "flags": (), "duplicate_of": None,
-        "shard": None, "row": None, "offset": None, "length": None, "crc32": None,
-    }  # fmt: skip
-    return row.model_copy(update=undone)

@@ -1,8 +1,6 @@
 """The parts of one listing in a folder: found by what they are, checked before they are joined."""
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,49 +9,15 @@ from numpy.typing import NDArray
 
 from limbeck import fsio, logs
 from limbeck.config import DataConfig
-from limbeck.data import Dataset, PackedRows, PartFacts, open_dataset
+from limbeck.data import Dataset, PartFacts, open_dataset
 from limbeck.decoding import Square
 from limbeck.errors import DataError, LimbeckError, UsageError
-from limbeck.records import ImageInfo, Status
+from limbeck.ingestion.part_rows import AllStored, Stored, in_order, photos_of
+from limbeck.records import Status
 
 OF_JOINING = ("near_duplicate_bits", "cropped_copies", "store")
 """Settings of `config.data` that only settle copies, or how the joined pixels are stored."""
 _INDEX = "index.json"
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A row of a part, and where its square lies: number of the part, row there (-1 = nowhere)."""
-
-    row: ImageInfo
-    part: int
-    place: int = -1
-
-
-class AllStored:
-    """Rows of all parts by name, packed as `PackedRows` are.
-
-    Args:
-        rows: in any order.
-    """
-
-    def __init__(self, rows: Iterable[Stored]) -> None:
-        self._rows = PackedRows()
-        self._parts, self._places = array("l"), array("l")
-        names = []
-        for stored in rows:
-            self._rows.append(stored.row)
-            self._parts.append(stored.part)
-            self._places.append(stored.place)
-            names.append(stored.row.source)
-        self._order = array("l", sorted(range(len(names)), key=names.__getitem__))
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def __iter__(self) -> Iterator[Stored]:
-        for number in self._order:
-            yield Stored(self._rows[number], self._parts[number], self._places[number])
 
 
 def part_folders(source: Path) -> list[Path]:
@@ -97,7 +61,7 @@ class Parts:
     Attributes:
         facts: of the first part; all parts agree in what is read from here.
         side: of the stored squares, pixels.
-        rows: of all parts, in the order of the listing.
+        rows: of all parts, in the order of the listing, a photo's further objects behind it.
         class_names: of all parts, sorted; labels of `rows` number these.
 
     Args:
@@ -118,17 +82,23 @@ class Parts:
         self._views = [data.at(data.size, resident=False) if len(data) else None
                        for data in datasets]  # fmt: skip
         number = {name: index for index, name in enumerate(self.class_names)}
-        rows = AllStored(
-            stored
+        stored = AllStored(
+            one
             for part, dataset in enumerate(datasets)
-            for stored in _rows_of(part, dataset, number)
-        )
-        self.rows = rows
-        if len(rows) != self.facts.listed:
+            for photo in photos_of(
+                _rows_of(part, dataset, number), _settings(self._of[part]),
+                frozenset(self._of[part].objects),
+            )
+            for one in photo
+        )  # fmt: skip
+        held = sum(facts.held for facts in self._of)
+        if not stored.photos == held == self.facts.listed:
             raise DataError(
-                f"the parts hold {len(rows)} files, {self.facts.listed} were listed",
+                f"the parts hold {stored.photos} files, {self.facts.listed} were listed",
                 "make the parts again from the same photos",
             )
+        opted = {sha256: why for facts in self._of for sha256, why in facts.opted.items()}
+        self.rows = AllStored(in_order(stored, opted))
 
     def objects(self) -> list[str]:
         """For each part, what its photos were cropped to, in words."""
@@ -149,7 +119,7 @@ def settings_of(facts: PartFacts, config: DataConfig) -> DataConfig:
     Raises:
         UsageError: `config` asks for something else than the parts were made with.
     """
-    theirs = fsio.as_record(facts.settings, DataConfig, "settings of the parts", "make them again")
+    theirs = _settings(facts)
     for name, field in DataConfig.model_fields.items():
         asked, made = getattr(config, name), getattr(theirs, name)
         if name in (*OF_JOINING, "size") or asked in (made, field.default):
@@ -159,6 +129,10 @@ def settings_of(facts: PartFacts, config: DataConfig) -> DataConfig:
             "leave the option out, or make the parts again",
         )
     return theirs.model_copy(update={name: getattr(config, name) for name in OF_JOINING})
+
+
+def _settings(facts: PartFacts) -> DataConfig:
+    return fsio.as_record(facts.settings, DataConfig, "settings of a part", "make it again")
 
 
 def _part_of(dataset: Dataset) -> PartFacts:

@@ -6,20 +6,20 @@ that was stopped goes on with the parts that are missing, and there is one code 
 by hand, and for one machine.
 """
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from limbeck import errors, logs
+from limbeck import logs
 from limbeck.artefacts.folders import keep_apart
+from limbeck.artefacts.stage import read_summary
 from limbeck.config import DataConfig
-from limbeck.errors import LimbeckError, UsageError
+from limbeck.errors import UsageError
 from limbeck.ingestion.cropping import eye_of
 from limbeck.ingestion.earlier import way_of
+from limbeck.ingestion.fetching import Fetching
 from limbeck.ingestion.files import least_side
 from limbeck.ingestion.joining import join, wanted_of_all
 from limbeck.ingestion.optout import read_opt_out
@@ -27,11 +27,9 @@ from limbeck.ingestion.parting import ingest_part, part_provenance
 from limbeck.ingestion.parts import Parts, part_folders, settings_of
 from limbeck.ingestion.photo_classes import side_inputs
 from limbeck.ingestion.shards import MOST, Shard
-from limbeck.ingestion.sources import open_source
+from limbeck.ingestion.sources import UrlSource, open_source
+from limbeck.kit.ray_tasks import Failure, cluster, failure_of, run_tasks
 from limbeck.records import IngestSummary
-
-_RETRIES = 2
-_Failure = tuple[str, str, str]  # class, what, what to do
 
 
 def ingest_by_ray(
@@ -44,6 +42,7 @@ def ingest_by_ray(
     opt_out: Path | None = None,
     strict: bool = False,
     detector: Path | None = None,
+    fetching: Fetching | None = None,
 ) -> IngestSummary:
     """`ingest`, its parts made by Ray: on the cluster of RAY_ADDRESS, else on this machine.
 
@@ -58,6 +57,9 @@ def ingest_by_ray(
         place: a folder that every machine sees, for the parts; default: `out` with `-parts` behind
             its name. It stays; parts that lie there and are current are not made again.
         opt_out, strict, detector: as of `ingest`.
+        fetching: of a list of URLs, as of `ingest`; but each part keeps its photos in a folder of
+            its own there, by default in `out` with `-fetched` behind its name. Parts in which
+            photos could not be fetched are made again, which asks for these alone.
 
     Returns:
         as `ingest`; `seconds` are those of the whole job (done.json has those of joining).
@@ -67,18 +69,21 @@ def ingest_by_ray(
         DataError, LimbeckError: as `ingest`; a part that fails ends the job.
     """
     started = time.perf_counter()
-    source, out = Path(source).resolve(), Path(out)
+    source, out = Path(source).resolve(), Path(out).resolve()
     place = Path(place or out.with_name(f"{out.name}-parts")).resolve()
     _check(source, out, place, parts)
     read_opt_out(opt_out)
-    with _cluster() as ray:
-        _make(ray, source, place, config, parts, detector)
+    fetching = fetching or Fetching()
+    kept = (fetching.folder or out.with_name(f"{out.name}-fetched")).resolve()
+    job = _Job(source, place, parts, detector, opt_out, replace(fetching, folder=kept))
+    with cluster() as ray:
+        job.make(ray, config)
         made = Parts(folders := _folders(place, parts))
         wanted, other = wanted_of_all(made, settings_of(made.facts, config))
         if other:
             agreed = config.model_copy(update={"crop_object": ",".join(sorted(wanted)) or "any"})
             logs.say(f"all photos together show {agreed.crop_object}; {other} are cropped again")
-            _make(ray, source, place, agreed, parts, detector)
+            job.make(ray, agreed)
     summary = join(folders, place, out, config, opt_out=opt_out, strict=strict)
     return summary.model_copy(update={"seconds": time.perf_counter() - started})
 
@@ -97,94 +102,57 @@ def _folders(place: Path, parts: int) -> list[Path]:
     return [place / f"{number:06d}" for number in range(parts)]
 
 
-@contextmanager
-def _cluster() -> Iterator[ModuleType]:
-    """Ray, connected; left as it was found.
+@dataclass(frozen=True)
+class _Job:
+    """What all tasks have in common; see `ingest_by_ray`."""
 
-    Raises:
-        UsageError: it is not installed.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            "Ray is not installed", "pip install 'limbeck[ray]', or make parts by --shard"
-        ) from error
-    ours = not ray.is_initialized()
-    if ours:
-        local: dict[str, Any] = (
-            {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
-        )
-        ray.init(log_to_driver=False, logging_level="ERROR", **local)
-    try:
-        yield ray
-    finally:
-        if ours:
-            ray.shutdown()
+    source: Path
+    place: Path
+    parts: int
+    detector: Path | None
+    opt_out: Path | None
+    fetching: Fetching
 
+    def make(self, ray: ModuleType, config: DataConfig) -> None:
+        """Make the parts that are not there as they are wanted."""
+        listed = self._of_urls()
+        common = {
+            "detector": None if self.detector is None else self.detector.resolve(),
+            "opt_out": self.opt_out.resolve() if listed and self.opt_out else None,
+        }
+        calls = []
+        for number, folder in self._missing(config, common["opt_out"]):
+            home = self.fetching.home / f"{number:06d}"
+            fetching = replace(self.fetching, folder=home) if listed else None
+            shard = Shard(number, self.parts)
+            calls.append((self.source, folder, config, shard, {**common, "fetching": fetching}))
+        run_tasks(ray, _part, calls, "making parts")
 
-def _make(
-    ray: ModuleType,
-    source: Path,
-    place: Path,
-    config: DataConfig,
-    parts: int,
-    detector: Path | None,
-) -> None:
-    """Make the parts that are not there as they are wanted."""
-    todo = _missing(source, place, config, parts, detector)
-    task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_part)
-    waiting = [
-        task.remote(str(source), str(folder), config.model_dump(), number, parts,
-                    None if detector is None else str(Path(detector).resolve()))
-        for number, folder in todo
-    ]  # fmt: skip
-    try:
-        with logs.working("making parts", len(waiting)) as progress:
-            while waiting:
-                done, waiting = ray.wait(waiting)
-                for failure in ray.get(done):
-                    _raise(failure)
-                progress.step(len(done))
-    except BaseException:
-        for one in waiting:
-            ray.cancel(one)
-        raise
+    def _of_urls(self) -> bool:
+        with open_source(self.source) as photos:
+            return isinstance(photos, UrlSource)
+
+    def _missing(self, config: DataConfig, opt_out: Path | None) -> list[tuple[int, Path]]:
+        with open_source(self.source) as photos:
+            boxes = any(entry.box for entry in photos.entries)
+            listing, of_urls = photos.digest(), isinstance(photos, UrlSource)
+        decided, _ = eye_of(config, self.detector, boxes=boxes)
+        way, inputs = way_of(decided, least_side(decided)), side_inputs(config, opt_out)
+        missing = []
+        for number, folder in enumerate(_folders(self.place, self.parts)):
+            wanted = part_provenance(listing, Shard(number, self.parts), way, inputs, config)
+            if not wanted.done_in(folder) or (of_urls and _lacks_photos(folder)):
+                missing.append((number, folder))
+        return missing
 
 
-def _missing(
-    source: Path, place: Path, config: DataConfig, parts: int, detector: Path | None
-) -> list[tuple[int, Path]]:
-    with open_source(source) as photos:
-        boxes = any(entry.box for entry in photos.entries)
-        listing = photos.digest()
-    decided, _ = eye_of(config, detector, boxes=boxes)
-    way, inputs = way_of(decided, least_side(decided)), side_inputs(config, None)
-    return [
-        (number, folder)
-        for number, folder in enumerate(_folders(place, parts))
-        if not part_provenance(
-            listing, Shard(number, parts), way, inputs, config
-        ).done_in(folder)
-    ]  # fmt: skip
+def _lacks_photos(folder: Path) -> bool:
+    """Whether photos of a part could not be fetched, or not read."""
+    return read_summary(folder, IngestSummary).failed > 0
 
 
 def _part(
-    source: str, out: str, config: dict[str, Any], number: int, of: int, detector: str | None
-) -> _Failure | None:
-    """One task. Errors for people go back as words: Ray would wrap them."""
-    try:
-        ingest_part(
-            Path(source), Path(out), DataConfig.model_validate(config), Shard(number, of),
-            detector=None if detector is None else Path(detector), threads=1,
-        )  # fmt: skip
-    except LimbeckError as error:
-        return type(error).__name__, error.what, error.do
-    return None
-
-
-def _raise(failure: _Failure | None) -> None:
-    if failure is not None:
-        name, what, do = failure
-        raise getattr(errors, name)(what, do)
+    source: Path, out: Path, config: DataConfig, shard: Shard, options: dict[str, Any]
+) -> Failure | None:
+    """One task."""
+    return failure_of(lambda: ingest_part(source, out, config, shard, threads=1, **options))

@@ -14,8 +14,9 @@ class Shard:
     """Part `number` (from 0) of `of` parts.
 
     A photo's part depends on its name alone (sha256), so that all parts are about equally large and
-    none needs to know another. Copies and several boxes of a photo may lie in different parts:
-    nothing is settled before the parts are joined.
+    none needs to know another; of a list of URLs on the host, so that no host is asked by two
+    parts at once. Copies and several boxes of a photo may lie in different parts: nothing is
+    settled before the parts are joined.
     """
 
     number: int
@@ -39,7 +40,7 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
-    def holds(self, source: str) -> bool:
-        """Whether a listed file, by its `source`, is in this part."""
-        digest = hashlib.sha256(source.encode("utf-8", "backslashreplace")).digest()
+    def holds(self, home: str) -> bool:
+        """Whether what goes by this name (see `Source.home`) is in this part."""
+        digest = hashlib.sha256(home.encode("utf-8", "backslashreplace")).digest()
         return int.from_bytes(digest[:8], "big") % self.of == self.number

@@ -1,7 +1,7 @@
 """What every source of photos is: a fixed list of entries, each of which can be read."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -73,14 +73,27 @@ class Source(Protocol):
         """16 hex of the listing as it was when this was made (see `source_digest`)."""
         ...
 
-    def bring(self, wishes: Sequence[Wish]) -> None:
+    def home(self, entry: Entry) -> str:
+        """What decides in which part of the listing an entry is (see `Shard`): its name, or more
+        than one entry has in common."""
+        return entry.source
+
+    def keep_only(self, wanted: Callable[[Entry], bool]) -> None:
+        """Leave all other entries alone from now on: they are not in `entries`, nor fetched."""
+        self.entries = [entry for entry in self.entries if wanted(entry)]
+
+    def bring(self, wishes: Sequence[Wish]) -> Mapping[str, str]:
         """Fetch what does not lie here (a URL list's photos) and settle `entries`; most sources
         have nothing to fetch.
 
         Args:
             wishes: the opt-out list: what it names is not fetched.
+
+        Returns:
+            sha256 of photos that opted out, as far as they are known -> why their copies are out
+            as well.
         """
-        return
+        return {}
 
     def close(self) -> None:
         """Close what is open, if anything is."""

@@ -64,6 +64,8 @@ class UrlSource(Source):
         self.entries: Sequence[Entry] = sorted(listed, key=lambda e: e.source)
         if not self.entries:
             raise DataError(f"{self.path} lists no URL", "give a list of one or more")
+        self._all = self.entries
+        self._mine = self._targets
         self._digest = fsio.digest_json(
             [[e.source, e.refused, e.box, *vars(self.facts(e)).values()] for e in self.entries]
         )
@@ -87,7 +89,18 @@ class UrlSource(Source):
         """See `Source.digest`: of the list. What hosts answer, and when, makes no list another."""
         return self._digest
 
-    def bring(self, wishes: Sequence[Wish]) -> None:
+    def home(self, entry: Entry) -> str:
+        """See `Source.home`: the host of its URL, so that each host is asked by one part alone."""
+        target = self._targets.get(entry.name)
+        return entry.name if target is None else target.host
+
+    def keep_only(self, wanted: Callable[[Entry], bool]) -> None:
+        """See `Source.keep_only`."""
+        super().keep_only(wanted)
+        left = {entry.name for entry in self.entries}
+        self._mine = {url: target for url, target in self._targets.items() if url in left}
+
+    def bring(self, wishes: Sequence[Wish]) -> dict[str, str]:
         """See `Source.bring`. Bodies of what opted out are removed from where they were kept.
 
         Raises:
@@ -95,22 +108,27 @@ class UrlSource(Source):
             DataError: the folder of fetched photos holds other things, or cannot be written.
         """
         unwanted = self.named(wishes)
-        targets = [target for url, target in self._targets.items() if url not in unwanted]
+        targets = [target for url, target in self._mine.items() if url not in unwanted]
         found = fetch_all(targets, self.store, self._fetching, names_url(wishes))
         unwanted |= self.named(wishes)
         known = [self.store.find(url) for url in unwanted]
         opted = [kept for kept in found.values() if kept.fate is Fate.OPTED_OUT]
-        removed = {kept.sha256 for kept in [*known, *opted] if kept and kept.sha256}
+        removed = {kept.sha256: _COPY for kept in opted if kept.sha256}
+        removed |= {kept.sha256: _BY_LIST for kept in known if kept and kept.sha256}
         for body in removed:
             self.store.forget(body)
         self.entries = [self._settled(entry, found, unwanted, removed) for entry in self.entries]
-        if unwanted:
-            logs.say(f"left out, for the opt-out list names them: {len(unwanted)}")
+        if left_out := len(unwanted & self._mine.keys()):
+            logs.say(f"left out, for the opt-out list names them: {left_out}")
+        return removed
 
     def named(self, wishes: Sequence[Wish]) -> set[str]:
-        """URLs that the opt-out list names, as far as is known without asking anybody."""
+        """URLs that the opt-out list names, as far as is known without asking anybody.
+
+        Of a part, too, lines are compared with the whole list: what is ambiguous there is so here.
+        """
         infos = []
-        for entry in self.entries if wishes else ():
+        for entry in self._all if wishes else ():
             kept = self.store.find(entry.name) if entry.name in self._targets else None
             infos.append(
                 ImageInfo(
@@ -119,7 +137,7 @@ class UrlSource(Source):
                 )
             )  # fmt: skip
         rows, _ = rows_named(infos, wishes, root=self.path)
-        named = {self.entries[row].name for row in rows} & self._targets.keys()
+        named = {self._all[row].name for row in rows} & self._targets.keys()
         unwanted = names_url(wishes)
         return named | {url for url in self._targets if self._led_to(url, unwanted)}
 
@@ -132,7 +150,7 @@ class UrlSource(Source):
         """URLs that `bring` would ask for, and the bytes of the photos that are here already."""
         unwanted, days = self.named(wishes), self._fetching.limits.remembered
         left, here = [], 0
-        for url, target in self._targets.items():
+        for url, target in self._mine.items():
             if url in unwanted:
                 continue
             kept = settled(self.store, target, days, verify=False)
@@ -143,7 +161,7 @@ class UrlSource(Source):
         return left, here
 
     def _settled(
-        self, entry: Entry, found: dict[str, Kept], unwanted: set[str], removed: set[str]
+        self, entry: Entry, found: dict[str, Kept], unwanted: set[str], removed: dict[str, str]
     ) -> Entry:
         """An entry with what became of its URL."""
         if entry.name not in self._targets:
