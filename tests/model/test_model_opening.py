@@ -85,7 +85,7 @@ def test_stages_of_a_run_say_what_they_are(run: Path) -> None:
 def test_files_say_what_they_are(run: Path, tmp_path: Path) -> None:
     for name in ("network.pkl", "g.PT", "a.pth", "b.ckpt"):
         (tmp_path / name).write_bytes(b"\x80\x04.")
-        refused(tmp_path / name, "run code when opened; limbeck does not open them")
+        refused(tmp_path / name, "another tool wrote")
     (tmp_path / "alone.safetensors").write_bytes(b"x")
     refused(tmp_path / "alone.safetensors", "without its config.json beside it")
     refused(

@@ -3,11 +3,16 @@
 import re
 from pathlib import Path
 
+from limbeck import logs
 from limbeck.artefacts.stage import read_done
 from limbeck.errors import DataError
 
 MODEL_MARKS = ("generator.safetensors", "generator.safetensors.index.json")
 """Files one of which tells a model folder: a generator in one file, or in shards."""
+
+
+FOREIGN = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib")
+"""Endings of files in which other tools keep networks."""
 
 
 def snapshots(out: Path, kind: str) -> list[tuple[int, Path]]:
@@ -46,6 +51,17 @@ def is_model(path: Path) -> bool:
     return any((path / name).exists() for name in MODEL_MARKS)
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether the name of a file is that of a network that another tool wrote."""
+    return path.suffix.lower() in FOREIGN and path.is_file()
+
+
+def convert_it(path: Path) -> str:
+    """What to do about such a file."""
+    command = logs.command("limbeck", "convert", path, "--out", path.with_suffix(""))
+    return f"make a model folder of it, without running its code: {command}"
+
+
 def snapshot_of(path: Path) -> Path:
     """What `find_networks` finds, to train on from.
 
@@ -53,6 +69,8 @@ def snapshot_of(path: Path) -> Path:
         DataError: no networks lie there.
     """
     found = find_networks(path)
+    if found is None and is_foreign(path):
+        raise DataError(f"{path} is a network that another tool wrote", convert_it(path))
     if found is None:
         raise DataError(
             f"{path} holds no networks to begin from",

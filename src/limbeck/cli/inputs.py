@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from limbeck import logs
 from limbeck.artefacts.run import RunDir
-from limbeck.artefacts.snapshots import find_networks, is_model
+from limbeck.artefacts.snapshots import convert_it, find_networks, is_foreign, is_model
 from limbeck.cli.describe import training_in, unfinished
 from limbeck.config import SampleConfig
 from limbeck.errors import DataError, UsageError
@@ -53,6 +53,8 @@ def networks_folder(path: Path) -> Path:
     for training in map(training_in, (path, path / "kept", path / "raw")):
         if training is not None:
             raise unfinished(training)
+    if is_foreign(path):
+        raise DataError(f"{path} is a network that another tool wrote", convert_it(path))
     raise DataError(
         f"{path} holds no trained networks (no config.json, no training)",
         "give a snapshot (nets-...), a folder that `limbeck train` made, or a run",

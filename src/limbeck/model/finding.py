@@ -11,7 +11,7 @@ from PIL import Image
 from limbeck import fsio
 from limbeck.artefacts.model_folder import MODES, ModelConfig
 from limbeck.artefacts.model_networks import PARTS, checked, model_networks
-from limbeck.artefacts.snapshots import is_model
+from limbeck.artefacts.snapshots import FOREIGN, convert_it, is_foreign, is_model
 from limbeck.artefacts.stage import read_done
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.latents import ModeCentres
@@ -19,7 +19,6 @@ from limbeck.model.hub import fetch
 from limbeck.model.hub_names import HubModel
 from limbeck.nets import Networks
 
-_PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib")
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
 _FILES = (".safetensors", ".json", ".onnx", ".png", ".jpg", ".jpeg", ".webp", ".npy", ".parquet")
 _WANTED = (
@@ -108,7 +107,7 @@ def on_hub(text: str) -> HubModel | None:
     if wanted is None or wanted.explicit:
         return wanted
     owner, name = wanted.repo.split("/")
-    is_file = Path(name).suffix.lower() in (*_PICKLES, *_PACKED, *_FILES)
+    is_file = Path(name).suffix.lower() in (*FOREIGN, *_PACKED, *_FILES)
     return None if is_file or Path(owner).exists() else wanted
 
 
@@ -127,9 +126,9 @@ def _kind(folder: Path) -> str:
 
 def _of_file(path: Path) -> DataError:
     kind, beside = path.suffix.lower(), path.parent
-    if kind in _PICKLES:
+    if is_foreign(path):
         return DataError(
-            f"{path}: pickled networks run code when opened; limbeck does not open them", _WANTED
+            f"{path} is a network that another tool wrote, and no model folder", convert_it(path)
         )
     if kind in _PACKED:
         return DataError(f"{path} is an archive", "unpack it and give the folder inside")
