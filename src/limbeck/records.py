@@ -215,6 +215,14 @@ class ModelKind(StrEnum):
     STYLEGAN2_PT = "stylegan2-pt"
 
 
+class CentreLayout(StrEnum):
+    """Whose tool reads exported centres of modes."""
+
+    STYLEGAN_XL = "stylegan-xl"
+    STYLEGAN3_FUN = "stylegan3-fun"
+    SELF_DISTILLED = "self-distilled"
+
+
 class ExportKind(StrEnum):
     """What a dataset can be exported to."""
 

@@ -62,7 +62,7 @@ def test_a_folder_draws_what_the_public_code_draws(name: str, tmp_path: Path) ->
     assert told["data"]["converted from"] == f"{name}.pkl"
 
 
-def _written(nets: Networks, path: Path, **networks: object) -> None:
+def _written(nets: Networks, path: Path, role: str = "G_ema") -> None:
     """G_ema as stylegan2-ada-pytorch would have written it."""
     net, G = nets.config, nets.G_ema
     trained = {name for name, _ in G.named_parameters()}
@@ -76,7 +76,7 @@ def _written(nets: Networks, path: Path, **networks: object) -> None:
         "mapping_kwargs": EasyDict(num_layers=net.mapping_layers, lr_multiplier=net.mapping_lr),
         "synthesis_kwargs": EasyDict(channel_base=net.channel_base, channel_max=net.channel_max),
     }  # fmt: skip
-    path.write_bytes(dumped(snapshot(G_ema=network("Generator", tensors, arguments))))
+    path.write_bytes(dumped(snapshot(**{role: network("Generator", tensors, arguments)})))
 
 
 def test_a_limbeck_generator_comes_back_bit_for_bit(tmp_path: Path) -> None:
@@ -220,6 +220,33 @@ def test_a_checkpoint_for_editing_tools_and_back(model: Path, tmp_path: Path) ->
         app, ["export", str(model), "--to", "stylegan2-pt", "--out", str(tmp_path / "a.pt")]
     )
     assert done.exit_code == 3
+
+
+def test_a_generator_that_draws_no_numbers_is_no_model(tmp_path: Path) -> None:
+    nets = Networks(preset("smoke").net, 5, ("G_ema",))
+    with torch.no_grad():
+        for name, value in nets.G_ema.named_parameters():
+            if name.endswith("torgb.weight"):
+                value.fill_(3e38)
+    _written(nets, tmp_path / "a.pkl")
+    with pytest.raises(DataError, match="not finite"):
+        convert_network(tmp_path / "a.pkl", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_g_without_its_average_says_so(tmp_path: Path) -> None:
+    nets = Networks(preset("smoke").net, 5, ("G_ema",))
+    _written(nets, tmp_path / "a.pkl", role="G")
+    made = read_foreign(tmp_path / "a.pkl")
+    assert made.role == "G"
+    assert "no averaged generator" in made.notes[0]
+
+
+def test_the_card_does_not_claim_the_training(model: Path) -> None:
+    card = (model / "README.md").read_text(encoding="utf-8")
+    assert "trained by another tool (layout stylegan2-ada), converted by limbeck" in card
+    assert "self-distilled" not in card.lower().replace("limbeck", "")
+    assert "What a filter dropped" not in card
 
 
 def test_converted_models_say_what_they_are(model: Path) -> None:

@@ -268,6 +268,6 @@ def test_fits_to_a_sample_rank_photos_as_fits_to_all(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(densities, "_FIT_AT_MOST", 750)
     some = weighted_mean(list(typical(spaces, seed=0).distances.values()))
     assert set(fitted) == {750}
-    assert spearmanr(whole, some).statistic > 0.9
+    assert spearmanr(whole, some).statistic > 0.85
     assert spearmanr(whole, some).statistic > spearmanr(whole, other).statistic - 0.05
     assert abs(auroc(whole, outliers) - auroc(some, outliers)) < 0.02

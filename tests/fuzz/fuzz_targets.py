@@ -20,13 +20,9 @@ from limbeck import fsio
 from limbeck.artefacts.keep import kept_ids, read_keep
 from limbeck.artefacts.labels import read_truth
 from limbeck.artefacts.mode_files import read_modes
-from limbeck.artefacts.model_folder import (
-    ModelConfig,
-    load_module,
-    read_config,
-    verify,
-    write_module,
-)
+from limbeck.artefacts.model_folder import ModelConfig
+from limbeck.artefacts.model_networks import read_networks
+from limbeck.artefacts.model_weights import SHARD_BYTES, write_part
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.scores import Scores, read_scores
 from limbeck.artefacts.snapshots import snapshots
@@ -43,7 +39,7 @@ from limbeck.ingestion.optout import read_opt_out
 from limbeck.ingestion.regular import Unreadable
 from limbeck.ingestion.sources import open_source
 from limbeck.latents import ModeCentres
-from limbeck.nets import Generator, Networks, load_networks
+from limbeck.nets import Networks, load_networks
 from limbeck.presets import preset
 from limbeck.records import ImageInfo, ModesSummary, Status, StoreKind
 from limbeck.training.state import TrainState
@@ -195,7 +191,7 @@ def _make_modes(root: Path) -> None:
 
 def _read_modes(root: Path) -> object:
     modes = read_modes(root)
-    return modes.centres, inputs.load_centres(root / "modes.safetensors")
+    return modes.centres, inputs.load_centres(root / "modes.safetensors", Networks(NET, names=()))
 
 
 def _sign_modes(root: Path) -> None:
@@ -206,16 +202,13 @@ def _sign_modes(root: Path) -> None:
 
 
 def _make_model(root: Path) -> None:
-    facts = write_module(root / "generator.safetensors", Networks.create(NET, 0).G_ema, "float32")
-    about = ModelConfig(net=NET, settings=CONFIG, files={"generator.safetensors": facts})
+    files = write_part(root, "generator", Networks.create(NET, 0).G_ema, "float32", SHARD_BYTES)
+    about = ModelConfig(net=NET, settings=CONFIG, files=files)
     _put(root / "config.json", about.model_dump(mode="json"))
 
 
 def _read_model(root: Path) -> object:
-    about = read_config(root)
-    for name, facts in about.files.items():
-        verify(root / name, facts)
-    return load_module(Generator, about.net, root / "generator.safetensors", about.dtype)
+    return read_networks(root)
 
 
 def _sign_model(root: Path) -> None:

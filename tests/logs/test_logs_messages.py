@@ -23,7 +23,9 @@ def test_every_message_is_listed_with_its_place() -> None:
     text = "\n".join(lines)
     assert "cli/describe.py" in text
     assert "is unfinished ({training.progress}, last snapshot" in text
-    assert re.search(r"cli/stage_verbs.py:\d+  next +limbeck keep \{out\} --out \{out\}-keep", text)
+    assert re.search(
+        r"cli/stage_verbs.py:\d+  next +limbeck train DATA --ids \{out\} --out KEPT", text
+    )
 
 
 def test_kinds_can_be_chosen() -> None:

@@ -230,3 +230,29 @@ def test_classes_may_have_widths_of_their_own() -> None:
     bare = D.b4(D.features(picture)[-1], 1, None)
     wanted = (bare * D.mapping(c)).sum(1, keepdim=True) / 6**0.5
     torch.testing.assert_close(D(picture, c), wanted)
+
+
+@pytest.mark.parametrize("value", [None, {}, "16384", True, [1]])
+def test_what_is_no_number_is_named(value: object) -> None:
+    file = foreign("tf_sg2_uncond_32")
+    with pytest.raises(DataError, match="fmap_base"):
+        file.generator(fmap_base=value)
+
+
+def test_a_stopband_without_a_sample_and_grids_without_measure_are_refused() -> None:
+    good = StyleGAN3Config(size=256)
+    StyleGAN3Config(size=1024, channel_base=65536, channel_max=1024, conv_kernel=1)
+    for changes in (
+        {"first_cutoff": 0.1, "first_stopband": 0.2},
+        {"size": 256, "margin_size": 256, "channel_max": 1024, "channel_base": 2**20},
+    ):
+        with pytest.raises(ValueError, match=r"first_stopband|numbers an image"):
+            StyleGAN3Config.model_validate(good.model_dump() | changes)
+
+
+def test_a_magnitude_below_zero_is_refused() -> None:
+    file = foreign("sg3t_32")
+    name = next(name for name in file.tensors["G_ema"] if name.endswith("magnitude_ema"))
+    file.tensors["G_ema"][name].fill_(-1)
+    with pytest.raises(DataError, match="magnitude_ema"):
+        file.generator()

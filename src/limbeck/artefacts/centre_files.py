@@ -9,7 +9,6 @@
 import re
 import tokenize
 import warnings
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,27 +20,20 @@ from torch import Tensor
 from limbeck import fsio
 from limbeck.errors import DataError
 from limbeck.latents import CENTRES, W_DIM
+from limbeck.records import CentreLayout
 
 _ONE = re.compile(r"centroid_([0-9]{1,6})-([0-9]{1,6})clusters\.npy")
 _FLOATS = ("float16", "float32", "float64")
 _LAYERS = 64  # of a generator, at most
 _HEADER = 10_000  # bytes
 _MISREAD = (
-    ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError, UserWarning,
+    ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError, Warning,
     tokenize.TokenError,
 )  # fmt: skip
 _WANTED = (
     "give an array of floats [K, w_dim] as StyleGAN-XL and the Self-Distilled demo have it, or a "
     "folder of stylegan3-fun's centroid_001-Kclusters.npy"
 )
-
-
-class CentreLayout(StrEnum):
-    """Whose tool reads the centres."""
-
-    STYLEGAN_XL = "stylegan-xl"
-    STYLEGAN3_FUN = "stylegan3-fun"
-    SELF_DISTILLED = "self-distilled"
 
 
 def is_centre_file(path: Path) -> bool:
@@ -69,7 +61,8 @@ def read_centres(path: Path, w_dim: int) -> Tensor:
     else:
         files = [path]
     rows = [_rows(file, _read(file, w_dim), w_dim) for file in files]
-    centres = torch.from_numpy(np.concatenate(rows).astype(np.float32))
+    with np.errstate(over="ignore"):  # seen below
+        centres = torch.from_numpy(np.concatenate(rows).astype(np.float32))
     if not 0 < len(centres) <= CENTRES:
         raise DataError(f"{path}: {len(centres)} centres, 1 to {CENTRES} are possible", _WANTED)
     if not bool(torch.isfinite(centres).all()):
@@ -146,7 +139,9 @@ def _only(folder: Path) -> Path:
     if len(files) != 1:
         names = ", ".join(file.name for file in files[:8])
         raise DataError(
-            f"{folder}: {len(files)} .npy files ({names}), which of them is not said",
+            f"{folder}: {len(files)} .npy files ({names}), which of them is not said"
+            if files
+            else f"{folder} holds no .npy file",
             "give the file itself",
         )
     return files[0]
@@ -158,7 +153,9 @@ def _read(path: Path, w_dim: int) -> NDArray[Any]:
         shape, fortran, dtype = _header(file, path)
         if dtype.hasobject or dtype.newbyteorder("=").name not in _FLOATS:
             raise DataError(f"{path}: an array of {dtype}, no floats", _WANTED)
-        if not shape or shape[-1] != w_dim:
+        if not 1 <= len(shape) <= 4 or not all(type(n) is int and n >= 0 for n in shape):
+            raise DataError(f"{path}: no array of shape {list(shape)[:8]} is known", _WANTED)
+        if shape[-1] != w_dim:
             raise DataError(
                 f"{path}: shape {list(shape)}, the generator's latents have {w_dim} numbers",
                 "give the centres of this generator",

@@ -34,6 +34,8 @@ FILE_NAMES = re.compile(_NAMES)
 CONFIG, CARD, MODES = "config.json", "README.md", "modes.safetensors"
 SHEETS = ("samples.png", "centres.png")
 """Pictures of the model card, where they are there."""
+CONVERTED = "converted from"
+"""Fact in `data` of config.json: the file of another tool that the networks were read from."""
 _SINCE_2 = ("kind", "measured")
 _AGAIN = "fetch the folder again"
 

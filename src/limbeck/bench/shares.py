@@ -188,7 +188,7 @@ def _seconds(config: Config, real: Tensor, repeats: int) -> Seconds:
     _name(watch, state.networks, vars(judges.critic)["maps"])
     for optimizer in state.optimizers.values():
         watch.step(optimizer)
-    joint, *others = phase_table(config, judges)
+    joint, *others = (row for row in phase_table(config, judges) if not row.warming)
 
     def loss(*given: Any) -> Any:
         watch.begin()

@@ -134,7 +134,8 @@ def _weights(config: Config) -> dict[str, float]:
 def _limbeck(config: Config, device: torch.device, real: Tensor) -> dict[str, Work]:
     state = TrainState.create(config, device)
     photos = real.contiguous(memory_format=torch.channels_last)
-    phases = phase_table(config, LossNetworks.of(config, device))
+    rows = phase_table(config, LossNetworks.of(config, device))
+    phases = [row for row in rows if not row.warming]
     engine = Engine(config, state, phases, lambda *_: (photos, None))
     found: dict[str, Work] = {phase.name: _bind(engine.take, phase) for phase in engine.phases}
     return found | {"average": lambda: state.update_averages(config)}

@@ -20,6 +20,7 @@ from limbeck.errors import UsageError
 if TYPE_CHECKING:
     from limbeck.unpickling import NetworkFile, NetworkRecord
 
+_MOST = 2000  # letters of a line of what a file tells
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _KINDS = {
     "stylegan2-ada": "StyleGAN2, as stylegan2-ada-pytorch and stylegan3 write it",
@@ -46,7 +47,10 @@ def convert(
         bool, typer.Option("--inspect", help="Say what the file holds; build and write nothing.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The model folder to write: new or empty.")
+        Path | None,
+        typer.Option(
+            "--out", help="The model folder to write; an earlier model there goes to superseded/."
+        ),
     ] = None,
     licence: Annotated[
         str | None,
@@ -94,7 +98,7 @@ def _converted(file: Path, out: Path, licence: str | None) -> Outcome:
             f"it holds {_KINDS[told.kind]}; no code of the file ran",
             f"licence: {made.model.licence}",
             *(f"note: {note}" for note in made.notes),
-            f"32 of its images: {out / 'samples.png'}",
+            f"some of its images: {out / 'samples.png'}",
         ],
         then=logs.command("limbeck", "modes", out, "--out", f"{out}-modes"),
     )  # fmt: skip
@@ -145,15 +149,20 @@ def _arguments(network: NetworkRecord) -> str:
     return ", ".join(given)
 
 
+def _cut(words: str) -> str:
+    """As much of a stranger's words as a person reads."""
+    return words if len(words) <= _MOST else f"{words[:_MOST]} ... (--json has all)"
+
+
 def _more(found: NetworkFile) -> Iterator[object]:
     for role, network in found.networks.items():
         if network.init_args or network.init_kwargs:
-            yield logs.line(logs.bold(role), f" was made with {_arguments(network)}")
+            yield logs.line(logs.bold(role), f" was made with {_cut(_arguments(network))}")
     if found.training_set:
-        told = json.dumps(found.training_set, ensure_ascii=False)
+        told = _cut(json.dumps(found.training_set, ensure_ascii=False))
         yield logs.line("trained on: ", told)
     if found.facts:
-        yield logs.line("also told: ", json.dumps(found.facts, ensure_ascii=False)[:2000])
+        yield logs.line("also told: ", _cut(json.dumps(found.facts, ensure_ascii=False)))
     if found.left_out:
         yield logs.line("not looked at: ", ", ".join(found.left_out))
     yield "every number is finite; no code of the file ran"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck import logs
-from limbeck.artefacts.centre_files import CentreLayout
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import is_model, networks_of
 from limbeck.artefacts.stage import read_done
@@ -33,7 +32,7 @@ from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, UsageError
 from limbeck.fsio import read_json, read_jsonl
-from limbeck.records import ModelKind
+from limbeck.records import CentreLayout, ModelKind
 
 if TYPE_CHECKING:
     from limbeck.model import Measured, Pipeline

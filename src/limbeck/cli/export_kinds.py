@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import logs
-from limbeck.artefacts.centre_files import CentreLayout
 from limbeck.cli.outcome import Outcome
 from limbeck.config import truncation_named
 from limbeck.errors import DataError, UsageError
-from limbeck.records import ModelKind
+from limbeck.records import CentreLayout, ModelKind
 
 if TYPE_CHECKING:
     from limbeck.model import Pipeline

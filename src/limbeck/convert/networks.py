@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from limbeck import logs
+from limbeck.artefacts.model_folder import CONVERTED
 from limbeck.config import NetConfig
 from limbeck.errors import DataError
 from limbeck.model import Pipeline
@@ -74,6 +75,8 @@ def read_foreign(path: Path, *, licence: str | None = None) -> Converted:
         generator = _generator(found, role, path)
         critic, why = _critic(found, generator)
         notes = [*generator.notes, *why]
+        if role == "G":
+            notes.insert(0, "the file holds no averaged generator: G draws worse than its average")
         config: AnyNet = generator.config
         if critic is not None:
             config = joined(generator, critic)
@@ -95,7 +98,7 @@ def read_foreign(path: Path, *, licence: str | None = None) -> Converted:
 def _facts(path: Path, found: NetworkFile) -> dict[str, str | int | float]:
     """For the model card: where it came from."""
     told: dict[str, str | int | float | None] = {
-        "converted from": path.name, "sha256 of that file": found.sha256, "layout": found.kind,
+        CONVERTED: path.name, "sha256 of that file": found.sha256, "layout": found.kind,
         "kimg": found.kimg, "photos of its training": found.dataset,
     }  # fmt: skip
     return {name: value for name, value in told.items() if value is not None}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.config import Truncation
-from limbeck.errors import UsageError
+from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import resize_area, to_pil, to_uint8
 from limbeck.kit.rng import Draws, generator
 from limbeck.latents.centres import ModeCentres
@@ -184,7 +184,16 @@ def _pull(
 
 
 def _finished(pictures: Tensor, as_float: bool) -> Tensor:
-    """What synthesis gives -> uint8, or float32 in [-1, 1], on the CPU."""
+    """What synthesis gives -> uint8, or float32 in [-1, 1], on the CPU.
+
+    Raises:
+        DataError: it gives no numbers.
+    """
+    if not bool(torch.isfinite(pictures).all()):
+        raise DataError(
+            "this generator draws images that are not finite",
+            "its weights are of no use: get others",
+        )
     return (pictures.float().clamp(-1, 1) if as_float else to_uint8(pictures)).cpu()
 
 

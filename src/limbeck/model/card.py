@@ -13,6 +13,7 @@ from limbeck.artefacts.amending import is_own
 from limbeck.artefacts.model_folder import (
     CARD,
     CONFIG,
+    CONVERTED,
     MODES,
     SHEETS,
     Measured,
@@ -33,11 +34,14 @@ _COMPARE = (
     "Compare them with figures of equal counts and features alone; FID and KID are those of the "
     "literature with features `inception`."
 )
-_TEXT = """{head}# A generator of {size} px images, made by limbeck {version}
+_METHOD = "Self-Distilled StyleGAN (Mokady et al. 2022, arXiv 2202.12211), by limbeck"
+_FOREIGN = "trained by another tool (layout {}), converted by limbeck; see Data"
+_FILTERED = " What a filter dropped as untypical is missing from them, rare\n  kinds first."
+_TEXT = """{head}# A generator of {size} px images, {made} by limbeck {version}
 
 ![samples](samples.png)
 
-32 seeds at psi {psi}, {truncation} truncation, not picked.
+{seeds} seeds at psi {psi}, {truncation} truncation, not picked.
 {sheet}
 ## Load it
 ```python
@@ -52,7 +56,7 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 ## What it is
 | | |
 |---|---|
-| method | Self-Distilled StyleGAN (Mokady et al. 2022, arXiv 2202.12211), by limbeck |
+| method | {method} |
 | generator | {network} |
 | encoder | {encoder} |
 | modes | {modes} |
@@ -67,7 +71,7 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 
 ## Limits
 * The images look like the photos it was trained on, with their bias of place, time and
-  photographer. What a filter dropped as untypical is missing from them, rare kinds first.
+  photographer.{filtered}
 * It may repeat training photos more closely than one would like; unless Data says so, nobody has
   measured that.
 * `invert` gives the nearest image that the generator can make, not the photo; do not use it to
@@ -75,6 +79,11 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 * {quality}
 * The right to share these weights depends on the photos' licences, which limbeck does not know.
 """
+
+
+def shown_seeds(size: int) -> int:
+    """How many seeds samples.png shows of images of this side."""
+    return 32 if size <= 256 else 8
 
 
 def write_card(about: ModelConfig, modes: int, sheets: tuple[str, ...] = SHEETS) -> str:
@@ -85,6 +94,7 @@ def write_card(about: ModelConfig, modes: int, sheets: tuple[str, ...] = SHEETS)
         modes: how many mode centres there are.
         sheets: pictures that lie beside it, of `SHEETS`.
     """
+    foreign = CONVERTED in about.data
     net, psi = about.net, about.settings.sample.psi if about.settings else 0.7
     shown = f"\n![modes]({SHEETS[1]})\n\nThe centres of its {{}}.\n"
     which = f"{SHOWN_MODES} largest modes" if modes > SHOWN_MODES else f"{modes} modes"
@@ -93,6 +103,10 @@ def write_card(about: ModelConfig, modes: int, sheets: tuple[str, ...] = SHEETS)
         head=front_matter(about),
         licence=_text(about.licence),
         size=net.size,
+        made="converted" if foreign else "made",
+        method=_FOREIGN.format(_text(about.data.get("layout", "unknown"))) if foreign else _METHOD,
+        filtered="" if foreign else _FILTERED,
+        seeds=shown_seeds(net.size),
         version=_text(about.limbeck),
         psi="0.7" if psi == "auto" else f"{psi:g}",
         truncation="multi-modal (LPIPS)" if modes else "global",

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from limbeck.artefacts.model_folder import Measured, ModelConfig
+from limbeck.artefacts.model_folder import CONVERTED, Measured, ModelConfig
 
 DATASETS = "datasets"
 """Fact in `data` of config.json: names of data sets on the hub, with commas between."""
@@ -37,7 +37,8 @@ def front_matter(about: ModelConfig) -> str:
     Args:
         about: config.json of the folder.
     """
-    tags = ["limbeck", about.kind, "self-distilled-stylegan", "gan", "image-generation"]
+    own = [] if CONVERTED in about.data else ["self-distilled-stylegan"]
+    tags = ["limbeck", about.kind, *own, "gan", "image-generation"]
     named = datasets_of(about)
     head: dict[str, Any] = {
         "library_name": "limbeck",

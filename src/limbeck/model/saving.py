@@ -23,13 +23,12 @@ from limbeck.artefacts.stage import Provenance
 from limbeck.config import NetConfig, Truncation
 from limbeck.kit.images import grid, resize_area, save_png
 from limbeck.latents import tensors_digest
-from limbeck.model.card import SHOWN_MODES, write_card
+from limbeck.model.card import SHOWN_MODES, shown_seeds, write_card
 from limbeck.nets import Discriminator
 
 if TYPE_CHECKING:
     from limbeck.model.pipeline import Pipeline
 
-_SHOWN = range(32)
 _LARGE = 256  # pixels above which fewer images are drawn, a few at a time
 
 
@@ -82,8 +81,8 @@ def _draw_sheets(model: Pipeline, folder: Path) -> tuple[str, ...]:
     """The card's pictures: seeds, and the centres of the largest modes."""
     truncation: Truncation = "multimodal-lpips" if model.modes else "global"
     large = model.config.size > _LARGE
-    seeds = _SHOWN[:8] if large else _SHOWN
-    sheets = {SHEETS[0]: model(seeds, truncation=truncation, batch=2 if large else 16)}
+    seeds = range(shown_seeds(model.config.size))
+    sheets = {SHEETS[0]: model(seeds, truncation=truncation, batch=1 if large else 16)}
     if model.modes is not None:
         sheets[SHEETS[1]] = model.generate(model.modes.centres[:SHOWN_MODES])
     for name, pictures in sheets.items():

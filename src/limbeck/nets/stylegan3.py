@@ -25,6 +25,8 @@ from limbeck.ops import (
     squared_norms,
 )
 
+_AT_ONCE = 2**28  # numbers of a layer, for all images drawn at once: 1 GB
+
 
 class _Pose(FullyConnected):
     """w -> (cos, sin, x, y), where the input is turned and moved to; at first always (1,0,0,0)."""
@@ -186,6 +188,7 @@ class StyleGAN3Synthesis(nn.Module):
     def __init__(self, config: StyleGAN3Config) -> None:
         super().__init__()
         self.num_ws, self.output_scale = config.num_ws, config.output_scale
+        self.peak = config.peak
         self.compute_dtype = torch.float32
         self.input = FourierInput(config)
         self.names = [shape.name for shape in config.layers]
@@ -199,13 +202,19 @@ class StyleGAN3Synthesis(nn.Module):
         return torch.float16 if half else self.compute_dtype
 
     def forward(self, ws: Tensor, noise: Noise = "const", rng: Draws | None = None) -> Tensor:
-        """Images, float32 [N, 3, S, S], about [-1, 1].
+        """Images, float32 [N, 3, S, S], about [-1, 1]; of large grids few at a time.
 
         Args:
             ws: float32 [N, num_ws, w_dim].
             noise: without effect: these networks have none.
             rng: without effect.
         """
+        most = max(_AT_ONCE // self.peak, 1)
+        if torch.compiler.is_compiling() or len(ws) <= most:
+            return self._drawn(ws)
+        return torch.cat([self._drawn(some) for some in torch.split(ws, most)])
+
+    def _drawn(self, ws: Tensor) -> Tensor:
         first, *each = ws.float().unbind(1)
         x: Tensor = self.input(first)
         for name, w in zip(self.names, each, strict=True):

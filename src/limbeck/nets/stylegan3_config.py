@@ -15,6 +15,7 @@ from limbeck.config import NetConfig, is_network_size
 from limbeck.records import Record
 
 _MOST_SAMPLES = 4096  # side of the largest grid that a layer may have
+_MOST_NUMBERS = 1_300_000  # of a layer, a pixel of the side; published ones have up to 1,090,000
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ class StyleGAN3Config(Record):
     def _frequencies(self) -> Self:
         if self.num_critical >= self.num_layers:
             raise ValueError(f"num_critical must be below num_layers, {self.num_layers}")
+        if self.first_stopband <= 0.25:
+            raise ValueError("first_stopband must be above 0.25: a layer has a sample at least")
         if not self.first_cutoff < self.first_stopband:
             raise ValueError("first_cutoff must be below first_stopband")
         if not self.first_cutoff < self.size / 2:
@@ -126,9 +129,19 @@ class StyleGAN3Config(Record):
         finest = max(s.out_size * self.lrelu_upsampling for s in shapes)
         if finest > _MOST_SAMPLES:
             raise ValueError(f"margin_size and lrelu_upsampling ask for grids of {finest} samples")
+        if self.peak > (most := _MOST_NUMBERS * self.size):
+            raise ValueError(f"a layer has {self.peak:,} numbers an image, at most {most:,}")
         if len({s.out_rate for s in shapes[-2:]}) > 1:
             raise ValueError("the frequencies let no layer but the last reach the image's rate")
         return self
+
+    @property
+    def peak(self) -> int:
+        """Numbers an image in the layer that has most, on its grid for nonlinearities."""
+        grids = ((s.out_size * self.lrelu_upsampling) ** 2 for s in self.layers)
+        return max(
+            grid * max(s.inputs, s.outputs) for grid, s in zip(grids, self.layers, strict=True)
+        )
 
     @property
     def num_ws(self) -> int:

@@ -39,6 +39,18 @@ class Arguments:
             )
         return value.item() if isinstance(value, np.generic) else value
 
+    def number(self, name: str, default: float) -> int | float:
+        """The value where it is a number.
+
+        Raises:
+            DataError: it is none.
+        """
+        value = self.take(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            shown = plain(repr(value)[:80])
+            raise DataError(f"{self.where}: {name} is {shown}, no number", _DAMAGED)
+        return value
+
     def give(self, into: dict[str, Any], **names: str) -> None:
         """What is given under the first name of each pair goes under the second into `into`."""
         for theirs, ours in names.items():

@@ -73,7 +73,7 @@ def _mapping(a: Arguments, values: dict[str, Any], layers: int) -> None:
 
 
 def _halves(a: Arguments, code: Code) -> list[str]:
-    octaves = a.take("num_fp16_res", _HALF[code])
+    octaves = a.number("num_fp16_res", _HALF[code])
     if not octaves:
         return []
     return [f"num_fp16_res {octaves}: on a GPU the published code computes these in float16"]
@@ -175,7 +175,7 @@ def joined(generator: Translated, discriminator: Translated) -> NetConfig:
     if not isinstance(g, NetConfig) or not isinstance(d, NetConfig):
         raise DataError(
             "a StyleGAN3 generator cannot be trained here",
-            "use it without its discriminator: modes, sample, train --encoder-only",
+            "use it without its discriminator: modes, sample, score",
         )
     shared = ("size", "num_classes", "channel_base", "channel_max", "conv_clamp")
     differing = [f"{name}: {getattr(g, name)!r} of G, {getattr(d, name)!r} of D" for name in shared

@@ -161,12 +161,13 @@ def from_rosinality_generator(
     net = as_record(values, NetConfig, where, _CHECK)
     _without_kernels(where, given, size, critic=False)
     found = _ours(where, _generator_rows(size, layers), given)
-    notes: list[str] = []
-    if latent_avg is None:
-        found["mapping.w_avg"] = _mean_latent(net, found)
-        notes.append(f"no latent_avg: w_avg is the mean over {_LATENTS} latents")
-    else:
+    if latent_avg is not None:
         found |= tensors_of(where, {"mapping.w_avg": latent_avg})
+        return translated(where, net, found, critic=False, filters=True, notes=[])
+    notes = [f"no latent_avg: w_avg is the mean over {_LATENTS} latents"]
+    found["mapping.w_avg"] = torch.zeros(net.w_dim)  # until the rest is known to fit
+    translated(where, net, found, critic=False, filters=True, notes=notes)
+    found["mapping.w_avg"] = _mean_latent(net, found)
     return translated(where, net, found, critic=False, filters=True, notes=notes)
 
 

@@ -139,7 +139,7 @@ def _moved(where: str, rows: Iterator[Row], arrays: Mapping[str, Array]) -> dict
 
 
 def _channels(a: Arguments, values: dict[str, Any]) -> None:
-    values["channel_base"] = 2 * a.take("fmap_base", 16 << 10)
+    values["channel_base"] = 2 * a.number("fmap_base", 16 << 10)
     values["channel_max"] = a.take("fmap_max", 512)
     a.only("fmap_decay", (1, 1.0), 1)
     a.only("fmap_min", (1,), 1)

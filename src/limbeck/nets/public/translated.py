@@ -82,6 +82,8 @@ def tensors_of(where: str, arrays: Mapping[str, Array]) -> dict[str, Tensor]:
         if not bool(torch.isfinite(array).all()):
             raise DataError(f"{where}: {plain(name)} holds numbers that are not finite", _AGAIN)
         found[name] = array.detach().to("cpu", torch.float32)
+        if array.dtype == torch.float64 and not bool(torch.isfinite(found[name]).all()):
+            raise DataError(f"{where}: {plain(name)} is too large for float32", _AGAIN)
     return found
 
 
@@ -146,4 +148,7 @@ def translated(
     if wrong := compare(found, wanted, {"F32"}):
         raise DataError(f"{where} does not fit its constructor arguments: {wrong}", _AGAIN)
     _checked_filters(where, tensors)
+    for name, value in tensors.items():
+        if name.endswith("magnitude_ema") and not bool((value > 0).all()):
+            raise DataError(f"{where}: {plain(name)} is not above 0", _AGAIN)
     return Translated(config, {name: tensors[name] for name in wanted}, tuple(notes))
