@@ -13,7 +13,7 @@ from limbeck.nets.mapping import Mapping
 from limbeck.nets.projected import Head, Mixing
 from limbeck.percept import FeatureMaps
 from limbeck.presets import preset
-from limbeck.training import Engine, LossNetworks, TrainState, phase_table
+from limbeck.training import Engine, LossNetworks, TrainState, critics, phase_table
 
 CPU = torch.device("cpu")
 
