@@ -1,5 +1,7 @@
 """Every attack is refused by a typed error, and nothing of it is executed."""
 
+import hashlib
+import mmap
 import os
 import sys
 import threading
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from limbeck import fsio
 from limbeck.errors import DataError, NetworkFileError
 from limbeck.sandbox import Child
 from limbeck.unpickling import inspect_network_file, read_network_file
@@ -134,44 +137,55 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_file_that_changes_meanwhile_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["written", "mapped", "cut"])
+def test_what_becomes_of_the_file_meanwhile_is_not_read(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A map that is written to changes neither size nor times at once."""
     from limbeck.unpickling import files
 
-    path = tmp_path / "a.pkl"
-    path.write_bytes(dumped(small()))
+    path, honest = tmp_path / "a.pkl", dumped(small())
+    path.write_bytes(honest)
+    expected = read_network_file(path, cache=tmp_path / "first").tensors_sha256
     whole = files._in_child
 
     def meanwhile(*arguments: object) -> object:
-        answer = whole(*arguments)  # type: ignore[arg-type]
-        path.write_bytes(dumped(small(2.0)))
-        return answer
+        if how == "written":
+            path.write_bytes(dumped(small(2.0)))
+        elif how == "cut":
+            os.truncate(path, 100)
+        else:
+            with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+                mapped[:] = dumped(small(2.0))
+        assert path.read_bytes() != honest
+        return whole(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(files, "_in_child", meanwhile)
-    for way in (inspect_network_file, lambda p: read_network_file(p, cache=tmp_path / "cache")):
-        with pytest.raises(DataError, match="changed while it was read"):
-            way(path)
-    assert list((tmp_path / "cache").iterdir()) == []
+    found = read_network_file(path, cache=tmp_path / "cache")
+    assert found.sha256 == hashlib.sha256(honest).hexdigest()
+    assert found.tensors_sha256 == expected
+    assert found.arrays("G_ema")["synthesis.b4.conv1.weight"].max() == 1.0
+    path.write_bytes(honest)
+    assert inspect_network_file(path).sha256 == found.sha256
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept.name == found.sha256
 
 
-def test_a_file_cut_while_it_is_read_costs_the_child_alone(
+def test_a_file_that_changes_while_it_is_copied_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from limbeck.unpickling import files
-
     path = tmp_path / "a.pkl"
     path.write_bytes(dumped(small()))
-    whole = files._digest
+    append = fsio.Scratch.append
 
-    def cutting(*arguments: object) -> str:
-        digest = whole(*arguments)  # type: ignore[arg-type]
+    def meanwhile(scratch: fsio.Scratch, data: bytes) -> int:
         os.truncate(path, 100)
-        return digest
+        return append(scratch, data)
 
-    monkeypatch.setattr(files, "_digest", cutting)
-    with pytest.raises(NetworkFileError, match="its reader"):
-        inspect_network_file(path)
+    monkeypatch.setattr(fsio.Scratch, "append", meanwhile)
+    with pytest.raises(DataError, match="changed while it was copied"):
+        read_network_file(path, cache=tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_reading_at_once_from_many_threads(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ import hashlib
 import os
 import re
 import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from limbeck import fsio, logs
 from limbeck.errors import DataError, NetworkFileError, UsageError
@@ -33,7 +36,8 @@ def read_network_file(path: Path, *, cache: Path | None = None) -> NetworkFile:
     `.pt` files of rosinality's and lucidrains' StyleGAN2, and safetensors. A child process with
     limits on memory, processor time and files interprets the pickle's opcodes against a table of
     admitted names, none of which is imported, and copies the tensors, bit by bit, into a
-    safetensors file.
+    safetensors file. It reads a private copy, made while the file is hashed: whatever becomes of
+    the file meanwhile, the tensors are those of the bytes that have this sha256.
 
     Args:
         path: the file; a link is followed to an ordinary file.
@@ -42,21 +46,18 @@ def read_network_file(path: Path, *, cache: Path | None = None) -> NetworkFile:
 
     Raises:
         NetworkFileError: the file is refused; names offset, opcode and global.
-        DataError: missing, no ordinary file, empty, larger than 4 GiB, changed while it was read,
-            or the disk is full.
+        DataError: missing, no ordinary file, empty, larger than 4 GiB, changed while it was copied,
+            or the cache cannot be written.
         UsageError: this system cannot hand open files to a child process.
     """
     home = cache if cache is not None else cache_folder() / "networks"
-    with fsio.open_regular(Path(path)) as (file, size):
-        before = _checked(Path(path), file, size)
-        digest = _digest(file, size, f"reading {Path(path).name}")
-        folder = home / digest
+    with _copied(Path(path), home) as copy:
+        folder = home / copy.digest
         made = _kept(folder)
         if made is None:
             try:
                 with fsio.atomic_dir(folder, own=(TENSORS, FACTS)) as temporary:
-                    made = _written(Path(path), file, size, digest, temporary)
-                    _unchanged(Path(path), file, before)
+                    made = _written(Path(path), copy, temporary)
             except DataError:
                 made = _kept(folder)  # by another process, which was there first
                 if made is None:
@@ -65,18 +66,55 @@ def read_network_file(path: Path, *, cache: Path | None = None) -> NetworkFile:
 
 
 def inspect_network_file(path: Path) -> NetworkFile:
-    """What a file of networks holds, all its numbers checked, nothing written.
+    """What a file of networks holds, all its numbers checked, nothing kept: the private copy that
+    is read lies in the system's folder for temporary files (TMPDIR), without a name.
 
     Raises:
         NetworkFileError, DataError, UsageError: as `read_network_file`.
     """
     path = Path(path)
-    with fsio.open_regular(path) as (file, size):
-        before = _checked(path, file, size)
-        digest = _digest(file, size, f"reading {path.name}")
-        facts, _ = _in_child(path, file.fileno(), size, None)
-        _unchanged(path, file, before)
-    return _named(_record(path, facts, digest, size), path)
+    with _copied(path, Path(tempfile.gettempdir())) as copy:
+        facts, _ = _in_child(path, copy.handle, copy.size, None)
+    return _named(_record(path, facts, copy), path)
+
+
+class _Copy(NamedTuple):
+    """The bytes that are read: nobody else can change them."""
+
+    handle: int
+    size: int
+    digest: str
+
+
+@contextmanager
+def _copied(path: Path, folder: Path) -> Iterator[_Copy]:
+    """A copy of the file, and the copy's sha256. On disk, for a file may have 4 GiB."""
+    with ExitStack() as held:
+        with fsio.open_regular(path) as (file, size):
+            before = _checked(path, file, size)
+            _make(folder)
+            scratch = held.enter_context(fsio.Scratch(folder))
+            digest = hashlib.sha256()
+            starts = range(0, size, _BLOCK)
+            for start in logs.track(starts, f"reading {path.name}", len(starts)):
+                block = file.read(min(_BLOCK, size - start))
+                if len(block) < min(_BLOCK, size - start):
+                    raise _changed(path)
+                digest.update(block)
+                scratch.append(block)
+            _unchanged(path, file, before)
+        yield _Copy(scratch.handle(), size, digest.hexdigest())
+
+
+def _make(folder: Path) -> None:
+    """A folder of one's own, where there is none."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"the cache of networks cannot be written: {folder}: {error.strerror or error}",
+            "let LIMBECK_CACHE name a folder that you may write to",
+        ) from error
 
 
 def _checked(path: Path, file: BinaryIO, size: int) -> os.stat_result:
@@ -94,14 +132,11 @@ def _unchanged(path: Path, file: BinaryIO, before: os.stat_result) -> None:
     after = os.fstat(file.fileno())
     fields = ("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
     if any(getattr(before, name) != getattr(after, name) for name in fields):
-        raise DataError(f"{path} changed while it was read", "read it again once it is whole")
+        raise _changed(path)
 
 
-def _digest(file: BinaryIO, size: int, saying: str) -> str:
-    digest = hashlib.sha256()
-    for _ in logs.track(range(0, size, _BLOCK), saying, -(-size // _BLOCK)):
-        digest.update(file.read(_BLOCK))
-    return digest.hexdigest()
+def _changed(path: Path) -> DataError:
+    return DataError(f"{path} changed while it was copied", "read it again once it is whole")
 
 
 def _kept(folder: Path) -> NetworkFile | None:
@@ -120,14 +155,14 @@ def _kept(folder: Path) -> NetworkFile | None:
     return None
 
 
-def _written(path: Path, file: BinaryIO, size: int, digest: str, folder: Path) -> NetworkFile:
+def _written(path: Path, copy: _Copy, folder: Path) -> NetworkFile:
     """Let the child fill `folder`, and check what it wrote."""
     out = os.open(folder / TENSORS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        facts, _ = _in_child(path, file.fileno(), size, out)
+        facts, _ = _in_child(path, copy.handle, copy.size, out)
     finally:
         os.close(out)
-    made = _record(path, facts, digest, size)
+    made = _record(path, facts, copy)
     found, _, _ = read_places(folder / TENSORS, _AGAIN)
     told = {
         f"{role}/{name}": (one.dtype, one.shape)
@@ -141,13 +176,14 @@ def _written(path: Path, file: BinaryIO, size: int, digest: str, folder: Path) -
     return made
 
 
-def _record(path: Path, facts: bytes, digest: str, size: int) -> NetworkFile:
+def _record(path: Path, facts: bytes, copy: _Copy) -> NetworkFile:
     """The child's description as a record; it may say anything."""
     values = fsio.parse_json(facts, f"{path}: its description", _CURE)
     if not isinstance(values, dict):
         raise NetworkFileError(f"{path}: its description is no object", _CURE)
     training_set = values.get("training_set")
-    own = {"sha256": digest, "bytes": size, "dataset": _dataset(training_set, values.get("facts"))}
+    dataset = _dataset(training_set, values.get("facts"))
+    own = {"sha256": copy.digest, "bytes": copy.size, "dataset": dataset}
     return fsio.as_record({**values, **own}, NetworkFile, str(path), _CURE)
 
 
@@ -211,7 +247,7 @@ def _died(path: Path, child: Child, size: int) -> NetworkFileError:
     if limit := child.overdue(seconds(size)):
         how = f"took more than {limit}"
     elif code == -getattr(signal, "SIGBUS", 0):
-        how = "found the file shorter than it was"
+        how = "could not read its copy of the file from the disk"
     elif code == CAUGHT:
         how = "was ended by an event"
     return NetworkFileError(f"{path}: its reader {how}", _CURE)
