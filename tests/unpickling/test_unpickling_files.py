@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from limbeck.errors import NetworkFileError
+from limbeck.errors import DataError, NetworkFileError
 from limbeck.unpickling import NetworkFile, inspect_network_file, read_network_file
 from tests.unpickling.honest import (
     FIXTURES,
@@ -258,6 +258,44 @@ def test_reading_again_uses_what_is_kept(tmp_path: Path) -> None:
     data[-1] ^= 1
     first.tensors_path.write_bytes(data)
     assert told(read_network_file(path, cache=cache)) == told(read(dumped(small()), tmp_path))
+
+
+def test_what_is_kept_without_a_tensor_is_read_again(tmp_path: Path) -> None:
+    """Also where its sha256 is right."""
+    path, cache = tmp_path / "a.pkl", tmp_path / "cache"
+    path.write_bytes(dumped(small()))
+    first = read_network_file(path, cache=cache)
+    assert first.folder is not None
+    whole = load_file(first.tensors_path)
+    save_file({n: v for n, v in whole.items() if "w_avg" not in n}, first.tensors_path)
+    with pytest.raises(DataError, match=r"lacks G_ema/mapping\.w_avg"):
+        first.arrays("G_ema")
+    facts = json.loads((first.folder / "network.json").read_text())
+    facts["tensors_sha256"] = hashlib.sha256(first.tensors_path.read_bytes()).hexdigest()
+    (first.folder / "network.json").write_text(json.dumps(facts))
+    again = read_network_file(path, cache=cache)
+    assert again == first
+    assert "mapping.w_avg" in again.arrays("G_ema")
+
+
+def test_what_another_version_of_the_reader_kept_is_read_again(tmp_path: Path) -> None:
+    path, cache = tmp_path / "a.pkl", tmp_path / "cache"
+    path.write_bytes(dumped(small()))
+    first = read_network_file(path, cache=cache)
+    assert first.folder is not None
+    for version in (None, first.reader + 1):
+        facts = json.loads((first.folder / "network.json").read_text())
+        assert facts.pop("reader") == first.reader
+        facts |= {"licence": "of another reader"} | ({"reader": version} if version else {})
+        (first.folder / "network.json").write_text(json.dumps(facts))
+        assert read_network_file(path, cache=cache).licence is None
+
+
+def test_the_cache_is_its_owners_alone(tmp_path: Path) -> None:
+    cache = tmp_path / "above" / "networks"
+    found = read_network_file(FIXTURES / "sg3t_32.pkl", cache=cache)
+    assert found.folder is not None
+    assert cache.stat().st_mode & 0o777 == found.folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_links_to_files_are_followed(tmp_path: Path) -> None:

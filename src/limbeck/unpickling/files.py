@@ -16,7 +16,7 @@ from limbeck.kit.cache import cache_folder
 from limbeck.kit.headers import read_places
 from limbeck.sandbox import Child, Garbled
 from limbeck.unpickling.child import CAUGHT, MOST_FACTS, memory, seconds
-from limbeck.unpickling.records import FACTS, TENSORS, NetworkFile
+from limbeck.unpickling.records import FACTS, READER, TENSORS, NetworkFile
 
 MOST = 4 << 30
 """Bytes of a file; the largest networks have half of it."""
@@ -42,7 +42,8 @@ def read_network_file(path: Path, *, cache: Path | None = None) -> NetworkFile:
     Args:
         path: the file; a link is followed to an ordinary file.
         cache: where the tensors are kept, in a folder named by the file's sha256; default:
-            `networks` in limbeck's folder for caches. A folder that is there is used again.
+            `networks` in limbeck's folder for caches. A folder that is there is used again, so
+            whoever may write to it is trusted; what is made is its owner's alone.
 
     Raises:
         NetworkFileError: the file is refused; names offset, opcode and global.
@@ -57,6 +58,7 @@ def read_network_file(path: Path, *, cache: Path | None = None) -> NetworkFile:
         if made is None:
             try:
                 with fsio.atomic_dir(folder, own=(TENSORS, FACTS)) as temporary:
+                    temporary.chmod(0o700)
                     made = _written(Path(path), copy, temporary)
             except DataError:
                 made = _kept(folder)  # by another process, which was there first
@@ -140,13 +142,16 @@ def _changed(path: Path) -> DataError:
 
 
 def _kept(folder: Path) -> NetworkFile | None:
-    """What an earlier reading left; None where there is none, or where it is damaged."""
+    """What an earlier reading left; None where there is none, where it is damaged, or where another
+    version of the reader left it."""
     if not (folder / FACTS).is_file():
         return None
     try:
         made = fsio.read_record(folder / FACTS, NetworkFile, _AGAIN)
+        if made.reader != READER:
+            return None
         whole = fsio.sha256_file(folder / TENSORS) == made.tensors_sha256
-        if whole and made.sha256 == folder.name:
+        if whole and made.sha256 == folder.name and _all_there(made, folder):
             return made
         what = "its content is not what was written"
     except DataError as error:
@@ -163,17 +168,26 @@ def _written(path: Path, copy: _Copy, folder: Path) -> NetworkFile:
     finally:
         os.close(out)
     made = _record(path, facts, copy)
+    if not _all_there(made, folder):
+        raise NetworkFileError(f"{path}: its reader wrote other tensors than it told", _CURE)
+    made = made.model_copy(update={"tensors_sha256": fsio.sha256_file(folder / TENSORS)})
+    fsio.write_json(folder / FACTS, made.model_dump(mode="json"))
+    return made
+
+
+def _all_there(made: NetworkFile, folder: Path) -> bool:
+    """Whether the header of what was written lists just the tensors told.
+
+    Raises:
+        DataError: it is damaged.
+    """
     found, _, _ = read_places(folder / TENSORS, _AGAIN)
     told = {
         f"{role}/{name}": (one.dtype, one.shape)
         for role, network in made.networks.items()
         for name, one in network.tensors.items()
     }
-    if {name: (p.stored.dtype, p.stored.shape) for name, p in found.items()} != told:
-        raise NetworkFileError(f"{path}: its reader wrote other tensors than it told", _CURE)
-    made = made.model_copy(update={"tensors_sha256": fsio.sha256_file(folder / TENSORS)})
-    fsio.write_json(folder / FACTS, made.model_dump(mode="json"))
-    return made
+    return {name: (p.stored.dtype, p.stored.shape) for name, p in found.items()} == told
 
 
 def _record(path: Path, facts: bytes, copy: _Copy) -> NetworkFile:
@@ -183,7 +197,9 @@ def _record(path: Path, facts: bytes, copy: _Copy) -> NetworkFile:
         raise NetworkFileError(f"{path}: its description is no object", _CURE)
     training_set = values.get("training_set")
     dataset = _dataset(training_set, values.get("facts"))
-    own = {"sha256": copy.digest, "bytes": copy.size, "dataset": dataset}
+    own = {
+        "reader": READER, "sha256": copy.digest, "bytes": copy.size, "dataset": dataset,
+    }  # fmt: skip
     return fsio.as_record({**values, **own}, NetworkFile, str(path), _CURE)
 
 
