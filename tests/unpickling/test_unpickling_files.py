@@ -244,6 +244,32 @@ def test_modules_may_be_shared(tmp_path: Path) -> None:
     assert found.networks["G"] == found.networks["G_ema"]
 
 
+@pytest.mark.parametrize("layout", ["pickle", "pt"])
+def test_networks_may_share_their_tensors(layout: str, tmp_path: Path) -> None:
+    """Each is written whole; the file has the numbers of one."""
+    weight = torch.arange(2.0**20)
+    if layout == "pickle":
+        one = network("Generator", {"w": weight}, {})
+        data = dumped(snapshot(G=one, D=network("D", {"w": weight}, {}), G_ema=one))
+        name = "w"
+    else:
+        name = "conv1.conv.modulation.weight"
+        state = {name: weight}
+        data = saved({"g": state, "d": state, "g_ema": state, "latent_avg": weight})
+    assert len(data) < 5 * weight.nbytes / 2
+    found = read(data, tmp_path)
+    assert all(np.array_equal(found.arrays(r)[name], weight) for r in ("G", "D", "G_ema"))
+
+
+def test_one_network_may_not_become_more_than_the_file(tmp_path: Path) -> None:
+    """However many others there are."""
+    weight = torch.ones(2**19)
+    bomb = network("Generator", {"a": weight, "b": weight}, {})
+    empty = module("Generator")
+    with pytest.raises(NetworkFileError, match="the tensors of G_ema have 4194304 bytes"):
+        read(dumped(snapshot(G=empty, D=empty, G_ema=bomb)), tmp_path)
+
+
 def test_reading_again_uses_what_is_kept(tmp_path: Path) -> None:
     path, cache = tmp_path / "a.pkl", tmp_path / "cache"
     path.write_bytes(dumped(small()))
