@@ -16,6 +16,7 @@ from torch import Tensor
 
 from limbeck.errors import DataError, NetworkFileError
 from limbeck.unpickling import NetworkFile, inspect_network_file, read_network_file
+from tests.unpickling.attacks import meta, text
 from tests.unpickling.honest import (
     FIXTURES,
     SOURCE,
@@ -130,6 +131,19 @@ def test_what_is_named_by_the_file_and_its_fields(tmp_path: Path) -> None:
     assert found.left_out == ["progress"]
     told_kimg = read(dumped(small() | {"cur_nimg": 1_200_000}), tmp_path)
     assert told_kimg.kimg == 1200.0
+    for images in (True, -1000):
+        assert read(dumped(small() | {"cur_nimg": images}), tmp_path).kimg is None
+
+
+def test_a_module_is_what_was_told_when_it_was_made(tmp_path: Path) -> None:
+    """The call copies its dict; what the file puts into it later is not the module's."""
+    inside = meta(b"}").removesuffix(b"\x85R").removesuffix(b"tR")
+    function, mark, told = inside.partition(b"(")
+    later = b"(" + text("class_name") + text("Discriminator") + b"u"
+    data = b"\x80\x04}(" + text("G") + function + mark + told + b"q\x40tR"
+    data += text("x") + b"h\x40" + later + b"u."
+    found = read(data, tmp_path)
+    assert found.networks["G"].class_name == "Generator"
 
 
 def rosinality(names: dict[str, Tensor]) -> dict[str, object]:

@@ -20,7 +20,7 @@ import numpy as np
 from limbeck.sandbox import Garbled, clock, limit_process, message, receive, say_nothing, send
 from limbeck.unpickling.found import FoundFile
 from limbeck.unpickling.opening import open_networks
-from limbeck.unpickling.refusals import Refused
+from limbeck.unpickling.refusals import Refused, Unknown
 from limbeck.unpickling.writing import header, look_through, most_written
 
 _REST = 40 << 20  # bytes that it takes before it reads
@@ -100,7 +100,7 @@ def _answer(data: memoryview, out: int | None) -> tuple[dict[str, Any], bytes]:
     except Refused as why:
         return {
             "refused": why.why[:1000], "offset": why.offset, "opcode": why.opcode,
-            "named": why.named,
+            "named": why.named, "unknown": isinstance(why, Unknown),
         }, b""  # fmt: skip
     except MemoryError:
         return {"memory": True}, b""

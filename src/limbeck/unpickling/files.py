@@ -25,6 +25,12 @@ _CURE = (
     "nothing of it was executed, and there is no way to read it nevertheless: get the file again "
     "from its author, or ask for its weights as safetensors"
 )
+_READS = (
+    "limbeck reads pickles of stylegan2-ada-pytorch and stylegan3 (a dict of G, D, G_ema) and of "
+    "the TensorFlow era (G, D, Gs), .pt files of rosinality's and lucidrains' StyleGAN2 (dicts of "
+    "g, d, g_ema or GAN), one network's state dict alone as .pt, and safetensors: have it saved as "
+    "one of these"
+)
 _AGAIN = "it is read again"
 _KIMG = re.compile(r"network-snapshot-(\d{6})(?!\d)")
 
@@ -278,4 +284,5 @@ def _refused(path: Path, words: dict[str, Any]) -> NetworkFileError:
     place = offset if isinstance(offset, int) else None
     at = f"byte {place}" if place is not None else ""
     where = ", ".join(filter(None, [str(path), f"{opcode} at {at}" if opcode and at else at]))
-    return NetworkFileError(f"{where}: {why}", _CURE, offset=place, opcode=opcode, named=named)
+    do = _READS if words.get("unknown") is True else _CURE
+    return NetworkFileError(f"{where}: {why}", do, offset=place, opcode=opcode, named=named)
