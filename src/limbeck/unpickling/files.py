@@ -74,8 +74,10 @@ def read_network_file(path: Path, *, cache: Path | None = None) -> NetworkFile:
 
 
 def inspect_network_file(path: Path) -> NetworkFile:
-    """What a file of networks holds, all its numbers checked, nothing kept: the private copy that
-    is read lies in the system's folder for temporary files (TMPDIR), without a name.
+    """What a file of networks holds, all its numbers checked; nothing is kept.
+
+    The private copy that is read lies in the system's folder for temporary files (TMPDIR), without
+    a name.
 
     Raises:
         NetworkFileError, DataError, UsageError: as `read_network_file`.
@@ -87,7 +89,7 @@ def inspect_network_file(path: Path) -> NetworkFile:
 
 
 class _Copy(NamedTuple):
-    """The bytes that are read: nobody else can change them."""
+    """The bytes that are read: other users cannot change them."""
 
     handle: int
     size: int
