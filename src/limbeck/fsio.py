@@ -290,6 +290,18 @@ class Scratch:
         except OSError as error:
             raise _cannot_write(self._folder, error) from error
 
+    def handle(self) -> int:
+        """Its descriptor, once all that was added is in the file.
+
+        Raises:
+            DataError: as of `append`.
+        """
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise _cannot_write(self._folder, error) from error
+        return self._file.fileno()
+
     def read(self, start: int, length: int) -> bytes:
         """`length` bytes from `start` on; fewer at the end."""
         try:

@@ -364,6 +364,12 @@ FILES: dict[str, Made] = {
     ) + b"s.",
     "a weight that is a text": lambda: holding(text("a")),
     "an argument that is a tensor": lambda: attribute(torch.zeros(2)),
+    "an argument of many lists without numbers": lambda: attribute(
+        np.zeros((300_000, 0), np.float32)
+    ),
+    "an argument of lists in lists without numbers": lambda: attribute(
+        np.zeros((300_000, 0, 2), np.float32)
+    ),
     "an argument that is NaN": lambda: attribute(float("nan")),
     "an argument of 80 bits": lambda: attribute(1 << 80),
     "an argument that is a class": lambda: holding(name("torch._utils", "_rebuild_parameter")),

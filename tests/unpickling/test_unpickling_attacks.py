@@ -1,5 +1,7 @@
 """Every attack is refused by a typed error, and nothing of it is executed."""
 
+import hashlib
+import mmap
 import os
 import sys
 import threading
@@ -8,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+from limbeck import fsio
 from limbeck.errors import DataError, NetworkFileError
 from limbeck.sandbox import Child
 from limbeck.unpickling import inspect_network_file, read_network_file
@@ -16,7 +20,7 @@ from limbeck.unpickling.opening import open_networks
 from limbeck.unpickling.refusals import Refused
 from limbeck.unpickling.writing import header, look_through
 from tests.unpickling.attacks import FILES, MARK
-from tests.unpickling.honest import FIXTURES, dumped, small
+from tests.unpickling.honest import FIXTURES, dumped, module, saved, small
 
 IN_CHILDREN = (
     "REDUCE of os.system", "code in a storage", "an archive with code", "NaN",
@@ -119,6 +123,29 @@ def test_sources_of_classes_are_never_run() -> None:
     assert inspect_network_file(FIXTURES / "sg2ada_uncond_32.pkl").kind == "stylegan2-ada"
 
 
+@pytest.mark.parametrize("value", ["pt", "bare", "text"])
+def test_what_is_honest_but_unknown_is_told_what_is_read(value: str, tmp_path: Path) -> None:
+    data = {
+        "pt": lambda: saved({"G_ema": {"w": torch.zeros(2)}}), "bare": lambda: dumped(module("G")),
+        "text": lambda: b"<html>not found</html>",
+    }[value]()  # fmt: skip
+    error = refused(data, tmp_path)
+    assert "limbeck reads" in error.do
+    assert "executed" not in error.do
+    assert "nothing of it was executed" in refused(FILES["INST"](), tmp_path).do
+
+
+def test_a_cache_that_cannot_be_written_is_what_is_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setenv("LIMBECK_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DataError, match="the cache of networks cannot be written") as caught:
+        read_network_file(FIXTURES / "sg3t_32.pkl")
+    assert "LIMBECK_CACHE" in caught.value.do
+    assert "sg3t" not in caught.value.what
+
+
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     pipe, empty, loop, folder = (tmp_path / name for name in ("pipe", "empty", "loop", "folder"))
     os.mkfifo(pipe)
@@ -134,44 +161,55 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_file_that_changes_meanwhile_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["written", "mapped", "cut"])
+def test_what_becomes_of_the_file_meanwhile_is_not_read(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A map that is written to changes neither size nor times at once."""
     from limbeck.unpickling import files
 
-    path = tmp_path / "a.pkl"
-    path.write_bytes(dumped(small()))
+    path, honest = tmp_path / "a.pkl", dumped(small())
+    path.write_bytes(honest)
+    expected = read_network_file(path, cache=tmp_path / "first").tensors_sha256
     whole = files._in_child
 
     def meanwhile(*arguments: object) -> object:
-        answer = whole(*arguments)  # type: ignore[arg-type]
-        path.write_bytes(dumped(small(2.0)))
-        return answer
+        if how == "written":
+            path.write_bytes(dumped(small(2.0)))
+        elif how == "cut":
+            os.truncate(path, 100)
+        else:
+            with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+                mapped[:] = dumped(small(2.0))
+        assert path.read_bytes() != honest
+        return whole(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(files, "_in_child", meanwhile)
-    for way in (inspect_network_file, lambda p: read_network_file(p, cache=tmp_path / "cache")):
-        with pytest.raises(DataError, match="changed while it was read"):
-            way(path)
-    assert list((tmp_path / "cache").iterdir()) == []
+    found = read_network_file(path, cache=tmp_path / "cache")
+    assert found.sha256 == hashlib.sha256(honest).hexdigest()
+    assert found.tensors_sha256 == expected
+    assert found.arrays("G_ema")["synthesis.b4.conv1.weight"].max() == 1.0
+    path.write_bytes(honest)
+    assert inspect_network_file(path).sha256 == found.sha256
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept.name == found.sha256
 
 
-def test_a_file_cut_while_it_is_read_costs_the_child_alone(
+def test_a_file_that_changes_while_it_is_copied_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from limbeck.unpickling import files
-
     path = tmp_path / "a.pkl"
     path.write_bytes(dumped(small()))
-    whole = files._digest
+    append = fsio.Scratch.append
 
-    def cutting(*arguments: object) -> str:
-        digest = whole(*arguments)  # type: ignore[arg-type]
+    def meanwhile(scratch: fsio.Scratch, data: bytes) -> int:
         os.truncate(path, 100)
-        return digest
+        return append(scratch, data)
 
-    monkeypatch.setattr(files, "_digest", cutting)
-    with pytest.raises(NetworkFileError, match="its reader"):
-        inspect_network_file(path)
+    monkeypatch.setattr(fsio.Scratch, "append", meanwhile)
+    with pytest.raises(DataError, match="changed while it was copied"):
+        read_network_file(path, cache=tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_reading_at_once_from_many_threads(tmp_path: Path) -> None:
@@ -234,8 +272,8 @@ if "-c" in sys.orig_argv and any("limbeck.unpickling" in one for one in sys.orig
 EVENTS = {"open": "open", "import": "import", "exec": "exec", "compile": "compile",
           "system": "os.system", "socket": "import", "listdir": "os.listdir",
           "fork": "os.fork"}  # fmt: skip
-ENDS = {"hog": "takes more than 67 MB", "loop": "s of processor time", "exit": "exited with 5",
-        "fault": "its reader failed: ValueError: a fault"}  # fmt: skip
+ENDS = {"hog": "takes more than 67 MB", "loop": "took more than 4.1 s of processor",
+        "exit": "exited with 5", "fault": "its reader failed: ValueError: a fault"}  # fmt: skip
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are Linux's")
@@ -247,7 +285,7 @@ def test_a_reader_that_was_taken_over_can_do_nothing(
     site.mkdir()
     (site / "sitecustomize.py").write_text(_SITE)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), *filter(None, sys.path)]))
-    (tmp_path / "a.pkl").write_bytes(way.encode() + b" " * 20)
+    (tmp_path / "a.pkl").write_bytes(way.encode() + b" " * (3 << 20 if way == "loop" else 20))
     with pytest.raises(NetworkFileError) as caught:
         inspect_network_file(tmp_path / "a.pkl")
     if way in EVENTS:

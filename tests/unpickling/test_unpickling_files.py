@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from limbeck.errors import NetworkFileError
+from limbeck.errors import DataError, NetworkFileError
 from limbeck.unpickling import NetworkFile, inspect_network_file, read_network_file
+from tests.unpickling.attacks import meta, text
 from tests.unpickling.honest import (
     FIXTURES,
     SOURCE,
@@ -130,6 +131,19 @@ def test_what_is_named_by_the_file_and_its_fields(tmp_path: Path) -> None:
     assert found.left_out == ["progress"]
     told_kimg = read(dumped(small() | {"cur_nimg": 1_200_000}), tmp_path)
     assert told_kimg.kimg == 1200.0
+    for images in (True, -1000):
+        assert read(dumped(small() | {"cur_nimg": images}), tmp_path).kimg is None
+
+
+def test_a_module_is_what_was_told_when_it_was_made(tmp_path: Path) -> None:
+    """The call copies its dict; what the file puts into it later is not the module's."""
+    inside = meta(b"}").removesuffix(b"\x85R").removesuffix(b"tR")
+    function, mark, told = inside.partition(b"(")
+    later = b"(" + text("class_name") + text("Discriminator") + b"u"
+    data = b"\x80\x04}(" + text("G") + function + mark + told + b"q\x40tR"
+    data += text("x") + b"h\x40" + later + b"u."
+    found = read(data, tmp_path)
+    assert found.networks["G"].class_name == "Generator"
 
 
 def rosinality(names: dict[str, Tensor]) -> dict[str, object]:
@@ -244,6 +258,32 @@ def test_modules_may_be_shared(tmp_path: Path) -> None:
     assert found.networks["G"] == found.networks["G_ema"]
 
 
+@pytest.mark.parametrize("layout", ["pickle", "pt"])
+def test_networks_may_share_their_tensors(layout: str, tmp_path: Path) -> None:
+    """Each is written whole; the file has the numbers of one."""
+    weight = torch.arange(2.0**20)
+    if layout == "pickle":
+        one = network("Generator", {"w": weight}, {})
+        data = dumped(snapshot(G=one, D=network("D", {"w": weight}, {}), G_ema=one))
+        name = "w"
+    else:
+        name = "conv1.conv.modulation.weight"
+        state = {name: weight}
+        data = saved({"g": state, "d": state, "g_ema": state, "latent_avg": weight})
+    assert len(data) < 5 * weight.nbytes / 2
+    found = read(data, tmp_path)
+    assert all(np.array_equal(found.arrays(r)[name], weight) for r in ("G", "D", "G_ema"))
+
+
+def test_one_network_may_not_become_more_than_the_file(tmp_path: Path) -> None:
+    """However many others there are."""
+    weight = torch.ones(2**19)
+    bomb = network("Generator", {"a": weight, "b": weight}, {})
+    empty = module("Generator")
+    with pytest.raises(NetworkFileError, match="the tensors of G_ema have 4194304 bytes"):
+        read(dumped(snapshot(G=empty, D=empty, G_ema=bomb)), tmp_path)
+
+
 def test_reading_again_uses_what_is_kept(tmp_path: Path) -> None:
     path, cache = tmp_path / "a.pkl", tmp_path / "cache"
     path.write_bytes(dumped(small()))
@@ -258,6 +298,44 @@ def test_reading_again_uses_what_is_kept(tmp_path: Path) -> None:
     data[-1] ^= 1
     first.tensors_path.write_bytes(data)
     assert told(read_network_file(path, cache=cache)) == told(read(dumped(small()), tmp_path))
+
+
+def test_what_is_kept_without_a_tensor_is_read_again(tmp_path: Path) -> None:
+    """Also where its sha256 is right."""
+    path, cache = tmp_path / "a.pkl", tmp_path / "cache"
+    path.write_bytes(dumped(small()))
+    first = read_network_file(path, cache=cache)
+    assert first.folder is not None
+    whole = load_file(first.tensors_path)
+    save_file({n: v for n, v in whole.items() if "w_avg" not in n}, first.tensors_path)
+    with pytest.raises(DataError, match=r"lacks G_ema/mapping\.w_avg"):
+        first.arrays("G_ema")
+    facts = json.loads((first.folder / "network.json").read_text())
+    facts["tensors_sha256"] = hashlib.sha256(first.tensors_path.read_bytes()).hexdigest()
+    (first.folder / "network.json").write_text(json.dumps(facts))
+    again = read_network_file(path, cache=cache)
+    assert again == first
+    assert "mapping.w_avg" in again.arrays("G_ema")
+
+
+def test_what_another_version_of_the_reader_kept_is_read_again(tmp_path: Path) -> None:
+    path, cache = tmp_path / "a.pkl", tmp_path / "cache"
+    path.write_bytes(dumped(small()))
+    first = read_network_file(path, cache=cache)
+    assert first.folder is not None
+    for version in (None, first.reader + 1):
+        facts = json.loads((first.folder / "network.json").read_text())
+        assert facts.pop("reader") == first.reader
+        facts |= {"licence": "of another reader"} | ({"reader": version} if version else {})
+        (first.folder / "network.json").write_text(json.dumps(facts))
+        assert read_network_file(path, cache=cache).licence is None
+
+
+def test_the_cache_is_its_owners_alone(tmp_path: Path) -> None:
+    cache = tmp_path / "above" / "networks"
+    found = read_network_file(FIXTURES / "sg3t_32.pkl", cache=cache)
+    assert found.folder is not None
+    assert cache.stat().st_mode & 0o777 == found.folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_links_to_files_are_followed(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class Child:
         """
         if self.late:
             return f"{WALL_SECONDS:g} s"
-        return f"{seconds:g} s of processor time" if self.spent() else ""
+        return f"{round(seconds, 1):g} s of processor time" if self.spent() else ""
 
     def spent(self) -> bool:
         """Whether it is dead for having used up its processor time, which no second attempt gives

@@ -163,9 +163,9 @@ def _encode(arguments: Sequence[object]) -> object:
 
 def _persistent(arguments: Sequence[object]) -> object:
     (meta,) = _exactly(arguments, 1)
-    if type(meta) is not dict:
-        raise Refused("a module is not told by a dict")
-    return Persistent(meta)
+    if type(meta) is not dict or len(meta) > _ARGUMENTS:
+        raise Refused("a module is not told by a small dict")
+    return Persistent(dict(meta))  # as it is now: the file may change its own afterwards
 
 
 def _tensor(arguments: Sequence[object]) -> object:

@@ -20,8 +20,8 @@ import numpy as np
 from limbeck.sandbox import Garbled, clock, limit_process, message, receive, say_nothing, send
 from limbeck.unpickling.found import FoundFile
 from limbeck.unpickling.opening import open_networks
-from limbeck.unpickling.refusals import Refused
-from limbeck.unpickling.writing import header, look_through
+from limbeck.unpickling.refusals import Refused, Unknown
+from limbeck.unpickling.writing import header, look_through, most_written
 
 _REST = 40 << 20  # bytes that it takes before it reads
 _LEAST = 64 << 20
@@ -57,7 +57,7 @@ def main() -> None:
         size = words["size"]
         mapped = mmap.mmap(words["file"], size, access=mmap.ACCESS_READ)
         status = _status()
-        limit_process(memory(size), written=size + (4 << 20), opened=False)
+        limit_process(memory(size), written=most_written(size), opened=False)
         clock(seconds(size))
         _watch(answers.fileno())
         said, facts = _answer(memoryview(mapped), words.get("out"))
@@ -100,7 +100,7 @@ def _answer(data: memoryview, out: int | None) -> tuple[dict[str, Any], bytes]:
     except Refused as why:
         return {
             "refused": why.why[:1000], "offset": why.offset, "opcode": why.opcode,
-            "named": why.named,
+            "named": why.named, "unknown": isinstance(why, Unknown),
         }, b""  # fmt: skip
     except MemoryError:
         return {"memory": True}, b""

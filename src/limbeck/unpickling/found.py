@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from limbeck.unpickling.refusals import Budget, Refused, shown
 from limbeck.unpickling.tokens import Array, Tensor
 
+MOST_NETWORKS = 4
+"""Of any layout: G, D, G_ema and one more."""
 _NAME = re.compile(r"[A-Za-z0-9_./:+-]{1,256}")
 Json = dict[str, object]
 

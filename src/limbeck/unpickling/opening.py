@@ -7,7 +7,7 @@ from limbeck.unpickling.admitted import NETWORKS, STATES
 from limbeck.unpickling.found import FoundFile, Json
 from limbeck.unpickling.machine import Machine
 from limbeck.unpickling.persistent import ROLES, read_persistent
-from limbeck.unpickling.refusals import Budget, Refused, shown
+from limbeck.unpickling.refusals import Budget, Refused, Unknown, shown
 from limbeck.unpickling.state_dicts import read_named, read_state
 from limbeck.unpickling.streams import MAGIC, loader, read_archive, read_stream
 from limbeck.unpickling.tensorflow import is_tensorflow, read_tensorflow
@@ -31,7 +31,7 @@ def open_networks(data: memoryview) -> FoundFile:
     if begins[8:9] == b"{" and int.from_bytes(begins[:8], "little") <= HEADER_BYTES:
         return _safetensors(data, budget)
     if not begins or begins[0] not in _PICKLES:
-        raise Refused(f"it is no pickle, no archive of torch and no safetensors: {begins!r}", 0)
+        raise Unknown(f"it is no pickle, no archive of torch and no safetensors: {begins!r}", 0)
     made, end = Machine(data, 0, len(data), NETWORKS, budget, loads=loader(budget)).run()
     if end != len(data):
         raise Refused(f"{len(data) - end} bytes lie behind the pickle", end)
@@ -40,7 +40,7 @@ def open_networks(data: memoryview) -> FoundFile:
     if type(made) is dict and any(isinstance(made.get(role), Persistent) for role in ROLES):
         return read_persistent(made, budget)
     what = ", ".join(shown(str(key), 20) for key in list(made)[:6]) if type(made) is dict else ""
-    raise Refused(f"it holds no networks but a {type(made).__name__} {what}".rstrip(), 0)
+    raise Unknown(f"it holds no networks but a {type(made).__name__} {what}".rstrip(), 0)
 
 
 def _safetensors(data: memoryview, budget: Budget) -> FoundFile:

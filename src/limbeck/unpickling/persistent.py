@@ -43,7 +43,7 @@ def read_persistent(top: Mapping[object, object], budget: Budget) -> FoundFile:
         kind="stylegan3" if "synthesis.input" in first.modules else "stylegan2-ada",
         networks=networks,
         resolution=power_of_two(side),
-        kimg=images / 1000 if isinstance(images, int) else None,
+        kimg=images / 1000 if type(images) is int and images >= 0 else None,
         training_set=training_set, facts=facts, left_out=left_out,
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Arguments and attributes as plain JSON values; anything else is refused by its place."""
 
-import math
+from math import isfinite, prod
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def plain(value: object, where: str, budget: Budget, level: int = 0) -> object:
 
 
 def _finite(value: float, where: str) -> float:
-    if not math.isfinite(value):
+    if not isfinite(value):
         raise Refused(f"{where} is not finite")
     return value
 
@@ -69,7 +69,8 @@ def _numbers(tensor: Tensor, where: str, budget: Budget) -> object:
     count = tensor.storage.count
     if count > _MOST or tensor.storage.raw is None or tensor.storage.dtype not in _NUMBERS:
         raise Refused(f"{where} is an array of {count} numbers, no plain value")
-    budget.spend("values", count)
+    lists = sum(prod(tensor.shape[:i]) for i in range(1, len(tensor.shape)))  # also empty ones
+    budget.spend("values", count + lists)
     flat = np.frombuffer(tensor.storage.raw.view(), _NUMBERS[tensor.storage.dtype])
     if not np.isfinite(flat).all():
         raise Refused(f"{where} is not finite")

@@ -17,6 +17,9 @@ Kind = Literal[
     "stylegan2-ada", "stylegan3", "tensorflow", "rosinality", "lucidrains", "safetensors"
 ]
 TENSORS, FACTS = "tensors.safetensors", "network.json"
+READER = 2
+"""Version of the reader; what another one kept is read again. It rises when a file's networks,
+tensors or facts come out otherwise."""
 _AGAIN = "read the file again"
 _NUMPY = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
@@ -70,6 +73,7 @@ class NetworkFile(Record):
 
     Attributes:
         kind: the layout; `stylegan2-ada` also for the StyleGAN2 that stylegan3's code writes.
+        reader: version of the reader that made this; 1 of those that did not say.
         sha256, bytes: of the file.
         resolution: side of the images in pixels, where the file tells.
         kimg: length of the training in thousands of images, where the file or its name tells.
@@ -96,6 +100,7 @@ class NetworkFile(Record):
     left_out: list[str]
     networks: dict[str, NetworkRecord]
     tensors_sha256: str = ""
+    reader: NonNegativeInt = 1
     folder: Path | None = Field(None, exclude=True)
 
     @property
@@ -120,9 +125,10 @@ class NetworkFile(Record):
         """
         found, _, start = read_places(self.tensors_path, _AGAIN)
         mapped = np.memmap(self.tensors_path, dtype=np.uint8, mode="r", offset=start)
-        return {
-            name: _array(mapped, found[f"{role}/{name}"]) for name in self.networks[role].tensors
-        }
+        names = self.networks[role].tensors
+        if absent := [name for name in names if f"{role}/{name}" not in found]:
+            raise DataError(f"{self.tensors_path} lacks {role}/{absent[0]}", _AGAIN)
+        return {name: _array(mapped, found[f"{role}/{name}"]) for name in names}
 
 
 def _array(mapped: NDArray[np.uint8], place: Place) -> NDArray[Any]:

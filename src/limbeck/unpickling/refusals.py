@@ -20,6 +20,10 @@ class Refused(Exception):
         self.why, self.offset, self.opcode, self.named = why, offset, opcode, named
 
 
+class Unknown(Refused):
+    """It is of no layout that limbeck reads; nothing in it is suspect."""
+
+
 @dataclass
 class Budget:
     """What is left to spend on one file, with all pickles inside it.

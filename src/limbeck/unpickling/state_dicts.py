@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from limbeck.unpickling.found import FoundFile, FoundNetwork, Json, power_of_two
 from limbeck.unpickling.plain import plain
-from limbeck.unpickling.refusals import Budget, Refused, shown
+from limbeck.unpickling.refusals import Budget, Refused, Unknown, shown
 from limbeck.unpickling.tokens import Network, Tensor
 
 REST = "rest"
@@ -48,7 +48,7 @@ def read_state(top: object, budget: Budget) -> FoundFile:
         Refused: no layout that is known, or names what is at fault.
     """
     if type(top) is not dict or not all(type(key) is str for key in top):
-        raise Refused("it holds no dict of networks or tensors")
+        raise Unknown("it holds no dict of networks or tensors")
     if any(type(top.get(key)) is dict for key in _ROSINALITY):
         return _rosinality(top, budget)
     if type(top.get("GAN")) is dict:
@@ -59,7 +59,7 @@ def read_state(top: object, budget: Budget) -> FoundFile:
             return _lucidrains(top, {}, budget)
         return _alone(top, budget)
     names = ", ".join(shown(key, 30) for key in list(top)[:6])
-    raise Refused(f"it is of no layout that limbeck knows: {names}")
+    raise Unknown(f"it is of no layout that limbeck knows: {names}")
 
 
 def _rosinality(top: Mapping[str, object], budget: Budget) -> FoundFile:
@@ -89,7 +89,7 @@ def _lucidrains(state: Mapping[object, object], facts: Json, budget: Budget) -> 
             continue
         networks.setdefault(role, FoundNetwork()).add(name, value, _kept(str(name)), budget)
     if not networks:
-        raise Refused("it is of no layout that limbeck knows: GAN without networks")
+        raise Unknown("it is of no layout that limbeck knows: GAN without networks")
     return _file("lucidrains", networks, facts, left_out)
 
 
@@ -99,7 +99,7 @@ def _alone(state: Mapping[str, object], budget: Budget) -> FoundFile:
         if any(pattern.fullmatch(name) for name in state):
             return _file(kind, {role: _network(state, budget)}, {}, [])
     names = ", ".join(shown(key, 30) for key in list(state)[:6])
-    raise Refused(f"it is a state dict of no layout that limbeck knows: {names}")
+    raise Unknown(f"it is a state dict of no layout that limbeck knows: {names}")
 
 
 def read_named(tensors: Mapping[str, Tensor], facts: Json, budget: Budget) -> FoundFile:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.kit.stored import BYTES, HEADER_BYTES
-from limbeck.unpickling.found import FoundFile, Leaf
+from limbeck.unpickling.found import MOST_NETWORKS, FoundFile, Leaf
 from limbeck.unpickling.refusals import Refused
 
 _AT_ONCE = 1 << 18  # numbers looked at
@@ -32,11 +32,13 @@ def header(found: FoundFile, size: int) -> bytes:
 
     Args:
         found: what the file holds.
-        size: bytes of the file; tensors that share their numbers may not become much more.
+        size: bytes of the file; one network's tensors, which may share their numbers with one
+            another and with other networks', may not become much more.
 
     Raises:
         Refused: they do, or it would be too long.
     """
+    _bounded(found, size)
     entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
     at = 0
     for name, leaf in named(found):
@@ -47,13 +49,26 @@ def header(found: FoundFile, size: int) -> bytes:
             "data_offsets": [at, at + tensor.bytes],
         }
         at += tensor.bytes
-    if at > size + _SPARE:
-        raise Refused(f"its tensors have {at} bytes, the file has {size}")
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > HEADER_BYTES:
         raise Refused("its tensors have too many or too long names")
     return len(text).to_bytes(8, "little") + text
+
+
+def most_written(size: int) -> int:
+    """Bytes that are written at most of a file of `size` bytes, with the header."""
+    return MOST_NETWORKS * (size + _SPARE) + HEADER_BYTES + 8
+
+
+def _bounded(found: FoundFile, size: int) -> None:
+    """Two networks may be one object, and are written twice; within one, nothing is repeated."""
+    if len(found.networks) > MOST_NETWORKS:
+        raise Refused(f"it holds {len(found.networks)} networks")
+    for role, network in found.networks.items():
+        count = sum(leaf.tensor.bytes for leaf in network.tensors.values())
+        if count > size + _SPARE:
+            raise Refused(f"the tensors of {role} have {count} bytes, the file has {size}")
 
 
 def look_through(found: FoundFile, write: Write) -> None:
