@@ -10,8 +10,9 @@ from rich.console import Group
 
 from limbeck import logs
 from limbeck.artefacts.labels import read_truth
+from limbeck.artefacts.snapshots import is_model
 from limbeck.bench import CONTESTANTS
-from limbeck.cli.inputs import existing, is_model, networks_folder, open_networks
+from limbeck.cli.inputs import existing, networks_folder, open_networks
 from limbeck.cli.options import InitFrom, Preset, Shared, Size
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.data import open_dataset

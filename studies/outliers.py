@@ -36,7 +36,7 @@ from limbeck.kit.rng import derive_seed
 from limbeck.kit.tables import Column
 from limbeck.latents import SPACE_SIZE
 from limbeck.metrics import dataset_features, present_features
-from limbeck.nets import Networks
+from limbeck.nets import Networks, trunk_shapes
 from limbeck.percept import LPIPS, Features
 from studies.plots import draw_heat
 
@@ -150,7 +150,9 @@ def _tables(
     if tables:
         walk.begin(_STAGES[1])
         first = networks[0]
-        fresh = Networks.create(first.config, seed, encoder=first.E_ema is not None).to(where)
+        fresh = Networks.create(
+            trunk_shapes(first.config), seed, encoder=first.E_ema is not None
+        ).to(where)
         tables.append(_scores(dataset, fresh, out, config, seed))
         walk.end()
     return tables
