@@ -184,6 +184,36 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
 
 
+def test_a_model_that_is_there_is_not_replaced(model: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    for more in ([], ["--dry-run"]):
+        command = ["convert", str(FILES / "sg3t_32.pkl"), "--out", str(model), *more]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 3
+        assert "not empty" in done.output
+    limbeck("convert", FILES / "sg3t_32.pkl", "--out", tmp_path / "other")
+    modes = tmp_path / "modes"
+    limbeck("modes", tmp_path / "other", "--out", modes, "--typical", 0, "--set",
+            "modes.samples=64", "--clusters", 4)  # fmt: skip
+    done = CliRunner().invoke(
+        app, ["export", str(tmp_path / "other"), "--modes", str(modes), "--out", str(model)]
+    )
+    assert done.exit_code == 3
+    assert "another generator" in done.output
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def test_networks_with_classes_are_not_begun_from_without(smoke: object, tmp_path: Path) -> None:
+    limbeck("convert", FILES / "tf_sg2_cond3_32.pkl", "--out", tmp_path / "model")
+    data = str(smoke.run / "data")  # type: ignore[attr-defined]
+    done = CliRunner().invoke(
+        app, ["train", data, "--preset", "smoke", "--init-from", str(tmp_path / "model"),
+              "--out", str(tmp_path / "nets")]
+    )  # fmt: skip
+    assert done.exit_code == 3
+    assert "classes" in done.output
+
+
 def test_tensors_that_do_not_fit_are_named_before_anything_is_written(tmp_path: Path) -> None:
     nets = Networks(preset("smoke").net, 5, ("G_ema",))
     with torch.no_grad():

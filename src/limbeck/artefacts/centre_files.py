@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck import fsio
+from limbeck.artefacts.folders import check_new
+from limbeck.artefacts.new_file import check_file
 from limbeck.errors import DataError
 from limbeck.latents import CENTRES, W_DIM
 from limbeck.records import CentreLayout
@@ -93,8 +95,13 @@ def write_centres(
         the files.
 
     Raises:
-        DataError: it cannot be written.
+        UsageError: a file's name that does not end in .npy.
+        DataError: something lies at `out`, or it cannot be written.
     """
+    if layout is CentreLayout.STYLEGAN_XL:
+        check_file(out, ".npy")
+    else:
+        check_new(out)
     array = centres.detach().to("cpu", torch.float32).numpy()
     if layout is CentreLayout.STYLEGAN_XL:
         _save(out, array)

@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 
 from limbeck import logs
-from limbeck.config import Config, DataConfig, NetConfig
+from limbeck.config import Config, DataConfig, NetConfig, parse_config
 from limbeck.data import Dataset, PixelView, open_dataset
 from limbeck.errors import UsageError
 from limbeck.ingestion import ingest
+from limbeck.kit.device import pick_device
 from limbeck.kit.images import save_png, to_float
 from limbeck.kit.selection import even_rows
 from limbeck.latents import images_of_seeds
@@ -51,6 +52,9 @@ def encoder_config(base: Config, net: NetConfig, on_samples: bool) -> Config:
         base: where seed, device and what is not named here come from.
         net: of the generator; classes included.
         on_samples: E learns from generated images alone; else from photos in turn.
+
+    Raises:
+        UsageError: settings of `base` that do not go with it.
     """
     settings = {
         "encoder_only": True, "reconstruct": "fake" if on_samples else "both",
@@ -61,7 +65,7 @@ def encoder_config(base: Config, net: NetConfig, on_samples: bool) -> Config:
     values = base.model_dump() | {"net": net.model_dump()}
     values["data"] = values["data"] | {"size": net.size}
     values["train"] = values["train"] | settings
-    return Config.model_validate(values)
+    return parse_config(values)
 
 
 def train_encoder(source: Path, out: Path, config: Config, data: Path | None) -> Inverted:
@@ -94,7 +98,7 @@ def _pictures(source: Path, config: Config, data: Path | None) -> Iterator[Datas
         return
     with tempfile.TemporaryDirectory() as folder:
         photos, size = Path(folder) / "images", config.net.size
-        networks = begun_networks(source).eval()
+        networks = begun_networks(source).to(pick_device(config.device)).eval().prepare()
         with logs.working(f"drawing {DRAWN} images"):
             seeds = range(config.seed, config.seed + DRAWN)
             drawn = images_of_seeds(

@@ -47,10 +47,7 @@ def convert(
         bool, typer.Option("--inspect", help="Say what the file holds; build and write nothing.")
     ] = False,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help="The model folder to write; an earlier model there goes to superseded/."
-        ),
+        Path | None, typer.Option("--out", help="The model folder to write: new or empty.")
     ] = None,
     licence: Annotated[
         str | None,
@@ -64,15 +61,20 @@ def convert(
             "convert was not told what to do" if out is None else "--inspect writes nothing",
             "give --out MODEL to make a model folder, or --inspect to look into the file",
         )
-    if out is not None and not shared.dry_run:
-        return _converted(file, out, licence)
+    if out is not None:
+        from limbeck.artefacts.folders import check_new
+
+        check_new(out)
+        if not shared.dry_run:
+            return _converted(file, out, licence)
     from limbeck.unpickling import inspect_network_file
 
     found = inspect_network_file(file)
     logs.show(_facts(file, found))
     logs.show(_networks(found))
     if out is not None:
-        return would("convert", {"out": out}, f"would write the model folder {out}")
+        told = f"would write the model folder {out}, if its networks are such as limbeck builds"
+        return would("convert", {"out": out}, told)
     return Outcome(found.model_dump(mode="json", exclude={"tensors_sha256"}), list(_more(found)))
 
 

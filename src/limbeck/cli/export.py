@@ -114,6 +114,7 @@ def export(
     device = shared.device if to is ModelKind.MODEL else "cpu"
     model = _opened(networks, centres, modes, device, licence, facts)
     if to is ModelKind.MODEL:
+        _check_own(out, model)
         made = _write_folder(model, out, half, most, _discriminator(networks))
     elif to is ModelKind.CENTRES_NPY:
         made = write_centre_files(model, out, layout, networks.resolve().name)
@@ -162,6 +163,23 @@ def _discriminator(networks: Path) -> Discriminator | None:
         return None
     found = read_networks(networks).members().get("D")
     return found if isinstance(found, Discriminator) else None
+
+
+def _check_own(out: Path, model: Pipeline) -> None:
+    """Let a model folder be written anew, but no other model be replaced.
+
+    Raises:
+        DataError: a model of another generator lies there.
+    """
+    from limbeck.latents import tensors_digest
+
+    done = read_done(out) if is_model(out) else None
+    if is_model(out) and (
+        done is None or done.inputs.get("generator") != tensors_digest(model.G_ema.state_dict())
+    ):
+        raise DataError(
+            f"{out} is the model of another generator", "nothing was written; give another --out"
+        )
 
 
 def _write_folder(

@@ -50,7 +50,7 @@ def check_place(kind: ModelKind, out: Path, layout: CentreLayout | None) -> None
         UsageError, DataError: it cannot.
     """
     from limbeck.artefacts.folders import check_new
-    from limbeck.portable import check_file
+    from limbeck.artefacts.new_file import check_file
 
     if kind in ENDINGS:
         check_file(out, ENDINGS[kind])

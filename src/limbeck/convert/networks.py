@@ -1,13 +1,11 @@
 """A network that another tool wrote, as a model folder of limbeck's (docs/convert.md)."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from limbeck import logs
+from limbeck.artefacts.folders import check_new
 from limbeck.artefacts.model_folder import CONVERTED
 from limbeck.config import NetConfig
 from limbeck.errors import DataError
@@ -26,7 +24,6 @@ from limbeck.nets.public import (
 )
 from limbeck.unpickling import NetworkFile, read_network_file
 
-_Arrays = Mapping[str, NDArray[Any]]
 _AVERAGES = ("G_ema", "Gs", "G")
 """Generators that a file may hold, the one that draws best first."""
 
@@ -73,7 +70,7 @@ def read_foreign(path: Path, *, licence: str | None = None) -> Converted:
             there = ", ".join(found.networks) or "none"
             raise DataError(f"{path} holds no generator (networks: {there})", "give another file")
         generator = _generator(found, role, path)
-        critic, why = _critic(found, generator)
+        critic, why = _critic(found, generator, role)
         notes = [*generator.notes, *why]
         if role == "G":
             notes.insert(0, "the file holds no averaged generator: G draws worse than its average")
@@ -135,24 +132,23 @@ def _named(found: NetworkFile, role: str) -> dict[str, Any]:
     return network.init_kwargs
 
 
-def _critic(found: NetworkFile, generator: Translated) -> tuple[Translated | None, list[str]]:
+def _critic(
+    found: NetworkFile, generator: Translated, role: str
+) -> tuple[Translated | None, list[str]]:
     """D, where it goes with this generator, or why it is left out."""
     if "D" not in found.networks:
         return None, ["the file holds no D: a training that begins with it makes a new one"]
     if not isinstance(generator.config, NetConfig):
         return None, ["its D is left out: limbeck draws with StyleGAN3 and does not train it"]
-    makers: dict[str, Callable[[_Arrays], Translated]] = {
-        "tensorflow": lambda arrays: from_tensorflow_discriminator(
-            found.networks["D"].init_kwargs, arrays, "D"
-        ),
-        "rosinality": lambda arrays: from_rosinality_discriminator(arrays, "D"),
-    }
+    arrays = found.arrays("D")
     try:
-        if (make := makers.get(found.kind)) is not None:
-            critic = make(found.arrays("D"))
+        if found.kind == "tensorflow":
+            critic = from_tensorflow_discriminator(found.networks["D"].init_kwargs, arrays, "D")
+        elif found.kind == "rosinality":
+            critic = from_rosinality_discriminator(arrays, "D")
         else:
-            code = code_of(_named(found, next(n for n in _AVERAGES if n in found.networks)))
-            critic = from_pytorch_discriminator(_named(found, "D"), found.arrays("D"), code, "D")
+            code = code_of(_named(found, role))
+            critic = from_pytorch_discriminator(_named(found, "D"), arrays, code, "D")
         joined(generator, critic)
     except DataError as error:
         return None, [f"its D is left out: {error.what}"]
@@ -164,11 +160,12 @@ def convert_network(path: Path, out: Path, *, licence: str | None = None) -> Con
 
     Args:
         path, licence: as there.
-        out: new, empty, or a model folder, which is replaced.
+        out: a new or empty folder.
 
     Raises:
-        NetworkFileError, DataError: as `read_foreign`; or the folder cannot be written.
+        NetworkFileError, DataError: as `read_foreign`; or `out` holds anything, a model too.
     """
+    check_new(out)
     made = read_foreign(path, licence=licence)
     made.model.save_pretrained(out, discriminator=made.discriminator)
     return made

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from limbeck import fsio
+from limbeck.artefacts.new_file import check_file
 from limbeck.config import NetConfig
 from limbeck.errors import DataError, UsageError
 from limbeck.model import Pipeline
@@ -28,9 +29,10 @@ def write_state_dict(
         for.
 
     Raises:
-        UsageError: their networks have no such generator.
-        DataError: it cannot be written.
+        UsageError: their networks have no such generator; a name that does not end in .pt.
+        DataError: something lies at `out`, or it cannot be written.
     """
+    check_file(out, ".pt")
     net, notes = model.config, []
     if not isinstance(net, NetConfig):
         raise UsageError(

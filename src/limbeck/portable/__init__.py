@@ -5,7 +5,6 @@ from limbeck.portable.onnx_file import TOLERANCE as TOLERANCE
 from limbeck.portable.onnx_file import require_onnx as require_onnx
 from limbeck.portable.onnx_file import save_onnx as save_onnx
 from limbeck.portable.onnx_file import write_onnx as write_onnx
-from limbeck.portable.places import check_file as check_file
 from limbeck.portable.program import Program as Program
 from limbeck.portable.program import own_rule as own_rule
 from limbeck.portable.torch_export import FACTS as FACTS
@@ -18,7 +17,6 @@ __all__ = [
     "FACTS",
     "TOLERANCE",
     "Program",
-    "check_file",
     "facts_of",
     "own_rule",
     "program_of",

@@ -13,11 +13,11 @@ import torch
 from torch.export import ExportedProgram
 
 from limbeck import fsio
+from limbeck.artefacts.new_file import check_file
 from limbeck.config import Truncation
 from limbeck.errors import DataError, UsageError
 from limbeck.model import Pipeline
 from limbeck.portable.facts import facts_of
-from limbeck.portable.places import check_file
 from limbeck.portable.program import Program
 from limbeck.portable.tracing import program_of, quiet, trace
 

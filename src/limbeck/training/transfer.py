@@ -60,10 +60,10 @@ def _part(name: str, whole: bool = False) -> str:
     return ".".join([network, *kept] if whole else kept)
 
 
-# What of `net` decides the names, shapes and meaning of G's weights, but for its size and classes.
+# What of `net` decides the names, shapes and meaning of weights, but for size, classes, D's kind.
 _SHAPES = (
-    "z_dim", "w_dim", "mapping_layers", "mapping_lr", "channel_base", "channel_max",
-    "g_architecture",
+    "z_dim", "w_dim", "mapping_layers", "mapping_lr", "class_dim", "channel_base", "channel_max",
+    "g_architecture", "conv_clamp", "d_class_dim", "d_mapping_layers", "d_mapping_lr",
 )  # fmt: skip
 
 
@@ -116,7 +116,8 @@ def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Tra
         averages: G takes what G_ema has, and E what E_ema has; so it is with a model folder.
 
     Raises:
-        DataError: `source` holds no networks, or none of its tensors fit.
+        DataError: `source` holds no networks, none of its tensors fit, or its mapping does not: a
+            fresh one before a synthesis that knows another would undo it.
     """
     given = begun_networks(source).state_dict()
     if averages or is_model(snapshot_of(source)):
@@ -127,6 +128,11 @@ def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Tra
     if not any(_is_weight(key, "G") for key in same):
         raise DataError(
             f"no weight of {source} fits these networks", "use the preset and size it was made with"
+        )
+    if odd := [k for k in wanted if k.startswith("G.mapping.fc") and k in given and k not in same]:
+        raise DataError(
+            f"{source} maps other latents or classes than these networks: {odd[0]}",
+            "begin from networks with classes where photos have classes (--cond), and only there",
         )
     for key in same:
         wanted[key].copy_(given[key])

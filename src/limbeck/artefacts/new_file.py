@@ -1,4 +1,4 @@
-"""Where an exported file may go."""
+"""A file that is made for other tools takes the place of no other."""
 
 import os
 from pathlib import Path
