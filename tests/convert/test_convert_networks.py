@@ -138,9 +138,11 @@ def answer_networks(training: Path) -> str:
 
 def test_an_encoder_then_scores(model: Path, smoke: object, tmp_path: Path) -> None:
     data = smoke.run / "data"  # type: ignore[attr-defined]
-    quick = ["--kimg", 0.016, "--preset", "smoke"]
+    quick = ["--kimg", 0.016, "--preset", "smoke", "--set", "train.rec_l2=0.5"]
     answer = limbeck("train", data, "--encoder-only", model, "--out", tmp_path / "nets", *quick)
     assert answer["drawn"] is False
+    state = json.loads(next((tmp_path / "nets").glob("state-*/state.json")).read_text())
+    assert state["config"]["train"]["rec_l2"] == 0.5  # options lie above what an encoder takes
     scored = limbeck("score", data, tmp_path / "nets", "--out", tmp_path / "scores",
                      "--set", "score.generated=32")  # fmt: skip
     assert {"lpips", "recommended"} <= set(scored["columns"])

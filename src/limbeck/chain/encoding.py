@@ -48,6 +48,9 @@ class Inverted(Record):
 def encoder_config(base: Config, net: NetConfig, on_samples: bool) -> Config:
     """The settings of an encoder's training for a generator of shapes `net`.
 
+    It learns by LPIPS-AlexNet, which ships with limbeck and scores photos too; where VGG16's
+    weights are here, `train.rec_measure` lpips-vgg16 keeps the two apart.
+
     Args:
         base: where seed, device and what is not named here come from.
         net: of the generator; classes included.

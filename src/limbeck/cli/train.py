@@ -20,11 +20,13 @@ from limbeck.cli.options import (
     Size,
     Tensorboard,
     begun_size,
+    change_config,
 )
 from limbeck.cli.outcome import Outcome, planned, verb
 from limbeck.config import Config
 from limbeck.errors import UsageError
 from limbeck.logs import duration
+from limbeck.presets import preset as named
 
 
 @verb("settings", "seed", "device", "dry_run")
@@ -152,9 +154,11 @@ def _encoder_alone(
     from limbeck.training import shapes_of
 
     existing(source, "model or networks")
-    config: Config = encoder_config(
-        shared.config(preset, changes=changes), shapes_of(source), on_samples
-    )
+    given = {"seed": shared.seed, "device": shared.device, **changes}
+    config: Config = change_config(
+        encoder_config(named(preset), shapes_of(source), on_samples),
+        {name: value for name, value in given.items() if value is not None}, shared.settings,
+    )  # fmt: skip
     if shared.dry_run:
         return planned("train", {"encoder of": source, "data": data or "its own images",
                                  "out": out, "kimg": config.train.kimg,
@@ -162,6 +166,7 @@ def _encoder_alone(
     found = train_encoder(source, out, config, data)
     told = found.summary
     what = "generated images" if found.drawn else "photos"
+    own = config.train.rec_measure == "lpips-alex"
     return Outcome(
         {"out": out, **found.model_dump()},
         [
@@ -169,8 +174,9 @@ def _encoder_alone(
                 "trained an encoder for ", logs.bold(f"{told.kimg:g}"), " kimg in ",
                 f"{duration(told.seconds)} ({told.images_per_second:.0f} images/s)",
             ),
-            f"LPIPS to its reconstructions: {found.lpips:.3f} over {found.images} {what}; "
+            f"LPIPS-AlexNet to its reconstructions: {found.lpips:.3f} over {found.images} {what}; "
             f"to the generator's mean image: {found.lpips_mean:.3f}",
+            *(["(the measure that it was trained by)"] if own else []),
             f"networks: {out / told.networks}; reconstructions: {out}/rec-{told.images:09d}.png",
         ],
         then=logs.command("limbeck", "score", data or "DATA", out, "--out", f"{out}-scores"),
