@@ -139,9 +139,14 @@ def perceptual_points(
         pca = PCA(n_components=kept, svd_solver="randomized", random_state=state).fit(first)
     mean = torch.from_numpy(np.ascontiguousarray(pca.mean_, dtype=np.float32))
     axes = torch.from_numpy(np.ascontiguousarray(pca.components_.T, dtype=np.float32))
-    parts = [torch.from_numpy(first).sub_(mean) @ axes]  # in place: it is the largest of all
+    # One array from the start: results kept between large temporaries keep the memory in pieces.
+    points = np.empty((len(w), kept), dtype=np.float32)
+    points[: len(first)] = torch.from_numpy(first).sub_(mean) @ axes  # in place: the largest of all
+    del first
     mean, axes = mean.to(w.device), axes.to(w.device)
     rest = torch.split(w[_FIT_ROWS:], _CHUNK) if len(w) > _FIT_ROWS else ()
+    at = len(head)
     for part in logs.track(rest, "looking at more images of latents", len(rest)):
-        parts.append(((embed_w(G, embedder, part) - mean) @ axes).cpu())
-    return np.ascontiguousarray(torch.cat(parts).numpy(), dtype=np.float32)
+        points[at : at + len(part)] = ((embed_w(G, embedder, part) - mean) @ axes).cpu()
+        at += len(part)
+    return points
