@@ -29,6 +29,7 @@ FLOORS: list[set[str]] = [
     {"data", "decoding", "nets", "percept", "unpickling"},
     {"latents"},
     {"metrics", "artefacts"},
+    {"editing"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "demo",
      "model"},
     {"convert", "portable"},

@@ -20,12 +20,15 @@ from limbeck.latents.generating import draw_w as draw_w
 from limbeck.latents.generating import embed_w as embed_w
 from limbeck.latents.generating import images_of_seeds as images_of_seeds
 from limbeck.latents.generating import images_of_w as images_of_w
+from limbeck.latents.generating import latents_of_seeds as latents_of_seeds
 from limbeck.latents.generating import pooled_w as pooled_w
 from limbeck.latents.generating import seeds_to_z as seeds_to_z
+from limbeck.latents.requests import Psi as Psi
 from limbeck.latents.requests import Seeds as Seeds
 from limbeck.latents.requests import check_psi as check_psi
 from limbeck.latents.requests import check_seeds as check_seeds
 from limbeck.latents.requests import is_whole as is_whole
+from limbeck.latents.requests import layered_psi as layered_psi
 from limbeck.latents.truncation import Target as Target
 from limbeck.latents.truncation import nearest_embedding as nearest_embedding
 from limbeck.latents.truncation import nearest_l2 as nearest_l2
@@ -41,6 +44,7 @@ __all__ = [
     "Labels",
     "ModeCentres",
     "NoiseKind",
+    "Psi",
     "Sample",
     "Seeds",
     "Target",
@@ -56,6 +60,8 @@ __all__ = [
     "images_of_seeds",
     "images_of_w",
     "is_whole",
+    "latents_of_seeds",
+    "layered_psi",
     "nearest_embedding",
     "nearest_l2",
     "needs_pictures",

@@ -46,6 +46,41 @@ def check_seeds(seeds: Seeds) -> list[int]:
     return [int(value) for value in values]
 
 
+Psi = float | Sequence[float]
+"""Strength of truncation: one, or one for each layer of the generator."""
+
+
+def layered_psi(psi: Psi, num_ws: int, cutoff: int | None = None) -> Psi:
+    """The strength of each layer, where layers differ.
+
+    Args:
+        psi: one strength, or `num_ws`.
+        num_ws: layers of the generator.
+        cutoff: how many layers, from the first on, are truncated; the others have strength 1
+            (StyleGAN, appendix B). None = all.
+
+    Raises:
+        UsageError: not as many strengths as layers; a cut-off that is no number of layers.
+    """
+    if cutoff is not None and (not is_whole(cutoff) or not 0 <= cutoff <= num_ws):
+        raise UsageError(
+            f"cut-off {_short(cutoff)} is no number of layers",
+            f"this generator has {num_ws} layers: give 0 (none truncated) to {num_ws} (all)",
+        )
+    if isinstance(psi, str) or not isinstance(psi, Sequence):
+        one = check_psi(psi)
+        if cutoff is None or cutoff == num_ws:
+            return one
+        return [one] * cutoff + [1.0] * (num_ws - cutoff)
+    if len(psi) != num_ws:
+        raise UsageError(
+            f"psi {_short(psi)} has {len(psi)} strengths, this generator {num_ws} layers",
+            "give one strength, or one for each layer",
+        )
+    each = [check_psi(value) for value in psi]
+    return each if cutoff is None else each[:cutoff] + [1.0] * (num_ws - cutoff)
+
+
 def check_psi(psi: float) -> float:
     """psi as a float; outside 0..1 is allowed.
 

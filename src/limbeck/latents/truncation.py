@@ -14,6 +14,7 @@ from limbeck.config import Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.distances import squared_distances
 from limbeck.latents.centres import ModeCentres
+from limbeck.latents.requests import Psi
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,18 @@ class Target:
     modes: Tensor | None = None
 
 
-def truncate(w: Tensor, psi: float, target: Tensor) -> Tensor:
+def truncate(w: Tensor, psi: Psi, target: Tensor) -> Tensor:
     """w' = t + psi (w - t), exactly w at psi 1 and exactly t at psi 0.
 
     Args:
-        w: float [N, w_dim].
-        psi: 0 to 1.
-        target: float [N, w_dim] or [w_dim].
+        w: float [N, w_dim], or [N, num_ws, w_dim].
+        psi: 0 to 1; with several layers also one for each.
+        target: float that expands to w's shape.
     """
-    return torch.lerp(target.expand_as(w), w, psi)
+    if isinstance(psi, float | int):
+        return torch.lerp(target.expand_as(w), w, float(psi))
+    strengths = torch.tensor(list(psi), dtype=w.dtype, device=w.device)[:, None]
+    return torch.lerp(target.expand_as(w), w, strengths.expand_as(w))
 
 
 def nearest_l2(w: Tensor, centres: Tensor) -> Tensor:
