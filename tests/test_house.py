@@ -44,7 +44,7 @@ PUBLIC = [
     "sample", "score", "take_down", "train",
 ]  # fmt: skip
 VERBS = [
-    "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep",
+    "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "invert", "keep",
     "modes", "push", "report", "resume", "run", "sample", "score", "status", "take-down", "train",
     "weights",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from limbeck.cli import (
     demo,
     export,
     export_data,
+    invert,
     machine,
     push,
     run,
@@ -72,6 +73,9 @@ app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")
 app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stage_verbs.modes)
 app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(
     sample.sample
+)
+app.command(epilog=_EXAMPLE + "invert dog.jpg --model runs/dogs/model --out inverted")(
+    invert.invert
 )
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export

@@ -1,5 +1,13 @@
 """Editing: inverting photos, directions of change, mixing, walks; on any generator with a w."""
 
+from limbeck.editing.folder import LATENTS as LATENTS
+from limbeck.editing.folder import TUNED as TUNED
+from limbeck.editing.folder import stages_told as stages_told
+from limbeck.editing.folder import write_inversion as write_inversion
+from limbeck.editing.inversion import Inversion as Inversion
+from limbeck.editing.inverting import STAGES as STAGES
+from limbeck.editing.inverting import Inverted as Inverted
+from limbeck.editing.inverting import invert as invert
 from limbeck.editing.layers import RANGES as RANGES
 from limbeck.editing.layers import layers_named as layers_named
 from limbeck.editing.points import Point as Point
@@ -13,19 +21,33 @@ from limbeck.editing.steering import affines as affines
 from limbeck.editing.steering import moved as moved
 from limbeck.editing.steering import steered as steered
 from limbeck.editing.steering import style_changes as style_changes
+from limbeck.editing.tuning import changed as changed
+from limbeck.editing.tuning import with_difference as with_difference
+from limbeck.editing.tuning import write_difference as write_difference
 
 __all__ = [
+    "LATENTS",
     "RANGES",
+    "STAGES",
+    "TUNED",
     "Channel",
     "Direction",
+    "Inversion",
+    "Inverted",
     "Move",
     "Point",
     "Strength",
     "affines",
+    "changed",
+    "invert",
     "layers_named",
     "moved",
     "read_points",
+    "stages_told",
     "steered",
     "style_changes",
+    "with_difference",
+    "write_difference",
+    "write_inversion",
     "write_points",
 ]

@@ -19,10 +19,10 @@ def accepted(rows: Iterable[ImageInfo]) -> Iterator[ImageInfo]:
 
 
 def check_counts(
-    summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out: Path
+    summary: IngestSummary, rows: Sequence[ImageInfo], source: Path, out: Path, fewest: int = 2
 ) -> None:
-    """The counts add up and at least two images differ; else the dataset is no dataset."""
-    if summary.balanced() and summary.listed == len(rows) and summary.accepted > 1:
+    """The counts add up and `fewest` images differ; else the dataset is no dataset."""
+    if summary.balanced() and summary.listed == len(rows) and summary.accepted >= fewest:
         return
     if not summary.balanced() or summary.listed != len(rows):
         raise DataError(f"the counts of {out} do not add up: {summary}", "please report this")

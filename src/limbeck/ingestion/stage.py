@@ -43,6 +43,7 @@ def ingest(
     strict: bool = False,
     detector: Path | None = None,
     fetching: Fetching | None = None,
+    fewest: int = 2,
 ) -> IngestSummary:
     """Make a dataset in `out` from the photos in a folder or archive, which is only read, or from
     those that a list of URLs names, which are fetched first (see `fetching`).
@@ -69,11 +70,12 @@ def ingest(
         strict: such a line is an error, and nothing is written.
         detector: file of the detector's weights; default: from the cache.
         fetching: of a list of URLs: where photos are kept, ports, limits; see `Fetching`.
+        fewest: different photos that there must be; one is enough where nothing is trained.
 
     Raises:
-        DataError: fewer than two different photos, a source that cannot be listed, `class_from`
-            names no class for some photo, an opt-out list that cannot be read or (`strict`) has a
-            line that names nothing.
+        DataError: fewer than `fewest` different photos, a source that cannot be listed,
+            `class_from` names no class for some photo, an opt-out list that cannot be read or
+            (`strict`) has a line that names nothing.
         LimbeckError: memory ran out; no dataset is written, and no photo is blamed.
         UsageError: `out` lies in `source`, or the other way round; no such class to crop to;
             `detect` is asked for and onnxruntime or (WeightsError) the weights are missing;
@@ -137,7 +139,7 @@ def ingest(
             opt_out_unmatched=len(honoured.unmatched),
             opt_out_lines=honoured.unmatched[:TOLD_LINES],
         )
-        check_counts(summary, rows, source, out)
+        check_counts(summary, rows, source, out, fewest)
         forget_replaced(out, folder)
         inputs = {"source": listing, **side_inputs(config, opt_out)}
         provenance = Provenance.of(inputs, config.made_of())

@@ -36,7 +36,9 @@ def gathered(count: int, parts: Iterable[Tensor]) -> Tensor:
     return made
 
 
-def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+def write_tensors(
+    tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
     """Write `path`; call it inside `fsio.atomic_file` or `fsio.atomic_dir`.
 
     The library's own `save_file` turns a full disk into an error of its own kind, which the callers
@@ -45,7 +47,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
-    path.write_bytes(save(dict(tensors)))
+    path.write_bytes(save(dict(tensors), None if metadata is None else dict(metadata)))
 
 
 def write_tensor(name: str, tensor: Tensor, metadata: Mapping[str, str], path: Path) -> None:
