@@ -138,10 +138,6 @@ def test_a_stopped_inversion_goes_on_after_its_last_batch(
     assert torch.equal(third.final.ws, whole.final.ws)
 
 
-def inverting -> Any:
-    return sys.modules[inverting.__name__]
-
-
 def test_photos_of_another_form_are_refused(networks: Networks, photos: Tensor) -> None:
     for bad in (photos.float(), photos[:, :1], photos[:, :, :8, :8], photos[:0]):
         with pytest.raises(UsageError, match="generator of"):
