@@ -16,7 +16,7 @@ from torch import Tensor
 
 from limbeck.editing.likeness import Likeness, Trunk
 from limbeck.kit.images import resize_area
-from limbeck.kit.rng import derive_seed
+from limbeck.kit.rng import derive_seed, generator
 from limbeck.latents import SPACE_SIZE, HoldsGenerator, ModeCentres, draw_w, embed_w
 from limbeck.nets import AnyGenerator, Encoder
 from limbeck.percept import LPIPS
@@ -53,10 +53,10 @@ class Inversion(Record):
     steps_w_plus: int = Field(200, ge=0, le=100_000)
     steps_tune: int = Field(0, ge=0, le=100_000)
     lpips: Trunk = "alex"
-    pixels: float = Field(1.0, ge=0, allow_inf_nan=False)
+    pixels: float = Field(4.0, ge=0, allow_inf_nan=False)
     to_w: float = Field(0.02, ge=0, allow_inf_nan=False)
     to_mode: float = Field(0.002, ge=0, allow_inf_nan=False)
-    rate: float = Field(0.1, gt=0, allow_inf_nan=False)
+    rate: float = Field(0.2, gt=0, allow_inf_nan=False)
     tune_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     keep_others: float = Field(0.1, ge=0, allow_inf_nan=False)
     batch: int = Field(8, ge=1)
@@ -149,9 +149,9 @@ def optimise(
 ) -> Tensor:
     """Latents whose images are nearer to the photos; never farther than those at the start.
 
-    Loss of a photo: `likeness` + to_mode x mean square of the distance to `goal` in deviations,
-    and, layer by layer, + to_w x the layers' variance in deviations. Adam; the rate rises over the
-    first twentieth and falls to zero over the last quarter.
+    Loss of a photo: `likeness.seen_anew` + to_mode x mean square of the distance to `goal` in
+    deviations, and, layer by layer, + to_w x the layers' variance in deviations. Adam; the rate
+    rises over the first twentieth and falls to zero over the last quarter.
 
     Args:
         G: the generator; its parameters stay.
@@ -167,6 +167,7 @@ def optimise(
     layers = ws.shape[1] if layerwise else 1
     v = ws.new_zeros(len(ws), layers, ws.shape[2], requires_grad=True)
     optimiser = torch.optim.Adam([v], lr=settings.rate, betas=(0.9, 0.99))
+    random = generator(settings.seed, "views", layerwise)
     placed = whitening.coordinates(ws) - whitening.coordinates(goal)[:, None]
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = settings.rate * rate_at(step, steps)
@@ -175,7 +176,7 @@ def optimise(
         held = settings.to_mode * offset.square().mean((1, 2))
         if layerwise:
             held = held + settings.to_w * offset.var(1, correction=0).mean(1)
-        loss = (likeness.loss(images) + held).sum()
+        loss = (likeness.seen_anew(images, random) + held).sum()
         (v.grad,) = torch.autograd.grad(loss, [v])
         optimiser.step()
         done(step + 1)

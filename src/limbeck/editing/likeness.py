@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from limbeck.errors import UsageError
@@ -12,6 +13,7 @@ from limbeck.percept import LPIPS, at_least
 from limbeck.records import Record
 
 Trunk = Literal["alex", "vgg16"]
+_ENLARGED = 64  # pixels by which views are larger, at most
 _SEEN = 256  # larger images are averaged down for LPIPS (StyleGAN2, appendix D)
 
 
@@ -61,12 +63,54 @@ class Likeness:
             raise UsageError(f"images {list(images.shape)} for photos {list(self.photos.shape)}")
         parts = zip(self.lpips.embed_layers(seen(images)), self._embedded, strict=True)
         perceived = torch.stack([(a - b).square().sum(1) for a, b in parts]).sum(0)
-        return perceived + self.pixels * (images - self.photos).square().mean((1, 2, 3))
+        return perceived + self._apart(images)
+
+    def seen_anew(self, images: Tensor, random: torch.Generator) -> Tensor:
+        """As `loss`, LPIPS on another view of photos and images alike, drawn at random.
+
+        Both are mirrored or not, shifted by up to an eighth of the side and enlarged, images of 64
+        px up to twofold, larger ones less.
+        An image that looks right in one view alone is one that fools the network, so latents that
+        are found through many views also look right to networks that nobody asked.
+        """
+        photos = seen(self.photos)
+        view = _View.drawn(photos.shape[-1], random)
+        with torch.no_grad():
+            wanted = self.lpips.embed_layers(view(photos))
+        parts = zip(self.lpips.embed_layers(view(seen(images))), wanted, strict=True)
+        perceived = torch.stack([(a - b).square().sum(1) for a, b in parts]).sum(0)
+        return perceived + self._apart(images)
+
+    def _apart(self, images: Tensor) -> Tensor:
+        return self.pixels * (images - self.photos).square().mean((1, 2, 3))
 
     def rows(self, rows: slice) -> "Likeness":
         """Of some of the photos."""
         parts = [part[rows] for part in self._embedded]
         return Likeness(self.photos[rows], self.lpips, self.pixels, parts)
+
+
+@dataclass(frozen=True)
+class _View:
+    """One way of looking: mirrored or not, shifted by (down, right) pixels, enlarged."""
+
+    mirrored: bool
+    down: int
+    right: int
+    side: int
+
+    @classmethod
+    def drawn(cls, size: int, random: torch.Generator) -> "_View":
+        mirror, down, right, zoom = torch.rand(4, generator=random).tolist()
+        most = 2 * (size // 8) + 1
+        side = size + round(zoom * min(size, _ENLARGED))
+        return cls(mirror < 0.5, int(down * most), int(right * most), side)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        size, edge = x.shape[-1], x.shape[-1] // 8
+        x = F.pad(x.flip(3) if self.mirrored else x, (edge,) * 4, mode="reflect")
+        x = x[:, :, self.down : self.down + size, self.right : self.right + size]
+        return F.interpolate(x, size=self.side, mode="bilinear", align_corners=False)
 
 
 @torch.no_grad()

@@ -54,12 +54,13 @@ def tune(
         parameter.requires_grad_(True)
     weights = list(own.values())
     optimiser = torch.optim.Adam(weights, lr=settings.tune_rate, betas=(0.9, 0.99))
+    random = generator(settings.seed, "tuning")
     for step in range(settings.steps_tune):
         optimiser.param_groups[0]["lr"] = settings.tune_rate * rate_at(step, settings.steps_tune)
         start = step * settings.batch % len(ws)
         rows = slice(start, start + settings.batch)
         images = tuned.synthesis(ws[rows], noise="const")
-        loss = likeness.rows(rows).loss(images).mean()
+        loss = likeness.rows(rows).seen_anew(images, random).mean()
         if settings.keep_others and step % _EVERY == 0:
             others = _others(networks, ws, derive_seed(settings.seed, "tuning", step))
             with torch.no_grad():
