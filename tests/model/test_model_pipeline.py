@@ -11,11 +11,13 @@ import torch
 from model_small import small_pipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from limbeck import preset
+from limbeck.editing import Inversion
 from limbeck.errors import DataError, UsageError
 from limbeck.fsio import sha256_file
-from limbeck.kit.images import to_pil
+from limbeck.kit.images import to_pil, to_uint8
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.model.sampling import sample
@@ -103,6 +105,20 @@ def test_invert(pipeline: Pipeline) -> None:
     assert distance == pytest.approx(wanted, abs=5e-3)  # the image was rounded to 8 bits here
     assert torch.equal(pipeline.invert(photo[None])[0], w)
     assert torch.equal(pipeline.invert(to_pil(photo))[0], w)
+
+
+def test_invert_searches_many_at_once(pipeline: Pipeline) -> None:
+    photos = pipeline(range(2), truncation="none")
+    guessed = pipeline.invert(list(photos))
+    found = pipeline.invert([to_pil(photo) for photo in photos], steps=9, output="float")
+    assert [tuple(one.w.shape) for one in found] == [(1, pipeline.G_ema.num_ws, 16)] * 2
+    assert all(two.distance < one.distance for one, two in zip(guessed, found, strict=True))
+    for one in found:
+        assert isinstance(one.image, Tensor)
+        assert torch.equal(to_uint8(one.image), pipeline.generate(one.w)[0])
+    assert pipeline.invert([]) == []
+    with pytest.raises(UsageError, match="steps"):
+        pipeline.invert(photos[0], steps=3, settings=Inversion())
 
 
 def test_invert_takes_the_centre_square(pipeline: Pipeline) -> None:

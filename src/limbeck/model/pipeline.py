@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
@@ -23,7 +22,6 @@ from limbeck.artefacts.model_weights import SHARD_BYTES
 from limbeck.config import Config, Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
-from limbeck.kit.images import to_float, to_uint8
 from limbeck.latents import (
     Labels,
     ModeCentres,
@@ -33,13 +31,14 @@ from limbeck.latents import (
     images_of_w,
     needs_pictures,
 )
+from limbeck.model.edits import Editing
 from limbeck.model.finding import model_folder, open_model
-from limbeck.model.images import Output, Picture, centre_square, check_output, packed
+from limbeck.model.images import Output, check_output, packed
 from limbeck.model.publishing import publication, publish
 from limbeck.model.saving import write_folder
 from limbeck.model.seeding import choose_seeds
 from limbeck.nets import AnyGenerator, AnyNet, Discriminator, Networks, prepare
-from limbeck.percept import LPIPS, at_least
+from limbeck.percept import LPIPS
 
 _PSI = 0.7
 _MANY = 256  # images, from which on progress is shown
@@ -56,7 +55,7 @@ class _Ask:
     as_float: bool
 
 
-class Pipeline:
+class Pipeline(Editing):
     """A trained model in use: `Pipeline.from_pretrained(dir)(range(8))`.
 
     Attributes:
@@ -89,25 +88,6 @@ class Pipeline:
         self.licence = licence
         self.data = dict(data or {})
         self.measured = tuple(measured)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the networks lie."""
-        return self.G_ema.mapping.w_avg.device
-
-    @property
-    def psi(self) -> float:
-        """Strength of truncation where none is asked for: that of the run that made it, or 0.7."""
-        psi = self.settings.sample.psi if self.settings else _PSI
-        return _PSI if psi == "auto" else psi
-
-    @property
-    def _truncation(self) -> Truncation:
-        return "multimodal-lpips" if self.modes is not None else "global"
-
-    @cached_property
-    def _lpips(self) -> LPIPS:
-        return LPIPS.load("alex").to(self.device)
 
     def to(self, device: torch.device | str) -> Self:
         """Move networks, modes and LPIPS, in place, and return the pipeline itself.
@@ -241,44 +221,6 @@ class Pipeline:
             UsageError: latents that do not fit this generator.
         """
         return self(check_latents(self, w))
-
-    @overload
-    def invert(
-        self, image: Picture, *, output: Literal["uint8", "float"] = "uint8"
-    ) -> tuple[Tensor, Tensor, float]: ...
-    @overload
-    def invert(
-        self, image: Picture, *, output: Literal["pil"]
-    ) -> tuple[Tensor, Image.Image, float]: ...
-    @torch.no_grad()
-    def invert(
-        self, image: Picture, *, output: Output = "uint8"
-    ) -> tuple[Tensor, Tensor | Image.Image, float]:
-        """The latent of an image, what the generator makes of it, and how far apart they are.
-
-        Args:
-            image: PIL image; uint8 tensor [3, H, W] or [1, 3, H, W]; uint8 array [H, W, 3]; or the
-                path of an image's file. The centre square is used; see `centre_square`.
-            output: kind of the image that comes back: `uint8`, `float` or `pil`.
-
-        Returns:
-            w float32 [1, w_dim], the image (uint8 [3, S, S], float32 in [-1, 1] [3, S, S], or
-            PIL), tensors on the CPU, and LPIPS-AlexNet between the image and the square, on at
-            least 64 px.
-
-        Raises:
-            UsageError: the model has no encoder, or the image is of another form.
-            DataError: no image lies at that path, or it cannot be decoded.
-        """
-        check_output(output)
-        if self.E_ema is None:
-            raise UsageError("this model has no encoder", "train without --no-encoder")
-        x = to_float(centre_square(image, self.config.size).to(self.device))
-        w = self.E_ema(x)
-        y = self.G_ema.synthesis(self.G_ema.broadcast(w), noise="const").float().clamp(-1, 1)
-        distance = self._lpips.distance(at_least(x, 64), at_least(y, 64))
-        shown = (y if output == "float" else to_uint8(y)).cpu()
-        return w.float().cpu(), packed([*shown], output, self.config.size)[0], float(distance[0])
 
     def save_pretrained(
         self,
