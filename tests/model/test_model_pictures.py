@@ -119,7 +119,7 @@ def test_the_inverted_picture_comes_in_every_kind(pipeline: Pipeline) -> None:
         (None, "an image of type NoneType"),
         (3, "an image of type int"),
         (b"bytes", "an image of type bytes"),
-        ([1, 2], "an image of type list"),
+        ([1, 2], "an image of type int"),
         (np.zeros((4, 4, 3)), r"array float64 \[4, 4, 3\]"),
         (np.zeros((3, 4, 4), np.uint8), r"array uint8 \[3, 4, 4\]"),
         (np.zeros((4, 4), np.uint8), r"array uint8 \[4, 4\]"),
