@@ -13,6 +13,7 @@ from limbeck import __version__, logs
 from limbeck.cli import (
     convert,
     demo,
+    directions,
     export,
     export_data,
     machine,
@@ -72,6 +73,9 @@ app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")
 app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stage_verbs.modes)
 app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(
     sample.sample
+)
+app.command(epilog=_EXAMPLE + "directions runs/dogs/model --method pca --out directions")(
+    directions.directions
 )
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export

@@ -1,5 +1,13 @@
 """Editing: inverting photos, directions of change, mixing, walks; on any generator with a w."""
 
+from limbeck.editing.directions import Directions as Directions
+from limbeck.editing.directions import DirectionSettings as DirectionSettings
+from limbeck.editing.directions import Entry as Entry
+from limbeck.editing.directions import Found as Found
+from limbeck.editing.directions import find_directions as find_directions
+from limbeck.editing.directions import images_needed as images_needed
+from limbeck.editing.directions import name_direction as name_direction
+from limbeck.editing.directions import read_directions as read_directions
 from limbeck.editing.layers import RANGES as RANGES
 from limbeck.editing.layers import layers_named as layers_named
 from limbeck.editing.points import Point as Point
@@ -18,12 +26,20 @@ __all__ = [
     "RANGES",
     "Channel",
     "Direction",
+    "DirectionSettings",
+    "Directions",
+    "Entry",
+    "Found",
     "Move",
     "Point",
     "Strength",
     "affines",
+    "find_directions",
+    "images_needed",
     "layers_named",
     "moved",
+    "name_direction",
+    "read_directions",
     "read_points",
     "steered",
     "style_changes",
