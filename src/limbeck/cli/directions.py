@@ -84,6 +84,14 @@ def directions(
         Path | None,
         typer.Option("--latents", help="Latents (.safetensors) that the labels are about."),
     ] = None,
+    reach: Annotated[
+        float | None,
+        typer.Option(
+            "--reach",
+            help="Strength up to which directions are measured and shown; default: 3, of "
+            "stylespace 15.",
+        ),
+    ] = None,
     psi: Annotated[
         float | None,
         typer.Option("--psi", help="Truncation of those images; default: the model's own, or 0.7."),
@@ -117,8 +125,8 @@ def directions(
     networks = networks_folder(existing(source, "model or networks"))
     settings = DirectionSettings.of(
         method=method, ranges=tuple(ranges) if ranges else None, count=count, mode=mode,
-        per_mode=per_mode, members=members, samples=samples, bases=bases, seed=shared.seed,
-        psi=usual_psi(source) if psi is None else psi,
+        per_mode=per_mode, members=members, samples=samples, bases=bases, reach=reach,
+        psi=usual_psi(source) if psi is None else psi, seed=shared.seed,
     )  # fmt: skip
     centres = centres_file(source, modes)
     if labels is not None:

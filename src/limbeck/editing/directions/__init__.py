@@ -10,6 +10,5 @@ from limbeck.editing.directions.files import name_direction as name_direction
 from limbeck.editing.directions.files import read_directions as read_directions
 from limbeck.editing.directions.find import find_directions as find_directions
 from limbeck.editing.directions.find import images_needed as images_needed
-from limbeck.editing.directions.records import STRENGTHS as STRENGTHS
 from limbeck.editing.directions.records import Entry as Entry
 from limbeck.editing.directions.settings import DirectionSettings as DirectionSettings

@@ -14,7 +14,7 @@ SAME_SHIFT, SAME_CHANGE = 0.9, 0.8
 """Directions are the same where the cosine of their shifts, or of the changes of LPIPS embeddings
 that they make (mean over base images), is more than this, whatever its sign."""
 _SPARE = 2  # so many times the count are measured in full
-_FEW, _ENDS = 4, (-2.0, 0.0, 2.0)  # base images and strengths at which the others are tried
+_FEW = 4  # base images on which the others are tried, at three strengths
 
 
 def rank_of(method: Method) -> Callable[[Measured], float]:
@@ -25,7 +25,11 @@ def rank_of(method: Method) -> Callable[[Measured], float]:
 
 
 def strongest(
-    observer: Observer, candidates: Sequence[Candidate], bases: Tensor, count: int
+    observer: Observer,
+    candidates: Sequence[Candidate],
+    bases: Tensor,
+    count: int,
+    strengths: Sequence[float],
 ) -> tuple[list[Measured], int]:
     """The `count` strongest directions, no two alike, the strongest first.
 
@@ -36,6 +40,7 @@ def strongest(
         candidates: of one method and mode.
         bases: float32 [B, num_ws, w_dim].
         count: wanted.
+        strengths: as `Observer.measure`.
 
     Returns:
         Them, and how many stronger ones were left out because another one does the same.
@@ -44,10 +49,11 @@ def strongest(
     few, spare = bases[:_FEW].contiguous(), _SPARE * count
     if len(candidates) > spare:
         shown = logs.track(candidates, "trying directions", len(candidates), "directions")
-        tried = [observer.measure(candidate, few, _ENDS) for candidate in shown]
+        ends = (strengths[1], 0.0, strengths[-2])
+        tried = [observer.measure(candidate, few, ends) for candidate in shown]
         candidates = [one.candidate for one in sorted(tried, key=rank, reverse=True)[:spare]]
     shown = logs.track(candidates, "measuring directions", len(candidates), "directions")
-    measured = [observer.measure(candidate, bases) for candidate in shown]
+    measured = [observer.measure(candidate, bases, strengths) for candidate in shown]
     kept: list[Measured] = []
     similar = 0
     for one in sorted(measured, key=rank, reverse=True):

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from limbeck.editing.directions.candidates import Candidate
-from limbeck.editing.directions.records import STRENGTHS, Effects
+from limbeck.editing.directions.records import Effects
 from limbeck.editing.steering import steered
 from limbeck.kit.images import resize_area
 from limbeck.latents import SPACE_SIZE, ModeCentres
@@ -49,8 +49,8 @@ class Measured:
         candidate: of what.
         effects: the figures.
         map: float32 [MAP_SIDE, MAP_SIDE] in 0..1 on the CPU, where the picture changes.
-        change: float32 [B, D] on the CPU: LPIPS embeddings at 64 px at strength 2 less those at -2,
-            each of unit length; directions that do the same have the same.
+        change: float32 [B, D] on the CPU: LPIPS embeddings at 64 px, those at a large strength less
+            those at its opposite, each of unit length; directions that do the same have the same.
     """
 
     candidate: Candidate
@@ -93,9 +93,7 @@ class Observer:
         return Looked(parts, torch.cat([look.small for look in looks]))
 
     @torch.no_grad()
-    def measure(
-        self, candidate: Candidate, bases: Tensor, strengths: Sequence[float] = STRENGTHS
-    ) -> Measured:
+    def measure(self, candidate: Candidate, bases: Tensor, strengths: Sequence[float]) -> Measured:
         """Draw every base image at every strength, and compare.
 
         The effect map: at each place of each layer of LPIPS the squared distance of embeddings,
@@ -107,7 +105,7 @@ class Observer:
         Args:
             candidate: the direction.
             bases: float32 [B, num_ws, w_dim], B >= 2.
-            strengths: ascending, with -2, 0 and 2.
+            strengths: ascending, alike both ways, with 0; an odd number, at least three.
         """
         plain = self._undone(candidate, bases)
         looks = {s: plain if s == 0 else self._at(candidate, bases, s) for s in strengths}
@@ -119,12 +117,13 @@ class Observer:
         whole = maps.mean(0) / maps.mean(0).max().clamp_min(1e-12)
         inside, area = _inside(maps)
         ends = torch.stack([looks[s].distance(looks[strengths[0]]) for s in strengths], 1)
-        change = looks[2.0].small - looks[-2.0].small
+        least, most = _inner(strengths)
+        change = looks[most].small - looks[least].small
         effects = Effects(
             lpips=tuple(lpips.mean(0).tolist()), lpips_per_unit=per_unit,
             local=per_unit * (inside - area), area=area, inside=inside,
             monotonic=_monotonic(strengths, ends), images=len(bases),
-            mode_changes=self._mode_changes(looks[0.0], looks[-2.0], looks[2.0]),
+            mode_changes=self._mode_changes(plain, looks[least], looks[most]),
         )  # fmt: skip
         return Measured(candidate, effects, whole.cpu(), F.normalize(change, dim=1).cpu())
 
@@ -150,6 +149,12 @@ class Observer:
         before = self.modes.distances(plain.small).argmin(1)
         after = [self.modes.distances(other.small).argmin(1) for other in others]
         return float(torch.stack([mode != before for mode in after]).float().mean())
+
+
+def _inner(strengths: Sequence[float]) -> tuple[float, float]:
+    """The second strengths from either end, those at the ends of three."""
+    at = 1 if len(strengths) > 3 else 0
+    return strengths[at], strengths[-1 - at]
 
 
 def _inside(maps: Tensor) -> tuple[float, float]:

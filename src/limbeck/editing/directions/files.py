@@ -14,7 +14,6 @@ from limbeck.editing.directions.effects import Measured, effect_mask
 from limbeck.editing.directions.naming import check_name, read_names, write_name
 from limbeck.editing.directions.records import (
     FORMAT,
-    STRENGTHS,
     VERSION,
     About,
     ChannelFacts,
@@ -128,8 +127,8 @@ def write_directions(
     }
     about = About(
         format=FORMAT, format_version=VERSION, limbeck=__version__, generator=generator,
-        tensors=tensors_digest(tensors), modes=modes, settings=settings, strengths=STRENGTHS,
-        similar=similar, directions=[_entry(one, names) for one in found],
+        tensors=tensors_digest(tensors), modes=modes, settings=settings,
+        strengths=settings.strengths, similar=similar, directions=[_entry(one, names) for one in found],
     )  # fmt: skip
     metadata = {"format": FORMAT, "format_version": str(VERSION)}
     with fsio.atomic_file(folder / TENSORS) as temporary:

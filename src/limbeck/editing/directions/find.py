@@ -10,7 +10,7 @@ from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.stage import Provenance
 from limbeck.editing.directions.candidates import Candidate
-from limbeck.editing.directions.choosing import rank_of, strongest
+from limbeck.editing.directions.choosing import strongest
 from limbeck.editing.directions.effects import Measured, Observer
 from limbeck.editing.directions.files import (
     JSON,
@@ -22,7 +22,6 @@ from limbeck.editing.directions.files import (
 from limbeck.editing.directions.ground import Ground, grounds_for, members_of, wanted_modes
 from limbeck.editing.directions.labelled import Labelled, label_candidates, read_labelled
 from limbeck.editing.directions.naming import read_names
-from limbeck.editing.directions.records import STRENGTHS
 from limbeck.editing.directions.settings import DirectionSettings
 from limbeck.editing.directions.sheet import ATLAS, draw_atlas
 from limbeck.editing.directions.unsupervised import (
@@ -97,7 +96,7 @@ def find_directions(
             w_dim=G.w_dim, similar=similar,
         )  # fmt: skip
         with logs.working("drawing the atlas"):
-            draw_atlas(G, found, about.directions, folder / ATLAS)
+            draw_atlas(G, found, about, folder / ATLAS)
         summary = {"directions": len(found), "similar": similar, "method": settings.method}
         provenance.finish(folder, "directions", started=started, summary=summary)
     return read_directions(out, networks)
@@ -128,9 +127,11 @@ def _search(
     for ground in grounds_for(networks, modes, embedder, settings):
         own = labelled
         if labelled is not None and ground.mode is not None and modes is not None:
-            own = labelled.part(_within(networks, modes, embedder, labelled, settings, ground))
+            own = labelled.part(_within(networks, modes, embedder, labelled, settings, ground.mode))
         candidates = candidates_for(networks, ground, settings, own)
-        kept, more = strongest(observer, candidates, ground.bases, settings.count)
+        kept, more = strongest(
+            observer, candidates, ground.bases, settings.count, settings.strengths
+        )
         chosen += [(one, ground.bases) for one in kept]
         similar += more
         _say_if_few(len(kept), settings, ground)
@@ -143,12 +144,12 @@ def _within(
     embedder: LPIPS,
     labelled: Labelled,
     settings: DirectionSettings,
-    ground: Ground,
+    mode: int,
 ) -> torch.Tensor:
     """Bool [N] on the CPU: which labelled latents are members of the mode."""
     w = labelled.w.mean(1) if labelled.w.ndim == 3 else labelled.w
     there = modes.to(w.device)
-    return members_of(networks, there, embedder, w, settings).eq(ground.mode).cpu()
+    return members_of(networks, there, embedder, w, settings).eq(mode).cpu()
 
 
 def _say_if_few(found: int, settings: DirectionSettings, ground: Ground) -> None:
@@ -181,10 +182,7 @@ def candidates_for(
 
 def images_needed(settings: DirectionSettings) -> int:
     """About how many images a search draws, members of modes and labels not counted."""
-    per_mode = settings.count * (2 * settings.bases * (len(STRENGTHS) - 1))
+    per_mode = settings.count * (2 * settings.bases * (len(settings.strengths) - 1))
     tried = {"pca": 2 * len(settings.ranges), "sefa": 2 * len(settings.ranges),
              "stylespace": _CHANNELS, "labels": 2}[settings.method]  # fmt: skip
     return max(settings.per_mode, 1) * (per_mode + settings.count * tried * 8)
-
-
-__all__ = ["candidates_for", "find_directions", "images_needed", "rank_of"]

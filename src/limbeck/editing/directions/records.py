@@ -8,8 +8,6 @@ from limbeck.editing.directions.settings import DirectionSettings, Method
 from limbeck.records import Record
 
 FORMAT, VERSION = "limbeck-directions", 1
-STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-"""At which effects are measured and shown."""
 Share = float
 
 
@@ -43,7 +41,7 @@ class ChannelFacts(Record):
 
 
 class Effects(Record):
-    """What a direction does to base images at `STRENGTHS`, measured (see `effects.measure`).
+    """What a direction does to base images at seven strengths, measured (see `Observer.measure`).
 
     Attributes:
         lpips: mean LPIPS to the image at strength 0, at each of the strengths.
@@ -55,8 +53,8 @@ class Effects(Record):
             the mask.
         monotonic: Spearman's correlation of strength and LPIPS to the image at the most negative
             strength, mean over base images.
-        mode_changes: share of base images whose mode is another at strength +-2; None without
-            modes.
+        mode_changes: share of base images whose mode is another at the second strength from
+            either end (+-2 of +-3); None without modes.
         images: base images.
     """
 

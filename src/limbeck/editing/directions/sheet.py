@@ -11,7 +11,7 @@ from torch import Tensor
 
 from limbeck import fsio
 from limbeck.editing.directions.effects import Measured, effect_mask
-from limbeck.editing.directions.records import STRENGTHS, Entry
+from limbeck.editing.directions.records import About, Entry
 from limbeck.editing.steering import steered
 from limbeck.errors import DataError
 from limbeck.kit.images import resize_area, to_pil, to_uint8
@@ -19,10 +19,12 @@ from limbeck.nets import AnyGenerator
 
 ATLAS = "atlas.png"
 CELL, GAP, TEXT, HEAD = 128, 4, 250, 30
+STEPS = 7
+"""Strengths."""
 SHOWN = 2
 """Base images of each direction, one below the other."""
 _ROW = SHOWN * (CELL + GAP) + 2 * GAP
-_WIDTH = TEXT + (len(STRENGTHS) + 1) * (CELL + GAP) + 3 * GAP
+_WIDTH = TEXT + (STEPS + 1) * (CELL + GAP) + 3 * GAP
 _SMALLEST, _LARGE, _SMALL = 9, 17, 12
 
 
@@ -30,7 +32,7 @@ _SMALLEST, _LARGE, _SMALL = 9, 17, 12
 def draw_atlas(
     G: AnyGenerator,
     found: Sequence[tuple[Measured, Tensor]],
-    entries: Sequence[Entry],
+    about: About,
     path: Path,
 ) -> None:
     """Write the atlas as PNG.
@@ -38,21 +40,21 @@ def draw_atlas(
     Args:
         G: the generator.
         found: measured directions, each with its base images float32 [B, num_ws, w_dim].
-        entries: what is written beside them.
+        about: what is written beside them, and the strengths.
         path: the file.
     """
-    sheet = Image.new("RGB", (_WIDTH, HEAD + len(entries) * _ROW), "white")
+    sheet = Image.new("RGB", (_WIDTH, HEAD + len(found) * _ROW), "white")
     draw = ImageDraw.Draw(sheet)
-    heads = [f"{strength:+g}" if strength else "0" for strength in STRENGTHS] + ["where"]
+    heads = [f"{strength:+g}" if strength else "0" for strength in about.strengths] + ["where"]
     for column, head in enumerate(heads):
         draw.text((_left(column) + CELL // 2, HEAD // 2), head, "black", _font(_LARGE), "mm")
     for number, (one, bases) in enumerate(found):
         shown, top = bases[:SHOWN], HEAD + number * _ROW
-        for column, strength in enumerate(STRENGTHS):
+        for column, strength in enumerate(about.strengths):
             pictures = steered(G, shown, [(one.candidate.direction, strength)])
             _paste(sheet, to_uint8(pictures).cpu(), column, top)
         _paste(sheet, _heat(to_uint8(steered(G, shown, [])).cpu(), one.map), len(heads) - 1, top)
-    _label(sheet, entries)
+    _label(sheet, about.directions)
     _save(sheet, path)
 
 
@@ -85,7 +87,7 @@ def _save(sheet: Image.Image, path: Path) -> None:
 
 def _left(column: int) -> int:
     """Where a column begins; the last one stands apart."""
-    return TEXT + column * (CELL + GAP) + (2 * GAP if column == len(STRENGTHS) else 0)
+    return TEXT + column * (CELL + GAP) + (2 * GAP if column == STEPS else 0)
 
 
 def _paste(sheet: Image.Image, pictures: Tensor, column: int, top: int) -> None:
