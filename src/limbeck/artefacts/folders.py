@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio, logs
-from limbeck.artefacts.run import HALF, OVERRIDES, RUN, STAGES, TAKEDOWNS
+from limbeck.artefacts.run import HALF, NAMES, OVERRIDES, RUN, STAGES, TAKEDOWNS
 from limbeck.artefacts.stage import BEGUN, DONE, Provenance, read_done
 from limbeck.errors import DataError, LimbeckError, UsageError, advice
 from limbeck.records import Done
@@ -26,7 +26,7 @@ _NETWORKS = ("G", "D", "E", "G_ema", "E_ema")  # files of a snapshot
 _KINDS = {
     "run": "a run", "data": "a dataset", "train": "a training", "scores": "scores",
     "keep": "a keep list", "modes": "modes", "samples": "samples", "model": "a model",
-    "report": "a report", "demo": "a demo",
+    "report": "a report", "demo": "a demo", "directions": "directions",
 }  # fmt: skip
 
 Listed = Mapping[str, tuple[int, int]]
@@ -64,7 +64,7 @@ def check_place(out: Path, kind: str) -> None:
 
     Args:
         out: the folder. Hidden files do not count; nor does takedowns.json, nor
-            overrides.csv in a keep list's folder.
+            overrides.csv in a keep list's folder or names.csv in one of directions.
         kind: `run`, `demo`, or what `finish` calls the stage.
 
     Raises:
@@ -122,7 +122,8 @@ def claim(out: Path, kind: str) -> None:
 def _contents(folder: Path, kind: str) -> list[str]:
     if not folder.exists():
         return []
-    allowed = (SUPERSEDED, TAKEDOWNS, *((OVERRIDES,) if kind == "keep" else ()))
+    persons = {"keep": (OVERRIDES,), "directions": (NAMES,)}.get(kind, ())
+    allowed = (SUPERSEDED, TAKEDOWNS, *persons)
     names = (entry.name for entry in folder.iterdir())
     return sorted(name for name in names if not name.startswith(".") and name not in allowed)
 
@@ -275,7 +276,7 @@ def _make_room(out: Path, coming: set[str], marks: list[str], adds: bool) -> Non
     for name in _names(out):
         clash = name in blocked or any(p.as_posix() in coming for p in Path(name).parents)
         own = _unchanged(out, name, listed)
-        if name in (*_MARKS, OVERRIDES, TAKEDOWNS) or (own and adds and not clash):
+        if name in (*_MARKS, OVERRIDES, NAMES, TAKEDOWNS) or (own and adds and not clash):
             continue
         if own and not costly:
             gone.append(name)

@@ -13,6 +13,7 @@ from limbeck import __version__, logs
 from limbeck.cli import (
     convert,
     demo,
+    directions,
     export,
     export_data,
     invert,
@@ -76,6 +77,9 @@ app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 -
 )
 app.command(epilog=_EXAMPLE + "invert dog.jpg --model runs/dogs/model --out inverted")(
     invert.invert
+)
+app.command(epilog=_EXAMPLE + "directions runs/dogs/model --method pca --out directions")(
+    directions.directions
 )
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export

@@ -1,5 +1,13 @@
 """Editing: inverting photos, directions of change, mixing, walks; on any generator with a w."""
 
+from limbeck.editing.directions import Directions as Directions
+from limbeck.editing.directions import DirectionSettings as DirectionSettings
+from limbeck.editing.directions import Entry as Entry
+from limbeck.editing.directions import Found as Found
+from limbeck.editing.directions import find_directions as find_directions
+from limbeck.editing.directions import images_needed as images_needed
+from limbeck.editing.directions import name_direction as name_direction
+from limbeck.editing.directions import read_directions as read_directions
 from limbeck.editing.folder import LATENTS as LATENTS
 from limbeck.editing.folder import TUNED as TUNED
 from limbeck.editing.folder import stages_told as stages_told
@@ -32,6 +40,10 @@ __all__ = [
     "TUNED",
     "Channel",
     "Direction",
+    "DirectionSettings",
+    "Directions",
+    "Entry",
+    "Found",
     "Inversion",
     "Inverted",
     "Move",
@@ -39,9 +51,13 @@ __all__ = [
     "Strength",
     "affines",
     "changed",
+    "find_directions",
+    "images_needed",
     "invert",
     "layers_named",
     "moved",
+    "name_direction",
+    "read_directions",
     "read_points",
     "stages_told",
     "steered",

@@ -17,10 +17,12 @@ from limbeck.nets.networks import Networks as Networks
 from limbeck.nets.networks import load_networks as load_networks
 from limbeck.nets.networks import read_shapes as read_shapes
 from limbeck.nets.projected import ProjectedDiscriminator as ProjectedDiscriminator
+from limbeck.nets.stylegan3 import RGBLayer as RGBLayer
 from limbeck.nets.stylegan3 import StyleGAN3Generator as StyleGAN3Generator
 from limbeck.nets.stylegan3_config import AnyNet as AnyNet
 from limbeck.nets.stylegan3_config import StyleGAN3Config as StyleGAN3Config
 from limbeck.nets.synthesis import Noise as Noise
+from limbeck.nets.synthesis import ToRGB as ToRGB
 
 __all__ = [
     "NAMES",
@@ -35,8 +37,10 @@ __all__ = [
     "Networks",
     "Noise",
     "ProjectedDiscriminator",
+    "RGBLayer",
     "StyleGAN3Config",
     "StyleGAN3Generator",
+    "ToRGB",
     "load_networks",
     "minibatch_std",
     "new_encoder",
