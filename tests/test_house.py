@@ -45,8 +45,8 @@ PUBLIC = [
 ]  # fmt: skip
 VERBS = [
     "bench", "convert", "demo", "doctor", "evaluate", "export", "export-data", "ingest", "keep",
-    "modes", "push", "report", "resume", "run", "sample", "score", "status", "take-down", "train",
-    "weights",
+    "mix", "modes", "push", "report", "resume", "run", "sample", "score", "status", "take-down",
+    "train", "walk", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

@@ -26,7 +26,7 @@ _NETWORKS = ("G", "D", "E", "G_ema", "E_ema")  # files of a snapshot
 _KINDS = {
     "run": "a run", "data": "a dataset", "train": "a training", "scores": "scores",
     "keep": "a keep list", "modes": "modes", "samples": "samples", "model": "a model",
-    "report": "a report", "demo": "a demo",
+    "report": "a report", "demo": "a demo", "walk": "the frames of a walk",
 }  # fmt: skip
 
 Listed = Mapping[str, tuple[int, int]]

@@ -16,6 +16,7 @@ from limbeck.cli import (
     export,
     export_data,
     machine,
+    mix,
     push,
     run,
     sample,
@@ -23,6 +24,7 @@ from limbeck.cli import (
     stage_verbs,
     takedown,
     train,
+    walk,
 )
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
@@ -72,6 +74,12 @@ app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")
 app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stage_verbs.modes)
 app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(
     sample.sample
+)
+app.command(epilog=_EXAMPLE + "mix runs/dogs --rows 0-3 --columns 4-8 --layers fine --out mix.png")(
+    mix.mix
+)
+app.command(epilog=_EXAMPLE + "walk runs/dogs 3 mode:5 7 --through modes --loop --out walk.webp")(
+    walk.walk
 )
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export

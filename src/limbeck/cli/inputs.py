@@ -31,6 +31,20 @@ def existing(path: Path, what: str) -> Path:
     return path
 
 
+def fetched_model(source: Path, dry_run: bool) -> Path | str:
+    """The folder that MODEL names; a model of the hub is fetched, in a dry run only named.
+
+    Raises:
+        DataError: as `model.model_folder`.
+    """
+    from limbeck.model import model_folder, on_hub
+
+    wanted = on_hub(str(source))
+    if wanted is None:
+        return source
+    return str(wanted) if dry_run else model_folder(str(source))
+
+
 def enclosing_run(path: Path) -> Path | None:
     """The run (a folder with run.json) that holds `path`, or None."""
     for folder in (path, *path.resolve().parents):

@@ -1,10 +1,26 @@
 """Editing: inverting photos, directions of change, mixing, walks; on any generator with a w."""
 
+from limbeck.editing.films import WALKED as WALKED
+from limbeck.editing.films import FilmForm as FilmForm
+from limbeck.editing.films import FilmKind as FilmKind
+from limbeck.editing.films import Resample as Resample
+from limbeck.editing.films import check_film as check_film
+from limbeck.editing.films import film_kind as film_kind
+from limbeck.editing.films import require_video as require_video
+from limbeck.editing.films import write_film as write_film
+from limbeck.editing.films import write_frames as write_frames
 from limbeck.editing.layers import RANGES as RANGES
 from limbeck.editing.layers import layers_named as layers_named
+from limbeck.editing.mixing import Mixes as Mixes
+from limbeck.editing.mixing import mix as mix
+from limbeck.editing.mixing import mixed_latents as mixed_latents
+from limbeck.editing.mixing import sheet_size as sheet_size
+from limbeck.editing.mode_chains import ModeGraph as ModeGraph
+from limbeck.editing.pacing import Easing as Easing
 from limbeck.editing.points import Point as Point
 from limbeck.editing.points import read_points as read_points
 from limbeck.editing.points import write_points as write_points
+from limbeck.editing.psi_layers import psi_by_layer as psi_by_layer
 from limbeck.editing.steering import Channel as Channel
 from limbeck.editing.steering import Direction as Direction
 from limbeck.editing.steering import Move as Move
@@ -13,19 +29,63 @@ from limbeck.editing.steering import affines as affines
 from limbeck.editing.steering import moved as moved
 from limbeck.editing.steering import steered as steered
 from limbeck.editing.steering import style_changes as style_changes
+from limbeck.editing.stops import KINDS as KINDS
+from limbeck.editing.stops import HoldsEncoder as HoldsEncoder
+from limbeck.editing.stops import Seeding as Seeding
+from limbeck.editing.stops import Stop as Stop
+from limbeck.editing.stops import mode_points as mode_points
+from limbeck.editing.stops import parse_stop as parse_stop
+from limbeck.editing.stops import photo_point as photo_point
+from limbeck.editing.stops import photos_of as photos_of
+from limbeck.editing.stops import points_of as points_of
+from limbeck.editing.stops import seed_points as seed_points
+from limbeck.editing.walking import Through as Through
+from limbeck.editing.walking import Walk as Walk
+from limbeck.editing.walking import swing as swing
+from limbeck.editing.walking import walk as walk
 
 __all__ = [
+    "KINDS",
     "RANGES",
+    "WALKED",
     "Channel",
     "Direction",
+    "Easing",
+    "FilmForm",
+    "FilmKind",
+    "HoldsEncoder",
+    "Mixes",
+    "ModeGraph",
     "Move",
     "Point",
+    "Resample",
+    "Seeding",
+    "Stop",
     "Strength",
+    "Through",
+    "Walk",
     "affines",
+    "check_film",
+    "film_kind",
     "layers_named",
+    "mix",
+    "mixed_latents",
+    "mode_points",
     "moved",
+    "parse_stop",
+    "photo_point",
+    "photos_of",
+    "points_of",
+    "psi_by_layer",
     "read_points",
+    "require_video",
+    "seed_points",
+    "sheet_size",
     "steered",
     "style_changes",
+    "swing",
+    "walk",
+    "write_film",
+    "write_frames",
     "write_points",
 ]
