@@ -209,9 +209,11 @@ def _write_webp(images: Iterator[Image.Image], count: int, path: Path, fps: floa
     times = [round(1000 * number / fps) for number in range(count + 1)]
     durations = [end - start for start, end in pairwise(times)]
     reel = _Reel(images, count)
-    reel.save(
-        path, "WEBP", save_all=True, duration=durations, loop=0, quality=_QUALITY, method=_EFFORT
-    )
+    with open(path, "wb") as file:
+        reel.save(
+            file, "WEBP", save_all=True, duration=durations, loop=0, quality=_QUALITY,
+            method=_EFFORT,
+        )  # fmt: skip
 
 
 def _write_mp4(images: Iterator[Image.Image], count: int, path: Path, fps: float) -> None:

@@ -1,23 +1,22 @@
 """Walks in latent space: from stop to stop, frame by frame; to and fro along a direction."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from limbeck import logs
+from limbeck.editing.evening import evened
+from limbeck.editing.legs import Leg
 from limbeck.editing.mode_chains import ModeGraph
-from limbeck.editing.pacing import Easing, Pace, allot, eased, even_pace
+from limbeck.editing.pacing import Easing, Pace, allot, eased
 from limbeck.editing.points import Point
-from limbeck.editing.steering import Direction, Move, steered
-from limbeck.editing.ways import Way, along, straight, through_z
+from limbeck.editing.steering import Direction
+from limbeck.editing.ways import along, straight, through_z
 from limbeck.errors import DataError, UsageError
-from limbeck.kit.images import resize_area, to_uint8
+from limbeck.kit.images import to_uint8
 from limbeck.latents import (
-    SPACE_SIZE,
     HoldsGenerator,
     ModeCentres,
     NoiseKind,
@@ -30,31 +29,6 @@ from limbeck.percept import LPIPS
 Through = Literal["straight", "modes", "z"]
 """`straight` in W; from centre to centre of `modes` that lie near one another; `z`: on the great
 circle between seeds."""
-_LEAST, _MOST = 32, 512  # samples of a leg by which frames are set
-_DENSE = 2  # samples for each frame
-_ROUNDS = 4  # of sharing out frames
-
-
-@dataclass(frozen=True, eq=False)
-class Leg:
-    """The way between two stops.
-
-    Attributes:
-        way: t -> latents.
-        marks: t and name of what lies on it; its start first, its end not.
-        swing: a direction and its strengths at t = 0 and 1, added to the latents; or None.
-    """
-
-    way: Way
-    marks: tuple[tuple[float, str], ...]
-    swing: tuple[Direction, float, float] | None = None
-
-    def moves(self, t: Tensor) -> list[Move]:
-        """What is added at t, float64 [n]."""
-        if self.swing is None:
-            return []
-        direction, first, last = self.swing
-        return [(direction, torch.lerp(torch.full_like(t, first), torch.full_like(t, last), t))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +73,11 @@ class Walk:
         """
         for leg, times in zip(self.legs, self.times, strict=True):
             for t in torch.split(times, self.batch):
-                pictures = _drawn(self.networks, leg, t, self.noise)
+                pictures = leg.draw(self.networks, t, self.noise)
                 if not bool(torch.isfinite(pictures).all()):
                     raise DataError("this generator draws images that are not finite", "get others")
                 whole = self.output == "uint8"
-                yield from (to_uint8(pictures) if whole else pictures.clamp(-1, 1)).cpu()
+                yield from (to_uint8(pictures) if whole else pictures).cpu()
 
 
 def walk(
@@ -133,10 +107,8 @@ def walk(
         through: see `Through`. With `modes` a leg leads from its start to the centre of the mode
             whose image is nearest, along a chain of centres that are near one another (see
             `ModeGraph`), and to its end.
-        even: set frames so that LPIPS between neighbours is about equal. LPIPS is a squared
-            distance, so its root is what adds up along a way; it is measured at 64 px between
-            about as many samples as there are frames. Otherwise each leg takes equally long and t
-            moves at one speed.
+        even: set frames so that LPIPS between neighbours is about equal;
+            see `evened`. Otherwise each leg takes equally long and t moves at one speed.
         easing: `linear`, or `smooth`: slower near each stop.
         modes: needed to go through them.
         psi: with `z`, the strength by which the stops were truncated; see `through_z`.
@@ -253,14 +225,7 @@ def _timed(
     shares = allot([1.0] * len(legs), steps)
     paces: list[Pace] = [lambda share: share] * len(legs)
     if even:
-        looks = _looks(networks, legs, shares, noise, batch, progress)
-        for _ in range(_ROUNDS):
-            found = [even_pace(one, share) for one, share in zip(looks, shares, strict=True)]
-            paces = [pace for pace, _ in found]
-            again = allot([length for _, length in found], steps)
-            if again == shares:
-                break
-            shares = again
+        shares, paces = evened(networks, legs, steps, noise=noise, batch=batch, progress=progress)
     times, landmarks, first = [], [], 0
     for leg, share, pace in zip(legs, shares, paces, strict=True):
         u = torch.arange(share, dtype=torch.float64) / share
@@ -271,34 +236,3 @@ def _timed(
     if not loop:
         times[-1] = torch.cat([times[-1], times[-1].new_ones(1)])
     return Walk(networks, tuple(legs), tuple(times), loop, tuple(landmarks), noise, batch)
-
-
-@torch.no_grad()
-def _looks(
-    networks: HoldsGenerator,
-    legs: Sequence[Leg],
-    shares: Sequence[int],
-    noise: NoiseKind,
-    batch: int,
-    progress: bool,
-) -> list[Tensor]:
-    """LPIPS embeddings of samples of each leg that lie equally apart in t, float32 [m + 1, D]."""
-    embedder = LPIPS.load("alex").to(networks.G_ema.mapping.w_avg.device)
-    counts = [min(max(_LEAST, _DENSE * share), _MOST) for share in shares]
-    shown = logs.working("measuring the way", sum(counts), "images") if progress else nullcontext()
-    found: list[Tensor] = []
-    with shown as task:
-        for leg, count in zip(legs, counts, strict=True):
-            parts: list[Tensor] = []
-            for t in torch.split(torch.linspace(0, 1, count + 1, dtype=torch.float64), batch):
-                pictures = resize_area(_drawn(networks, leg, t, noise), SPACE_SIZE)
-                parts.append(embedder.embed(pictures))
-                if task is not None:
-                    task.at(sum(counts[: len(found)]) + sum(map(len, parts)))
-            found.append(torch.cat(parts))
-    return found
-
-
-def _drawn(networks: HoldsGenerator, leg: Leg, t: Tensor, noise: NoiseKind) -> Tensor:
-    """Images float32 [n, 3, S, S] at t on the leg."""
-    return steered(networks.G_ema, leg.way(t), leg.moves(t), noise=noise).float()
