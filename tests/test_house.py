@@ -45,8 +45,8 @@ PUBLIC = [
 ]  # fmt: skip
 VERBS = [
     "bench", "convert", "demo", "directions", "doctor", "evaluate", "export", "export-data",
-    "ingest", "invert", "keep", "modes", "push", "report", "resume", "run", "sample", "score",
-    "status", "take-down", "train", "weights",
+    "ingest", "invert", "keep", "mix", "modes", "push", "report", "resume", "run", "sample",
+    "score", "status", "take-down", "train", "walk", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

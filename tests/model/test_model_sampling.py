@@ -19,10 +19,11 @@ from limbeck.latents import (
     classes_of,
     draw_w,
     embed_w,
+    parse_seeds,
     seeds_to_z,
     truncate,
 )
-from limbeck.model.sampling import parse_seeds, sample, write_samples
+from limbeck.model.sampling import sample, write_samples
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 

@@ -27,6 +27,7 @@ _KINDS = {
     "run": "a run", "data": "a dataset", "train": "a training", "scores": "scores",
     "keep": "a keep list", "modes": "modes", "samples": "samples", "model": "a model",
     "report": "a report", "demo": "a demo", "directions": "directions",
+    "inversion": "inverted photos", "edits": "edited images", "walk": "the frames of a walk",
 }  # fmt: skip
 
 Listed = Mapping[str, tuple[int, int]]

@@ -18,6 +18,7 @@ from limbeck.cli import (
     export_data,
     invert,
     machine,
+    mix,
     push,
     run,
     sample,
@@ -25,6 +26,7 @@ from limbeck.cli import (
     stage_verbs,
     takedown,
     train,
+    walk,
 )
 from limbeck.cli.bench import bench
 from limbeck.cli.failures import INTERRUPTED
@@ -80,6 +82,12 @@ app.command(epilog=_EXAMPLE + "invert dog.jpg --model runs/dogs/model --out inve
 )
 app.command(epilog=_EXAMPLE + "directions runs/dogs/model --method pca --out directions")(
     directions.directions
+)
+app.command(epilog=_EXAMPLE + "mix runs/dogs --rows 0-3 --columns 4-8 --layers fine --out mix.png")(
+    mix.mix
+)
+app.command(epilog=_EXAMPLE + "walk runs/dogs 3 mode:5 7 --through modes --loop --out walk.webp")(
+    walk.walk
 )
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export

@@ -8,6 +8,15 @@ from limbeck.editing.directions import find_directions as find_directions
 from limbeck.editing.directions import images_needed as images_needed
 from limbeck.editing.directions import name_direction as name_direction
 from limbeck.editing.directions import read_directions as read_directions
+from limbeck.editing.films import WALKED as WALKED
+from limbeck.editing.films import FilmForm as FilmForm
+from limbeck.editing.films import FilmKind as FilmKind
+from limbeck.editing.films import Resample as Resample
+from limbeck.editing.films import check_film as check_film
+from limbeck.editing.films import film_kind as film_kind
+from limbeck.editing.films import require_video as require_video
+from limbeck.editing.films import write_film as write_film
+from limbeck.editing.films import write_frames as write_frames
 from limbeck.editing.folder import LATENTS as LATENTS
 from limbeck.editing.folder import TUNED as TUNED
 from limbeck.editing.folder import stages_told as stages_told
@@ -18,9 +27,16 @@ from limbeck.editing.inverting import Inverted as Inverted
 from limbeck.editing.inverting import invert as invert
 from limbeck.editing.layers import RANGES as RANGES
 from limbeck.editing.layers import layers_named as layers_named
+from limbeck.editing.mixing import Mixes as Mixes
+from limbeck.editing.mixing import mix as mix
+from limbeck.editing.mixing import mixed_latents as mixed_latents
+from limbeck.editing.mixing import sheet_size as sheet_size
+from limbeck.editing.mode_chains import ModeGraph as ModeGraph
+from limbeck.editing.pacing import Easing as Easing
 from limbeck.editing.points import Point as Point
 from limbeck.editing.points import read_points as read_points
 from limbeck.editing.points import write_points as write_points
+from limbeck.editing.psi_layers import psi_by_layer as psi_by_layer
 from limbeck.editing.steering import Channel as Channel
 from limbeck.editing.steering import Direction as Direction
 from limbeck.editing.steering import Move as Move
@@ -29,41 +45,85 @@ from limbeck.editing.steering import affines as affines
 from limbeck.editing.steering import moved as moved
 from limbeck.editing.steering import steered as steered
 from limbeck.editing.steering import style_changes as style_changes
+from limbeck.editing.stops import KINDS as KINDS
+from limbeck.editing.stops import HoldsEncoder as HoldsEncoder
+from limbeck.editing.stops import Seeding as Seeding
+from limbeck.editing.stops import Stop as Stop
+from limbeck.editing.stops import mode_points as mode_points
+from limbeck.editing.stops import parse_stop as parse_stop
+from limbeck.editing.stops import photo_point as photo_point
+from limbeck.editing.stops import photos_of as photos_of
+from limbeck.editing.stops import points_of as points_of
+from limbeck.editing.stops import seed_points as seed_points
 from limbeck.editing.tuning import changed as changed
 from limbeck.editing.tuning import with_difference as with_difference
 from limbeck.editing.tuning import write_difference as write_difference
+from limbeck.editing.walking import Through as Through
+from limbeck.editing.walking import Walk as Walk
+from limbeck.editing.walking import swing as swing
+from limbeck.editing.walking import walk as walk
 
 __all__ = [
+    "KINDS",
     "LATENTS",
     "RANGES",
     "STAGES",
     "TUNED",
+    "WALKED",
     "Channel",
     "Direction",
     "DirectionSettings",
     "Directions",
+    "Easing",
     "Entry",
+    "FilmForm",
+    "FilmKind",
     "Found",
+    "HoldsEncoder",
     "Inversion",
     "Inverted",
+    "Mixes",
+    "ModeGraph",
     "Move",
     "Point",
+    "Resample",
+    "Seeding",
+    "Stop",
     "Strength",
+    "Through",
+    "Walk",
     "affines",
     "changed",
+    "check_film",
+    "film_kind",
     "find_directions",
     "images_needed",
     "invert",
     "layers_named",
+    "mix",
+    "mixed_latents",
+    "mode_points",
     "moved",
     "name_direction",
+    "parse_stop",
+    "photo_point",
+    "photos_of",
+    "points_of",
+    "psi_by_layer",
     "read_directions",
     "read_points",
+    "require_video",
+    "seed_points",
+    "sheet_size",
     "stages_told",
     "steered",
     "style_changes",
+    "swing",
+    "walk",
     "with_difference",
     "write_difference",
+    "write_film",
+    "write_frames",
     "write_inversion",
     "write_points",
 ]

@@ -23,11 +23,13 @@ class Point:
         name: what a person calls it: `seed 5`, `mode 3`, a photo's file.
         ws: float32 [num_ws, w_dim], one w for each layer.
         z: float32 [z_dim] of a seed, so that ways can lead through z; else None.
+        label: class of a seed, where the generator has classes; else None.
     """
 
     name: str
     ws: Tensor
     z: Tensor | None = None
+    label: int | None = None
 
 
 def write_points(points: Sequence[Point], path: Path) -> None:

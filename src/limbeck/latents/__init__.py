@@ -29,6 +29,7 @@ from limbeck.latents.requests import check_psi as check_psi
 from limbeck.latents.requests import check_seeds as check_seeds
 from limbeck.latents.requests import is_whole as is_whole
 from limbeck.latents.requests import layered_psi as layered_psi
+from limbeck.latents.requests import parse_seeds as parse_seeds
 from limbeck.latents.truncation import Target as Target
 from limbeck.latents.truncation import nearest_embedding as nearest_embedding
 from limbeck.latents.truncation import nearest_l2 as nearest_l2
@@ -65,6 +66,7 @@ __all__ = [
     "nearest_embedding",
     "nearest_l2",
     "needs_pictures",
+    "parse_seeds",
     "pooled_w",
     "seeds_to_z",
     "shares",

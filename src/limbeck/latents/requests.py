@@ -1,6 +1,7 @@
 """What a caller may ask of a generator: seeds and strengths, checked before drawing."""
 
 import math
+import re
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, TypeGuard
@@ -13,6 +14,8 @@ from limbeck.errors import UsageError
 
 MOST_SEED = 2**63 - 1
 """The largest seed."""
+_RANGE = re.compile(r"([0-9]{1,40})(?:-([0-9]{1,40}))?")
+_MOST_SEEDS = 1_000_000
 
 Seeds = int | Sequence[int] | Tensor | NDArray[Any]
 """One seed, or many; tensors and arrays must hold whole numbers."""
@@ -44,6 +47,30 @@ def check_seeds(seeds: Seeds) -> list[int]:
         if not 0 <= value <= MOST_SEED:
             raise UsageError(f"seed {_short(value)}{where} is out of range", how)
     return [int(value) for value in values]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`"0-7,42"` -> [0, 1, ..., 7, 42]; both ends of a range count, order and repeats are kept.
+
+    Raises:
+        UsageError: another form, a range that runs backwards, a seed beyond 2**63 - 1, or more than
+            a million seeds.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if match is None:
+            raise UsageError(
+                f"seeds {text!r}: {part!r} is no seed or range",
+                "write whole numbers from 0 on and ranges of them, e.g. 0-7,42",
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise UsageError(f"seeds {text!r}: {part!r} runs backwards", f"write {last}-{first}")
+        if len(seeds) + last - first >= _MOST_SEEDS:
+            raise UsageError(f"seeds {text!r}: more than {_MOST_SEEDS:,} seeds", "draw in parts")
+        seeds += range(first, last + 1)
+    return check_seeds(seeds)
 
 
 Psi = float | Sequence[float]

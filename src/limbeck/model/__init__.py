@@ -6,6 +6,7 @@ from limbeck.model.card import TAKEN_DOWN as TAKEN_DOWN
 from limbeck.model.card import restate_card as restate_card
 from limbeck.model.finding import model_folder as model_folder
 from limbeck.model.finding import on_hub as on_hub
+from limbeck.model.images import centre_square as centre_square
 from limbeck.model.measured import figures_of as figures_of
 from limbeck.model.pipeline import Pipeline as Pipeline
 from limbeck.model.publishing import Publication as Publication
@@ -13,7 +14,6 @@ from limbeck.model.publishing import There as There
 from limbeck.model.publishing import look as look
 from limbeck.model.publishing import publication as publication
 from limbeck.model.publishing import publish as publish
-from limbeck.model.sampling import parse_seeds as parse_seeds
 from limbeck.model.sampling import sample as sample
 from limbeck.model.sampling import write_samples as write_samples
 
@@ -23,11 +23,11 @@ __all__ = [
     "Pipeline",
     "Publication",
     "There",
+    "centre_square",
     "figures_of",
     "look",
     "model_folder",
     "on_hub",
-    "parse_seeds",
     "publication",
     "publish",
     "read_config",

@@ -25,6 +25,8 @@ from limbeck.kit.device import pick_device
 from limbeck.latents import (
     Labels,
     ModeCentres,
+    NoiseKind,
+    Psi,
     Seeds,
     check_latents,
     images_of_seeds,
@@ -48,11 +50,13 @@ _MANY = 256  # images, from which on progress is shown
 class _Ask:
     """How to draw, as the caller said it; None = by default."""
 
-    psi: float | None
+    psi: Psi | None
     truncation: Truncation | None
     mode_index: int | None
     batch: int
     as_float: bool
+    cutoff: int | None
+    noise: NoiseKind
 
 
 class Pipeline(Editing):
@@ -115,7 +119,7 @@ class Pipeline(Editing):
     def __call__(
         self,
         seeds: Seeds | None = None,
-        psi: float | None = None,
+        psi: Psi | None = None,
         truncation: Truncation | None = None,
         *,
         output: Literal["uint8", "float"] = "uint8",
@@ -124,13 +128,15 @@ class Pipeline(Editing):
         mode_index: int | None = None,
         batch: int = 16,
         labels: Labels = "natural",
+        cutoff: int | None = None,
+        noise: NoiseKind = "const",
         progress: bool | None = None,
     ) -> Tensor: ...
     @overload
     def __call__(
         self,
         seeds: Seeds | None = None,
-        psi: float | None = None,
+        psi: Psi | None = None,
         truncation: Truncation | None = None,
         *,
         output: Literal["pil"],
@@ -139,12 +145,14 @@ class Pipeline(Editing):
         mode_index: int | None = None,
         batch: int = 16,
         labels: Labels = "natural",
+        cutoff: int | None = None,
+        noise: NoiseKind = "const",
         progress: bool | None = None,
     ) -> list[Image.Image]: ...
     def __call__(
         self,
         seeds: Seeds | None = None,
-        psi: float | None = None,
+        psi: Psi | None = None,
         truncation: Truncation | None = None,
         *,
         output: Output = "uint8",
@@ -153,6 +161,8 @@ class Pipeline(Editing):
         mode_index: int | None = None,
         batch: int = 16,
         labels: Labels = "natural",
+        cutoff: int | None = None,
+        noise: NoiseKind = "const",
         progress: bool | None = None,
     ) -> Tensor | list[Image.Image]:
         """Images of seeds, as `limbeck.sample` draws them, or of latents.
@@ -160,10 +170,10 @@ class Pipeline(Editing):
         Args:
             seeds: one whole number from 0 to 2**63 - 1, or a sequence, tensor or array of them:
                 one seed, one image. Or latents, float [N, w_dim] or [N, num_ws, w_dim], drawn as
-                they are unless `psi` or `truncation` is given. None: random seeds; without
-                `generator` they are fresh and told on stderr.
+                they are unless `psi`, `truncation` or `cutoff` is given. None: random seeds;
+                without `generator` they are fresh and told on stderr.
             psi: strength, 0 = the target itself, 1 = not truncated, default: `psi`; beyond, with a
-                warning, it exaggerates.
+                warning, it exaggerates. One, or one for each layer.
             truncation: see `latents.target_for`; default multimodal-lpips, or global without modes.
             output: `uint8`: tensor uint8 [N, 3, S, S]; `float`: float32 in [-1, 1] [N, 3, S, S],
                 not rounded to 8 bits; `pil`: list of PIL RGB images. Tensors lie on the CPU.
@@ -173,13 +183,15 @@ class Pipeline(Editing):
             batch: images at once; changes an image by at most 1/255.
             labels: where the generator has classes: `natural`, as often as in training; `uniform`,
                 all alike; or the class of each seed, by number or name.
+            cutoff: how many layers are truncated, from the first on; None = all.
+            noise: `const` (the stored maps), `random` (another for each image), `none`.
             progress: a bar on stderr, where that is a terminal; None = from 256 images on.
 
         Raises:
             UsageError: seeds, latents or options that cannot be drawn; see `limbeck.sample`.
         """
         check_output(output)
-        ask = _Ask(psi, truncation, mode_index, batch, output == "float")
+        ask = _Ask(psi, truncation, mode_index, batch, output == "float", cutoff, noise)
         if isinstance(seeds, Tensor | np.ndarray) and _holds_floats(seeds):
             if not isinstance(labels, str) or n is not None or generator is not None:
                 raise UsageError("latents take no labels, n or generator", "leave these out")
@@ -196,17 +208,18 @@ class Pipeline(Editing):
         drawn = images_of_seeds(
             self, seeds, psi=self.psi if ask.psi is None else ask.psi, truncation=truncation,
             modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
-            batch=ask.batch, labels=labels, as_float=ask.as_float,
+            batch=ask.batch, labels=labels, as_float=ask.as_float, cutoff=ask.cutoff,
+            noise=ask.noise,
         )  # fmt: skip
         return (one.image for one in drawn)
 
     def _of_latents(self, w: Tensor | NDArray[Any], ask: "_Ask") -> Iterator[Tensor]:
-        asked = ask.psi is not None or ask.truncation is not None
+        asked = any(one is not None for one in (ask.psi, ask.truncation, ask.cutoff))
         truncation = ask.truncation or (self._truncation if asked else "none")
         return images_of_w(
             self, w, psi=self.psi if ask.psi is None else ask.psi, truncation=truncation,
             modes=self.modes, embedder=self._embedder(truncation), mode_index=ask.mode_index,
-            batch=ask.batch, as_float=ask.as_float,
+            batch=ask.batch, as_float=ask.as_float, cutoff=ask.cutoff, noise=ask.noise,
         )  # fmt: skip
 
     def _embedder(self, truncation: Truncation) -> LPIPS | None:

@@ -1,6 +1,5 @@
 """Seeds in, images out: one seed, one image."""
 
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,57 +18,33 @@ from limbeck.latents import (
     Labels,
     ModeCentres,
     NoiseKind,
+    Psi,
     Sample,
     Seeds,
-    check_psi,
     check_seeds,
     classes_of,
     images_of_seeds,
+    layered_psi,
     needs_pictures,
     tensors_digest,
 )
 from limbeck.percept import LPIPS
 
-_RANGE = re.compile(r"([0-9]{1,40})(?:-([0-9]{1,40}))?")
-_MOST_SEEDS = 1_000_000
 _GRID_COLUMNS, _GRID_SIDE, _GRID_MOST = 8, 256, 256
-
-
-def parse_seeds(text: str) -> list[int]:
-    """`"0-7,42"` -> [0, 1, ..., 7, 42]; both ends of a range count, order and repeats are kept.
-
-    Raises:
-        UsageError: another form, a range that runs backwards, a seed beyond 2**63 - 1, or more than
-            a million seeds.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        match = _RANGE.fullmatch(part.strip())
-        if match is None:
-            raise UsageError(
-                f"seeds {text!r}: {part!r} is no seed or range",
-                "write whole numbers from 0 on and ranges of them, e.g. 0-7,42",
-            )
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first:
-            raise UsageError(f"seeds {text!r}: {part!r} runs backwards", f"write {last}-{first}")
-        if len(seeds) + last - first >= _MOST_SEEDS:
-            raise UsageError(f"seeds {text!r}: more than {_MOST_SEEDS:,} seeds", "draw in parts")
-        seeds += range(first, last + 1)
-    return check_seeds(seeds)
 
 
 def sample(
     networks: HoldsGenerator,
     seeds: Seeds,
     *,
-    psi: float = 0.7,
+    psi: Psi = 0.7,
     truncation: Truncation = "multimodal-lpips",
     modes: ModeCentres | None = None,
     mode_index: int | None = None,
     batch: int = 16,
     noise: NoiseKind = "const",
     labels: Labels = "natural",
+    cutoff: int | None = None,
     output: Literal["uint8", "float"] = "uint8",
     progress: bool = False,
 ) -> Iterator[Sample]:
@@ -78,7 +53,8 @@ def sample(
     Args:
         networks: `Networks`, or a `Pipeline`.
         seeds: whole numbers from 0 to 2**63 - 1: one, or a sequence, tensor or array of them.
-        psi: 0 = the target itself, 1 = not truncated; beyond, with a warning, it exaggerates.
+        psi: 0 = the target itself, 1 = not truncated; beyond, with a warning, it exaggerates. One,
+            or one for each layer.
         truncation: see `latents.target_for`; multi-modal ones need `modes`.
         modes: centres of this generator's latents.
         mode_index: the centre for `index`.
@@ -86,6 +62,7 @@ def sample(
         noise: `const` (the stored maps), `random` (drawn per seed), `none`.
         labels: where the generator has classes: `natural`, as often as in training; `uniform`, all
             alike; or the class of each seed, by number or name.
+        cutoff: how many layers are truncated, from the first on; None = all.
         output: `uint8`, or `float` for float32 in [-1, 1], not rounded to 8 bits.
         progress: show a bar on stderr, where that is a terminal.
 
@@ -104,6 +81,7 @@ def sample(
     drawn = images_of_seeds(
         networks, chosen, psi=psi, truncation=truncation, modes=modes, embedder=embedder,
         mode_index=mode_index, batch=batch, noise=noise, labels=labels, as_float=output == "float",
+        cutoff=cutoff,
     )  # fmt: skip
     return logs.track(drawn, "samples", len(chosen)) if progress else drawn
 
@@ -113,13 +91,14 @@ def write_samples(
     out: Path,
     seeds: Seeds,
     *,
-    psi: float = 0.7,
+    psi: Psi = 0.7,
     truncation: Truncation = "multimodal-lpips",
     modes: ModeCentres | None = None,
     mode_index: int | None = None,
     batch: int = 16,
     noise: NoiseKind = "const",
     labels: Labels = "natural",
+    cutoff: int | None = None,
 ) -> list[Path]:
     """`sample` onto disk: seed000042.png each, grid.png (the first 256), samples.json, done.json.
 
@@ -135,7 +114,8 @@ def write_samples(
     chosen = check_seeds(seeds)
     if not chosen:
         raise UsageError("no seeds to draw", "give e.g. --seeds 0-15")
-    psi, out, started = check_psi(psi), Path(out), time.perf_counter()
+    psi = layered_psi(psi, networks.G_ema.num_ws, cutoff)
+    out, started = Path(out), time.perf_counter()
     paths = [out / f"seed{seed:06d}.png" for seed in chosen]
     classes = classes_of(chosen, networks.config, labels)
     asked = labels if isinstance(labels, str) else [str(label) for label in labels]
