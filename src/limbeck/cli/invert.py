@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from limbeck import logs
+from limbeck import fsio, logs
+from limbeck.artefacts.folders import check_place
 from limbeck.cli.inputs import (
     centres_file,
     existing,
@@ -26,7 +27,6 @@ from limbeck.errors import UsageError
 if TYPE_CHECKING:
     from limbeck.data import Dataset
 
-PARTS = "-parts"
 _NAMED = 8
 _ARCHIVES = (".zip", ".tar", ".parquet", ".json", ".jsonl", ".csv", ".tsv")
 
@@ -87,7 +87,7 @@ def invert(
     for photo in photos:
         existing(photo, "photo, folder or dataset")
     source = fetched_model(model, shared.dry_run)
-    parts = out.with_name(out.name + PARTS)
+    check_place(out, "inversion")
     values: dict[str, object] = {
         "out": out, "model": model, "photos": [str(photo) for photo in photos],
         "settings": settings.model_dump(mode="json"),
@@ -98,11 +98,11 @@ def invert(
     if shared.dry_run:
         return planned("invert", values)
     from limbeck.artefacts.stage import Provenance, read_done
+    from limbeck.editing import forget_parts, parts_of, stages_told, write_inversion
     from limbeck.editing import invert as find_latents
-    from limbeck.editing import stages_told, write_inversion
     from limbeck.latents import tensors_digest
 
-    started = time.perf_counter()
+    started, parts = time.perf_counter(), parts_of(out)
     networks = open_networks(folder, shared.device)
     centres = load_centres(centres_file(source, modes), networks)
     size = networks.config.size
@@ -122,7 +122,7 @@ def invert(
         )  # fmt: skip
         names = [info.source for info in dataset.infos]
         summary = write_inversion(networks, found, names, out, provenance, started)
-    shutil.rmtree(parts, ignore_errors=True)
+    forget_parts(out)
     for one in lost[:_NAMED]:
         logs.warn(one)
     return Outcome(
@@ -171,8 +171,8 @@ def _squares(
 
 def _gathered(photos: Sequence[Path], folder: Path) -> Path:
     """Copies of single photos in one folder, under their own names, numbered where these agree."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    fsio.erase(folder, [file.name for file in fsio.files_under(folder)])
+    folder.mkdir(parents=True, exist_ok=True)
     for number, photo in enumerate(photos):
         place = folder / photo.name
         place = folder / f"{number:04d}-{photo.name}" if place.exists() else place

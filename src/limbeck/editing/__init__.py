@@ -19,6 +19,8 @@ from limbeck.editing.films import write_film as write_film
 from limbeck.editing.films import write_frames as write_frames
 from limbeck.editing.folder import LATENTS as LATENTS
 from limbeck.editing.folder import TUNED as TUNED
+from limbeck.editing.folder import forget_parts as forget_parts
+from limbeck.editing.folder import parts_of as parts_of
 from limbeck.editing.folder import stages_told as stages_told
 from limbeck.editing.folder import write_inversion as write_inversion
 from limbeck.editing.inversion import Inversion as Inversion
@@ -97,6 +99,7 @@ __all__ = [
     "check_film",
     "film_kind",
     "find_directions",
+    "forget_parts",
     "images_needed",
     "invert",
     "layers_named",
@@ -106,6 +109,7 @@ __all__ = [
     "moved",
     "name_direction",
     "parse_stop",
+    "parts_of",
     "photo_point",
     "photos_of",
     "points_of",

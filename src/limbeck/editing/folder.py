@@ -22,6 +22,17 @@ FORMAT = 1
 _CELL, _GAP, _TEXT, _MOST = 128, 4, 20, 32
 
 
+def parts_of(out: Path) -> Path:
+    """Where what is not finished is kept: the photos' squares, finished batches."""
+    return out / ".inverting"
+
+
+def forget_parts(out: Path) -> None:
+    """Remove what `parts_of` holds."""
+    files = [file.relative_to(out).as_posix() for file in fsio.files_under(parts_of(out))]
+    fsio.erase(out, files)
+
+
 def write_inversion(
     networks: HoldsGenerator,
     found: Inverted,
