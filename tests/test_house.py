@@ -44,9 +44,9 @@ PUBLIC = [
     "sample", "score", "take_down", "train",
 ]  # fmt: skip
 VERBS = [
-    "bench", "convert", "demo", "directions", "doctor", "evaluate", "export", "export-data",
-    "ingest", "invert", "keep", "mix", "modes", "push", "report", "resume", "run", "sample",
-    "score", "status", "take-down", "train", "walk", "weights",
+    "bench", "convert", "demo", "directions", "doctor", "edit", "evaluate", "export",
+    "export-data", "ingest", "invert", "keep", "mix", "modes", "push", "report", "resume", "run",
+    "sample", "score", "status", "take-down", "train", "walk", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "convert/")

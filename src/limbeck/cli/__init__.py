@@ -14,6 +14,7 @@ from limbeck.cli import (
     convert,
     demo,
     directions,
+    edit,
     export,
     export_data,
     invert,
@@ -83,6 +84,9 @@ app.command(epilog=_EXAMPLE + "invert dog.jpg --model runs/dogs/model --out inve
 app.command(epilog=_EXAMPLE + "directions runs/dogs/model --method pca --out directions")(
     directions.directions
 )
+app.command(
+    epilog=_EXAMPLE + "edit runs/dogs 0-3 dog.jpg --directions ways --move 0:2 --out edited"
+)(edit.edit)
 app.command(epilog=_EXAMPLE + "mix runs/dogs --rows 0-3 --columns 4-8 --layers fine --out mix.png")(
     mix.mix
 )

@@ -81,6 +81,14 @@ NoiseOf = Annotated[
         "image), none.",
     ),
 ]
+Tuned = Annotated[
+    Path | None,
+    typer.Option(
+        "--tuned",
+        help="tuned.safetensors of `limbeck invert --tune`: draw with the generator as it was "
+        "tuned to those photos.",
+    ),
+]
 StillNoise = Annotated[
     Literal["const", "none"],
     typer.Option("--noise", help="Fine random detail: const (the same in each frame) or none."),
@@ -98,6 +106,7 @@ class Wishes:
     mode: int | None
     classes: str
     noise: NoiseKind
+    tuned: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ class Drawing:
         Raises:
             DataError, UsageError: they cannot be used; layers that are not there.
         """
-        from limbeck.editing import psi_by_layer
+        from limbeck.editing import Tuned, psi_by_layer, with_difference
         from limbeck.latents import layered_psi
         from limbeck.model import Pipeline
 
@@ -158,16 +167,25 @@ class Drawing:
         by_layer = self.wishes.psi_layers
         strengths: Psi = psi if by_layer is None else psi_by_layer(by_layer, num_ws, psi)
         strengths = layered_psi(strengths, num_ws, self.wishes.cutoff)
-        return Opened(networks, load_centres(self.centres, networks), strengths)
+        centres = load_centres(self.centres, networks)
+        drawn: HoldsEncoder = networks
+        if self.wishes.tuned is not None:
+            G = with_difference(networks, self.wishes.tuned)
+            drawn = Tuned(G, networks.E_ema, networks.config)
+        return Opened(drawn, centres, strengths, networks)
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """Networks on their device, their modes, and the strength of each layer."""
+    """Networks on their device, their modes, and the strength of each layer.
+
+    `untuned` are the model's own networks, whose modes and directions these are.
+    """
 
     networks: HoldsEncoder
     modes: ModeCentres | None
     psi: Psi
+    untuned: HoldsEncoder
 
 
 def drawing(source: Path, modes: Path | None, wishes: Wishes) -> Drawing:

@@ -8,6 +8,13 @@ from limbeck.editing.directions import find_directions as find_directions
 from limbeck.editing.directions import images_needed as images_needed
 from limbeck.editing.directions import name_direction as name_direction
 from limbeck.editing.directions import read_directions as read_directions
+from limbeck.editing.edits import BEFORE_AFTER as BEFORE_AFTER
+from limbeck.editing.edits import Told as Told
+from limbeck.editing.edits import edit as edit
+from limbeck.editing.edits import limited as limited
+from limbeck.editing.edits import parse_move as parse_move
+from limbeck.editing.edits import soft_mask as soft_mask
+from limbeck.editing.edits import write_edits as write_edits
 from limbeck.editing.films import WALKED as WALKED
 from limbeck.editing.films import FilmForm as FilmForm
 from limbeck.editing.films import FilmKind as FilmKind
@@ -57,6 +64,7 @@ from limbeck.editing.stops import photo_point as photo_point
 from limbeck.editing.stops import photos_of as photos_of
 from limbeck.editing.stops import points_of as points_of
 from limbeck.editing.stops import seed_points as seed_points
+from limbeck.editing.tuning import Tuned as Tuned
 from limbeck.editing.tuning import changed as changed
 from limbeck.editing.tuning import with_difference as with_difference
 from limbeck.editing.tuning import write_difference as write_difference
@@ -66,6 +74,7 @@ from limbeck.editing.walking import swing as swing
 from limbeck.editing.walking import walk as walk
 
 __all__ = [
+    "BEFORE_AFTER",
     "KINDS",
     "LATENTS",
     "RANGES",
@@ -93,21 +102,26 @@ __all__ = [
     "Stop",
     "Strength",
     "Through",
+    "Told",
+    "Tuned",
     "Walk",
     "affines",
     "changed",
     "check_film",
+    "edit",
     "film_kind",
     "find_directions",
     "forget_parts",
     "images_needed",
     "invert",
     "layers_named",
+    "limited",
     "mix",
     "mixed_latents",
     "mode_points",
     "moved",
     "name_direction",
+    "parse_move",
     "parse_stop",
     "parts_of",
     "photo_point",
@@ -119,6 +133,7 @@ __all__ = [
     "require_video",
     "seed_points",
     "sheet_size",
+    "soft_mask",
     "stages_told",
     "steered",
     "style_changes",
@@ -126,6 +141,7 @@ __all__ = [
     "walk",
     "with_difference",
     "write_difference",
+    "write_edits",
     "write_film",
     "write_frames",
     "write_inversion",

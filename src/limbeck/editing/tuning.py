@@ -3,6 +3,7 @@
 What changed is kept as a difference beside the model, which stays as it is.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from limbeck.errors import DataError
 from limbeck.kit.rng import derive_seed, generator
 from limbeck.kit.tensors import compare, read_header, read_tensors, write_tensors
 from limbeck.latents import HoldsGenerator, draw_w, tensors_digest
-from limbeck.nets import AnyGenerator, new_generator, prepare
+from limbeck.nets import AnyGenerator, AnyNet, Encoder, new_generator, prepare
 
 _OTHERS, _EVERY, _ALPHA = 2, 4, 30.0
 _FIXED = ("mapping.", "noise_const", "noise_strength", "filter", "magnitude_ema", "w_avg")
@@ -120,6 +121,15 @@ def write_difference(networks: HoldsGenerator, difference: Difference, path: Pat
 def _about(networks: HoldsGenerator) -> dict[str, str]:
     digest = tensors_digest(networks.G_ema.state_dict())
     return {"format": _FORMAT, "format_version": "1", "generator": digest}
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """A tuned generator with the encoder and shapes of the model that it came from."""
+
+    G_ema: AnyGenerator
+    E_ema: Encoder | None
+    config: AnyNet
 
 
 def with_difference(networks: HoldsGenerator, path: Path) -> AnyGenerator:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple, overload
 
 import torch
@@ -9,12 +10,28 @@ from PIL import Image
 from torch import Tensor
 
 from limbeck.config import Config, Truncation
-from limbeck.editing import Inversion
+from limbeck.editing import (
+    Directions,
+    DirectionSettings,
+    Easing,
+    Inversion,
+    Mixes,
+    Move,
+    Point,
+    Seeding,
+    Through,
+    Walk,
+    find_directions,
+)
+from limbeck.editing import edit as edited
 from limbeck.editing import invert as find_latents
+from limbeck.editing import mix as mixed
+from limbeck.editing import walk as walked
 from limbeck.errors import UsageError
 from limbeck.kit.images import to_float, to_uint8
-from limbeck.latents import ModeCentres, images_of_w
+from limbeck.latents import ModeCentres, NoiseKind, images_of_w
 from limbeck.model.images import Output, Picture, centre_square, check_output, packed
+from limbeck.model.places import Places, points_for, stacked
 from limbeck.nets import AnyGenerator, AnyNet, Encoder
 from limbeck.percept import LPIPS, at_least
 
@@ -152,3 +169,132 @@ class Editing:
         images = packed(list(drawn), output, self.config.size)
         rows = zip(last.ws, images, last.figures, strict=True)
         return [Found(ws[None], image, row.lpips) for ws, image, row in rows]
+
+    def points(
+        self,
+        what: Places,
+        psi: float | None = None,
+        truncation: Truncation | None = None,
+        *,
+        cutoff: int | None = None,
+        mode_index: int | None = None,
+        label: str | int = "natural",
+    ) -> list[Point]:
+        """Places in latent space: what `edit`, `mix` and `walk` take, with their names.
+
+        Args:
+            what: seeds, which are truncated; latents, images (by the encoder), `Point`s, or texts
+                as the command line takes them: see `Places`.
+            psi, truncation, cutoff, mode_index: of seeds, as `Pipeline` draws them.
+            label: where the generator has classes: `natural`, `uniform`, or one class.
+
+        Raises:
+            UsageError: something that is no place; an image without an encoder.
+            DataError: a file that cannot be read.
+        """
+        how = Seeding(
+            psi=self.psi if psi is None else psi, truncation=truncation or self._truncation,
+            modes=self.modes, mode_index=mode_index, label=label, cutoff=cutoff,
+        )  # fmt: skip
+        return points_for(self, what, how)
+
+    def directions(self, out: Path | str, settings: DirectionSettings | None = None) -> Directions:
+        """Directions in which images can be changed, found and measured; see `find_directions`.
+
+        Args:
+            out: folder for them and their atlas; what lies there of the same settings is read.
+            settings: method, layers, modes; None = ten by PCA.
+
+        Raises:
+            UsageError, DataError: as `limbeck.editing.find_directions`.
+        """
+        wanted = settings or DirectionSettings.of(method="pca", psi=self.psi)
+        return find_directions(self, Path(out), wanted, modes=self.modes)
+
+    def edit(
+        self,
+        what: Places,
+        moves: Sequence[Move],
+        *,
+        psi: float | None = None,
+        truncation: Truncation | None = None,
+        mask: Tensor | None = None,
+        noise: NoiseKind = "const",
+        output: Output = "uint8",
+    ) -> Tensor | list[Image.Image]:
+        """Images of places after moves, e.g. `edit(range(4), [(found.find(0).direction, 2.0)])`.
+
+        Args:
+            what: as `points`.
+            moves: directions and strengths; all at once.
+            psi, truncation: of seeds.
+            mask: where the change may show, [h, w] in 0..1, e.g. `found.find(0).mask`.
+            noise: `const`, `random` or `none`.
+            output: `uint8`, `float` or `pil`.
+
+        Raises:
+            UsageError: directions of another generator, or as `points`.
+        """
+        check_output(output)
+        ws = stacked(self.points(what, psi, truncation))
+        images = edited(self, ws, moves, mask=mask, noise=noise, as_float=output == "float")
+        return packed(list(images), output, self.config.size)
+
+    def mix(
+        self,
+        rows: Places,
+        columns: Places,
+        layers: str | Sequence[int] = "coarse",
+        *,
+        psi: float | None = None,
+        truncation: Truncation | None = None,
+        noise: NoiseKind = "const",
+    ) -> Mixes:
+        """Images of each row with some layers of each column; `sheet()` of it is the whole grid.
+
+        Args:
+            rows, columns: as `points`.
+            layers: what comes from the columns: `coarse`, `middle`, `fine`, `0-3,5`, or numbers.
+            psi, truncation: of seeds.
+            noise: `const`, `random` or `none`.
+
+        Raises:
+            UsageError: as `limbeck.editing.mix` and `points`.
+        """
+        left, top = (self.points(one, psi, truncation) for one in (rows, columns))
+        return mixed(self, left, top, layers, noise=noise)
+
+    def walk(
+        self,
+        stops: Places,
+        frames: int = 96,
+        *,
+        loop: bool = False,
+        through: Through = "straight",
+        even: bool = True,
+        easing: Easing = "linear",
+        psi: float | None = None,
+        truncation: Truncation | None = None,
+        noise: NoiseKind = "const",
+    ) -> Walk:
+        """A walk from place to place: iterate over it for its frames, uint8 [3, S, S] each.
+
+        Nothing is drawn before its turn, so a walk may be long. `limbeck.editing.write_film` makes
+        a film of one.
+
+        Args:
+            stops: two places or more, as `points`.
+            frames: how many; a loop of N is closed, frame N would be frame 0.
+            loop, through, even, easing: as `limbeck.editing.walk`.
+            psi, truncation: of seeds.
+            noise: `const` or `none`.
+
+        Raises:
+            UsageError: as `limbeck.editing.walk` and `points`.
+        """
+        strength = self.psi if psi is None else psi
+        places = self.points(stops, strength, truncation)
+        return walked(
+            self, places, frames=frames, loop=loop, through=through, even=even, easing=easing,
+            modes=self.modes, psi=strength, noise=noise,
+        )  # fmt: skip

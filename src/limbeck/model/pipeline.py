@@ -1,5 +1,6 @@
 """A trained model in use: seeds to images, images to latents, and its folder."""
 
+import copy
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from limbeck.artefacts.model_folder import (
 )
 from limbeck.artefacts.model_weights import SHARD_BYTES
 from limbeck.config import Config, Truncation
+from limbeck.editing import with_difference
 from limbeck.errors import UsageError
 from limbeck.kit.device import pick_device
 from limbeck.latents import (
@@ -92,6 +94,19 @@ class Pipeline(Editing):
         self.licence = licence
         self.data = dict(data or {})
         self.measured = tuple(measured)
+
+    def tuned(self, file: Path | str) -> Self:
+        """Another pipeline, whose generator was tuned to photos by `limbeck invert --tune`.
+
+        Args:
+            file: the tuned.safetensors that it wrote for this model.
+
+        Raises:
+            DataError: no such file, or of another model.
+        """
+        made = copy.copy(self)
+        made.G_ema = with_difference(self, Path(file))
+        return made
 
     def to(self, device: torch.device | str) -> Self:
         """Move networks, modes and LPIPS, in place, and return the pipeline itself.
