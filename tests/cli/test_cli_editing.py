@@ -1,0 +1,145 @@
+"""The verbs invert and edit, on a small model folder: photos in, latents out, edited images."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from running import limbeck
+from typer.testing import CliRunner
+
+from limbeck import editing, preset
+from limbeck.cli import app
+from limbeck.editing import DirectionSettings, find_directions, read_points
+from limbeck.latents import ModeCentres, draw_w, embed_w
+from limbeck.model import Pipeline
+from limbeck.nets import Networks
+from limbeck.percept import LPIPS
+
+QUICK = ["--steps-w", "2", "--steps", "3"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained, with an encoder and modes."""
+    config = preset("smoke")
+    networks = Networks.create(config.net, 0).eval()
+    centres = draw_w(networks.G_ema.mapping, config.net, 3, seed=1)
+    embeddings = embed_w(networks.G_ema, LPIPS.load("alex"), centres)
+    modes = ModeCentres(centres, embeddings, torch.tensor([3, 2, 1]))
+    folder = tmp_path_factory.mktemp("editing") / "model"
+    Pipeline(networks, modes, config=config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for number in range(2):
+        colours = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(colours).resize((90, 60), Image.Resampling.BICUBIC).save(
+            folder / f"dog{number}.png"
+        )
+    return folder
+
+
+def refused(*args: object) -> str:
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    assert result.exit_code in (2, 3), result.output
+    return " ".join(result.stderr.split())
+
+
+def test_photos_to_latents_and_again(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "inverted"
+    (photos / "dog0.png").stat()
+    first = limbeck(
+        "invert", photos / "dog0.png", photos / "dog1.png", "--model", model, "--out", out,
+        "--tune", 2, *QUICK,
+    )  # fmt: skip
+    assert first["summary"]["photos"] == 2
+    assert first["left_out"] == []
+    assert [point.name for point in read_points(out / "latents.safetensors")] == [
+        "dog0.png", "dog1.png"
+    ]  # fmt: skip
+    told = json.loads((out / "inversion.json").read_text())
+    assert list(told["photos"][0]["figures"]) == ["start", "w", "w_plus", "tuned"]
+    names = {file.name for file in out.iterdir()}
+    assert {"strip-0000.png", "strip-0001.png", "strips.png", "tuned.safetensors"} <= names
+    assert ".inverting" not in names
+    done = (out / "done.json").read_bytes()
+    limbeck(
+        "invert", photos / "dog0.png", photos / "dog1.png", "--model", model, "--out", out,
+        "--tune", 2, *QUICK,
+    )  # fmt: skip
+    assert (out / "done.json").read_bytes() == done, "what is there is not made again"
+
+
+def test_a_stopped_inversion_goes_on(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, inverting = tmp_path / "inverted", editing.inverting
+    real, steps = inverting.optimise, []
+
+    def stopping(*args: Any, **named: Any) -> Any:
+        steps.append(named["layerwise"])
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return real(*args, **named)
+
+    monkeypatch.setattr(inverting, "optimise", stopping)
+    args = ["invert", photos, "--model", model, "--out", out, "--batch", 1, *QUICK]
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    assert result.exit_code == 4, result.output
+    assert not (out / "done.json").exists()
+    limbeck(*args)
+    assert steps == [False, True, False, False, True], "the first photo is not done again"
+
+
+def test_what_cannot_be_inverted_is_answered(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    tiny, text = tmp_path / "tiny.png", tmp_path / "text.jpg"
+    Image.new("RGB", (1, 1)).save(tiny)
+    text.write_text("no photo")
+    said = refused("invert", tiny, "--model", model, "--out", out, *QUICK)
+    assert "no usable photo" in said
+    assert "too_small" in said
+    assert "not_an_image" in refused("invert", text, "--model", model, "--out", out, *QUICK)
+    some = limbeck("invert", tiny, photos / "dog0.png", "--model", model, "--out", out, *QUICK)
+    assert some["summary"]["photos"] == 1
+    assert some["left_out"] == ["tiny.png: left out (too_small)"]
+    gone = tmp_path / "gone.png"
+    assert "no such photo" in refused("invert", gone, "--model", model, "--out", out)
+    said = refused("invert", photos, tiny, "--model", model, "--out", out)
+    assert "give one folder or archive alone" in said
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("a person's")
+    said = refused("invert", photos, "--model", model, "--out", tmp_path / "mine", *QUICK)
+    assert "not made by limbeck" in said
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "a person's"
+
+
+def test_edited_images(model: Path, photos: Path, tmp_path: Path) -> None:
+    ways, out = tmp_path / "ways", tmp_path / "edited"
+    pipeline = Pipeline.from_pretrained(model)
+    settings = DirectionSettings.of(method="sefa", count=2, samples=100, bases=4)
+    found = find_directions(pipeline, ways, settings, modes=pipeline.modes)
+    which = found.all[0].direction.id
+    given = ["edit", model, "0-1", photos / "dog0.png", "--directions", ways]
+    dry = limbeck(*given, "--move", f"{which}:2", "--out", out, "--dry-run")
+    assert dry["dry_run"]
+    assert not out.exists()
+    done = limbeck(*given, "--move", f"{which}:2", "--move", "1:-1", "--blend", "--out", out)
+    assert done["points"] == ["seed 0", "seed 1", "dog0.png"]
+    assert all(Path(image).exists() for image in done["images"])
+    assert "no direction 'x'" in refused(*given, "--move", "x:1", "--out", tmp_path / "a")
+    assert "DIRECTION:STRENGTH" in refused(*given, "--move", "x", "--out", tmp_path / "a")
+    assert "layers" in refused(*given, "--move", "0:1", "--layers", "99", "--out", tmp_path / "a")
+    other = tmp_path / "other"
+    Pipeline(Networks.create(preset("smoke").net, 5), None).save_pretrained(other)
+    said = refused("edit", other, "0", *given[4:], "--move", "0:1", "--out", tmp_path / "a")
+    assert "another generator" in said
+    assert not (tmp_path / "a").exists()
