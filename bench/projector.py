@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from torch import Tensor
 from limbeck.artefacts.model_networks import read_networks
 from limbeck.data import open_dataset
 from limbeck.editing import Inversion, invert
+from limbeck.editing.inversion import Whitening
 from limbeck.kit.images import save_png, to_float, to_uint8
 from limbeck.kit.rng import generator
 from limbeck.kit.selection import even_rows
-from limbeck.latents import ModeCentres, draw_w
+from limbeck.latents import ModeCentres, draw_w, latents_of_seeds
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 
@@ -109,6 +111,55 @@ def ours(
     return time.process_time() - begun, to_float(found.final.images)
 
 
+def stages(
+    networks: Networks, modes: ModeCentres | None, photos: Tensor, keep: Callable[..., None]
+) -> None:
+    """Each stage of an inversion by itself: one w, a w for each layer, the generator tuned."""
+    squares = to_uint8(photos)
+
+    def run(name: str, step: int, settings: Inversion) -> None:
+        begun = time.process_time()
+        found = invert(networks, squares, settings, encoder=networks.E_ema, modes=modes)
+        seconds = (time.process_time() - begun) / len(photos)
+        for number, image in enumerate(to_float(found.final.images)):
+            keep(name, step, number, seconds, image[None])
+
+    assert networks.E_ema is not None
+    guessed = networks.G_ema.synthesis(networks.G_ema.broadcast(networks.E_ema(photos)))
+    for number, image in enumerate(guessed.detach()):
+        keep("encoder", 0, number, 0.0, image[None])
+    for step in (0, 50, 200, 500):
+        run("W", step, Inversion(steps_w=step, steps_w_plus=0))
+        run("W+", step, Inversion(steps_w=step // 3, steps_w_plus=step - step // 3))
+    for step in (50, 200, 500):
+        run("tuned", step, Inversion(steps_tune=step))
+
+
+def round_trip(
+    networks: Networks, modes: ModeCentres | None, count: int, keep: Callable[..., None]
+) -> dict[str, float]:
+    """Images of seeds inverted in W, and how far from their own w, in deviations."""
+    ws = latents_of_seeds(
+        networks, range(count), psi=0.7, truncation="global", modes=None, embedder=None
+    )
+    with torch.no_grad():
+        images = networks.G_ema.synthesis(ws)
+    whitening = Whitening.of(networks, 0)
+    errors = {}
+    for step in (0, 100, 300):
+        settings = Inversion(steps_w=step, steps_w_plus=0)
+        begun = time.process_time()
+        found = invert(
+            networks, to_uint8(images), settings, encoder=networks.E_ema, modes=modes
+        ).final
+        seconds = (time.process_time() - begun) / count
+        apart = whitening.coordinates(found.ws[:, 0]) - whitening.coordinates(ws[:, 0])
+        errors[f"{step} steps"] = float(apart.square().mean(1).sqrt().mean())
+        for number, image in enumerate(to_float(found.images)):
+            keep("seeds in W", step, number, seconds, image[None], images[number : number + 1])
+    return errors
+
+
 def main() -> None:
     """Run all cells that are not there, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -117,6 +168,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=4)
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--stages", action="store_true", help="our stages, and seeds back, alone")
     args = parser.parse_args()
     torch.set_num_threads(1)
     networks = read_networks(args.model).eval().prepare()
@@ -131,8 +183,10 @@ def main() -> None:
     cells: dict[str, dict[str, float]] = json.loads(file.read_text()) if file.exists() else {}
     at = {step for step in AT if step <= args.steps}
 
-    def keep(who: str, step: int, number: int, seconds: float, image: Tensor) -> None:
-        found = judged(photos[number : number + 1], image, judges)
+    def keep(
+        who: str, step: int, number: int, seconds: float, image: Tensor, like: Tensor | None = None
+    ) -> None:
+        found = judged(photos[number : number + 1] if like is None else like, image, judges)
         cells[f"{who} {step} {number}"] = {"seconds": seconds, **found}
         save_png(to_uint8(image)[0], args.out / f"{who}-{step}-{number}.png")
         file.write_text(json.dumps(cells, indent=1))
@@ -144,6 +198,12 @@ def main() -> None:
             flush=True,
         )
 
+    if args.stages:
+        stages(networks, centres, photos, keep)
+        errors = round_trip(networks, centres, args.photos, keep)
+        text = table(cells, len(photos)) + f"\nw of seeds missed by, in deviations: {errors}\n"
+        (args.out / "projector.md").write_text(text)
+        return
     for number in range(len(photos)):
         photo = photos[number : number + 1]
         if f"textbook {max(at)} {number}" not in cells:
@@ -160,8 +220,10 @@ def table(cells: dict[str, dict[str, float]], count: int) -> str:
     """Means over photos, a row for each way and number of steps."""
     names = ("seconds", "lpips_alex", "lpips_vgg16", "l2", "psnr")
     lines = ["| | steps | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
-    for who in dict.fromkeys(key.split()[0] for key in cells):
-        for step in sorted({int(key.split()[1]) for key in cells if key.split()[0] == who}):
+    for who in dict.fromkeys(key.rsplit(" ", 2)[0] for key in cells):
+        for step in sorted(
+            {int(key.rsplit(" ", 2)[1]) for key in cells if key.rsplit(" ", 2)[0] == who}
+        ):
             rows = [
                 cells[f"{who} {step} {n}"] for n in range(count) if f"{who} {step} {n}" in cells
             ]
