@@ -7,6 +7,7 @@ names its mark: `pytest -m slow`, `pytest -m "gpu or slow"`, `pytest -m "slow an
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from development import DOGS
 from finished_run import Smoke
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads are slower
+# Compiled once: else every child process, and every session, compiles all that it imports anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 ON_REQUEST = ("slow", "gpu", "network", "browser", "fuzz")
 SMOKE_PHOTOS = 72
@@ -56,6 +60,17 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIMBECK_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lasting_decoders() -> Iterator[None]:
+    """Photos of all tests are decoded by the same few child processes."""
+    from lasting_decoders import SHELF, LastingChild
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("limbeck.decoding.children.Child", LastingChild)
+        yield
+    SHELF.clear()
 
 
 @pytest.fixture(scope="session")
