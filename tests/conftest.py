@@ -27,6 +27,13 @@ SMOKE_PHOTOS = 72
 PATIENCE = 1000.0  # seconds; the time-out of a test is over before, where it is on
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Files go to workers (pytest-xdist) in their order: else those of few tests come last, which
+    may take longest, and one worker is left with them."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     named = set(re.findall(r"\w+", str(config.getoption("markexpr", default="") or "")))
     left_out = [
