@@ -28,15 +28,6 @@ def _config(**changes: object) -> Config:
 
 
 @pytest.fixture(scope="module")
-def photos(crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Half of the crawl."""
-    out = tmp_path_factory.mktemp("photos")
-    for file in sorted((crawl / "photos").iterdir())[:45]:
-        shutil.copy2(file, out)
-    return out
-
-
-@pytest.fixture(scope="module")
 def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "run"
     chain.run(photos, out, _config())

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from limbeck import chain
 from limbeck.artefacts.stage import read_done
 from limbeck.cli import app
-from limbeck.demo import draw_crawl
 from limbeck.ingestion import ingest
 from limbeck.nets import load_networks
 from limbeck.presets import preset
@@ -58,13 +57,6 @@ def _start(args: list[str]) -> subprocess.Popen[bytes]:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("crawl") / "crawl"
-    draw_crawl(out, count=24, seed=2, workers=1)
-    return out / "photos"
 
 
 @pytest.fixture(scope="module")

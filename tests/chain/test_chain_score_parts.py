@@ -33,7 +33,7 @@ from limbeck.records import ImageInfo, Status
 
 PHOTOS = 17
 CONFIG = Config(
-    score=ScoreConfig(batch=2, generated=8),
+    score=ScoreConfig(batch=2, generated=20),
     modes=ModesConfig(samples=32, clusters=2, exemplars=1),
     device="cpu",
 )
@@ -252,7 +252,7 @@ def test_the_first_part_finds_the_modes_for_all(
 
 
 def test_the_commands(dataset: Dataset, nets: Path, tmp_path: Path) -> None:
-    out, some = str(tmp_path / "s"), ["--set", "score.batch=2", "--set", "score.generated=8"]
+    out, some = str(tmp_path / "s"), ["--set", "score.batch=2", "--set", "score.generated=20"]
     some += ["--set", "modes.samples=32", "--set", "modes.clusters=2", "--device", "cpu"]
 
     def told(*more: str, code: int = 0) -> str:
