@@ -29,9 +29,13 @@ PATIENCE = 1000.0  # seconds; the time-out of a test is over before, where it is
 
 def pytest_configure(config: pytest.Config) -> None:
     """Files go to workers (pytest-xdist) in their order: else those of few tests come last, which
-    may take longest, and one worker is left with them."""
+    may take longest, and one worker is left with them. No drawn example has to be fast."""
+    from hypothesis import settings
+
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+    settings.register_profile("limbeck", settings(), deadline=None)
+    settings.load_profile("limbeck")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
