@@ -7,6 +7,7 @@ names its mark: `pytest -m slow`, `pytest -m "gpu or slow"`, `pytest -m "slow an
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +18,24 @@ from development import DOGS
 from finished_run import Smoke
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads are slower
+# Compiled once: else every child process, and every session, compiles all that it imports anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 ON_REQUEST = ("slow", "gpu", "network", "browser", "fuzz")
 SMOKE_PHOTOS = 72
 PATIENCE = 1000.0  # seconds; the time-out of a test is over before, where it is on
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files go to workers (pytest-xdist) in their order: else those of few tests come last, which
+    may take longest, and one worker is left with them. No drawn example has to be fast."""
+    from hypothesis import settings
+
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+    settings.register_profile("limbeck", settings(), deadline=None)
+    settings.load_profile("limbeck")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,6 +71,17 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIMBECK_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lasting_decoders() -> Iterator[None]:
+    """Photos of all tests are decoded by the same few child processes."""
+    from lasting_decoders import SHELF, LastingChild
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("limbeck.decoding.children.Child", LastingChild)
+        yield
+    SHELF.clear()
 
 
 @pytest.fixture(scope="session")

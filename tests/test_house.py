@@ -4,7 +4,7 @@ import ast
 import importlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import FunctionType
 
@@ -70,22 +70,27 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
 
 
-def imports(file: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imports(file: Path) -> list[tuple[int, str]]:
     """Line and dotted name of all that a file imports, function bodies included."""
+    found = []
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{shown(file)}:{node.lineno}: relative import"
-            for alias in node.names:
-                yield node.lineno, f"{node.module}.{alias.name}"
+            found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+    return found
 
 
-def calls(file: Path) -> Iterator[tuple[int, str, ast.Call]]:
+@cache
+def calls(file: Path) -> list[tuple[int, str, ast.Call]]:
     """Line, dotted callee and node of every call."""
-    for node in ast.walk(tree(file)):
-        if isinstance(node, ast.Call):
-            yield node.lineno, ast.unparse(node.func), node
+    return [
+        (node.lineno, ast.unparse(node.func), node)
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def test_every_room_has_a_floor() -> None:

@@ -1,5 +1,6 @@
 """The stages of a run with their files but without their work, and runs that die at some rename."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from limbeck.artefacts.lock import hold
 from limbeck.artefacts.stage import BEGUN, Provenance, read_done
 from limbeck.chain import stages
 from limbeck.config import Config
+from limbeck.decoding import child, children
 from limbeck.errors import LimbeckError
 from limbeck.presets import preset
 from limbeck.processes import rank
@@ -40,6 +42,27 @@ def draw_photos(folder: Path, count: int, seed: int) -> None:
     for number in range(count):
         pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"photo-{seed}-{number}.png")
+
+
+class DecodesHere:
+    """In the place of a child process, which a forked run would have to start anew each time."""
+
+    dead, deadline = False, float("inf")
+
+    def __init__(self, module: str) -> None:
+        self._data = b""
+
+    def exchange(self, words: Any, data: bytes, most: int) -> tuple[Any, bytes]:
+        if words["new"]:
+            self._data = data
+        said, load = child._WORK[words["do"]](self._data, words)
+        return json.loads(json.dumps(said)), load
+
+    def kill(self, *, late: bool = False) -> None:
+        self.dead = True
+
+    def code(self) -> int:
+        return 0
 
 
 def _write(folder: Path, stage: str, names: list[str], content: str, took: float) -> None:
@@ -82,7 +105,8 @@ def fake_train(dataset: Any, config: Config, out: Path, *, took: float) -> None:
 
 
 def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
-    """Replace the work of every stage but ingestion; each claims to have taken `took` seconds."""
+    """Replace the work of every stage but ingestion, which decodes in this process; each claims to
+    have taken `took` seconds."""
 
     def modes(_: object, out: Path, settings: Any, *, seed: int, typical: int = 0) -> None:
         names = ["modes.safetensors", *(f"mode-{i:02d}.png" for i in range(2 + seed % 3))]
@@ -113,6 +137,7 @@ def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
     def report(_: Path, *, out: Path) -> None:
         _write(out, "report", ["index.html"], "report", took)
 
+    patch.setattr(children, "Child", DecodesHere)
     ids = SimpleNamespace(digest=lambda: "centres")
     patch.setattr(stages, "train", train)
     patch.setattr(stages, "score_photos", score)

@@ -80,7 +80,7 @@ def settings(**changes: object) -> Config:
     )  # fmt: skip
 
 
-def _score(dataset: Dataset, networks: Networks, out: Path, config: Config) -> Scores:
+def score_at_random(dataset: Dataset, networks: Networks, out: Path, config: Config) -> Scores:
     """Scores at random, in the files of real ones."""
     rng = np.random.default_rng(0)
     names = ("recommended", "without_generator", "lpips")
@@ -102,7 +102,7 @@ def _score(dataset: Dataset, networks: Networks, out: Path, config: Config) -> S
 def make_run(photos: Path, out: Path, **changes: object) -> Path:
     """A finished run of small shards; all in it is real but for the scores."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "score_photos", _score)
+        patch.setattr(stages, "score_photos", score_at_random)
         patch.setattr(stage, "write_dataset", partial(write_dataset, shard_bytes=_SHARD))
         chain.run(photos, out, settings(**changes), yes=True)
     return out

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from chain_takedown_run import score_at_random
 from typer.testing import CliRunner
 
 from limbeck import chain, fsio
@@ -13,7 +14,6 @@ from limbeck.chain import budget, stages
 from limbeck.cli import app
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
-from limbeck.demo import draw_crawl
 from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import evaluate, strength
 from limbeck.kit.selection import held_out
@@ -28,13 +28,6 @@ def _config(**changes: object) -> Config:
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("crawl") / "crawl"
-    draw_crawl(out, count=40, seed=1, workers=1)
-    return out / "photos"
-
-
-@pytest.fixture(scope="module")
 def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "run"
     chain.run(photos, out, _config())
@@ -45,6 +38,22 @@ def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(finished: Path, tmp_path: Path) -> Path:
     shutil.copytree(finished, tmp_path / "run")
     return tmp_path / "run"
+
+
+@pytest.fixture
+def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what is made again and what stays: the page of `finished` is a real one."""
+
+    def write(_: Path, *, out: Path) -> None:
+        fsio.write_text(out / "index.html", "<p>a report</p>")
+
+    monkeypatch.setattr(stages, "report", write)
+
+
+@pytest.fixture
+def no_scoring(monkeypatch: pytest.MonkeyPatch, no_page: None) -> None:
+    """Nor do such tests look at scores, which take half of so short a run."""
+    monkeypatch.setattr(stages, "score_photos", score_at_random)
 
 
 def _made(out: Path) -> dict[str, str]:
@@ -70,6 +79,7 @@ def test_the_same_call_does_nothing(copy: Path, photos: Path):
     assert _made(copy) == before
 
 
+@pytest.mark.usefixtures("no_page")
 def test_another_keep_rule_does_not_score_or_train_the_raw_networks_again(copy: Path, photos: Path):
     before = _made(copy)
     changed = _config(**{"keep.rule": "count", "keep.count": 20})
@@ -80,6 +90,7 @@ def test_another_keep_rule_does_not_score_or_train_the_raw_networks_again(copy: 
     assert json.loads(after["keep"])["summary"]["kept"] == 20
 
 
+@pytest.mark.usefixtures("no_page")
 def test_a_person_s_override_is_an_input_and_stays(copy: Path, photos: Path):
     kept = json.loads(_made(copy)["keep"])["summary"]["kept"]
     ids = (copy / "keep" / "keep.csv").read_text().splitlines()[1:]
@@ -95,6 +106,7 @@ def test_a_person_s_override_is_an_input_and_stays(copy: Path, photos: Path):
     assert "I said so" in overrides.read_text()
 
 
+@pytest.mark.usefixtures("no_page")
 def test_a_stage_without_done_is_repaired(copy: Path, photos: Path):
     (copy / "modes" / "done.json").unlink()
     left = copy / ".tmp-left.json-99999999-00000000-00000000"
@@ -119,6 +131,7 @@ def test_a_plan_tells_what_changed_settings_would_make_again(copy: Path, photos:
     assert _made(copy) == before, "planning changes nothing"
 
 
+@pytest.mark.usefixtures("no_page")
 def test_status_sees_that_photos_changed(copy: Path, photos: Path, tmp_path: Path):
     fewer = tmp_path / "photos"
     shutil.copytree(photos, fewer)
@@ -130,6 +143,7 @@ def test_status_sees_that_photos_changed(copy: Path, photos: Path, tmp_path: Pat
     assert {s.state for s in chain.status(copy)} == {"done"}, "photos out of reach: as it was"
 
 
+@pytest.mark.usefixtures("no_scoring")
 def test_an_unfinished_training_is_kept_and_goes_on_when_it_is_wanted_again(
     copy: Path, photos: Path
 ):
@@ -148,6 +162,7 @@ def test_an_unfinished_training_is_kept_and_goes_on_when_it_is_wanted_again(
     assert {s.state for s in chain.status(copy)} == {"done"}
 
 
+@pytest.mark.usefixtures("no_scoring")
 def test_going_back_to_earlier_options_costs_no_training(copy: Path, photos: Path):
     before = _made(copy)
     chain.run(photos, copy, _config(**{"train.lr": 0.001}), yes=True)
@@ -171,17 +186,19 @@ def test_new_photos_make_everything_anew(copy: Path, photos: Path, tmp_path: Pat
     assert all(before[name] != done for name, done in _made(copy).items())
 
 
+@pytest.mark.usefixtures("no_scoring")
 def test_a_budget_becomes_kimg_once(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     speeds = iter([4.0, 400.0])
     monkeypatch.setattr(budget, "measure_speed", lambda *_, **__: next(speeds))
     monkeypatch.setattr(budget, "seconds_per_photo", lambda *_: 0.001)
     out = tmp_path / "run"
-    chain.run(photos, out, _config(), time_budget=110.0)
+    settings = _config(**{"train.snapshot_kimg": 0.128})
+    chain.run(photos, out, settings, time_budget=110.0)
     config = RunDir(out).config()
     assert config.train.kimg == config.kept_kimg
     assert 0.1 < config.train.kimg < 0.16
     before = _made(out)
-    chain.run(photos, out, _config(), time_budget=110.0)
+    chain.run(photos, out, settings, time_budget=110.0)
     assert _made(out) == before
     assert RunDir(out).config() == config
 
@@ -204,6 +221,7 @@ def test_a_budget_knows_that_a_second_training_from_the_first_has_no_small_size(
     assert kimg["raw"] / kimg["scratch"] == pytest.approx((2 / 4) / (1 / 4 + 1 / 2), rel=1e-3)
 
 
+@pytest.mark.usefixtures("no_scoring")
 def test_a_training_at_half_its_size_is_work_that_is_asked_for_and_comes_back(
     copy: Path, photos: Path
 ):
@@ -247,6 +265,7 @@ def test_what_a_run_lacks_is_told_before_it_begins(photos: Path, tmp_path: Path)
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("no_page")
 def test_the_second_training_can_begin_with_the_first(copy: Path, photos: Path):
     """Its networks are an input then: what was trained from nothing is made again."""
     before = _made(copy)
@@ -292,6 +311,7 @@ def test_photos_held_out_are_scored_and_measured_against_and_never_trained_on(
     assert f"No training saw {len(held)} of the photos" in report(out).read_text()
 
 
+@pytest.mark.usefixtures("no_page")
 def test_psi_is_measured_where_it_is_asked_for_and_goes_with_the_model(
     copy: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,6 +338,7 @@ def test_psi_is_measured_where_it_is_asked_for_and_goes_with_the_model(
     assert {row["psi"] for row in rows if row["metric"] == "memorising"} == {1.0, psi}
 
 
+@pytest.mark.usefixtures("no_page")
 def test_too_few_photos_to_choose_psi_are_told_and_end_nothing(
     copy: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,7 +31,7 @@ from limbeck.metrics import weighted_mean
 from limbeck.nets import Networks
 from limbeck.records import ImageInfo, Status
 
-PHOTOS = 21
+PHOTOS = 17
 CONFIG = Config(
     score=ScoreConfig(batch=2, generated=20),
     modes=ModesConfig(samples=32, clusters=2, exemplars=1),

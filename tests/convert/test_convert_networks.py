@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from finished_run import Smoke
 from limbeck.artefacts.model_networks import read_networks
 from limbeck.cli import app
 from limbeck.convert import Converted, convert_network, read_foreign
+from limbeck.data import open_dataset, write_dataset
 from limbeck.errors import DataError, LimbeckError
 from limbeck.model import Pipeline
 from limbeck.nets import Discriminator, Networks, load_networks
@@ -23,6 +26,7 @@ from tests.unpickling.honest import EasyDict, dumped, network, snapshot
 
 FILES = Path(__file__).parents[1] / "unpickling/fixtures"
 UNCONDITIONAL = "sg2ada_uncond_32"
+FEW = 20
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,6 +42,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("converted") / "model"
     answer = limbeck("convert", FILES / f"{UNCONDITIONAL}.pkl", "--out", out, "--licence", "MIT")
     assert (answer["role"], answer["discriminator"], answer["licence"]) == ("G_ema", True, "MIT")
+    return out
+
+
+@pytest.fixture(scope="module")
+def few(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of some of the photos, which take less long to score."""
+    whole, out = open_dataset(smoke.run / "data"), tmp_path_factory.mktemp("few") / "data"
+    pixels = (torch.from_numpy(one.copy()) for one in islice(whole.stored(), FEW))
+    write_dataset(out, whole.infos[:FEW], pixels, whole.size)
     return out
 
 
@@ -122,7 +135,8 @@ def test_a_training_begins_with_g_and_d(model: Path, smoke: object, tmp_path: Pa
 def test_a_run_begins_with_a_model(model: Path, crawl: Path, tmp_path: Path) -> None:
     answer = limbeck(
         "run", crawl / "photos", "--out", tmp_path / "run", "--preset", "smoke", "--size", 16,
-        "--kimg", 0.016, "--init-from", model, "--freeze-mapping",
+        "--kimg", 0.016, "--init-from", model, "--freeze-mapping", "--set", "score.generated=20",
+        "--set", "modes.samples=64",
     )  # fmt: skip
     assert set(answer["stages"].values()) == {"done"}
     told = json.loads((tmp_path / "run" / "raw" / "transfer.json").read_text())
@@ -136,23 +150,21 @@ def answer_networks(training: Path) -> str:
     return str(json.loads((training / "done.json").read_text())["summary"]["networks"])
 
 
-def test_an_encoder_then_scores(model: Path, smoke: object, tmp_path: Path) -> None:
-    data = smoke.run / "data"  # type: ignore[attr-defined]
+def test_an_encoder_then_scores(model: Path, few: Path, tmp_path: Path) -> None:
     quick = ["--kimg", 0.016, "--preset", "smoke", "--set", "train.rec_l2=0.5"]
-    answer = limbeck("train", data, "--encoder-only", model, "--out", tmp_path / "nets", *quick)
+    answer = limbeck("train", few, "--encoder-only", model, "--out", tmp_path / "nets", *quick)
     assert answer["drawn"] is False
     state = json.loads(next((tmp_path / "nets").glob("state-*/state.json")).read_text())
     assert state["config"]["train"]["rec_l2"] == 0.5  # options lie above what an encoder takes
-    scored = limbeck("score", data, tmp_path / "nets", "--out", tmp_path / "scores",
+    scored = limbeck("score", few, tmp_path / "nets", "--out", tmp_path / "scores",
                      "--set", "score.generated=32")  # fmt: skip
     assert {"lpips", "recommended"} <= set(scored["columns"])
     assert "d_logit" not in scored["columns"]
 
 
-def test_a_model_scores_photos_as_it_is(smoke: object, tmp_path: Path) -> None:
+def test_a_model_scores_photos_as_it_is(few: Path, tmp_path: Path) -> None:
     limbeck("convert", FILES / "sg3r_32.pkl", "--out", tmp_path / "model")
-    data = smoke.run / "data"  # type: ignore[attr-defined]
-    scored = limbeck("score", data, tmp_path / "model", "--out", tmp_path / "scores",
+    scored = limbeck("score", few, tmp_path / "model", "--out", tmp_path / "scores",
                      "--set", "score.generated=32")  # fmt: skip
     assert {"nngen", "gen_lite0_ppca", "without_generator"} <= set(scored["columns"])
     assert "lpips" not in scored["columns"]

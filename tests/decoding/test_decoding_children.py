@@ -18,7 +18,7 @@ from limbeck.errors import LimbeckError
 from limbeck.ingestion import ingest
 from limbeck.ingestion.pool import Pool
 from limbeck.records import Reason
-from limbeck.sandbox import Garbled, process, receive, send
+from limbeck.sandbox import Child, Garbled, process, receive, send
 
 CONFIG = DataConfig(size=16)
 # Pillow's PPM reader stands in for a faulty decoder: what it does follows from the image's width.
@@ -89,6 +89,12 @@ def ppm(width: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (width, 60), (100, 110, 120)).save(file, "PPM")
     return file.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def new_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a run: see `lasting_decoders`."""
+    monkeypatch.setattr(children, "Child", Child)
 
 
 @pytest.fixture

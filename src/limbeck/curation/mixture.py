@@ -1,10 +1,11 @@
 """How many of a set's photos are outliers, by the shape of one score: a mixture of two groups."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from scipy.special import ndtr
 
 from limbeck.kit.tables import Column
@@ -16,6 +17,7 @@ _STARTS = (0.03, 0.12, 0.3, 0.45)
 _TOP = 0.999  # quantile above which scores count as it
 _SKEW, _WIDTH = 4.0, 5.0  # weak priors, for sets of few photos: of the skewness, of the width
 _RAREST = -9.0  # the logit of the smallest share asked for where none is given
+_STEP = 1e-8  # of the finite differences
 _NORMAL = float(np.sqrt(2 / np.pi))
 _PEAK = float(np.sqrt(2 * np.pi))
 
@@ -94,14 +96,14 @@ def fit_mixture(u: Column, least: float = 0.0) -> Mixture:
                   max(_logit(share), rarest), 0.7, np.log(widest)])
         for share in _STARTS
     ]  # fmt: skip
-    fits = [minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
+    fits = [_minimised(loss, start, bounds) for start in starts]
     best = min(fits, key=lambda fit: float(fit.fun))
 
     def alone(p: Vector) -> float:
         return loss(np.array([*p, -40.0, 0.7, np.log(_WIDTH)]))
 
     one = min(
-        (minimize(alone, start[:3], method="L-BFGS-B", bounds=bounds[:3]) for start in starts),
+        (_minimised(alone, start[:3], bounds[:3]) for start in starts),
         key=lambda fit: float(fit.fun),
     )
     found = _mixture(best.x)
@@ -109,6 +111,24 @@ def fit_mixture(u: Column, least: float = 0.0) -> Mixture:
         found.location * spread + centre, found.scale * spread, found.skew, found.share,
         found.mean * spread + centre, found.deviation * spread, float(one.fun - best.fun),
     )  # fmt: skip
+
+
+def _minimised(
+    loss: Callable[[Vector], float], start: Vector, bounds: list[tuple[float, float]]
+) -> OptimizeResult:
+    """L-BFGS-B with the differences that scipy takes, which checks arguments for longer than the
+    loss takes."""
+    upper = [high for _, high in bounds]
+
+    def with_gradient(p: Vector) -> tuple[float, Vector]:
+        here, gradient = loss(p), np.empty(len(p))
+        for i, at in enumerate(p):
+            near = p.copy()
+            near[i] = at + _STEP if at + _STEP <= upper[i] else at - _STEP
+            gradient[i] = (loss(near) - here) / (near[i] - at)
+        return here, gradient
+
+    return minimize(with_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds)
 
 
 def _logit(share: float) -> float:
