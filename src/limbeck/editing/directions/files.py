@@ -128,7 +128,8 @@ def write_directions(
     about = About(
         format=FORMAT, format_version=VERSION, limbeck=__version__, generator=generator,
         tensors=tensors_digest(tensors), modes=modes, settings=settings,
-        strengths=settings.strengths, similar=similar, directions=[_entry(one, names) for one in found],
+        strengths=settings.strengths, similar=similar,
+        directions=[_entry(one, names) for one in found],
     )  # fmt: skip
     metadata = {"format": FORMAT, "format_version": str(VERSION)}
     with fsio.atomic_file(folder / TENSORS) as temporary:

@@ -35,7 +35,7 @@ from limbeck.errors import UsageError
 from limbeck.latents import HoldsGenerator, ModeCentres, tensors_digest
 from limbeck.percept import LPIPS
 
-_CHANNELS, _FEWEST_CHANNELS = 8, 40  # tried for each one wanted, and at least
+_CHANNELS = 8  # tried for each one wanted
 
 _Found = tuple[list[tuple[Measured, torch.Tensor]], int]
 
@@ -174,8 +174,7 @@ def candidates_for(
         assert labelled is not None, "_check_labels asks for them"
         return label_candidates(G, ground, ranges, labelled, settings.seed)
     if settings.method == "stylespace":
-        most = max(_CHANNELS * settings.count, _FEWEST_CHANNELS)
-        return channel_candidates(G, ground, ranges, most)
+        return channel_candidates(G, ground, ranges, _CHANNELS * settings.count)
     methods = {"pca": pca_candidates, "sefa": sefa_candidates}
     return methods[settings.method](G, ground, ranges, 2 * settings.count)
 
