@@ -61,7 +61,7 @@ def test_labels_of_seeds(model: Path, tmp_path: Path) -> None:
     ("options", "words", "code"),
     [
         (["--out", "a"], "--method and --out are needed", 2),
-        (["--method", "magic", "--out", "a"], "methods are pca, sefa", 2),
+        (["--method", "magic", "--out", "a"], "choose one of pca, sefa", 2),
         (["--method", "labels", "--out", "a"], "give a CSV with --labels", 2),
         (["--method", "labels", "--labels", "no.csv", "--out", "a"], "no such file of labels", 3),
         (["--method", "pca", "--out", "a", "--mode", "99"], "give a mode from 0 to 1", 2),

@@ -1,6 +1,7 @@
 """Directions found, measured, ranked, written, read and named."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,18 @@ def test_names_are_a_persons_and_outlive_a_search(
     done = read_done(out)
     assert done is not None
     assert "names.csv" not in done.files
+
+
+def test_a_naming_that_was_killed_between_two_renames_loses_nothing(
+    folder: Path, networks: Networks, tmp_path: Path
+) -> None:
+    out = copy_of(folder, tmp_path / "out")
+    name_direction(out, 0, "ears-up")
+    abandoned = tmp_path / ".tmp-old-out-1-00000000-00000000"
+    out.rename(abandoned)
+    os.utime(abandoned, (0, 0))
+    assert read_directions(out, networks).find("ears-up").entry.name == "ears-up"
+    assert (out / "names.csv").exists()
 
 
 def test_names_that_cannot_be(tmp_path: Path) -> None:

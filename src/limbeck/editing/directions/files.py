@@ -162,6 +162,7 @@ def read_directions(folder: Path, networks: HoldsGenerator | None = None) -> Dir
             generator (any other weights: the same shift may do something else there).
     """
     folder = Path(folder)
+    fsio.recover(folder)  # where a naming was killed in between
     if not (folder / JSON).is_file():
         raise DataError(f"{folder} holds no directions", "find some with `limbeck directions`")
     about = fsio.read_record(folder / JSON, About, _AGAIN)

@@ -81,6 +81,7 @@ def find_directions(
         "latents": "" if latents is None else fsio.sha256_file(latents),
     }
     provenance = Provenance.of(inputs, settings.model_dump(mode="json"))
+    fsio.recover(out)  # where a naming was killed in between
     files = [out / name for name in (JSON, TENSORS, ATLAS)]
     if provenance.done_in(out) and all(file.exists() for file in files):
         return read_directions(out, networks)
@@ -181,7 +182,7 @@ def candidates_for(
 
 def images_needed(settings: DirectionSettings) -> int:
     """About how many images a search draws, members of modes and labels not counted."""
-    per_mode = settings.count * (2 * settings.bases * (len(settings.strengths) - 1))
+    per_mode = round(settings.count * 1.5 * settings.bases * (len(settings.strengths) - 1))
     tried = {"pca": 2 * len(settings.ranges), "sefa": 2 * len(settings.ranges),
              "stylespace": _CHANNELS, "labels": 2}[settings.method]  # fmt: skip
     return max(settings.per_mode, 1) * (per_mode + settings.count * tried * 8)
