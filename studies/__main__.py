@@ -12,8 +12,8 @@ from limbeck import logs
 from limbeck.artefacts.labels import read_truth
 from limbeck.artefacts.snapshots import is_model
 from limbeck.bench import CONTESTANTS
-from limbeck.cli.inputs import existing, networks_folder, open_networks
-from limbeck.cli.options import InitFrom, Preset, Shared, Size
+from limbeck.cli.inputs import centres_file, existing, load_centres, networks_folder, open_networks
+from limbeck.cli.options import InitFrom, ModesFolder, Preset, Shared, Size
 from limbeck.cli.outcome import Outcome, verb
 from limbeck.data import open_dataset
 from limbeck.errors import UsageError
@@ -21,6 +21,7 @@ from limbeck.evaluation import HiddenLabels
 from limbeck.kit.device import pick_device
 from limbeck.model import Pipeline
 from studies.contamination import study_contamination
+from studies.directions import direction_lines, study_directions
 from studies.distillation import VARIANTS, study_distillation
 from studies.dose import SHARES, study_dose
 from studies.ducks import draw_ducks
@@ -124,6 +125,30 @@ def ducks(
 
 def _share_or_none(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+@app.command()
+@verb("seed", "device")
+def directions(
+    shared: Shared,
+    networks: Annotated[
+        Path, typer.Option("--networks", help="A model, a snapshot, a training or a run.")
+    ],
+    out: Out,
+    modes: ModesFolder = None,
+    count: Annotated[int, typer.Option("--count", min=1, help="Directions of a method.")] = 10,
+    bases: Annotated[int, typer.Option("--bases", min=4, help="Base images.")] = 16,
+    labelled: Annotated[int, typer.Option("--labelled", min=50, help="Seeds with labels.")] = 1000,
+) -> Outcome:
+    """What the strongest directions of each method do, and random ones."""
+    opened = open_networks(existing(networks, "networks"), shared.device)
+    centres = load_centres(centres_file(networks, modes), opened)
+    if centres is None:
+        raise UsageError("the study looks at modes, and none are known", "give --modes")
+    found = study_directions(
+        opened, centres, out, count=count, bases=bases, labelled=labelled, seed=shared.seed
+    )
+    return Outcome(found, [*direction_lines(found), f"study: {out} (directions.json)"])
 
 
 @app.command()

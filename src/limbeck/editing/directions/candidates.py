@@ -1,6 +1,6 @@
 """Candidates for directions of all methods, and which layers of a generator read which w."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -74,20 +74,20 @@ def layers_read(G: AnyGenerator) -> dict[str, int]:
     """
     seen: dict[str, int] = {}
 
-    def note(name: str) -> nn.Module:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def noting(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             seen[name] = round(float(inputs[0][0, 0]))
 
-        return affines(G)[name].register_forward_pre_hook(hook)  # type: ignore[return-value]
+        return note
 
-    handles = [note(name) for name in affines(G)]
+    handles = [each.register_forward_pre_hook(noting(name)) for name, each in affines(G).items()]
     w_avg = G.mapping.w_avg
     numbers = torch.arange(G.num_ws, dtype=torch.float32, device=w_avg.device)
     try:
         G.synthesis(numbers[None, :, None].expand(1, -1, len(w_avg)).contiguous(), noise="none")
     finally:
         for handle in handles:
-            handle.remove()  # type: ignore[operator]
+            handle.remove()
     return seen
 
 

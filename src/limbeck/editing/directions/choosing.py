@@ -1,5 +1,6 @@
 """Of many candidates the strongest that differ from one another."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,10 +11,11 @@ from limbeck.editing.directions.candidates import Candidate
 from limbeck.editing.directions.effects import Measured, Observer
 from limbeck.editing.directions.settings import Method
 
-SAME_SHIFT, SAME_CHANGE = 0.9, 0.8
+SAME_SHIFT, SAME_CHANGE = 0.9, 0.4
 """Directions are the same where the cosine of their shifts, or of the changes of LPIPS embeddings
-that they make (mean over base images), is more than this, whatever its sign."""
-_SPARE = 2  # so many times the count are measured in full
+that they make (mean over base images), is more than this, whatever its sign. Changes by components
+that have nothing to do with one another have -0.3 to 0.3 (docs/measurements.md)."""
+_SPARE = 1.5  # so many times the count are measured in full
 _FEW = 4  # base images on which the others are tried, at three strengths
 
 
@@ -33,7 +35,8 @@ def strongest(
 ) -> tuple[list[Measured], int]:
     """The `count` strongest directions, no two alike, the strongest first.
 
-    All are tried on few images; the best twice `count` are measured on all base images.
+    All are tried on few images; of the best that differ half as many again as wanted are measured
+    on all base images.
 
     Args:
         observer: measures.
@@ -46,17 +49,25 @@ def strongest(
         Them, and how many stronger ones were left out because another one does the same.
     """
     rank = rank_of(candidates[0].method)
-    few, spare = bases[:_FEW].contiguous(), _SPARE * count
+    few, spare = bases[:_FEW].contiguous(), math.ceil(_SPARE * count)
+    similar = 0
     if len(candidates) > spare:
         shown = logs.track(candidates, "trying directions", len(candidates), "directions")
         ends = (strengths[1], 0.0, strengths[-2])
         tried = [observer.measure(candidate, few, ends) for candidate in shown]
-        candidates = [one.candidate for one in sorted(tried, key=rank, reverse=True)[:spare]]
+        best, similar = _unlike(sorted(tried, key=rank, reverse=True), spare)
+        candidates = [one.candidate for one in best]
     shown = logs.track(candidates, "measuring directions", len(candidates), "directions")
     measured = [observer.measure(candidate, bases, strengths) for candidate in shown]
+    kept, more = _unlike(sorted(measured, key=rank, reverse=True), count)
+    return kept, similar + more
+
+
+def _unlike(ordered: Sequence[Measured], count: int) -> tuple[list[Measured], int]:
+    """The first `count` of which no two are alike, and how many were passed over for that."""
     kept: list[Measured] = []
     similar = 0
-    for one in sorted(measured, key=rank, reverse=True):
+    for one in ordered:
         if len(kept) == count:
             break
         if any(alike(one, other) for other in kept):

@@ -128,7 +128,8 @@ def write_directions(
     about = About(
         format=FORMAT, format_version=VERSION, limbeck=__version__, generator=generator,
         tensors=tensors_digest(tensors), modes=modes, settings=settings,
-        strengths=settings.strengths, similar=similar, directions=[_entry(one, names) for one in found],
+        strengths=settings.strengths, similar=similar,
+        directions=[_entry(one, names) for one in found],
     )  # fmt: skip
     metadata = {"format": FORMAT, "format_version": str(VERSION)}
     with fsio.atomic_file(folder / TENSORS) as temporary:
@@ -161,6 +162,7 @@ def read_directions(folder: Path, networks: HoldsGenerator | None = None) -> Dir
             generator (any other weights: the same shift may do something else there).
     """
     folder = Path(folder)
+    fsio.recover(folder)  # where a naming was killed in between
     if not (folder / JSON).is_file():
         raise DataError(f"{folder} holds no directions", "find some with `limbeck directions`")
     about = fsio.read_record(folder / JSON, About, _AGAIN)

@@ -35,7 +35,7 @@ from limbeck.errors import UsageError
 from limbeck.latents import HoldsGenerator, ModeCentres, tensors_digest
 from limbeck.percept import LPIPS
 
-_CHANNELS, _FEWEST_CHANNELS = 8, 40  # tried for each one wanted, and at least
+_CHANNELS = 8  # tried for each one wanted
 
 _Found = tuple[list[tuple[Measured, torch.Tensor]], int]
 
@@ -81,6 +81,7 @@ def find_directions(
         "latents": "" if latents is None else fsio.sha256_file(latents),
     }
     provenance = Provenance.of(inputs, settings.model_dump(mode="json"))
+    fsio.recover(out)  # where a naming was killed in between
     files = [out / name for name in (JSON, TENSORS, ATLAS)]
     if provenance.done_in(out) and all(file.exists() for file in files):
         return read_directions(out, networks)
@@ -174,15 +175,14 @@ def candidates_for(
         assert labelled is not None, "_check_labels asks for them"
         return label_candidates(G, ground, ranges, labelled, settings.seed)
     if settings.method == "stylespace":
-        most = max(_CHANNELS * settings.count, _FEWEST_CHANNELS)
-        return channel_candidates(G, ground, ranges, most)
+        return channel_candidates(G, ground, ranges, _CHANNELS * settings.count)
     methods = {"pca": pca_candidates, "sefa": sefa_candidates}
     return methods[settings.method](G, ground, ranges, 2 * settings.count)
 
 
 def images_needed(settings: DirectionSettings) -> int:
     """About how many images a search draws, members of modes and labels not counted."""
-    per_mode = settings.count * (2 * settings.bases * (len(settings.strengths) - 1))
+    per_mode = round(settings.count * 1.5 * settings.bases * (len(settings.strengths) - 1))
     tried = {"pca": 2 * len(settings.ranges), "sefa": 2 * len(settings.ranges),
              "stylespace": _CHANNELS, "labels": 2}[settings.method]  # fmt: skip
     return max(settings.per_mode, 1) * (per_mode + settings.count * tried * 8)

@@ -64,9 +64,10 @@ class DirectionSettings(Record):
         except ValidationError as error:
             fault = error.errors()[0]
             name = ".".join(map(str, fault["loc"])) or "settings"
+            names = {"method": Method, "members": Members}.get(name)
+            choose = "" if names is None else f"choose one of {', '.join(get_args(names))}; "
             raise UsageError(
-                f"directions: {name}: {fault['msg']}",
-                f"methods are {', '.join(get_args(Method))}; see `limbeck directions --help`",
+                f"directions: {name}: {fault['msg']}", f"{choose}see `limbeck directions --help`"
             ) from None
         if made.mode is not None and made.per_mode:
             raise UsageError("both one mode and every mode are asked for", "give one of the two")
