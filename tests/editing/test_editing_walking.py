@@ -152,8 +152,7 @@ def test_chains_go_over_what_lies_between_and_reach_what_lies_far() -> None:
     assert alone.chain(0, 0) == [0]
 
 
-@pytest.mark.parametrize("through", ["straight", "z", "modes"])
-@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize(("through", "even"), [("straight", True), ("z", False), ("modes", True)])
 def test_every_stop_is_a_frame_and_loops_close_to_the_bit(through: str, even: bool) -> None:
     networks, modes, stops = seeds(3, 8, 11)
     asked = {"through": through, "even": even, "modes": modes, "psi": 0.5, "batch": 1}

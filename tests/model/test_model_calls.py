@@ -126,6 +126,32 @@ def test_a_latent_is_truncated_where_that_is_asked(pipeline: Pipeline) -> None:
     assert torch.equal(pipeline(w, psi=0.3), pipeline(w, 0.3, "multimodal-lpips"))
 
 
+def test_layers_have_strengths_of_their_own_and_noise_has_kinds() -> None:
+    noisy = small_pipeline()
+    with torch.no_grad():
+        for name, value in noisy.G_ema.named_parameters():
+            if name.endswith("noise_strength"):
+                value.fill_(0.3)
+    layers = noisy.G_ema.num_ws
+    plain, whole = noisy([3], 0.3), noisy([3], 1.0)
+    assert torch.equal(noisy([3], [0.3] * layers), plain)
+    assert torch.equal(noisy([3], 0.3, cutoff=layers), plain)
+    assert torch.equal(noisy([3], 0.3, cutoff=0), whole)
+    assert torch.equal(noisy([3], 0.3, cutoff=2), noisy([3], [0.3] * 2 + [1.0] * (layers - 2)))
+    assert not torch.equal(noisy([3], 0.3, cutoff=2), plain)
+    kinds = [noisy([3], 0.3, noise=kind) for kind in ("const", "random", "none")]  # type: ignore[call-overload]
+    assert torch.equal(kinds[0], plain)
+    assert not torch.equal(kinds[0], kinds[1])
+    assert not torch.equal(kinds[0], kinds[2])
+    w = draw_w(noisy.G_ema.mapping, noisy.config, 1, seed=0)
+    assert torch.equal(noisy(w, cutoff=0), noisy(w))
+    assert not torch.equal(noisy(w, noise="none"), noisy(w))
+    with pytest.raises(UsageError, match="layers"):
+        noisy([3], [0.3] * (layers + 1))
+    with pytest.raises(UsageError, match="number of layers"):
+        noisy([3], cutoff=layers + 1)
+
+
 def test_outputs_are_the_same_pictures(pipeline: Pipeline) -> None:
     eight, real = pipeline([1, 2]), pipeline([1, 2], output="float")
     pictures = pipeline([1, 2], output="pil")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limbeck.editing import HoldsEncoder
     from limbeck.latents import ModeCentres, NoiseKind, Psi
 
+_MANY_LAYERS = 10_000  # how it is written can be checked before the generator is known
 Source = Annotated[
     Path,
     typer.Argument(
@@ -200,8 +201,11 @@ def drawing(source: Path, modes: Path | None, wishes: Wishes) -> Drawing:
         DataError: nothing lies there, or modes are missing.
         UsageError: options that do not go together.
     """
+    from limbeck.editing import psi_by_layer
     from limbeck.latents import check_psi
 
+    if wishes.psi_layers is not None:
+        psi_by_layer(wishes.psi_layers, _MANY_LAYERS, 1.0)
     existing(source, "model or networks")
     psi = check_psi(usual_psi(source) if wishes.psi is None else wishes.psi)
     centres = centres_file(source, modes)

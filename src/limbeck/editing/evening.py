@@ -14,7 +14,7 @@ from limbeck.latents import SPACE_SIZE, HoldsGenerator, NoiseKind
 from limbeck.percept import LPIPS
 
 _LEAST, _MOST = 16, 256  # samples of a leg at once
-_LOOKS = 2  # how often the frames that seem right are looked at
+_LOOKS = 1  # how often the frames that seem right are looked at
 _ROUNDS = 4  # of sharing out frames
 
 
