@@ -83,5 +83,6 @@ def mix(
     save_png(made.sheet(), out)
     names = {"rows": [p.name for p in left], "columns": [p.name for p in top]}
     values = {**asked, **drawn.values(), **names, "layers": list(made.layers)}
-    told = f": {len(left)} rows, {len(top)} columns, layers {made.layers} of the columns"
+    numbers = ", ".join(map(str, made.layers))
+    told = f": {len(left)} rows, {len(top)} columns; layers {numbers} are the columns'"
     return Outcome(values, [logs.line("wrote ", logs.bold(out), f"{told} ({drawn.words})")])

@@ -14,7 +14,6 @@ from limbeck.latents import SPACE_SIZE, HoldsGenerator, NoiseKind
 from limbeck.percept import LPIPS
 
 _LEAST, _MOST = 16, 256  # samples of a leg at once
-_LOOKS = 1  # how often the frames that seem right are looked at
 _ROUNDS = 4  # of sharing out frames
 
 
@@ -31,8 +30,9 @@ def evened(
     """How many steps each leg gets, and its pace, for LPIPS between neighbours to be about equal.
 
     LPIPS is a squared distance, so its root is what adds up along a way. It is measured at 64 px:
-    first between samples that lie equally apart in t, then also between the frames that seem right
-    by these, so that samples lie densest where images change fastest.
+    on each leg first between samples that lie equally apart in t, then also between those that seem
+    equally far apart by these, so that samples lie densest where images change fastest. Of a leg
+    only the samples' distances are kept.
 
     Args:
         networks: what draws.
@@ -47,9 +47,11 @@ def evened(
     """
     embedder = LPIPS.load("alex").to(networks.G_ema.mapping.w_avg.device)
     shares = allot([1.0] * len(legs), steps)
-    times = [_grid(min(max(_LEAST, share), _MOST)) for share in shares]
-    total = sum(map(len, times)) + _LOOKS * (steps - len(legs))
+    counts = [min(max(_LEAST, share), _MOST) for share in shares]
+    total = sum(2 * count for count in counts)
     shown = logs.working("measuring the way", total, "images") if progress else nullcontext()
+    known: list[Tensor] = []
+    squares: list[Tensor] = []
     with shown as task:
         done = 0
 
@@ -64,16 +66,16 @@ def evened(
                     task.at(done)
             return torch.cat(parts)
 
-        looks = [look(leg, t) for leg, t in zip(legs, times, strict=True)]
-        for again in reversed(range(_LOOKS + 1)):
-            shares, paces = _shared(times, [squares_of(one) for one in looks], shares, steps)
-            for number, (leg, pace) in enumerate(zip(legs, paces, strict=True)):
-                t = pace(_grid(min(shares[number], _MOST)))[1:-1]
-                if again and len(t):
-                    times[number], order = torch.cat([times[number], t]).sort()
-                    where = order.to(looks[number].device)
-                    looks[number] = torch.cat([looks[number], look(leg, t)])[where]
-    return shares, paces
+        for leg, count in zip(legs, counts, strict=True):
+            t = _grid(count)
+            seen = look(leg, t)
+            pace, _ = even_pace(t, squares_of(seen), count)
+            more = pace(t)[1:-1]
+            together, order = torch.cat([t, more]).sort()
+            seen = torch.cat([seen, look(leg, more)])
+            known.append(together)
+            squares.append(squares_of(seen)[order][:, order])
+    return _shared(known, squares, shares, steps)
 
 
 def _grid(steps: int) -> Tensor:
@@ -81,20 +83,19 @@ def _grid(steps: int) -> Tensor:
 
 
 def _shared(
-    times: Sequence[Tensor], squared: Sequence[Tensor], shares: list[int], steps: int
+    known: Sequence[Tensor], squares: Sequence[Tensor], shares: list[int], steps: int
 ) -> tuple[list[int], list[Pace]]:
     """Steps shared out by the lengths that legs have when they are walked in as many steps."""
     for _ in range(_ROUNDS):
-        found = list(_each(times, squared, shares))
-        again = allot([length for _, length in found], steps)
+        again = allot([length for _, length in _each(known, squares, shares)], steps)
         if again == shares:
             break
         shares = again
-    return shares, [pace for pace, _ in _each(times, squared, shares)]
+    return shares, [pace for pace, _ in _each(known, squares, shares)]
 
 
 def _each(
-    times: Sequence[Tensor], squared: Sequence[Tensor], shares: Sequence[int]
+    known: Sequence[Tensor], squares: Sequence[Tensor], shares: Sequence[int]
 ) -> Iterator[tuple[Pace, float]]:
-    for known, squares, share in zip(times, squared, shares, strict=True):
-        yield even_pace(known, squares, share)
+    for t, apart, share in zip(known, squares, shares, strict=True):
+        yield even_pace(t, apart, share)

@@ -1,6 +1,7 @@
 """Chains of modes: how to get from one place to another over good ground."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ class ModeGraph:
     """
 
     modes: ModeCentres
-    joined: object
+    joined: Any
 
     @classmethod
     def of(cls, modes: ModeCentres, near: int = NEAR) -> "ModeGraph":
@@ -57,9 +58,7 @@ class ModeGraph:
         """The modes on the shortest way, both ends included."""
         from scipy.sparse.csgraph import dijkstra
 
-        _, before = dijkstra(
-            self.joined, directed=False, indices=start, return_predecessors=True
-        )  # fmt: skip
+        _, before = dijkstra(self.joined, directed=False, indices=start, return_predecessors=True)
         found = [goal]
         while found[-1] != start:
             found.append(int(before[found[-1]]))

@@ -58,6 +58,7 @@ class Walk:
     def __len__(self) -> int:
         return sum(len(t) for t in self.times)
 
+    @torch.no_grad()
     def latents(self) -> Iterator[Tensor]:
         """Latents of each frame, float32 [num_ws, w_dim]; what a direction adds is not in them."""
         for leg, times in zip(self.legs, self.times, strict=True):
@@ -80,6 +81,7 @@ class Walk:
                 yield from (to_uint8(pictures) if whole else pictures).cpu()
 
 
+@torch.no_grad()
 def walk(
     networks: HoldsGenerator,
     stops: Sequence[Point],
@@ -107,8 +109,8 @@ def walk(
         through: see `Through`. With `modes` a leg leads from its start to the centre of the mode
             whose image is nearest, along a chain of centres that are near one another (see
             `ModeGraph`), and to its end.
-        even: set frames so that LPIPS between neighbours is about equal;
-            see `evened`. Otherwise each leg takes equally long and t moves at one speed.
+        even: set frames so that LPIPS between neighbours is about equal; see
+            `evened`. Otherwise each leg takes equally long and t moves at one speed.
         easing: `linear`, or `smooth`: slower near each stop.
         modes: needed to go through them.
         psi: with `z`, the strength by which the stops were truncated; see `through_z`.

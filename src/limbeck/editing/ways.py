@@ -81,7 +81,7 @@ def through_z(networks: HoldsGenerator, a: Point, b: Point, psi: Psi) -> Way:
     assert b.z is not None
     mapping = networks.G_ema.mapping
     strength = torch.as_tensor(psi, dtype=a.ws.dtype, device=a.ws.device).view(-1, 1)
-    start, end = _unit(a.z.double()), _unit(b.z.double())
+    start, end = _unit(a.z.cpu().double()), _unit(b.z.cpu().double())
     angle = torch.arccos((start * end).mean().clamp(-1, 1))
     classes = _classes(networks, a, b)
 
@@ -91,21 +91,16 @@ def through_z(networks: HoldsGenerator, a: Point, b: Point, psi: Psi) -> Way:
         else:
             z = ((1 - t) * angle).sin()[:, None] * start + (t * angle).sin()[:, None] * end
             z = z / angle.sin()
-        known = None if classes is None else _unit(torch.lerp(*classes, t.float()[:, None]))
-        return strength * mapping.w_embedded(z.float(), known).float()[:, None]
+        known = None if classes is None else _unit(torch.lerp(*classes, t.to(a.ws)[:, None]))
+        return strength * mapping.w_embedded(z.to(a.ws), known).float()[:, None]
 
-    ends = torch.tensor([0.0, 1.0], dtype=torch.float64, device=start.device)
-    pulls = torch.stack([a.ws, b.ws]) - mapped(ends)
+    pulls = torch.stack([a.ws, b.ws]) - mapped(torch.tensor([0.0, 1.0], dtype=torch.float64))
 
     def way(t: Tensor) -> Tensor:
-        t = t.double().to(start.device)
-        count = len(t)
-        ws = mapped(t) + torch.lerp(
-            pulls[0].expand(count, -1, -1),
-            pulls[1].expand(count, -1, -1),
-            t.to(a.ws)[:, None, None],
-        )
-        at = t[:, None, None]
+        t = t.cpu().double()
+        at = t.to(a.ws)[:, None, None]
+        first, last = (pull.expand(len(t), -1, -1) for pull in pulls)
+        ws = mapped(t) + torch.lerp(first, last, at)
         return torch.where(at == 0, a.ws, torch.where(at == 1, b.ws, ws))
 
     return way
