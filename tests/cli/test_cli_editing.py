@@ -135,6 +135,23 @@ def test_edited_images(model: Path, photos: Path, tmp_path: Path) -> None:
     done = limbeck(*given, "--move", f"{which}:2", "--move", "1:-1", "--blend", "--out", out)
     assert done["points"] == ["seed 0", "seed 1", "dog0.png"]
     assert all(Path(image).exists() for image in done["images"])
+    film = tmp_path / "there-and-back.webp"
+    given_walk = ["walk", model, "3", "--directions", ways, "--no-even", "--frames", 4]
+    told = limbeck(*given_walk, "--along", f"{which}:-2:2", "--out", film)
+    assert told["frames"] == 4
+    assert film.exists()
+    assert "both" in refused(*given_walk, "--out", tmp_path / "b.webp")
+    assert "one stop" in refused(
+        "walk",
+        model,
+        "3-4",
+        "--directions",
+        ways,
+        "--along",
+        "0:-2:2",
+        "--out",
+        tmp_path / "b.webp",
+    )
     assert "no direction 'x'" in refused(*given, "--move", "x:1", "--out", tmp_path / "a")
     assert "DIRECTION:STRENGTH" in refused(*given, "--move", "x", "--out", tmp_path / "a")
     assert "layers" in refused(*given, "--move", "0:1", "--layers", "99", "--out", tmp_path / "a")

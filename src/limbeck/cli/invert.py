@@ -128,7 +128,10 @@ def invert(
     return Outcome(
         {**values, "left_out": lost, "summary": summary},
         [
-            logs.line(logs.bold(summary["photos"]), f" photos inverted, {len(lost)} left out"),
+            logs.line(
+                logs.bold(summary["photos"]),
+                f" photo{'' if summary['photos'] == 1 else 's'} inverted, {len(lost)} left out",
+            ),
             *stages_told(summary),
             f"latents, strips: {out}",
         ],

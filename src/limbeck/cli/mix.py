@@ -17,6 +17,7 @@ from limbeck.cli.drawing import (
     Strength,
     StrengthByLayer,
     TruncatedTo,
+    Tuned,
     Wishes,
     drawing,
 )
@@ -46,6 +47,7 @@ def mix(
             "e.g. 0-3,5.",
         ),
     ] = "coarse",
+    tuned: Tuned = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file that is there.")
     ] = False,
@@ -68,7 +70,7 @@ def mix(
     if isinstance(wanted, str):
         told = f"would fetch {wanted} from the hub and draw {out}"
         return would("mix", {**asked, "model": wanted}, told)
-    wishes = Wishes(psi, psi_layers, cutoff, truncation, mode, classes, noise)
+    wishes = Wishes(psi, psi_layers, cutoff, truncation, mode, classes, noise, tuned)
     drawn = drawing(wanted, modes, wishes)
     if shared.dry_run:
         told = f"would draw the grid {out} ({drawn.words}, layers {layers} of the columns)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +21,7 @@ from limbeck.cli.drawing import (
     Strength,
     StrengthByLayer,
     TruncatedTo,
+    Tuned,
     Wishes,
     drawing,
 )
@@ -78,6 +80,20 @@ def walk(
         Literal["linear", "smooth"],
         typer.Option("--easing", help="linear, or smooth: slower near the stops."),
     ] = "linear",
+    directions: Annotated[
+        Path | None,
+        typer.Option("--directions", help="Folder written by `limbeck directions`, for --along."),
+    ] = None,
+    along: Annotated[
+        str | None,
+        typer.Option(
+            "--along",
+            metavar="DIRECTION:LOW:HIGH",
+            help="From one stop along a direction, from strength LOW to HIGH and back, e.g. "
+            "pca-all-00:-2:2.",
+        ),
+    ] = None,
+    tuned: Tuned = None,
     scale: Annotated[
         int | None,
         typer.Option(
@@ -102,18 +118,19 @@ def walk(
     classes: ClassOf = "natural",
     noise: StillNoise = "const",
 ) -> Outcome:
-    """Make a film of a walk: from seed to seed, mode to mode, photo to photo."""
+    """Make a film of a walk: from seed to seed, mode to mode, photo to photo, along a direction."""
     from limbeck.editing import FilmForm, check_film
 
     form = FilmForm(fps, scale, resample)
     places = named_stops(stops)
+    turn = _turn(along, directions)
     kind = check_film(out, overwrite=overwrite)
     wanted = fetched_model(source, shared.dry_run)
     asked = {"out": out, "kind": kind, "stops": stops, "through": through, "loop": loop, "fps": fps}
     if isinstance(wanted, str):
         told = f"would fetch {wanted} from the hub and write the walk {out}"
         return would("walk", {**asked, "model": wanted}, told)
-    wishes = Wishes(psi, psi_layers, cutoff, truncation, mode, classes, noise)
+    wishes = Wishes(psi, psi_layers, cutoff, truncation, mode, classes, noise, tuned)
     drawn = drawing(wanted, modes, wishes)
     _check_length(seconds, frames, fps)
     if shared.dry_run:
@@ -121,17 +138,27 @@ def walk(
         return would("walk", {**asked, **drawn.values()}, told)
     opened = drawn.opened(shared.device)
     points = named_points(places, drawn, opened)
-    legs = len(points) if loop else len(points) - 1
+    legs = 2 if turn else len(points) if loop else len(points) - 1
     count = frames or _frames(seconds, fps, legs)
     side = form.factor(kind, opened.networks.config.size) * opened.networks.config.size
 
+    from limbeck.editing import read_directions, swing
     from limbeck.editing import walk as walked
 
-    made = walked(
-        opened.networks, points, frames=count, loop=loop, through=through, even=even,
-        easing=easing, modes=opened.modes, psi=1.0 if drawn.truncation == "none" else opened.psi,
-        noise=noise, progress=True,
-    )  # fmt: skip
+    if turn is None:
+        made = walked(
+            opened.networks, points, frames=count, loop=loop, through=through, even=even,
+            easing=easing, modes=opened.modes,
+            psi=1.0 if drawn.truncation == "none" else opened.psi, noise=noise, progress=True,
+        )  # fmt: skip
+    else:
+        if len(points) != 1:
+            raise UsageError(f"--along and {len(points)} stops", "name one stop for --along")
+        which = read_directions(turn.directions, opened.untuned).find(turn.which).direction
+        made = swing(
+            opened.networks, points[0], which, low=turn.low, high=turn.high, frames=count,
+            even=even, easing=easing, noise=noise, progress=True,
+        )  # fmt: skip
     _write(made, out, form, overwrite)
     names = [{"frame": frame, "name": name} for frame, name in made.landmarks]
     values = {
@@ -139,8 +166,31 @@ def walk(
         "landmarks": names,
     }  # fmt: skip
     way = " - ".join(name for _, name in made.landmarks)
-    told = f": {count} frames, {count / fps:.1f} s, {side} px ({drawn.words}, through {through})"
+    how = f"through {through}" if turn is None else f"along {along}"
+    told = f": {count} frames, {count / fps:.1f} s, {side} px ({drawn.words}, {how})"
     return Outcome(values, [logs.line("wrote ", logs.bold(out), told), f"way: {way}"])
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A direction of a folder, and strengths from where to where."""
+
+    directions: Path
+    which: str
+    low: float
+    high: float
+
+
+def _turn(along: str | None, directions: Path | None) -> _Turn | None:
+    if along is None and directions is None:
+        return None
+    if along is None or directions is None:
+        raise UsageError("--along needs --directions, and the other way round", "give both")
+    from limbeck.editing import parse_move
+
+    rest, high = parse_move(along)
+    which, low = parse_move(rest)
+    return _Turn(directions, which, low, high)
 
 
 def _check_length(seconds: float | None, frames: int | None, fps: float) -> None:
