@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from limbeck.artefacts.model_networks import read_networks
 from limbeck.cli import app
-from limbeck.convert import Converted, convert_network, read_foreign
+from limbeck.foreign import Converted, convert_network, read_foreign
 from limbeck.errors import DataError, LimbeckError
 from limbeck.model import Pipeline
 from limbeck.nets import Discriminator, Networks, load_networks
