@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from limbeck.artefacts.model_networks import read_networks
 from limbeck.cli import app
-from limbeck.foreign import Converted, convert_network, read_foreign
 from limbeck.errors import DataError, LimbeckError
+from limbeck.foreign import Converted, convert_network, read_foreign
 from limbeck.model import Pipeline
 from limbeck.nets import Discriminator, Networks, load_networks
 from limbeck.presets import preset
@@ -214,6 +214,15 @@ def test_networks_with_classes_are_not_begun_from_without(smoke: object, tmp_pat
     )  # fmt: skip
     assert done.exit_code == 3
     assert "classes" in done.output
+    assert not (tmp_path / "nets").exists()
+    photos = smoke.photos  # type: ignore[attr-defined]
+    done = CliRunner().invoke(
+        app, ["run", str(photos), "--preset", "smoke", "--init-from", str(tmp_path / "model"),
+              "--out", str(tmp_path / "run")]
+    )  # fmt: skip
+    assert done.exit_code == 3
+    assert "classes" in done.output
+    assert not (tmp_path / "run").exists()
 
 
 def test_tensors_that_do_not_fit_are_named_before_anything_is_written(tmp_path: Path) -> None:
@@ -223,6 +232,16 @@ def test_tensors_that_do_not_fit_are_named_before_anything_is_written(tmp_path: 
     _written(nets, tmp_path / "a.pkl")
     with pytest.raises(DataError, match=r"mapping\.w_avg"):
         convert_network(tmp_path / "a.pkl", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_state_dict_without_arguments_says_what_it_lacks(tmp_path: Path) -> None:
+    nets = Networks(preset("smoke").net, 5, ("G_ema",))
+    torch.save(dict(nets.G_ema.state_dict()), tmp_path / "g.pt")
+    with pytest.raises(DataError, match="without the arguments of its constructor") as caught:
+        convert_network(tmp_path / "g.pt", tmp_path / "model")
+    assert ".pkl" in caught.value.do
+    assert "damaged" not in str(caught.value) + caught.value.do
     assert not (tmp_path / "model").exists()
 
 

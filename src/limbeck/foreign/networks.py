@@ -134,9 +134,15 @@ def _named(found: NetworkFile, role: str) -> dict[str, Any]:
     """The constructor's arguments by name.
 
     Raises:
-        DataError: some were given by place, which the public code never does.
+        DataError: there are none, or some were given by place, which the public code never does.
     """
     network = found.networks[role]
+    if not network.class_name and not network.init_kwargs:
+        raise DataError(
+            f"{role}: a state dict alone, without the arguments of its constructor (z_dim, "
+            "img_resolution, mapping_kwargs, ...), which say what its tensors mean",
+            "convert the .pkl that these tensors came from, e.g. network-snapshot-025000.pkl",
+        )
     if network.init_args:
         raise DataError(
             f"{role}: {len(network.init_args)} arguments of its constructor have no name",

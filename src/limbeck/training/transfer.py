@@ -1,10 +1,12 @@
 """Beginning from networks that exist (transfer), not to be confused with resuming a run."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from limbeck.artefacts.model_networks import read_networks, shapes_in, trainable_shapes
 from limbeck.artefacts.snapshots import is_model, snapshot_of
@@ -103,6 +105,39 @@ def photos_seen(source: Path) -> int | None:
     return int(found[1]) if found else None
 
 
+def check_fit(net: NetConfig, source: Path) -> None:
+    """Check that a training of these networks can begin from `source`; no weight is read.
+
+    Raises:
+        DataError: no networks lie there, or such as do not fit: see `transfer`.
+    """
+    with torch.device("meta"):
+        wanted = Networks(net, names=("G",)).state_dict()
+        given = Networks(shapes_of(source), names=("G",)).state_dict()
+    _require_fit(wanted, given, source)
+
+
+def _require_fit(
+    wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], source: Path
+) -> set[str]:
+    """Names of what `wanted` and `given` have alike.
+
+    Raises:
+        DataError: no weight of G is among them, or not all of the mapping's.
+    """
+    same = {k for k in wanted if k in given and wanted[k].shape == given[k].shape}
+    if not any(_is_weight(key, "G") for key in same):
+        raise DataError(
+            f"no weight of {source} fits these networks", "use the preset and size it was made with"
+        )
+    if odd := [k for k in wanted if k.startswith("G.mapping.fc") and k in given and k not in same]:
+        raise DataError(
+            f"{source} maps other latents or classes than these networks: {odd[0]}",
+            "begin from networks with classes where photos have classes (--cond), and only there",
+        )
+    return same
+
+
 @torch.no_grad()
 def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Transfer:
     """Copy every parameter and buffer of the same name and shape from `source`.
@@ -124,16 +159,7 @@ def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Tra
         means = {k: v for k, v in given.items() if k.split(".")[0].endswith("_ema")}
         given |= {k.replace("_ema", "", 1): v for k, v in means.items()}
     wanted = networks.state_dict()
-    same = {k for k in wanted if k in given and wanted[k].shape == given[k].shape}
-    if not any(_is_weight(key, "G") for key in same):
-        raise DataError(
-            f"no weight of {source} fits these networks", "use the preset and size it was made with"
-        )
-    if odd := [k for k in wanted if k.startswith("G.mapping.fc") and k in given and k not in same]:
-        raise DataError(
-            f"{source} maps other latents or classes than these networks: {odd[0]}",
-            "begin from networks with classes where photos have classes (--cond), and only there",
-        )
+    same = _require_fit(wanted, given, source)
     for key in same:
         wanted[key].copy_(given[key])
     for encoder in (networks.E, networks.E_ema):
