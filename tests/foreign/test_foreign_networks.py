@@ -127,6 +127,16 @@ def test_a_run_begins_with_a_model(model: Path, crawl: Path, tmp_path: Path) -> 
     assert set(answer["stages"].values()) == {"done"}
     told = json.loads((tmp_path / "run" / "raw" / "transfer.json").read_text())
     assert any(name.startswith("G.synthesis.b32.") for name in told["unused"])
+    assert told["source"]["licence"] == "MIT"
+    assert told["source"]["facts"]["converted from"] == f"{UNCONDITIONAL}.pkl"
+    page = (tmp_path / "run" / "report" / "index.html").read_text(encoding="utf-8")
+    assert f"model, converted from {UNCONDITIONAL}.pkl (stylegan2-ada)" in page
+    made = tmp_path / "run" / "model"
+    data = json.loads((made / "config.json").read_text())["data"]
+    assert data["begun from"] == f"model, converted from {UNCONDITIONAL}.pkl (stylegan2-ada)"
+    card = " ".join((made / "README.md").read_text(encoding="utf-8").split())
+    assert "the licence of the weights that its training began with: MIT" in card
+    assert "by limbeck" in card  # its own training made it, whatever it began with
     mapping = read_networks(model).G_ema.mapping.fc0.weight
     newest = load_networks(tmp_path / "run" / "raw" / answer_networks(tmp_path / "run" / "raw"))
     assert torch.equal(newest.G.mapping.fc0.weight, mapping)

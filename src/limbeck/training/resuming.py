@@ -6,6 +6,7 @@ import torch
 
 from limbeck import fsio, logs
 from limbeck.artefacts.snapshots import snapshots
+from limbeck.artefacts.transfers import origin_of, write_transfer
 from limbeck.config import Config
 from limbeck.errors import DataError, LimbeckError, TrainingError
 from limbeck.processes import rank, ranks
@@ -73,11 +74,15 @@ def resume_or_create(
         logs.say(f"begins from {begin}:")
         for line in told.lines():
             logs.say("  ", line)
-        if told.fresh("D") and config.train.d_warmup_kimg and not config.train.encoder_only:
-            state.warm = images + round(config.train.d_warmup_kimg * 1000)
-            logs.say(f"  D learns alone for {config.train.d_warmup_kimg:g} kimg first")
+        alone = 0.0 if config.train.encoder_only or not told.fresh("D") else (
+            config.train.d_warmup_kimg
+        )  # fmt: skip
+        if alone:
+            state.warm = images + round(alone * 1000)
+            logs.say(f"  D learns alone for {alone:g} kimg first")
         if rank() == 0:
-            fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
+            more = {"source": origin_of(begin, out), "d_alone_kimg": alone}
+            write_transfer(told.model_copy(update=more), out)
     return state
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,57 +9,10 @@ from torch import Tensor
 
 from limbeck.artefacts.model_networks import read_networks, shapes_in, trainable_shapes
 from limbeck.artefacts.snapshots import is_model, snapshot_of
+from limbeck.artefacts.transfers import Transfer, is_weight
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
 from limbeck.nets import Networks
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """What `transfer` did; names are NETWORK.parameter."""
-
-    loaded: tuple[str, ...]
-    missing: tuple[str, ...]
-    other_shape: tuple[str, ...]
-    unused: tuple[str, ...]
-
-    def fresh(self, network: str) -> bool:
-        """Whether no weight of `network` (G, D, E, ...) was taken over."""
-        return not any(_is_weight(name, network) for name in self.loaded)
-
-    def lines(self) -> list[str]:
-        """One for each network: how much of it was taken over, and which parts begin fresh."""
-        names = (*self.loaded, *self.missing, *self.other_shape)
-        found = []
-        for network in dict.fromkeys(name.split(".")[0] for name in names):
-            mine = [name for name in names if name.startswith(f"{network}.")]
-            new = [name for name in mine if name not in self.loaded]
-            if self.fresh(network):
-                found.append(f"{network}: begins fresh")
-            elif new:
-                parts = dict.fromkeys(_part(name) for name in new)
-                found.append(
-                    f"{network}: {len(mine) - len(new)} of {len(mine)} tensors are taken over; "
-                    f"{', '.join(parts)} begin fresh"
-                )
-            else:
-                found.append(f"{network}: all {len(mine)} tensors are taken over")
-        if self.unused:
-            parts = dict.fromkeys(_part(name, whole=True) for name in self.unused)
-            found.append(f"not used: {', '.join(parts)}")
-        return found
-
-
-def _is_weight(name: str, network: str) -> bool:
-    return name.startswith(f"{network}.") and name.endswith("weight")
-
-
-def _part(name: str, whole: bool = False) -> str:
-    """`synthesis.b64` of `G.synthesis.b64.conv0.weight`; with the network where `whole`."""
-    network, *inner = name.split(".")[:3]
-    kept = inner if inner[:1] == ["synthesis"] else inner[:1]
-    return ".".join([network, *kept] if whole else kept)
-
 
 # What of `net` decides the names, shapes and meaning of weights, but for size, classes, D's kind.
 _SHAPES = (
@@ -126,7 +78,7 @@ def _require_fit(
         DataError: no weight of G is among them, or not all of the mapping's.
     """
     same = {k for k in wanted if k in given and wanted[k].shape == given[k].shape}
-    if not any(_is_weight(key, "G") for key in same):
+    if not any(is_weight(key, "G") for key in same):
         raise DataError(
             f"no weight of {source} fits these networks", "use the preset and size it was made with"
         )
