@@ -202,6 +202,11 @@ def test_a_budget_knows_that_a_second_training_from_the_first_has_no_small_size(
         for begin in ("scratch", "raw")
     }
     assert kimg["raw"] / kimg["scratch"] == pytest.approx((2 / 4) / (1 / 4 + 1 / 2), rel=1e-3)
+    begins = _config(**{"train.init_from": "nets"})
+    for seconds, share in ((1e3, 0.1), (1e5, None)):
+        train = budget.spend(begins, dataset, seconds)[0].train
+        alone = round(train.kimg * share, 3) if share else begins.train.d_warmup_kimg
+        assert train.d_warmup_kimg == alone
 
 
 def test_a_training_at_half_its_size_is_work_that_is_asked_for_and_comes_back(
