@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,26 @@ def test_a_limbeck_generator_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert all(torch.equal(value, again[k]) for k, value in nets.G_ema.state_dict().items())
     drawn = made.model(range(3), truncation="none")
     assert torch.equal(drawn, Pipeline(nets, None)(range(3), truncation="none"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="says what is mapped in /proc")
+def test_weights_stay_on_disk(tmp_path: Path) -> None:
+    _written(Networks(preset("smoke").net, 5, ("G_ema",)), tmp_path / "a.pkl")
+    made = read_foreign(tmp_path / "a.pkl")
+    place = made.model.G_ema.mapping.fc0.weight.data_ptr()
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        first, end = (int(number, 16) for number in line.split()[0].split("-"))
+        if first <= place < end:
+            assert line.endswith("tensors.safetensors")
+            break
+    else:
+        pytest.fail("a weight that is nowhere")
+
+
+def test_libraries_for_photos_are_not_loaded() -> None:
+    heavy = "import sys, limbeck.foreign; print({'scipy', 'sklearn', 'pyarrow'} & {*sys.modules})"
+    told = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
 
 
 def test_modes_and_samples_by_the_command_line_alone(model: Path, tmp_path: Path) -> None:
