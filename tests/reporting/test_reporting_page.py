@@ -391,6 +391,8 @@ def test_it_says_what_the_trainings_began_with(tmp_path: Path) -> None:
     assert "licence of its weights MIT" in words
     assert "G: all 1 tensors are taken over D: begins fresh D learned alone for 0.5 kimg" in words
     assert page.count('id="begun"') == 1
+    assert "kimg 25,000" in words
+    assert "The second generator goes on from the first" in words
     (run / "kept" / TRANSFER).write_text("{")
     words = text_of(report(run).read_text(encoding="utf-8"))
     assert "what the trainings began with :" in words
@@ -399,3 +401,4 @@ def test_it_says_what_the_trainings_began_with(tmp_path: Path) -> None:
 
 def test_a_run_from_nothing_says_nothing_of_it(page: str) -> None:
     assert "begun with" not in text_of(page)
+    assert "The two generators were trained apart" in text_of(page)

@@ -62,6 +62,8 @@ class Transfer(Record):
         loaded, missing, other_shape, unused: names of tensors, NETWORK.parameter.
         source: those networks; None where an earlier limbeck wrote this.
         d_alone_kimg: how long D learned alone first.
+        before: photos that those networks had seen, as the training counted them; None where an
+            earlier limbeck wrote this.
     """
 
     loaded: tuple[str, ...]
@@ -70,6 +72,7 @@ class Transfer(Record):
     unused: tuple[str, ...]
     source: Origin | None = None
     d_alone_kimg: float = 0.0
+    before: int | None = None
 
     def fresh(self, network: str) -> bool:
         """Whether no weight of `network` (G, D, E, ...) was taken over."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck.artefacts.transfers import Origin, Transfer, read_transfer
+from limbeck.reporting.facts import words
 
 _NAMES = {"raw": "First generator", "kept": "Second generator"}
 
@@ -45,4 +46,4 @@ def _facts(source: Origin) -> tuple[tuple[str, str], ...]:
         return ()
     licence = {} if source.licence is None else {"licence of its weights": source.licence}
     told = {"folder": source.path, **licence, **source.facts}
-    return tuple((name, str(value)) for name, value in told.items())
+    return tuple((name, words(value)) for name, value in told.items())

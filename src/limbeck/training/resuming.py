@@ -81,7 +81,9 @@ def resume_or_create(
             state.warm = images + round(alone * 1000)
             logs.say(f"  D learns alone for {alone:g} kimg first")
         if rank() == 0:
-            more = {"source": origin_of(begin, out), "d_alone_kimg": alone}
+            more = {
+                "source": origin_of(begin, out), "d_alone_kimg": alone, "before": state.before,
+            }  # fmt: skip
             write_transfer(told.model_copy(update=more), out)
     return state
 
@@ -91,7 +93,8 @@ def _before(begin: Path, images: int, config: Config) -> int:
 
     The average keeps its half-life, for there are no random networks to forget. Begun anew, it
     would be hardly an average for a while: KID 0.58 -> 1.07 in 4 kimg, where one that goes on has
-    0.64 (docs/log.md, 2026-11-27). Networks of unknown age count as old.
+    0.64 (docs/log.md, 2026-11-27). Networks of unknown age count as old, and so do those that a
+    training made of such.
     """
     seen = photos_seen(begin)
     if seen is None:

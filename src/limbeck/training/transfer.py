@@ -9,7 +9,7 @@ from torch import Tensor
 
 from limbeck.artefacts.model_networks import read_networks, shapes_in, trainable_shapes
 from limbeck.artefacts.snapshots import is_model, snapshot_of
-from limbeck.artefacts.transfers import Transfer, is_weight
+from limbeck.artefacts.transfers import Transfer, is_weight, read_transfer
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
 from limbeck.nets import Networks
@@ -48,13 +48,19 @@ def begun_networks(source: Path) -> Networks:
 
 
 def photos_seen(source: Path) -> int | None:
-    """Photos that the networks meant by `source` had seen, by their folder's name; None = unknown.
+    """Photos that the networks meant by `source` had seen; None = unknown.
+
+    Their folder's name says those of their training, its record those before.
 
     Raises:
-        DataError: no networks lie there.
+        DataError: no networks lie there, or that record is damaged.
     """
-    found = re.fullmatch(r"nets-([0-9]{1,15})", snapshot_of(source).name)
-    return int(found[1]) if found else None
+    snapshot = snapshot_of(source)
+    found = re.fullmatch(r"nets-([0-9]{1,15})", snapshot.name)
+    told = read_transfer(snapshot.parent)
+    if not found or (told is not None and told.before is None):
+        return None
+    return int(found[1]) + (0 if told is None or told.before is None else told.before)
 
 
 def check_fit(net: NetConfig, source: Path) -> None:
