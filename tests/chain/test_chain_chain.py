@@ -10,6 +10,7 @@ from limbeck import chain, fsio
 from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.run import STAGES, RunDir
 from limbeck.chain import budget, stages
+from limbeck.chain.request import Request, budgeted, settled
 from limbeck.cli import app
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
@@ -184,6 +185,16 @@ def test_a_budget_becomes_kimg_once(photos: Path, tmp_path: Path, monkeypatch: p
     chain.run(photos, out, _config(), time_budget=110.0)
     assert _made(out) == before
     assert RunDir(out).config() == config
+
+
+def test_a_budget_that_was_settled_gives_the_same_configuration_again(tmp_path: Path) -> None:
+    asked = _config(**{"train.init_from": "nets"})
+    request = Request(tmp_path / "photos", asked, time_budget=60.0)
+    bought = budgeted(asked, 0.5, 0.2)
+    assert (bought.train.d_warmup_kimg, asked.train.d_warmup_kimg) == (0.05, 1.0)
+    run = RunDir(tmp_path)
+    run.write(bought, requested=request.asked(), resolved=True)
+    assert settled(run, request) == bought
 
 
 def test_a_budget_knows_that_a_second_training_from_the_first_has_no_small_size(
