@@ -393,6 +393,10 @@ def test_it_says_what_the_trainings_began_with(tmp_path: Path) -> None:
     assert page.count('id="begun"') == 1
     assert "kimg 25,000" in words
     assert "The second generator goes on from the first" in words
+    write_transfer(told.model_copy(update={"source": None}), run / "raw")
+    words = text_of(report(run).read_text(encoding="utf-8"))
+    assert "First generator : begun with networks that its record does not name." in words
+    assert "did not begin from nothing" not in words
     (run / "kept" / TRANSFER).write_text("{")
     words = text_of(report(run).read_text(encoding="utf-8"))
     assert "what the trainings began with :" in words

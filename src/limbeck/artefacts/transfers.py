@@ -13,7 +13,7 @@ from limbeck.artefacts.snapshots import is_model, snapshot_of
 from limbeck.records import Record
 
 TRANSFER = "transfer.json"
-_AGAIN = "move the training's folder away to begin anew"
+_AGAIN = "move that file away to go on without what it says of where the training began"
 
 
 class Origin(Record):

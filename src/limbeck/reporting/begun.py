@@ -36,7 +36,8 @@ def _begun(name: str, told: Transfer) -> Begun:
     if told.d_alone_kimg:
         lines.append(f"D learned alone for {told.d_alone_kimg:g} kimg first")
     if source is None:
-        return Begun(_NAMES[name], "networks that its record does not name", False, (), (*lines,))
+        # Of an earlier limbeck; mostly its own networks of half the size, or the first generator's.
+        return Begun(_NAMES[name], "networks that its record does not name", True, (), (*lines,))
     what = f"the networks of this run in {source.path}" if source.own else source.words()
     return Begun(_NAMES[name], what, source.own, _facts(source), tuple(lines))
 
