@@ -32,7 +32,7 @@ FLOORS: list[set[str]] = [
     {"editing"},
     {"ingestion", "training", "curation", "modes", "evaluation", "reporting", "demo",
      "model"},
-    {"convert", "portable"},
+    {"convert", "foreign", "portable"},
     {"chain", "bench"},
     {"cli"},
     {"__main__"},
@@ -49,7 +49,7 @@ VERBS = [
     "sample", "score", "status", "take-down", "train", "walk", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
-UNPICKLERS = ("percept/weights", "convert/")
+UNPICKLERS = ("percept/weights", "foreign/state_dict")
 CONNECTS = {
     "percept/weights_web.py",  # behind `limbeck weights get`
     "ingestion/fetching/network.py",  # photos of a list of URLs

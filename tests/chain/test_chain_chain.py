@@ -11,6 +11,7 @@ from limbeck import chain, fsio
 from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.run import STAGES, RunDir
 from limbeck.chain import budget, stages
+from limbeck.chain.request import Request, budgeted, settled
 from limbeck.cli import app
 from limbeck.config import Config
 from limbeck.data import Dataset, open_dataset
@@ -203,6 +204,16 @@ def test_a_budget_becomes_kimg_once(photos: Path, tmp_path: Path, monkeypatch: p
     assert RunDir(out).config() == config
 
 
+def test_a_budget_that_was_settled_gives_the_same_configuration_again(tmp_path: Path) -> None:
+    asked = _config(**{"train.init_from": "nets"})
+    request = Request(tmp_path / "photos", asked, time_budget=60.0)
+    bought = budgeted(asked, 0.5, 0.2)
+    assert (bought.train.d_warmup_kimg, asked.train.d_warmup_kimg) == (0.05, 1.0)
+    run = RunDir(tmp_path)
+    run.write(bought, requested=request.asked(), resolved=True)
+    assert settled(run, request) == bought
+
+
 def test_a_budget_knows_that_a_second_training_from_the_first_has_no_small_size(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -219,6 +230,11 @@ def test_a_budget_knows_that_a_second_training_from_the_first_has_no_small_size(
         for begin in ("scratch", "raw")
     }
     assert kimg["raw"] / kimg["scratch"] == pytest.approx((2 / 4) / (1 / 4 + 1 / 2), rel=1e-3)
+    begins = _config(**{"train.init_from": "nets"})
+    for seconds, share in ((1e3, 0.1), (1e5, None)):
+        train = budget.spend(begins, dataset, seconds)[0].train
+        alone = round(train.kimg * share, 3) if share else begins.train.d_warmup_kimg
+        assert train.d_warmup_kimg == alone
 
 
 @pytest.mark.usefixtures("no_scoring")

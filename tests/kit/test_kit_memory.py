@@ -1,6 +1,9 @@
 """The memory that a process may take, by files as the kernel writes them."""
 
+import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +99,30 @@ def test_odd_files_say_nothing(tmp_path: Path) -> None:
 def test_this_machine_says_something() -> None:
     found = available_memory()
     assert found is None or found > 0
+
+
+_HELD = """
+import numpy as np
+from limbeck.kit.allocator import keep_memory, spare_memory
+
+def held():
+    before = resident()
+    block = np.ones(2**21)
+    del block
+    return resident() - before
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1])
+
+assert spare_memory()
+spared = held()
+assert keep_memory()
+print(spared, held())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
+def test_the_allocator_gives_back_or_keeps_as_it_was_told_last() -> None:
+    told = subprocess.run([sys.executable, "-c", _HELD], capture_output=True, text=True, check=True)
+    spared, kept = (int(pages) * os.sysconf("SC_PAGE_SIZE") for pages in told.stdout.split())
+    assert spared < 2**23 < kept  # of 16 MiB

@@ -172,6 +172,12 @@ def test_arrays_are_shared_where_they_can_be() -> None:
     copied = from_pytorch_generator(arguments, arrays).tensors[key]
     assert copied.data_ptr() != arrays[key].ctypes.data
     assert torch.equal(copied, mine)
+    odd = np.empty(mine.numel() * 4 + 1, np.uint8)[1:].view("<f4").reshape(mine.shape)
+    odd[:] = arrays[key]
+    assert not odd.flags.aligned
+    found = from_pytorch_generator(arguments, arrays | {key: odd}).tensors[key]
+    assert found.data_ptr() % 4 == 0
+    assert torch.equal(found, mine)
     arrays[key] = arrays[key].astype(">f4")
     assert torch.equal(from_pytorch_generator(arguments, arrays).tensors[key], mine)
     arrays[key] = np.full(mine.shape, "x", dtype=object)

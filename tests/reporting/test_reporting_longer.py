@@ -36,6 +36,14 @@ def test_photos_held_out_stay_so_and_psi_is_measured_again() -> None:
     assert told.line.endswith("--kimg 120 --hold-out 0.25 --psi auto")
 
 
+def test_it_begins_with_the_same_networks_again() -> None:
+    changes = {"train.init_from": "my models/ffhq", "train.freeze_mapping": True}
+    config = preset("auto").replace(**changes, **{"train.freeze_d": 2})
+    told = train_longer(Path("run"), Artefacts(Path("run"), {"photos": "photos"}, config), 10.0)
+    assert told is not None
+    assert told.line.endswith("--init-from 'my models/ffhq' --freeze-mapping --freezed 2")
+
+
 def test_the_speed_is_that_of_all_sizes_together() -> None:
     stats = [{"images": 600, "seconds": 10.0}, {"images": 1000, "seconds": 40.0}]
     assert speed(stats) == 25

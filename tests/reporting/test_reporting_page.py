@@ -23,6 +23,7 @@ from reporting_fake_run import (
 
 from limbeck import fsio
 from limbeck.artefacts.stage import read_done
+from limbeck.artefacts.transfers import TRANSFER, Origin, Transfer, write_transfer
 from limbeck.errors import DataError
 from limbeck.reporting import report
 from limbeck.reporting.metric_rows import measured_tables
@@ -369,3 +370,39 @@ def test_a_dataset_that_stands_elsewhere_is_found(finished: Path, tmp_path: Path
     fsio.write_json(run / "run.json", values | {"data": str(tmp_path / "elsewhere")})
     page = report(run).read_text(encoding="utf-8")
     assert "Missing from this report" not in page
+
+
+def test_it_says_what_the_trainings_began_with(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    facts = {"converted from": "<b>a.pkl", "layout": "stylegan2-ada", "kimg": 25000.0}
+    theirs = Origin(path="/models/ffhq", licence="MIT", facts=facts)
+    told = Transfer(
+        loaded=("G.synthesis.b4.conv1.weight",), missing=("D.b16.conv0.weight",), other_shape=(),
+        unused=(), source=theirs, d_alone_kimg=0.5,
+    )  # fmt: skip
+    write_transfer(told, run / "raw")
+    own = Origin(path="raw/nets-000001280", before=theirs)
+    write_transfer(told.model_copy(update={"source": own, "d_alone_kimg": 0.0}), run / "kept")
+    page = report(run).read_text(encoding="utf-8")
+    words = text_of(page)
+    assert "did not begin from nothing but with ffhq, converted from <b>a.pkl" in words
+    assert "First generator : begun with ffhq, converted from <b>a.pkl (stylegan2-ada)." in words
+    assert "Second generator : begun with the networks of this run in raw/nets-000001280." in words
+    assert "licence of its weights MIT" in words
+    assert "G: all 1 tensors are taken over D: begins fresh D learned alone for 0.5 kimg" in words
+    assert page.count('id="begun"') == 1
+    assert "kimg 25,000" in words
+    assert "The second generator goes on from the first" in words
+    write_transfer(told.model_copy(update={"source": None}), run / "raw")
+    words = text_of(report(run).read_text(encoding="utf-8"))
+    assert "First generator : begun with networks that its record does not name." in words
+    assert "did not begin from nothing" not in words
+    (run / "kept" / TRANSFER).write_text("{")
+    words = text_of(report(run).read_text(encoding="utf-8"))
+    assert "what the trainings began with :" in words
+    assert "Trained on the kept photos" in words
+
+
+def test_a_run_from_nothing_says_nothing_of_it(page: str) -> None:
+    assert "begun with" not in text_of(page)
+    assert "The two generators were trained apart" in text_of(page)

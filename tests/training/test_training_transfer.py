@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from limbeck.artefacts.transfers import read_transfer
 from limbeck.config import Config
 from limbeck.data import Dataset
 from limbeck.errors import UsageError
@@ -87,6 +88,23 @@ def test_a_d_that_was_taken_over_is_not_warmed_up(photos: Dataset, tmp_path: Pat
     train(photos, again, tmp_path / "second")
     state = json.loads((tmp_path / "second" / "state-000000032" / "state.json").read_text())
     assert state["warm"] == 0
+
+
+def test_what_goes_on_from_a_training_is_as_old_as_what_that_began_with(
+    photos: Dataset, source: Path, tmp_path: Path
+) -> None:
+    """Else the second average would be that of a young training, and forget the first at once."""
+    ages = []
+    for begin, name in ((source, "first"), (tmp_path / "first", "second")):
+        config = _config(**{"train.init_from": str(begin), "train.d_warmup_kimg": 0.0})
+        train(photos, config, tmp_path / name)
+        told = read_transfer(tmp_path / name)
+        state = json.loads((tmp_path / name / "state-000000032" / "state.json").read_text())
+        assert told is not None
+        assert told.before == state["before"]
+        ages.append(state["before"])
+    assert ages[0] > 0
+    assert ages[1] == ages[0] + 32
 
 
 def test_a_frozen_mapping_stays_and_the_synthesis_moves(

@@ -122,6 +122,11 @@ def test_tensors_of_all_kinds_and_layouts(tmp_path: Path) -> None:
         assert arrays[name].dtype == tensor.numpy().dtype
         assert np.array_equal(arrays[name], tensor.numpy())
         assert not arrays[name].flags.writeable
+    before = found.tensors_path.read_bytes()
+    own = found.arrays("G", writable=True)
+    own["a.double"][:] = 7  # in this process's memory alone
+    assert found.tensors_path.read_bytes() == before
+    assert np.array_equal(found.arrays("G")["a.double"], tensors["a.double"].numpy())
 
 
 def test_what_is_named_by_the_file_and_its_fields(tmp_path: Path) -> None:

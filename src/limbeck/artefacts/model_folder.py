@@ -36,6 +36,8 @@ SHEETS = ("samples.png", "centres.png")
 """Pictures of the model card, where they are there."""
 CONVERTED = "converted from"
 """Fact in `data` of config.json: the file of another tool that the networks were read from."""
+BEGUN_FROM, BEGUN_LICENCE = "begun from", "licence of what it was begun from"
+"""Facts in `data` of config.json: the networks that its training began with."""
 _SINCE_2 = ("kind", "measured")
 _AGAIN = "fetch the folder again"
 

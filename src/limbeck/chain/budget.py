@@ -3,6 +3,7 @@
 import time
 
 from limbeck import logs
+from limbeck.chain.request import budgeted
 from limbeck.config import Config
 from limbeck.curation import seconds_per_photo
 from limbeck.data import Dataset
@@ -24,7 +25,7 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
     the sizes of their work; the rest is shared between the two trainings as `config` shares kimg.
 
     Returns:
-        The configuration with `train.kimg` and `kept_kimg` set, and what was measured.
+        The configuration as `budgeted` gives it, and what was measured.
 
     Raises:
         UsageError: the budget does not reach for a few steps of each training.
@@ -59,4 +60,4 @@ def spend(config: Config, dataset: Dataset, seconds: float) -> tuple[Config, dic
         f"and {second:g} kimg on those that are kept"
     )
     measured = {"images_per_second": round(rate, 2), "score_seconds_per_photo": per_photo}
-    return config.replace(**{"train.kimg": kimg, "kept_kimg": second}), measured
+    return budgeted(config, kimg, second), measured

@@ -13,6 +13,7 @@ from limbeck.artefacts.lock import root_of
 from limbeck.artefacts.run import RUN, STAGES, RunDir
 from limbeck.artefacts.snapshots import MODEL_MARKS
 from limbeck.artefacts.stage import read_done
+from limbeck.artefacts.transfers import TRANSFER
 from limbeck.config import Config
 from limbeck.curation import block_files
 from limbeck.data import Dataset, open_dataset
@@ -21,7 +22,7 @@ from limbeck.ingestion import Fetching
 
 _NETWORKS = ("nets-", "state-", "bad-state-")
 _PIXELS = re.compile(r"images-[0-9]+\.(npy|tar)")
-_TRAINING = ("stats.jsonl", "transfer.json", "snapshots.jsonl")
+_TRAINING = ("stats.jsonl", TRANSFER, "snapshots.jsonl")
 
 
 @dataclass

@@ -11,7 +11,7 @@ from limbeck.config import Config, parse_config
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.ingestion import Fetching
 
-_BUDGETED = ("train.kimg", "kept_kimg")  # what a time budget settles
+_ALONE = 0.1  # of what a budget buys, at most for D alone
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,15 @@ def settled(run_dir: RunDir, request: Request) -> Config | None:
     if before.get("time_budget") != request.time_budget or not stored.get("resolved"):
         return None
     kept = flat(stored["config"])
-    return request.config.replace(**{name: kept[name] for name in _BUDGETED})
+    return budgeted(request.config, kept["train.kimg"], kept["kept_kimg"])
+
+
+def budgeted(config: Config, kimg: float, kept_kimg: float) -> Config:
+    """The configuration with what a time budget buys; D's lead is at most a tenth of it."""
+    changes = {"train.kimg": kimg, "kept_kimg": kept_kimg}
+    if config.train.init_from is not None:
+        changes["train.d_warmup_kimg"] = min(config.train.d_warmup_kimg, round(_ALONE * kimg, 3))
+    return config.replace(**changes)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -37,7 +37,7 @@ from limbeck.errors import DataError, UsageError
 from limbeck.ingestion import Fetching
 from limbeck.kit.device import machine, pick_device
 from limbeck.processes import rank
-from limbeck.training import require_tensorboard
+from limbeck.training import check_fit, require_tensorboard
 
 ABOUT = {
     "data": "reading, cropping and cleaning the photos",
@@ -323,6 +323,8 @@ def _foresee(request: Request, out: Path) -> None:
                 f"train.init_from {snapshot} lies in {out}, which is to be written",
                 "copy these networks to another place first",
             )
+        if config.data.class_from == "none":  # else the photos say how many classes there are
+            check_fit(config.net, snapshot)
     if config.train.tensorboard:
         require_tensorboard()
     columns = (AUTO_COLUMN, RECOMMENDED, WITHOUT_GENERATOR, *FORMULAS)

@@ -9,6 +9,7 @@ from limbeck.artefacts.keep import kept_ids
 from limbeck.artefacts.snapshots import snapshots
 from limbeck.artefacts.stage import BEGUN
 from limbeck.artefacts.takedowns import TrainedWith, photos_of_training, read_takedowns
+from limbeck.artefacts.transfers import TRANSFER
 from limbeck.chain.named_photos import Found
 from limbeck.chain.places import Place
 from limbeck.data import Dataset
@@ -154,4 +155,4 @@ def _begins_from_another(folder: Path) -> bool:
         inputs = fsio.read_object(folder / BEGUN).get("inputs", {})
     except (LimbeckError, OSError):
         inputs = {}
-    return (isinstance(inputs, dict) and "begin" in inputs) or (folder / "transfer.json").exists()
+    return (isinstance(inputs, dict) and "begin" in inputs) or (folder / TRANSFER).exists()

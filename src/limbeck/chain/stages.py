@@ -21,6 +21,7 @@ from limbeck.artefacts.run import OVERRIDES, STAGES, RunDir
 from limbeck.artefacts.scores import read_scores
 from limbeck.artefacts.snapshots import networks_of
 from limbeck.artefacts.stage import BEGUN, DONE, Provenance, read_done, read_summary
+from limbeck.artefacts.transfers import begun_facts
 from limbeck.chain.request import Request
 from limbeck.chain.scoring import score_photos
 from limbeck.config import Config
@@ -359,6 +360,7 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     }  # fmt: skip
     if held:
         about["held out"] = len(held)
+    about |= begun_facts(kept.parent)
     chain.outputs(kept, modes.mode_centres, about)
     root = chain.run_dir.root
     records = {name: read_done(root / name) for name in STAGES if name != "report"}

@@ -1,16 +1,14 @@
 """What `run` and `resume` settle first: which run, which options, may things be made again."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import typer
 
 from limbeck import chain, logs
 from limbeck.artefacts.folders import SUPERSEDED
 from limbeck.artefacts.run import RUN, RunDir
 from limbeck.chain import Request
+from limbeck.cli.consent import agreed, somebody_there
 from limbeck.cli.options import begun_size, build_config, change_config
 from limbeck.cli.outcome import Outcome
 from limbeck.errors import DataError, UsageError
@@ -114,15 +112,13 @@ def carry_out(request: Request, out: Path, *, yes: bool, dry: bool) -> Outcome:
 def _allowed(request: Request, out: Path) -> bool:
     """Ask on a terminal; elsewhere leave it to `run`, which refuses what matters."""
     found = chain.consequences(request, out)
-    if not found.matters() or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not found.matters() or not somebody_there():
         return False
     logs.say(f"{out} was made with other options or photos:")
     for line in found.lines():
         logs.say("  ", line)
     logs.say(f"what took more than a minute is kept in {out / SUPERSEDED} and can come back")
-    with logs.paused():
-        sure = typer.confirm("Go on?", err=True)
-    if not sure:
+    if not agreed("Go on?"):
         again = logs.command("limbeck", "resume", out)
         raise UsageError("nothing was done", f"to go on as before: {again}")
     return True

@@ -79,8 +79,10 @@ def convert(
 
 
 def _converted(file: Path, out: Path, licence: str | None) -> Outcome:
-    from limbeck.convert import convert_network
+    from limbeck.foreign import convert_network
+    from limbeck.kit.allocator import spare_memory
 
+    spare_memory()
     made = convert_network(file, out, licence=licence)
     told, config = made.file, made.config
     classes = f", {config.num_classes} classes" if config.num_classes else ""

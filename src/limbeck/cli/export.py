@@ -13,6 +13,7 @@ from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import is_model, networks_of
 from limbeck.artefacts.stage import read_done
 from limbeck.artefacts.takedowns import stained
+from limbeck.artefacts.transfers import begun_facts
 from limbeck.cli.export_kinds import (
     check_options,
     check_place,
@@ -225,12 +226,13 @@ def training_settings(networks: Path) -> Config | None:
 
 
 def run_facts(networks: Path) -> dict[str, str | int | float]:
-    """What the run says of the photos that its kept networks saw; of other networks only how many
-    of their photos were taken down since."""
+    """What the run says of the photos that its kept networks saw; of other networks only what they
+    began with, and how many of their photos were taken down since."""
     root = enclosing_run(networks)
+    begun = begun_facts(networks.resolve().parent)
     if root is None:
-        return {}
-    taken = _taken_facts(root, networks.resolve().parent)
+        return {**begun}
+    taken = {**begun, **_taken_facts(root, networks.resolve().parent)}
     if networks.resolve().parent != (root / "kept").resolve():
         return taken
     run = RunDir(root)

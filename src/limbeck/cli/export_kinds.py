@@ -88,7 +88,7 @@ def write_program(
 
 def write_checkpoint(model: Pipeline, out: Path, discriminator: Discriminator | None) -> Outcome:
     """Write a checkpoint in the layout of rosinality's stylegan2-pytorch."""
-    from limbeck.convert import write_state_dict
+    from limbeck.foreign import write_state_dict
 
     notes = write_state_dict(model, out, discriminator)
     size = out.stat().st_size

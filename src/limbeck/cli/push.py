@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck import logs
+from limbeck.cli.consent import require_consent
 from limbeck.cli.inputs import existing
 from limbeck.cli.options import Shared
 from limbeck.cli.outcome import Outcome, verb
-from limbeck.errors import UsageError
 
 if TYPE_CHECKING:
     from limbeck.model import Publication, There
@@ -57,7 +56,8 @@ def push(
     for line in _lines(what, there, private, keep_card):
         logs.say(line)
     if not yes:
-        _ask(what)
+        told = f"{what.model.repo} would be published on the hub ({_size(what.bytes)})"
+        require_consent("Publish it?", told, "nothing was published")
     url = publish(what, there, private=private, message=message, keep_card=keep_card)
     load = f'Pipeline.from_pretrained("{what.model.repo}")'
     return Outcome(
@@ -103,21 +103,6 @@ def _fate(name: str, there: There | None, keep_card: bool) -> str:
     return (
         "  (stays as it is there)" if name == _CARD and keep_card else "  (replaces the one there)"
     )
-
-
-def _ask(what: Publication) -> None:
-    """Go on only with a yes.
-
-    Raises:
-        UsageError: no, or nobody is there to be asked.
-    """
-    told = f"{what.model.repo} would be published on the hub ({_size(what.bytes)})"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(told, "nothing was done; --yes does it, --dry-run shows it")
-    with logs.paused():
-        sure = typer.confirm("Publish it?", err=True)
-    if not sure:
-        raise UsageError("nothing was published", "the same command asks again")
 
 
 def _size(count: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +11,9 @@ import typer
 from limbeck import logs
 from limbeck.artefacts.run import RUN
 from limbeck.artefacts.takedowns import TAKEDOWNS, read_takedowns, stained
+from limbeck.cli.consent import require_consent
 from limbeck.cli.options import Shared
 from limbeck.cli.outcome import Outcome, verb
-from limbeck.errors import UsageError
 
 if TYPE_CHECKING:
     from limbeck.chain import Part, TakingDown
@@ -54,7 +53,8 @@ def take_down(
     if shared.dry_run:
         return Outcome({**values, "dry_run": True}, ["nothing was done (--dry-run)"])
     if not yes:
-        _ask(asked)
+        what = f"{_count(len(asked.found.photos), 'photo')} would be taken down for good"
+        require_consent("Take them down for good?", what, "nothing was done")
     done = chain.take_down(where, listing, strict=strict)
     trained = [part for part in done.parts if part.weights]
     records = [part.place.root / TAKEDOWNS for part in done.parts]
@@ -67,21 +67,6 @@ def take_down(
         ],
         then=following[0] if following else "",
     )
-
-
-def _ask(asked: TakingDown) -> None:
-    """Go on only with a yes.
-
-    Raises:
-        UsageError: no, or nobody is there to be asked.
-    """
-    what = f"{_count(len(asked.found.photos), 'photo')} would be taken down for good"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(what, "nothing was done; --yes does it, --dry-run shows it")
-    with logs.paused():
-        sure = typer.confirm("Take them down for good?", err=True)
-    if not sure:
-        raise UsageError("nothing was done", "the same command asks again")
 
 
 def _again(part: Part) -> str:

@@ -24,6 +24,7 @@ _RECONSTRUCTIONS = frozenset(
 _FEW_OF_A_MODE = 5
 MANY = 0.25
 """Share of outliers from which on the filter asks to be looked at."""
+_BEGIN = ", or begin with a generator of something alike (--init-from)"
 _LOOK = (
     "look at the strips at the threshold in the report and, if they are wrong, say the share "
     "yourself: --keep-fraction with `limbeck run`, --fraction with `limbeck keep`"
@@ -38,21 +39,21 @@ def prospects(photos: int, config: Config | None = None) -> list[str]:
         config: of the training; None = nothing to say of it.
     """
     found = []
+    begun = config is not None and config.train.init_from is not None
     if photos < FEW_PHOTOS:
         found.append(
             f"{photos} photos are few: under about {FEW_PHOTOS:,} a generator learns them by heart "
             "or draws little variety, and the filter cannot know well what is ordinary; give more "
-            "photos, or begin with a generator of something alike (--init-from)"
+            "photos" + ("" if begun else _BEGIN)
         )
-    if config is None or config.train.init_from:
+    if config is None or begun:
         return found
     kimg, short = config.train.kimg, SHORT_KIMG[config.net.d_architecture]
     if kimg < short:
         found.append(
             f"a training of {kimg:g} kimg is short: under about {short} kimg images show "
             "colours and grounds, not yet the thing itself; the filter works, but train longer "
-            "(--kimg, --time-budget) for images, or begin with a generator of something alike "
-            "(--init-from)"
+            f"(--kimg, --time-budget) for images{_BEGIN}"
         )
     return found
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from limbeck import logs
 from limbeck.artefacts.amending import is_own
 from limbeck.artefacts.model_folder import (
+    BEGUN_LICENCE,
     CARD,
     CONFIG,
     CONVERTED,
@@ -77,7 +78,8 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 * `invert` gives the nearest image that the generator can make, not the photo; do not use it to
   tell who or what is on a photo.
 * {quality}
-* The right to share these weights depends on the photos' licences, which limbeck does not know.
+* The right to share these weights depends on the photos' licences, which limbeck does not
+  know{begun}.
 """
 
 
@@ -121,6 +123,7 @@ def write_card(about: ModelConfig, modes: int, sheets: tuple[str, ...] = SHEETS)
         data=_data(about),
         figures=_figures(about.measured) if about.measured else "",
         settings=_settings(about),
+        begun=_begun(about),
         quality="Figures say how alike sets of images are, not whether one image is good."
         if about.measured
         else "Figures of quality are in the report of the run; here are only those that Data "
@@ -197,6 +200,14 @@ def _data(about: ModelConfig) -> str:
         column = about.data.get("column", keep.column)
         facts.append(f"* kept by the rule `{keep.rule}` on the score {_code(column)}")
     return "\n".join(facts) or "Not stated by whoever made this folder."
+
+
+def _begun(about: ModelConfig) -> str:
+    """For its limits: the licence of the weights that its training began with."""
+    licence = about.data.get(BEGUN_LICENCE)
+    if licence is None:
+        return ""
+    return f", and on the licence of the weights that its training began with: {_text(licence)}"
 
 
 def _settings(about: ModelConfig) -> str:

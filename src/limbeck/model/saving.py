@@ -82,7 +82,11 @@ def _draw_sheets(model: Pipeline, folder: Path) -> tuple[str, ...]:
     truncation: Truncation = "multimodal-lpips" if model.modes else "global"
     large = model.config.size > _LARGE
     seeds = range(shown_seeds(model.config.size))
-    sheets = {SHEETS[0]: model(seeds, truncation=truncation, batch=1 if large else 16)}
+    sheets = {
+        SHEETS[0]: model(
+            seeds, truncation=truncation, batch=1 if large else 16, progress=large or None
+        )
+    }
     if model.modes is not None:
         sheets[SHEETS[1]] = model.generate(model.modes.centres[:SHOWN_MODES])
     for name, pictures in sheets.items():

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limbeck.kit.rng import Draws
-from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty, initialise, within
-from limbeck.nets.mapping import Mapping
+from limbeck.nets.generator import BaseGenerator
+from limbeck.nets.layers import LRELU_GAIN, FullyConnected, Layer, empty, within
 from limbeck.nets.stylegan3_config import LayerShape, StyleGAN3Config
 from limbeck.nets.synthesis import Noise
 from limbeck.ops import (
@@ -223,7 +223,7 @@ class StyleGAN3Synthesis(nn.Module):
         return x.float() * self.output_scale
 
 
-class StyleGAN3Generator(nn.Module):
+class StyleGAN3Generator(BaseGenerator):
     """StyleGAN3's generator in the public parameter layout; used like `Generator`.
 
     It is for inference: `magnitude_ema` stays what it is.
@@ -233,30 +233,7 @@ class StyleGAN3Generator(nn.Module):
         seed: source of the first parameters.
     """
 
+    synthesis: StyleGAN3Synthesis
+
     def __init__(self, net: StyleGAN3Config, seed: int = 0) -> None:
-        super().__init__()
-        self.z_dim, self.w_dim, self.num_classes = net.z_dim, net.w_dim, net.num_classes
-        self.synthesis = StyleGAN3Synthesis(net)
-        self.num_ws = net.num_ws
-        self.mapping = Mapping(net, self.num_ws)
-        initialise(self, seed, "G")
-
-    def broadcast(self, w: Tensor) -> Tensor:
-        """The same w for every layer: [N, w_dim] -> [N, num_ws, w_dim] (a view)."""
-        return w.unsqueeze(1).expand(-1, self.num_ws, -1)
-
-    def forward(
-        self,
-        z: Tensor,
-        c: Tensor | None = None,
-        psi: float = 1.0,
-        noise: Noise = "const",
-        rng: Draws | None = None,
-    ) -> Tensor:
-        """[N, z_dim] -> images, float32 [N, 3, S, S], about [-1, 1].
-
-        Raises:
-            UsageError: labels are missing or out of range.
-        """
-        picture: Tensor = self.synthesis(self.mapping(z, c, psi), noise, rng)
-        return picture
+        super().__init__(net, StyleGAN3Synthesis(net), net.num_ws, seed)

@@ -78,6 +78,11 @@ def train_longer(run: Path, found: Artefacts, rate: float | None) -> Command | N
     )
     if name == config.preset and preset(name).net.size != config.net.size:
         line += f" --size {config.net.size}"
+    if config.train.init_from is not None:
+        line += f" --init-from {shlex.quote(config.train.init_from)}"
+        line += " --freeze-mapping" if config.train.freeze_mapping else ""
+    if config.train.freeze_d and preset(name).net.d_architecture == config.net.d_architecture:
+        line += f" --freezed {config.train.freeze_d}"
     if config.hold_out:
         line += f" --hold-out {config.hold_out:g}"
     if config.sample.psi == "auto":

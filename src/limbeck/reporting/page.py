@@ -27,6 +27,7 @@ from limbeck.latents import ModeCentres
 from limbeck.records import Done, Status
 from limbeck.reporting import facts
 from limbeck.reporting.assessment import Quality, assess
+from limbeck.reporting.begun import Begun, show_begun
 from limbeck.reporting.charts import Chart
 from limbeck.reporting.dropped import Dropped, list_dropped
 from limbeck.reporting.embedded import Picture, from_file
@@ -56,6 +57,7 @@ PARTS = {
     "flags": "the photos that are flagged",
     "strips": "the photos at the threshold, the likeliest outliers and the most typical",
     "dropped": "the list of dropped photos",
+    "begun": "what the trainings began with",
     "quality": "the judgement on the generators",
     "samples": "the sample images",
     "kept share": "the kept share of each mode",
@@ -77,6 +79,7 @@ class Page:
     copy_sheet: Picture | None = None
     checks: Checks | None = None
     glimpses: tuple[Strip, ...] = ()
+    begun: tuple[Begun, ...] = ()
     quality: Quality | None = None
     samples: Samples | None = None
     filtering: Filtering | None = None
@@ -132,6 +135,7 @@ def _fill(page: Page, labels: Mapping[str, TruthRow]) -> None:
     page.copy_sheet = _sheet(found, COPY_SHEET, "pairs: a kept photo, and one left out as its copy")
     if found.dataset is not None and found.config is not None:
         page.held_out = len(held_out(found.dataset.ids, found.config.hold_out))
+    page.begun = _attempt(found, "begun", lambda: show_begun(found.root)) or ()
     raw = _renderer(found, found.raw, "raw")
     kept = _renderer(found, found.kept, "kept")
     modes = _modes(found, found.root / "modes", "modes")

@@ -16,6 +16,7 @@ from limbeck.training.session import train_slice as train_slice
 from limbeck.training.speed import measure_speed as measure_speed
 from limbeck.training.state import TrainState as TrainState
 from limbeck.training.transfer import begun_networks as begun_networks
+from limbeck.training.transfer import check_fit as check_fit
 from limbeck.training.transfer import shaped_like as shaped_like
 from limbeck.training.transfer import shapes_of as shapes_of
 
@@ -26,6 +27,7 @@ __all__ = [
     "LossNetworks",
     "TrainState",
     "begun_networks",
+    "check_fit",
     "conditional",
     "feed_of",
     "graphs_wanted",

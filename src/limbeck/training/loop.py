@@ -35,6 +35,7 @@ from limbeck.training.phases import LossNetworks, phase_table
 from limbeck.training.resuming import as_before, resume_or_create, roll_back
 from limbeck.training.session import Session, train_slice
 from limbeck.training.threads import Threads
+from limbeck.training.transfer import check_fit
 from limbeck.training.world import join, local_device
 
 
@@ -102,7 +103,7 @@ def train(
     Raises:
         Interrupted: a signal came; everything is saved, the same call continues.
         TrainingError: NaN after every roll-back, a process is gone, or `out` is another run's.
-        DataError: too few photos, or the disk is full.
+        DataError: too few photos, networks to begin with that do not fit, or the disk is full.
         UsageError: TensorBoard's files are asked for and its package is absent; or E shall learn
             alone and no G is named.
     """
@@ -124,15 +125,17 @@ def train(
     view = dataset.at(config.net.size)
     labels = None if config.train.encoder_only else class_labels(dataset, config)
     feed = feed_of(view.to(device), labels, config, device)
-    main = rank() == 0
-    if main:
-        claim(out, "train")
     if begin is None and config.train.init_from:
         begin = Path(config.train.init_from)
     if begin is None and config.train.encoder_only:
         raise UsageError(
             "train.encoder_only without a generator to invert", "name one with train.init_from"
         )
+    if begin is not None and not snapshots(out, "state"):
+        check_fit(config.net, begin)
+    main = rank() == 0
+    if main:
+        claim(out, "train")
     with ExitStack() as stack:
         if main:
             stack.enter_context(hold(out))

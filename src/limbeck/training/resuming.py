@@ -6,6 +6,7 @@ import torch
 
 from limbeck import fsio, logs
 from limbeck.artefacts.snapshots import snapshots
+from limbeck.artefacts.transfers import origin_of, write_transfer
 from limbeck.config import Config
 from limbeck.errors import DataError, LimbeckError, TrainingError
 from limbeck.processes import rank, ranks
@@ -73,11 +74,17 @@ def resume_or_create(
         logs.say(f"begins from {begin}:")
         for line in told.lines():
             logs.say("  ", line)
-        if told.fresh("D") and config.train.d_warmup_kimg and not config.train.encoder_only:
-            state.warm = images + round(config.train.d_warmup_kimg * 1000)
-            logs.say(f"  D learns alone for {config.train.d_warmup_kimg:g} kimg first")
+        alone = 0.0 if config.train.encoder_only or not told.fresh("D") else (
+            config.train.d_warmup_kimg
+        )  # fmt: skip
+        if alone:
+            state.warm = images + round(alone * 1000)
+            logs.say(f"  D learns alone for {alone:g} kimg first")
         if rank() == 0:
-            fsio.write_json(out / "transfer.json", {k: list(v) for k, v in vars(told).items()})
+            more = {
+                "source": origin_of(begin, out), "d_alone_kimg": alone, "before": state.before,
+            }  # fmt: skip
+            write_transfer(told.model_copy(update=more), out)
     return state
 
 
@@ -86,7 +93,8 @@ def _before(begin: Path, images: int, config: Config) -> int:
 
     The average keeps its half-life, for there are no random networks to forget. Begun anew, it
     would be hardly an average for a while: KID 0.58 -> 1.07 in 4 kimg, where one that goes on has
-    0.64 (docs/log.md, 2026-11-27). Networks of unknown age count as old.
+    0.64 (docs/log.md, 2026-11-27). Networks of unknown age count as old, and so do those that a
+    training made of such.
     """
     seen = photos_seen(begin)
     if seen is None:

@@ -1,64 +1,18 @@
 """Beginning from networks that exist (transfer), not to be confused with resuming a run."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from limbeck.artefacts.model_networks import read_networks, shapes_in, trainable_shapes
 from limbeck.artefacts.snapshots import is_model, snapshot_of
+from limbeck.artefacts.transfers import Transfer, is_weight, read_transfer
 from limbeck.config import Config, NetConfig
 from limbeck.errors import DataError
 from limbeck.nets import Networks
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """What `transfer` did; names are NETWORK.parameter."""
-
-    loaded: tuple[str, ...]
-    missing: tuple[str, ...]
-    other_shape: tuple[str, ...]
-    unused: tuple[str, ...]
-
-    def fresh(self, network: str) -> bool:
-        """Whether no weight of `network` (G, D, E, ...) was taken over."""
-        return not any(_is_weight(name, network) for name in self.loaded)
-
-    def lines(self) -> list[str]:
-        """One for each network: how much of it was taken over, and which parts begin fresh."""
-        names = (*self.loaded, *self.missing, *self.other_shape)
-        found = []
-        for network in dict.fromkeys(name.split(".")[0] for name in names):
-            mine = [name for name in names if name.startswith(f"{network}.")]
-            new = [name for name in mine if name not in self.loaded]
-            if self.fresh(network):
-                found.append(f"{network}: begins fresh")
-            elif new:
-                parts = dict.fromkeys(_part(name) for name in new)
-                found.append(
-                    f"{network}: {len(mine) - len(new)} of {len(mine)} tensors are taken over; "
-                    f"{', '.join(parts)} begin fresh"
-                )
-            else:
-                found.append(f"{network}: all {len(mine)} tensors are taken over")
-        if self.unused:
-            parts = dict.fromkeys(_part(name, whole=True) for name in self.unused)
-            found.append(f"not used: {', '.join(parts)}")
-        return found
-
-
-def _is_weight(name: str, network: str) -> bool:
-    return name.startswith(f"{network}.") and name.endswith("weight")
-
-
-def _part(name: str, whole: bool = False) -> str:
-    """`synthesis.b64` of `G.synthesis.b64.conv0.weight`; with the network where `whole`."""
-    network, *inner = name.split(".")[:3]
-    kept = inner if inner[:1] == ["synthesis"] else inner[:1]
-    return ".".join([network, *kept] if whole else kept)
-
 
 # What of `net` decides the names, shapes and meaning of weights, but for size, classes, D's kind.
 _SHAPES = (
@@ -94,13 +48,52 @@ def begun_networks(source: Path) -> Networks:
 
 
 def photos_seen(source: Path) -> int | None:
-    """Photos that the networks meant by `source` had seen, by their folder's name; None = unknown.
+    """Photos that the networks meant by `source` had seen; None = unknown.
+
+    Their folder's name says those of their training, its record those before.
 
     Raises:
-        DataError: no networks lie there.
+        DataError: no networks lie there, or that record is damaged.
     """
-    found = re.fullmatch(r"nets-([0-9]{1,15})", snapshot_of(source).name)
-    return int(found[1]) if found else None
+    snapshot = snapshot_of(source)
+    found = re.fullmatch(r"nets-([0-9]{1,15})", snapshot.name)
+    told = read_transfer(snapshot.parent)
+    if not found or (told is not None and told.before is None):
+        return None
+    return int(found[1]) + (0 if told is None or told.before is None else told.before)
+
+
+def check_fit(net: NetConfig, source: Path) -> None:
+    """Check that a training of these networks can begin from `source`; no weight is read.
+
+    Raises:
+        DataError: no networks lie there, or such as do not fit: see `transfer`.
+    """
+    with torch.device("meta"):
+        wanted = Networks(net, names=("G",)).state_dict()
+        given = Networks(shapes_of(source), names=("G",)).state_dict()
+    _require_fit(wanted, given, source)
+
+
+def _require_fit(
+    wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], source: Path
+) -> set[str]:
+    """Names of what `wanted` and `given` have alike.
+
+    Raises:
+        DataError: no weight of G is among them, or not all of the mapping's.
+    """
+    same = {k for k in wanted if k in given and wanted[k].shape == given[k].shape}
+    if not any(is_weight(key, "G") for key in same):
+        raise DataError(
+            f"no weight of {source} fits these networks", "use the preset and size it was made with"
+        )
+    if odd := [k for k in wanted if k.startswith("G.mapping.fc") and k in given and k not in same]:
+        raise DataError(
+            f"{source} maps other latents or classes than these networks: {odd[0]}",
+            "begin from networks with classes where photos have classes (--cond), and only there",
+        )
+    return same
 
 
 @torch.no_grad()
@@ -124,16 +117,7 @@ def transfer(networks: Networks, source: Path, *, averages: bool = False) -> Tra
         means = {k: v for k, v in given.items() if k.split(".")[0].endswith("_ema")}
         given |= {k.replace("_ema", "", 1): v for k, v in means.items()}
     wanted = networks.state_dict()
-    same = {k for k in wanted if k in given and wanted[k].shape == given[k].shape}
-    if not any(_is_weight(key, "G") for key in same):
-        raise DataError(
-            f"no weight of {source} fits these networks", "use the preset and size it was made with"
-        )
-    if odd := [k for k in wanted if k.startswith("G.mapping.fc") and k in given and k not in same]:
-        raise DataError(
-            f"{source} maps other latents or classes than these networks: {odd[0]}",
-            "begin from networks with classes where photos have classes (--cond), and only there",
-        )
+    same = _require_fit(wanted, given, source)
     for key in same:
         wanted[key].copy_(given[key])
     for encoder in (networks.E, networks.E_ema):

@@ -114,17 +114,23 @@ class NetworkFile(Record):
             raise DataError("the tensors were not read", "use read_network_file")
         return self.folder / TENSORS
 
-    def arrays(self, role: str) -> dict[str, NDArray[Any]]:
-        """The tensors of a network: read-only arrays that are mapped from disk, in C order.
+    def arrays(self, role: str, *, writable: bool = False) -> dict[str, NDArray[Any]]:
+        """The tensors of a network: arrays that are mapped from disk, in C order.
 
         Their dtypes are the file's; bfloat16, which numpy lacks, becomes float32 with the same
         values.
+
+        Args:
+            role: which network.
+            writable: whether they may be written to, which changes this process's memory and
+                never the file; PyTorch shares such arrays without a copy. Else they are read-only.
 
         Raises:
             DataError: the file was only looked into, or what was written is damaged.
         """
         found, _, start = read_places(self.tensors_path, _AGAIN)
-        mapped = np.memmap(self.tensors_path, dtype=np.uint8, mode="r", offset=start)
+        mode: Literal["c", "r"] = "c" if writable else "r"
+        mapped = np.memmap(self.tensors_path, dtype=np.uint8, mode=mode, offset=start)
         names = self.networks[role].tensors
         if absent := [name for name in names if f"{role}/{name}" not in found]:
             raise DataError(f"{self.tensors_path} lacks {role}/{absent[0]}", _AGAIN)

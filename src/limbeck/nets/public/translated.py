@@ -61,7 +61,7 @@ def _shareable(array: NDArray[Any]) -> NDArray[Any]:
     """The array where PyTorch can share its memory, else a copy."""
     native = array.dtype.newbyteorder("=")
     straight = all(stride >= 0 for stride in array.strides)
-    fits = array.flags.writeable and array.dtype == native and straight
+    fits = array.flags.writeable and array.flags.aligned and array.dtype == native and straight
     return array if fits else array.astype(native)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -13,9 +15,9 @@ from typer.testing import CliRunner
 from finished_run import Smoke
 from limbeck.artefacts.model_networks import read_networks
 from limbeck.cli import app
-from limbeck.convert import Converted, convert_network, read_foreign
 from limbeck.data import open_dataset, write_dataset
 from limbeck.errors import DataError, LimbeckError
+from limbeck.foreign import Converted, convert_network, read_foreign
 from limbeck.model import Pipeline
 from limbeck.nets import Discriminator, Networks, load_networks
 from limbeck.presets import preset
@@ -105,6 +107,26 @@ def test_a_limbeck_generator_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert torch.equal(drawn, Pipeline(nets, None)(range(3), truncation="none"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="says what is mapped in /proc")
+def test_weights_stay_on_disk(tmp_path: Path) -> None:
+    _written(Networks(preset("smoke").net, 5, ("G_ema",)), tmp_path / "a.pkl")
+    made = read_foreign(tmp_path / "a.pkl")
+    place = made.model.G_ema.mapping.fc0.weight.data_ptr()
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        first, end = (int(number, 16) for number in line.split()[0].split("-"))
+        if first <= place < end:
+            assert line.endswith("tensors.safetensors")
+            break
+    else:
+        pytest.fail("a weight that is nowhere")
+
+
+def test_libraries_for_photos_are_not_loaded() -> None:
+    heavy = "import sys, limbeck.foreign; print({'scipy', 'sklearn', 'pyarrow'} & {*sys.modules})"
+    told = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
+
+
 def test_modes_and_samples_by_the_command_line_alone(model: Path, tmp_path: Path) -> None:
     modes, quick = tmp_path / "modes", ["--set", "modes.samples=64", "--clusters", 4]
     limbeck("modes", model, "--out", modes, "--typical", 0, *quick)
@@ -141,6 +163,16 @@ def test_a_run_begins_with_a_model(model: Path, crawl: Path, tmp_path: Path) -> 
     assert set(answer["stages"].values()) == {"done"}
     told = json.loads((tmp_path / "run" / "raw" / "transfer.json").read_text())
     assert any(name.startswith("G.synthesis.b32.") for name in told["unused"])
+    assert told["source"]["licence"] == "MIT"
+    assert told["source"]["facts"]["converted from"] == f"{UNCONDITIONAL}.pkl"
+    page = (tmp_path / "run" / "report" / "index.html").read_text(encoding="utf-8")
+    assert f"model, converted from {UNCONDITIONAL}.pkl (stylegan2-ada)" in page
+    made = tmp_path / "run" / "model"
+    data = json.loads((made / "config.json").read_text())["data"]
+    assert data["begun from"] == f"model, converted from {UNCONDITIONAL}.pkl (stylegan2-ada)"
+    card = " ".join((made / "README.md").read_text(encoding="utf-8").split())
+    assert "the licence of the weights that its training began with: MIT" in card
+    assert "by limbeck" in card  # its own training made it, whatever it began with
     mapping = read_networks(model).G_ema.mapping.fc0.weight
     newest = load_networks(tmp_path / "run" / "raw" / answer_networks(tmp_path / "run" / "raw"))
     assert torch.equal(newest.G.mapping.fc0.weight, mapping)
@@ -226,6 +258,15 @@ def test_networks_with_classes_are_not_begun_from_without(smoke: object, tmp_pat
     )  # fmt: skip
     assert done.exit_code == 3
     assert "classes" in done.output
+    assert not (tmp_path / "nets").exists()
+    photos = smoke.photos  # type: ignore[attr-defined]
+    done = CliRunner().invoke(
+        app, ["run", str(photos), "--preset", "smoke", "--init-from", str(tmp_path / "model"),
+              "--out", str(tmp_path / "run")]
+    )  # fmt: skip
+    assert done.exit_code == 3
+    assert "classes" in done.output
+    assert not (tmp_path / "run").exists()
 
 
 def test_tensors_that_do_not_fit_are_named_before_anything_is_written(tmp_path: Path) -> None:
@@ -235,6 +276,16 @@ def test_tensors_that_do_not_fit_are_named_before_anything_is_written(tmp_path: 
     _written(nets, tmp_path / "a.pkl")
     with pytest.raises(DataError, match=r"mapping\.w_avg"):
         convert_network(tmp_path / "a.pkl", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_state_dict_without_arguments_says_what_it_lacks(tmp_path: Path) -> None:
+    nets = Networks(preset("smoke").net, 5, ("G_ema",))
+    torch.save(dict(nets.G_ema.state_dict()), tmp_path / "g.pt")
+    with pytest.raises(DataError, match="without the arguments of its constructor") as caught:
+        convert_network(tmp_path / "g.pt", tmp_path / "model")
+    assert ".pkl" in caught.value.do
+    assert "damaged" not in str(caught.value) + caught.value.do
     assert not (tmp_path / "model").exists()
 
 

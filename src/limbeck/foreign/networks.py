@@ -1,8 +1,14 @@
-"""A network that another tool wrote, as a model folder of limbeck's (docs/convert.md)."""
+"""A network that another tool wrote, as a model folder of limbeck's (docs/convert.md).
+
+Tensors stay mapped from disk wherever their layout is ours too, so that a large file is not held in
+memory.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from limbeck import logs
 from limbeck.artefacts.folders import check_new
@@ -10,7 +16,7 @@ from limbeck.artefacts.model_folder import CONVERTED
 from limbeck.config import NetConfig
 from limbeck.errors import DataError
 from limbeck.model import Pipeline
-from limbeck.nets import AnyNet, Discriminator, Networks
+from limbeck.nets import AnyNet, Discriminator, Networks, prepare
 from limbeck.nets.public import (
     Translated,
     code_of,
@@ -63,6 +69,13 @@ def read_foreign(path: Path, *, licence: str | None = None) -> Converted:
         NetworkFileError: the file is refused; names the offset and the opcode.
         DataError: it holds no generator that limbeck knows; names the argument or the tensors.
     """
+    made = _read(path, licence)
+    prepare(made.model.G_ema, torch.float32)
+    return made
+
+
+def _read(path: Path, licence: str | None) -> Converted:
+    """As `read_foreign`, its weights not kept a second time ready for drawing."""
     found = read_network_file(path)
     with logs.working("building the networks"):
         role = next((name for name in _AVERAGES if name in found.networks), None)
@@ -80,7 +93,7 @@ def read_foreign(path: Path, *, licence: str | None = None) -> Converted:
         networks = Networks(config, names=())
         networks.G_ema = generator.generator()
         model = Pipeline(
-            networks.prepare(), None,
+            networks, None,
             licence=licence or found.licence or "not stated", data=_facts(path, found),
         )  # fmt: skip
     return Converted(
@@ -102,7 +115,7 @@ def _facts(path: Path, found: NetworkFile) -> dict[str, str | int | float]:
 
 
 def _generator(found: NetworkFile, role: str, path: Path) -> Translated:
-    network, arrays = found.networks[role], found.arrays(role)
+    network, arrays = found.networks[role], found.arrays(role, writable=True)
     if found.kind == "tensorflow":
         return from_tensorflow_generator(network.init_kwargs, arrays, role)
     if found.kind == "rosinality":
@@ -121,9 +134,15 @@ def _named(found: NetworkFile, role: str) -> dict[str, Any]:
     """The constructor's arguments by name.
 
     Raises:
-        DataError: some were given by place, which the public code never does.
+        DataError: there are none, or some were given by place, which the public code never does.
     """
     network = found.networks[role]
+    if not network.class_name and not network.init_kwargs:
+        raise DataError(
+            f"{role}: a state dict alone, without the arguments of its constructor (z_dim, "
+            "img_resolution, mapping_kwargs, ...), which say what its tensors mean",
+            "convert the .pkl that these tensors came from, e.g. network-snapshot-025000.pkl",
+        )
     if network.init_args:
         raise DataError(
             f"{role}: {len(network.init_args)} arguments of its constructor have no name",
@@ -140,7 +159,7 @@ def _critic(
         return None, ["the file holds no D: a training that begins with it makes a new one"]
     if not isinstance(generator.config, NetConfig):
         return None, ["its D is left out: limbeck draws with StyleGAN3 and does not train it"]
-    arrays = found.arrays("D")
+    arrays = found.arrays("D", writable=True)
     try:
         if found.kind == "tensorflow":
             critic = from_tensorflow_discriminator(found.networks["D"].init_kwargs, arrays, "D")
@@ -166,6 +185,6 @@ def convert_network(path: Path, out: Path, *, licence: str | None = None) -> Con
         NetworkFileError, DataError: as `read_foreign`; or `out` holds anything, a model too.
     """
     check_new(out)
-    made = read_foreign(path, licence=licence)
+    made = _read(path, licence)
     made.model.save_pretrained(out, discriminator=made.discriminator)
     return made
