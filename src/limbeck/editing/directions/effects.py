@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from limbeck.editing.directions.candidates import Candidate
@@ -171,6 +170,8 @@ def _inside(maps: Tensor) -> tuple[float, float]:
 def _monotonic(strengths: Sequence[float], ends: Tensor) -> float:
     """Mean over images of Spearman's correlation of strengths and float [B, S]; 0 where an image
     does not change at all."""
+    from scipy.stats import spearmanr  # a second to load, and only here
+
     found = [
         0.0 if len(set(row)) == 1 else float(spearmanr(strengths, row).statistic)
         for row in ends.tolist()
