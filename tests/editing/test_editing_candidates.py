@@ -108,6 +108,8 @@ def test_channels_are_rated_by_what_one_deviation_moves(ground: Ground) -> None:
     styles = affines(G)["synthesis.b8.conv1"](ground.w)
     assert channel.unit == pytest.approx(float(styles[:, 7].std()), rel=1e-4)
     assert len(found) == 12
+    with pytest.raises(UsageError, match="no layer but RGB"):
+        channel_candidates(G, ground, ("5",), 12)
     assert not any("torgb" in one.direction.id for one in found)
     assert {one.layers for one in channel_candidates(G, ground, ("coarse",), 50)} == {(0,), (1,)}
 

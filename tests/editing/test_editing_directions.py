@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from limbeck.editing import (
 from limbeck.editing.directions import Candidate, Measured, Observer, effect_mask, strongest
 from limbeck.editing.directions.choosing import alike
 from limbeck.editing.directions.naming import check_name, read_names, write_name
+from limbeck.editing.directions.records import LabelFacts
 from limbeck.errors import DataError, UsageError
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS
@@ -120,6 +122,13 @@ def test_the_same_change_by_another_vector_is_the_same(observer: Observer) -> No
     )
     assert alike(first, second)
     assert not alike(first, other)
+
+    def labelled(one: Measured, column: str) -> Measured:
+        facts = LabelFacts(column=column, value=None, rows=20, score=0, chance=0, penalty=1)
+        return replace(one, candidate=replace(one.candidate, label=facts))
+
+    assert alike(labelled(first, "age"), labelled(second, "age"))
+    assert not alike(labelled(first, "age"), labelled(second, "size")), "both were asked for"
 
 
 @pytest.fixture(scope="module")

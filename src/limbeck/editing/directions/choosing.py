@@ -78,7 +78,11 @@ def _unlike(ordered: Sequence[Measured], count: int) -> tuple[list[Measured], in
 
 
 def alike(a: Measured, b: Measured) -> bool:
-    """Whether two directions do the same; see `SAME_SHIFT`."""
+    """Whether two directions do the same; see `SAME_SHIFT`. Those of two labels never do: whoever
+    gave both wants both."""
+    labels = [one.candidate.label for one in (a, b) if one.candidate.label is not None]
+    if len({(label.column, label.value) for label in labels}) > 1:
+        return False
     first, second = a.candidate.direction.shift, b.candidate.direction.shift
     if first is not None and second is not None:
         cosine = torch.cosine_similarity(first.flatten(), second.flatten(), 0)

@@ -26,7 +26,8 @@ _BYTES = 64 * 2**20
 _KEYS = ("seed", "row", "name")
 _FOLDS = 5
 FEWEST, FEWEST_OF_CLASS, MOST_CLASSES = 20, 5, 20
-_PENALTIES = tuple(float(10.0**power) for power in range(-4, 4))
+_INVERSE = tuple(10.0**power for power in range(-4, 4))  # C of the logistic regression
+_PENALTIES = tuple(10.0**power for power in range(-2, 6))  # alpha of the ridge regression
 _CHUNK = 4096
 _FORM = "write a CSV with a column seed (or row or name, of --latents) and a column for each label"
 
@@ -233,7 +234,7 @@ def _class(
     share = float(max(target.mean(), 1 - target.mean()))
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
     model = LogisticRegression(max_iter=2000)
-    v, score, penalty = _fit(points, target, model, "C", folds)
+    v, score, penalty = _fit(points, target, model, {"C": _INVERSE}, folds)
     return v, LabelFacts(
         column=column, value=value, rows=len(texts), score=score, chance=share, penalty=penalty
     )
@@ -246,16 +247,19 @@ def _numeric(
     from sklearn.model_selection import KFold
 
     folds = KFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
-    v, score, penalty = _fit(
-        points, (target - target.mean()) / target.std(), Ridge(), "alpha", folds
-    )
+    scaled = (target - target.mean()) / target.std()
+    v, score, penalty = _fit(points, scaled, Ridge(), {"alpha": _PENALTIES}, folds)
     return v, LabelFacts(
         column=column, value=None, rows=len(target), score=score, chance=0.0, penalty=penalty
     )
 
 
 def _fit(
-    points: NDArray[np.float64], target: NDArray[Any], model: Any, penalty: str, folds: Any
+    points: NDArray[np.float64],
+    target: NDArray[Any],
+    model: Any,
+    penalties: dict[str, tuple[float, ...]],
+    folds: Any,
 ) -> tuple[Tensor, float, float]:
     """Unit normal float64 [w_dim], outer cross-validated score, the penalty that was chosen.
 
@@ -264,11 +268,11 @@ def _fit(
     from sklearn.model_selection import GridSearchCV, cross_val_score
 
     scaled = (points - points.mean(0)) / max(float(points.std()), 1e-12)
-    search = GridSearchCV(model, {penalty: list(_PENALTIES)}, cv=folds)
+    search = GridSearchCV(model, penalties, cv=folds)
     score = float(cross_val_score(search, scaled, target, cv=folds).mean())
     search.fit(scaled, target)
     normal = torch.from_numpy(np.asarray(search.best_estimator_.coef_, dtype=np.float64).ravel())
     length = float(normal.norm())
     if length == 0:
         raise DataError("a label does not depend on w at all", "leave the column out")
-    return normal / length, score, float(search.best_params_[penalty])
+    return normal / length, score, float(*search.best_params_.values())

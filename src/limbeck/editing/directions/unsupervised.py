@@ -60,6 +60,9 @@ def sefa_candidates(
         ground: whose w give the standard deviation; the vectors do not depend on it.
         ranges: names of layers.
         most: eigenvectors of each range.
+
+    Raises:
+        UsageError: no such layer reads the w of a range.
     """
     read = layers_read(G)
     found = []
@@ -111,6 +114,9 @@ def channel_candidates(
         ground: whose w give means and deviations.
         ranges: names of layers; a channel of several is listed once, under the first.
         most: channels.
+
+    Raises:
+        UsageError: no such layer reads the w of these ranges.
     """
     read = layers_read(G)
     rated: dict[tuple[str, int], tuple[float, Candidate]] = {}
@@ -132,6 +138,11 @@ def channel_candidates(
                 )
                 candidate = Candidate(made, "stylespace", name, (read[layer],), ground.mode)
                 rated[layer, index] = (float(shares[index]), candidate)
+    if not rated:
+        raise UsageError(
+            f"stylespace: no layer but RGB reads the w of layers {', '.join(ranges)}",
+            "choose other layers",
+        )
     ordered = sorted(rated.values(), key=lambda one: -one[0])
     return [candidate for _, candidate in ordered[:most]]
 
