@@ -12,10 +12,11 @@ from torch import Tensor
 from limbeck import logs
 from limbeck.config import Truncation
 from limbeck.errors import DataError, UsageError
-from limbeck.kit.images import resize_area, to_pil, to_uint8
+from limbeck.kit.images import to_pil, to_uint8
 from limbeck.kit.rng import Draws, generator
 from limbeck.latents.centres import ModeCentres
-from limbeck.latents.class_shares import Labels, classes_of, draw_classes, typical_w
+from limbeck.latents.class_shares import Labels, classes_of, typical_w
+from limbeck.latents.drawing import embed_w, layered, seeds_to_z
 from limbeck.latents.requests import (
     Psi,
     Seeds,
@@ -25,12 +26,8 @@ from limbeck.latents.requests import (
     layered_psi,
 )
 from limbeck.latents.truncation import needs_pictures, target_for, truncate
-from limbeck.nets import AnyGenerator, AnyNet, Mapping
-from limbeck.percept import LPIPS, at_least
-
-_DRAWN = 4096  # z at once; a multiple of 16
-SPACE_SIZE = 64
-"""Images are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
+from limbeck.nets import AnyGenerator, AnyNet
+from limbeck.percept import LPIPS
 
 NoiseKind = Literal["const", "random", "none"]
 
@@ -59,77 +56,6 @@ class Sample:
     def pil(self) -> Image.Image:
         """The image as a PIL RGB image."""
         return to_pil(self.image if self.image.dtype == torch.uint8 else to_uint8(self.image))
-
-
-def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
-    """Standard normal float32 [N, z_dim] on the CPU; a row depends on its own seed alone."""
-    rows = [torch.randn(z_dim, generator=generator("z", seed)) for seed in seeds]
-    return torch.stack(rows) if rows else torch.empty(0, z_dim)
-
-
-@torch.no_grad()
-def draw_latents(
-    mapping: Mapping, net: AnyNet, count: int, seed: int, batch: int = 4096
-) -> tuple[Tensor, Tensor | None]:
-    """Latents at random, not truncated, and their classes by natural frequency.
-
-    Returns:
-        w = M(z) float32 [count, w_dim] on the mapping's device; int64 [count] on the CPU or None.
-    """
-    device = mapping.w_avg.device
-    c = None
-    if net.num_classes:  # they are drawn after all z
-        random = generator(seed, "draw_w")
-        for _ in _normal(count, net.z_dim, random):
-            pass
-        c = draw_classes(net, count, random)
-    w = torch.empty(count, len(mapping.w_avg), device=device)
-    start = 0
-    for part in _normal(count, net.z_dim, generator(seed, "draw_w")):
-        for z in torch.split(part, batch):
-            rows = slice(start, start + len(z))
-            classes = None if c is None else c[rows].to(device)
-            w[rows] = mapping.w(z.to(device), classes).float()
-            start += len(z)
-    return w, c
-
-
-def _normal(count: int, width: int, random: torch.Generator) -> Iterator[Tensor]:
-    """`torch.randn(count, width)` a part at a time, the same numbers.
-
-    torch draws 16 numbers together, and fewer than 16 in another way.
-    """
-    left = count
-    while left:
-        rows = min(left, _DRAWN)
-        rows = left if (left - rows) * width < 16 else rows
-        yield torch.randn(rows, width, generator=random)
-        left -= rows
-
-
-def draw_w(mapping: Mapping, net: AnyNet, count: int, seed: int, batch: int = 4096) -> Tensor:
-    """w of `draw_latents`."""
-    return draw_latents(mapping, net, count, seed, batch)[0]
-
-
-def _layered(G: AnyGenerator, w: Tensor) -> Tensor:
-    """[N, w_dim] or [N, num_ws, w_dim] -> [N, num_ws, w_dim]."""
-    return w if w.ndim == 3 else G.broadcast(w)
-
-
-@torch.no_grad()
-def embed_w(G: AnyGenerator, embedder: LPIPS, w: Tensor) -> Tensor:
-    """float [N, w_dim] or [N, num_ws, w_dim] -> float32 [N, D]: LPIPS embedding of G(w) at 64 px,
-    const noise."""
-    picture = G.synthesis(_layered(G, w), noise="const").float()
-    return embedder.embed(resize_area(picture, SPACE_SIZE))
-
-
-@torch.no_grad()
-def pooled_w(G: AnyGenerator, embedder: LPIPS, w: Tensor) -> Tensor:
-    """float [N, w_dim] -> spatial means of the trunk's activations for G(w), const noise, images
-    of the generator's size but at least 64 px: float32 [N, 1152] (AlexNet)."""
-    return embedder.pooled(at_least(G.synthesis(_layered(G, w), noise="const").float()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +92,7 @@ class _Pull:
         if isinstance(self.psi, float):
             goal = target.w.unsqueeze(-2) if w.ndim == 3 else target.w
             return truncate(w, self.psi, goal), chosen
-        return truncate(_layered(G, w), self.psi, target.w.unsqueeze(-2)), chosen
+        return truncate(layered(G, w), self.psi, target.w.unsqueeze(-2)), chosen
 
 
 def _pull(
@@ -261,7 +187,7 @@ def latents_of_seeds(
     pull = _pull(networks, psi, truncation, modes, embedder, mode_index, cutoff)
     G = networks.G_ema
     parts = _pulled_seeds(networks, chosen, labels, pull, check_batch(batch))
-    found = [_layered(G, w) for _, w, _ in parts]
+    found = [layered(G, w) for _, w, _ in parts]
     w_avg = G.mapping.w_avg
     return torch.cat(found) if found else w_avg.new_empty(0, G.num_ws, len(w_avg))
 
@@ -306,7 +232,7 @@ def _each_seed(
 ) -> Iterator[Sample]:
     for chunk, w, modes in pulled:
         random = Draws(generator("noise", chunk[0])) if noise == "random" else None
-        pictures = G.synthesis(_layered(G, w), noise=noise, rng=random)
+        pictures = G.synthesis(layered(G, w), noise=noise, rng=random)
         for seed, image, mode in zip(chunk, _finished(pictures, as_float), modes, strict=True):
             yield Sample(seed, image, mode)
 
@@ -381,5 +307,5 @@ def _each_latent(
     for start in range(0, len(w), batch):
         pulled, _ = pull(G, w[start : start + batch], G.mapping.w_avg)
         random = Draws(generator("noise", start)) if noise == "random" else None
-        pictures = G.synthesis(_layered(G, pulled), noise=noise, rng=random)
+        pictures = G.synthesis(layered(G, pulled), noise=noise, rng=random)
         yield from _finished(pictures, as_float)
