@@ -5,7 +5,7 @@ import torch
 
 from limbeck import preset
 from limbeck.kit.rng import generator
-from limbeck.latents import draw_w, embed_w, generating, seeds_to_z
+from limbeck.latents import draw_w, drawing, embed_w, seeds_to_z
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 
@@ -43,8 +43,8 @@ def test_draw_w_is_a_function_of_the_seed_and_of_no_batch() -> None:
 def test_numbers_drawn_in_parts_are_those_drawn_at_once(
     count: int, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generating, "_DRAWN", 32)
-    parts = list(generating._normal(count, width, generator("z")))
+    monkeypatch.setattr(drawing, "_DRAWN", 32)
+    parts = list(drawing._normal(count, width, generator("z")))
     assert len(parts) == 1 or count > 32
     assert torch.equal(torch.cat(parts), torch.randn(count, width, generator=generator("z")))
 
