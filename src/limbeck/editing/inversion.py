@@ -76,13 +76,14 @@ class Whitening:
     def of(cls, networks: HoldsGenerator, seed: int) -> "Whitening":
         """Measured on 4,096 latents."""
         G = networks.G_ema
-        w = draw_w(G.mapping, networks.config, _DRAWN, derive_seed(seed, "whitening")).double()
+        drawn = draw_w(G.mapping, networks.config, _DRAWN, derive_seed(seed, "whitening"))
+        w = drawn.cpu().double()
         mean = w.mean(0)
-        variances, axes = torch.linalg.eigh(torch.cov((w - mean).T).cpu())
+        variances, axes = torch.linalg.eigh(torch.cov((w - mean).T))
         spread = variances.clamp_min(0).sqrt()
         spread = spread.clamp_min(float(spread.max()) * _LEAST).clamp_min(1e-12)
         root, inverse = axes * spread, axes / spread
-        return cls(mean.float(), root.float().to(w.device), inverse.float().to(w.device))
+        return cls(*(one.float().to(drawn.device) for one in (mean, root, inverse)))
 
     def coordinates(self, w: Tensor) -> Tensor:
         """w [..., w_dim] in standard deviations from the mean: about 1 in each for a drawn w."""
