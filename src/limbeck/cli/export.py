@@ -13,7 +13,6 @@ from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import is_model, networks_of
 from limbeck.artefacts.stage import read_done
 from limbeck.artefacts.takedowns import stained
-from limbeck.artefacts.transfers import begun_facts
 from limbeck.cli.export_kinds import (
     check_options,
     check_place,
@@ -229,6 +228,8 @@ def run_facts(networks: Path) -> dict[str, str | int | float]:
     """What the run says of the photos that its kept networks saw; of other networks only what they
     began with, and how many of their photos were taken down since."""
     root = enclosing_run(networks)
+    from limbeck.artefacts.transfers import begun_facts
+
     begun = begun_facts(networks.resolve().parent)
     if root is None:
         return {**begun}
