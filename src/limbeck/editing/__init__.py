@@ -27,6 +27,7 @@ from limbeck.editing.films import write_frames as write_frames
 from limbeck.editing.folder import LATENTS as LATENTS
 from limbeck.editing.folder import TUNED as TUNED
 from limbeck.editing.folder import forget_parts as forget_parts
+from limbeck.editing.folder import holds_inversion as holds_inversion
 from limbeck.editing.folder import parts_of as parts_of
 from limbeck.editing.folder import stages_told as stages_told
 from limbeck.editing.folder import write_inversion as write_inversion
@@ -112,6 +113,7 @@ __all__ = [
     "film_kind",
     "find_directions",
     "forget_parts",
+    "holds_inversion",
     "images_needed",
     "invert",
     "layers_named",
