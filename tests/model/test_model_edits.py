@@ -142,6 +142,30 @@ def test_a_pipeline_edits_mixes_and_walks(
     assert torch.equal(frames[0], pipeline.generate(pipeline.points(0)[0].ws[None])[0])
 
 
+def test_seeds_are_truncated_as_asked_by_every_method(
+    pipeline: Pipeline, direction: Direction
+) -> None:
+    layers = [0.2] * pipeline.G_ema.num_ws
+    for asked in ({"psi": layers}, {"cutoff": 1}, {"truncation": "index", "mode_index": 1}):
+        wanted = pipeline([0, 1], **asked)  # type: ignore[arg-type]
+        assert not torch.equal(wanted, pipeline([0, 1]))
+        edited = pipeline.edit([0, 1], [(direction, 0.0)], **asked)  # type: ignore[arg-type]
+        mixes = pipeline.mix([0, 1], [2], **asked)  # type: ignore[arg-type]
+        walk = pipeline.walk([0, 1], 2, even=False, **asked)  # type: ignore[arg-type]
+        for images in (edited, mixes.rows, torch.stack(list(walk))):
+            assert isinstance(images, Tensor)
+            assert int((images.int() - wanted.int()).abs().max()) <= 1
+    # truncated by nothing, the way through z is the mapping of the great circle itself
+    walk = pipeline.walk([0, 1], 3, through="z", even=False, truncation="none")
+    ends = [point.z for point in pipeline.points([0, 1])]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    a, b = (z.double() / z.double().norm() for z in ends)
+    halfway = ((a + b) / (a + b).norm() * len(a) ** 0.5).float()
+    w = pipeline.G_ema.mapping.w(halfway[None], None)[0]
+    assert torch.allclose(list(walk.latents())[1][0], w, atol=1e-4)
+
+
 def test_a_tuned_pipeline_leaves_the_model_as_it_is(pipeline: Pipeline, tmp_path: Path) -> None:
     photo = pipeline([7], truncation="none")
     settings = Inversion(steps_w=0, steps_w_plus=0, steps_tune=2, tune_rate=0.01)
