@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from limbeck import editing, preset
 from limbeck.cli import app
-from limbeck.editing import DirectionSettings, find_directions, read_points
+from limbeck.editing import DirectionSettings, find_directions, read_points, write_difference
 from limbeck.latents import ModeCentres, draw_w, embed_w
 from limbeck.model import Pipeline
 from limbeck.nets import Networks
@@ -175,6 +175,19 @@ def test_edited_images(model: Path, photos: Path, tmp_path: Path) -> None:
     assert "no direction 'x'" in refused(*given, "--move", "x:1", "--out", tmp_path / "a")
     assert "DIRECTION:STRENGTH" in refused(*given, "--move", "x", "--out", tmp_path / "a")
     assert "layers" in refused(*given, "--move", "0:1", "--layers", "99", "--out", tmp_path / "a")
+    # a seed is one latent, whatever was tuned to draw it
+    difference = {name: torch.randn_like(one) for name, one in pipeline.G_ema.named_parameters()
+                  if name.startswith("synthesis") and "affine" not in name}  # fmt: skip
+    write_difference(pipeline, difference, tmp_path / "tuned.safetensors")
+    seeds = ["edit", model, "0-9", "--directions", ways, "--move", "0:0"]
+    limbeck(*seeds, "--out", tmp_path / "plain")
+    limbeck(*seeds, "--tuned", tmp_path / "tuned.safetensors", "--out", tmp_path / "tuned")
+    plain, tuned = (read_points(tmp_path / name / "latents.safetensors")
+                    for name in ("plain", "tuned"))  # fmt: skip
+    for one, two in zip(plain, tuned, strict=True):
+        assert torch.equal(one.ws, two.ws)
+    pictures = [(tmp_path / name / "edit-0000.png").read_bytes() for name in ("plain", "tuned")]
+    assert pictures[0] != pictures[1]
     other = tmp_path / "other"
     Pipeline(Networks.create(preset("smoke").net, 5), None).save_pretrained(other)
     said = refused("edit", other, "0", *given[4:], "--move", "0:1", "--out", tmp_path / "a")
