@@ -17,6 +17,7 @@ from limbeck.editing import (
     Point,
     Told,
     edit,
+    edited_images,
     invert,
     limited,
     parse_move,
@@ -111,6 +112,29 @@ def test_a_folder_of_edits(pipeline: Pipeline, direction: Direction, tmp_path: P
     (tmp_path / "mine" / "photo.txt").write_text("a person's")
     with pytest.raises(LimbeckError, match="not made by limbeck"):
         write_edits(pipeline, points, [(direction, 2.0)], told, tmp_path / "mine")
+
+
+def test_many_edits_are_drawn_one_by_one(
+    pipeline: Pipeline, direction: Direction, tmp_path: Path
+) -> None:
+    ws = torch.stack([point.ws for point in pipeline.points(range(5))])
+    drawn: list[int] = []
+    hook = pipeline.G_ema.synthesis.register_forward_hook(lambda *_: drawn.append(1))
+    images = edited_images(pipeline, ws, [(direction, 2.0)], batch=2)
+    first = next(images)
+    assert len(drawn) == 1, "no more than a batch is drawn before its turn"
+    hook.remove()
+    together = edit(pipeline, ws, [(direction, 2.0)], batch=2)
+    assert torch.equal(torch.stack([first, *images]), together)
+    assert edit(pipeline, ws[:0], []).shape == (0, 3, pipeline.config.size, pipeline.config.size)
+    with pytest.raises(DataError, match="smaller strengths"):
+        edit(pipeline, ws, [(direction, 1e38)])
+    with pytest.raises(UsageError, match="batch 0"):
+        edit(pipeline, ws, [], batch=0)
+    points = [Point(str(row), ws[0]) for row in range(100)]
+    write_edits(pipeline, points, [(direction, 2.0)], [Told("a", None, 2.0)], tmp_path / "many")
+    with Image.open(tmp_path / "many" / "before-after.png") as sheet:
+        assert sheet.height == 32 * (128 + 2) - 2, "96 pairs, three in a row"
 
 
 def test_places_of_every_kind(pipeline: Pipeline) -> None:

@@ -11,6 +11,7 @@ from limbeck.editing.directions import read_directions as read_directions
 from limbeck.editing.edits import BEFORE_AFTER as BEFORE_AFTER
 from limbeck.editing.edits import Told as Told
 from limbeck.editing.edits import edit as edit
+from limbeck.editing.edits import edited_images as edited_images
 from limbeck.editing.edits import limited as limited
 from limbeck.editing.edits import parse_move as parse_move
 from limbeck.editing.edits import soft_mask as soft_mask
@@ -110,6 +111,7 @@ __all__ = [
     "changed",
     "check_film",
     "edit",
+    "edited_images",
     "film_kind",
     "find_directions",
     "forget_parts",
