@@ -1,6 +1,9 @@
 """The verbs invert and edit, on a small model folder: photos in, latents out, edited images."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from typer.testing import CliRunner
 
 from limbeck import editing, preset
 from limbeck.cli import app
-from limbeck.editing import DirectionSettings, find_directions, read_points
+from limbeck.editing import DirectionSettings, find_directions, read_points, write_difference
 from limbeck.latents import ModeCentres, draw_w, embed_w
 from limbeck.model import Pipeline
 from limbeck.nets import Networks
@@ -76,6 +79,13 @@ def test_photos_to_latents_and_again(model: Path, photos: Path, tmp_path: Path) 
         "--tune", 2, *QUICK,
     )  # fmt: skip
     assert (out / "done.json").read_bytes() == done, "what is there is not made again"
+    latents = (out / "latents.safetensors").read_bytes()
+    (out / "latents.safetensors").unlink()
+    limbeck(
+        "invert", photos / "dog0.png", photos / "dog1.png", "--model", model, "--out", out,
+        "--tune", 2, *QUICK,
+    )  # fmt: skip
+    assert (out / "latents.safetensors").read_bytes() == latents, "what is gone is made again"
 
 
 def test_a_stopped_inversion_goes_on(
@@ -111,6 +121,16 @@ def test_what_cannot_be_inverted_is_answered(model: Path, photos: Path, tmp_path
     some = limbeck("invert", tiny, photos / "dog0.png", "--model", model, "--out", out, *QUICK)
     assert some["summary"]["photos"] == 1
     assert some["left_out"] == ["tiny.png: left out (too_small)"]
+    assert not (out / ".inverting").exists()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    said = refused("invert", tmp_path / "pipe.jpg", "--model", model, "--out", tmp_path / "no")
+    assert "is no file and no folder" in said
+    given = ("invert", photos, "--model", model, "--out", tmp_path / "no")
+    assert "crop = 'odd'" in refused(*given, "--crop", "odd")
+    assert "steps_w_plus = 100001" in refused(*given, "--steps", 100_001)
+    assert "lie in one another" in refused(*given[:-1], photos / "out")
+    assert not (tmp_path / "no").exists()
+    assert not (photos / "out").exists()
     gone = tmp_path / "gone.png"
     assert "no such photo" in refused("invert", gone, "--model", model, "--out", out)
     said = refused("invert", photos, tiny, "--model", model, "--out", out)
@@ -155,8 +175,57 @@ def test_edited_images(model: Path, photos: Path, tmp_path: Path) -> None:
     assert "no direction 'x'" in refused(*given, "--move", "x:1", "--out", tmp_path / "a")
     assert "DIRECTION:STRENGTH" in refused(*given, "--move", "x", "--out", tmp_path / "a")
     assert "layers" in refused(*given, "--move", "0:1", "--layers", "99", "--out", tmp_path / "a")
+    # a seed is one latent, whatever was tuned to draw it
+    difference = {name: torch.randn_like(one) for name, one in pipeline.G_ema.named_parameters()
+                  if name.startswith("synthesis") and "affine" not in name}  # fmt: skip
+    write_difference(pipeline, difference, tmp_path / "tuned.safetensors")
+    seeds = ["edit", model, "0-9", "--directions", ways, "--move", "0:0"]
+    limbeck(*seeds, "--out", tmp_path / "plain")
+    limbeck(*seeds, "--tuned", tmp_path / "tuned.safetensors", "--out", tmp_path / "tuned")
+    plain, tuned = (read_points(tmp_path / name / "latents.safetensors")
+                    for name in ("plain", "tuned"))  # fmt: skip
+    for one, two in zip(plain, tuned, strict=True):
+        assert torch.equal(one.ws, two.ws)
+    pictures = [(tmp_path / name / "edit-0000.png").read_bytes() for name in ("plain", "tuned")]
+    assert pictures[0] != pictures[1]
     other = tmp_path / "other"
     Pipeline(Networks.create(preset("smoke").net, 5), None).save_pretrained(other)
     said = refused("edit", other, "0", *given[4:], "--move", "0:1", "--out", tmp_path / "a")
     assert "another generator" in said
     assert not (tmp_path / "a").exists()
+
+
+def test_photos_of_one_name_and_a_linked_folder(model: Path, photos: Path, tmp_path: Path) -> None:
+    given = []
+    for place in ("a", "b", "c"):
+        (tmp_path / place).mkdir()
+        # what the third one would be called to tell it from the first
+        name = "0002-dog.png" if place == "b" else "dog.png"
+        given.append(tmp_path / place / name)
+        Image.new("RGB", (40, 40), ("red", "green", "blue")["abc".index(place)]).save(given[-1])
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    told = limbeck("invert", *given, "--model", model, "--out", link, *QUICK)
+    assert told["summary"]["photos"] == 3
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "latents.safetensors").is_file()
+    assert not (link / ".inverting").exists()
+
+
+def test_one_writer_at_a_time(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    start = (
+        "import sys; from pathlib import Path; from limbeck.artefacts.lock import hold\n"
+        "with hold(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", start, str(out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        said = refused("invert", photos, "--model", model, "--out", out, *QUICK)
+        assert "being written by another limbeck" in said
+        other.communicate(b"")
+    assert limbeck("invert", photos, "--model", model, "--out", out, *QUICK)["summary"]

@@ -105,6 +105,12 @@ def test_what_cannot_be_walked(
     assert "is no seed" in refused(2, "walk", model, "1", "mode:0", "--out", out, "--through", "z")
     both = ("--seconds", 1, "--frames", 9)
     assert "cannot go together" in refused(2, "walk", model, "1,2", "--out", out, *both)
+    for length in ("nan", "inf", "-inf", "0", "1e9"):
+        told = refused(2, "walk", model, "1,2", "--out", out, "--seconds", length)
+        assert "2 to 1,000,000 frames" in told
+    assert "2 to 1,000,000" in refused(2, "walk", model, "1,2", "--out", out, "--frames", 10**9)
+    swing = ("--along", "0:-1:1", "--directions", tmp_path / "none", "--dry-run")
+    assert "no such folder" in refused(3, "walk", model, "1", "--out", out, *swing)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     told = refused(2, "walk", model, "1,2", "--out", tmp_path / "a.mp4")
     assert "pip install 'limbeck[video]'" in told

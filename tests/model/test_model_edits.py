@@ -17,6 +17,7 @@ from limbeck.editing import (
     Point,
     Told,
     edit,
+    edited_images,
     invert,
     limited,
     parse_move,
@@ -113,6 +114,29 @@ def test_a_folder_of_edits(pipeline: Pipeline, direction: Direction, tmp_path: P
         write_edits(pipeline, points, [(direction, 2.0)], told, tmp_path / "mine")
 
 
+def test_many_edits_are_drawn_one_by_one(
+    pipeline: Pipeline, direction: Direction, tmp_path: Path
+) -> None:
+    ws = torch.stack([point.ws for point in pipeline.points(range(5))])
+    drawn: list[int] = []
+    hook = pipeline.G_ema.synthesis.register_forward_hook(lambda *_: drawn.append(1))
+    images = edited_images(pipeline, ws, [(direction, 2.0)], batch=2)
+    first = next(images)
+    assert len(drawn) == 1, "no more than a batch is drawn before its turn"
+    hook.remove()
+    together = edit(pipeline, ws, [(direction, 2.0)], batch=2)
+    assert torch.equal(torch.stack([first, *images]), together)
+    assert edit(pipeline, ws[:0], []).shape == (0, 3, pipeline.config.size, pipeline.config.size)
+    with pytest.raises(DataError, match="smaller strengths"):
+        edit(pipeline, ws, [(direction, 1e38)])
+    with pytest.raises(UsageError, match="batch 0"):
+        edit(pipeline, ws, [], batch=0)
+    points = [Point(str(row), ws[0]) for row in range(100)]
+    write_edits(pipeline, points, [(direction, 2.0)], [Told("a", None, 2.0)], tmp_path / "many")
+    with Image.open(tmp_path / "many" / "before-after.png") as sheet:
+        assert sheet.height == 32 * (128 + 2) - 2, "96 pairs, three in a row"
+
+
 def test_places_of_every_kind(pipeline: Pipeline) -> None:
     image = pipeline([3], output="pil")[0]
     places = pipeline.points([5, image, "mode:1", Point("mine", pipeline.points(2)[0].ws)])
@@ -140,6 +164,30 @@ def test_a_pipeline_edits_mixes_and_walks(
     frames = torch.stack(list(walk))
     assert len(walk) == len(frames) == 5
     assert torch.equal(frames[0], pipeline.generate(pipeline.points(0)[0].ws[None])[0])
+
+
+def test_seeds_are_truncated_as_asked_by_every_method(
+    pipeline: Pipeline, direction: Direction
+) -> None:
+    layers = [0.2] * pipeline.G_ema.num_ws
+    for asked in ({"psi": layers}, {"cutoff": 1}, {"truncation": "index", "mode_index": 1}):
+        wanted = pipeline([0, 1], **asked)  # type: ignore[arg-type]
+        assert not torch.equal(wanted, pipeline([0, 1]))
+        edited = pipeline.edit([0, 1], [(direction, 0.0)], **asked)  # type: ignore[arg-type]
+        mixes = pipeline.mix([0, 1], [2], **asked)  # type: ignore[arg-type]
+        walk = pipeline.walk([0, 1], 2, even=False, **asked)  # type: ignore[arg-type]
+        for images in (edited, mixes.rows, torch.stack(list(walk))):
+            assert isinstance(images, Tensor)
+            assert int((images.int() - wanted.int()).abs().max()) <= 1
+    # truncated by nothing, the way through z is the mapping of the great circle itself
+    walk = pipeline.walk([0, 1], 3, through="z", even=False, truncation="none")
+    ends = [point.z for point in pipeline.points([0, 1])]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    a, b = (z.double() / z.double().norm() for z in ends)
+    halfway = ((a + b) / (a + b).norm() * len(a) ** 0.5).float()
+    w = pipeline.G_ema.mapping.w(halfway[None], None)[0]
+    assert torch.allclose(list(walk.latents())[1][0], w, atol=1e-4)
 
 
 def test_a_tuned_pipeline_leaves_the_model_as_it_is(pipeline: Pipeline, tmp_path: Path) -> None:

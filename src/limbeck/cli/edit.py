@@ -105,7 +105,9 @@ def edit(
     return Outcome(
         {**values, **drawn.values(), "images": files, "points": [point.name for point in points]},
         [
-            logs.line("edited ", logs.bold(len(points)), " images"),
+            logs.line(
+                "edited ", logs.bold(len(points)), f" image{'' if len(points) == 1 else 's'}"
+            ),
             f"before and after: {out / BEFORE_AFTER}",
         ],
     )

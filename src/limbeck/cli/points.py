@@ -37,6 +37,8 @@ def named_stops(texts: Sequence[str]) -> list[Stop]:
 def named_points(stops: Sequence[Stop], drawn: Drawing, opened: Opened) -> list[Point]:
     """The places of the stops; photos are cropped to their centre square.
 
+    The model's own generator places them: a seed has one latent, whatever was tuned to draw it.
+
     Raises:
         UsageError, DataError: as `editing.points_of`; a photo that cannot be decoded.
     """
@@ -50,4 +52,4 @@ def named_points(stops: Sequence[Stop], drawn: Drawing, opened: Opened) -> list[
     size = opened.networks.config.size
     squares = {path: centre_square(path, size) for path in photos_of(stops)}
     with logs.working("placing the stops"):
-        return points_of(opened.networks, stops, how, squares)
+        return points_of(opened.untuned, stops, how, squares)

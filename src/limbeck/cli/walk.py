@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from limbeck.cli.drawing import (
     Wishes,
     drawing,
 )
-from limbeck.cli.inputs import fetched_model
+from limbeck.cli.inputs import existing, fetched_model
 from limbeck.cli.options import ModesFolder, Shared
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.cli.points import PLACES, named_points, named_stops
@@ -122,6 +123,7 @@ def walk(
     from limbeck.editing import FilmForm, check_film
 
     form = FilmForm(fps, scale, resample)
+    count = _length(seconds, frames, fps)
     places = named_stops(stops)
     turn = _turn(along, directions)
     kind = check_film(out, overwrite=overwrite)
@@ -132,14 +134,13 @@ def walk(
         return would("walk", {**asked, "model": wanted}, told)
     wishes = Wishes(psi, psi_layers, cutoff, truncation, mode, classes, noise, tuned)
     drawn = drawing(wanted, modes, wishes)
-    _check_length(seconds, frames, fps)
     if shared.dry_run:
         told = f"would write the walk {out} ({drawn.words}, through {through})"
         return would("walk", {**asked, **drawn.values()}, told)
     opened = drawn.opened(shared.device)
     points = named_points(places, drawn, opened)
     legs = 2 if turn else len(points) if loop else len(points) - 1
-    count = frames or _frames(seconds, fps, legs)
+    count = count or round(fps * max(_SHORTEST, _LEG * legs))
     side = form.factor(kind, opened.networks.config.size) * opened.networks.config.size
 
     from limbeck.editing import read_directions, swing
@@ -190,18 +191,21 @@ def _turn(along: str | None, directions: Path | None) -> _Turn | None:
 
     rest, high = parse_move(along)
     which, low = parse_move(rest)
+    existing(directions, "folder of directions")
     return _Turn(directions, which, low, high)
 
 
-def _check_length(seconds: float | None, frames: int | None, fps: float) -> None:
+def _length(seconds: float | None, frames: int | None, fps: float) -> int | None:
+    """How many frames are asked for; None where it is left to the number of stops."""
     if seconds is not None and frames is not None:
         raise UsageError("--seconds and --frames cannot go together", "give one of them")
-    if seconds is not None and not 2 <= round(seconds * fps) <= _MOST_FRAMES:
-        raise UsageError(f"--seconds {seconds:g} at {fps:g} frames a second", "2 frames at least")
-
-
-def _frames(seconds: float | None, fps: float, legs: int) -> int:
-    return max(2, round(fps * (max(_SHORTEST, _LEG * legs) if seconds is None else seconds)))
+    asked = f"--frames {frames}"
+    if seconds is not None:
+        asked = f"--seconds {seconds:g} at {fps:g} frames a second"
+        frames = round(seconds * fps) if math.isfinite(seconds) else 0
+    if frames is not None and not 2 <= frames <= _MOST_FRAMES:
+        raise UsageError(asked, f"give a length of 2 to {_MOST_FRAMES:,} frames")
+    return frames
 
 
 def _write(made: Walk, out: Path, form: FilmForm, overwrite: bool) -> None:

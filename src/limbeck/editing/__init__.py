@@ -11,6 +11,7 @@ from limbeck.editing.directions import read_directions as read_directions
 from limbeck.editing.edits import BEFORE_AFTER as BEFORE_AFTER
 from limbeck.editing.edits import Told as Told
 from limbeck.editing.edits import edit as edit
+from limbeck.editing.edits import edited_images as edited_images
 from limbeck.editing.edits import limited as limited
 from limbeck.editing.edits import parse_move as parse_move
 from limbeck.editing.edits import soft_mask as soft_mask
@@ -27,6 +28,7 @@ from limbeck.editing.films import write_frames as write_frames
 from limbeck.editing.folder import LATENTS as LATENTS
 from limbeck.editing.folder import TUNED as TUNED
 from limbeck.editing.folder import forget_parts as forget_parts
+from limbeck.editing.folder import holds_inversion as holds_inversion
 from limbeck.editing.folder import parts_of as parts_of
 from limbeck.editing.folder import stages_told as stages_told
 from limbeck.editing.folder import write_inversion as write_inversion
@@ -109,9 +111,11 @@ __all__ = [
     "changed",
     "check_film",
     "edit",
+    "edited_images",
     "film_kind",
     "find_directions",
     "forget_parts",
+    "holds_inversion",
     "images_needed",
     "invert",
     "layers_named",

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from limbeck.artefacts.stage import Provenance
 from limbeck.editing.folder import LATENTS
 from limbeck.editing.points import Point, write_points
 from limbeck.editing.steering import Direction, Move, moved, steered
-from limbeck.errors import UsageError
+from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import grid, resize_area, save_png, to_uint8
 from limbeck.kit.rng import Draws, generator
-from limbeck.latents import HoldsGenerator, NoiseKind, tensors_digest
+from limbeck.latents import HoldsGenerator, NoiseKind, check_batch, tensors_digest
 from limbeck.nets import AnyGenerator
 
 _SOFT = 16  # the edge of a mask is a sixteenth of the side wide, either way
-_SHOWN, _PAIRS = 128, 3
+_SHOWN, _PAIRS, _SHOWN_MOST = 128, 3, 96
 BEFORE_AFTER = "before-after.png"
-"""Each image before and after, three pairs a row."""
+"""Each image before and after, three pairs a row; of more than 96 the first ones."""
 
 
 def limited(direction: Direction, layers: Sequence[int]) -> Direction:
@@ -55,7 +55,6 @@ def soft_mask(mask: Tensor, size: int) -> Tensor:
     return F.avg_pool2d(F.pad(image, (edge,) * 4, mode="replicate"), 2 * edge + 1, stride=1)
 
 
-@torch.no_grad()
 def edit(
     networks: HoldsGenerator,
     ws: Tensor,
@@ -66,7 +65,7 @@ def edit(
     batch: int = 16,
     as_float: bool = False,
 ) -> Tensor:
-    """Images of latents after moves.
+    """Images of latents after moves, all together; `edited_images` has them one by one.
 
     Args:
         networks: the generator.
@@ -83,26 +82,51 @@ def edit(
 
     Raises:
         UsageError: directions or latents of another generator.
+        DataError: images that are not finite.
     """
+    images = list(
+        edited_images(
+            networks, ws, moves, mask=mask, noise=noise, batch=batch, as_float=as_float
+        )
+    )  # fmt: skip
+    size = networks.config.size
+    none = torch.empty(0, 3, size, size, dtype=torch.float32 if as_float else torch.uint8)
+    return torch.stack(images) if images else none
+
+
+@torch.no_grad()
+def edited_images(
+    networks: HoldsGenerator,
+    ws: Tensor,
+    moves: Sequence[Move],
+    *,
+    mask: Tensor | None = None,
+    noise: NoiseKind = "const",
+    batch: int = 16,
+    as_float: bool = False,
+) -> Iterator[Tensor]:
+    """As `edit`, but each image [3, S, S] when its turn comes, however many there are."""
     G, size = networks.G_ema, networks.config.size
     if ws.ndim != 3 or ws.shape[1:] != (G.num_ws, len(G.mapping.w_avg)):
         raise UsageError(
             f"latents {list(ws.shape)}",
             f"give [N, {G.num_ws}, {len(G.mapping.w_avg)}] for this generator",
         )
-    ws = ws.to(G.mapping.w_avg)
-    soft = None if mask is None else soft_mask(mask, size).to(ws.device)
-    step = 1 if noise == "random" else batch
-    images = []
+    soft = None if mask is None else soft_mask(mask, size).to(G.mapping.w_avg.device)
+    step = 1 if noise == "random" else check_batch(batch)
     for start in range(0, len(ws), step):
         rows = slice(start, start + step)
+        part = ws[rows].to(G.mapping.w_avg)
         some = [(one, s[rows] if isinstance(s, Tensor) and s.ndim else s) for one, s in moves]
-        made = _drawn(G, ws[rows], some, noise, start)
+        made = _drawn(G, part, some, noise, start)
         if soft is not None:
-            made = torch.lerp(_drawn(G, ws[rows], [], noise, start), made, soft)
-        images.append((made.clamp(-1, 1) if as_float else to_uint8(made)).cpu())
-    none = torch.empty(0, 3, size, size, dtype=torch.float32 if as_float else torch.uint8)
-    return torch.cat(images) if images else none
+            made = torch.lerp(_drawn(G, part, [], noise, start), made, soft)
+        if not bool(torch.isfinite(made).all()):
+            raise DataError(
+                "this generator draws images that are not finite after these moves",
+                "give smaller strengths; if that does not help, its weights are of no use",
+            )
+        yield from (made.clamp(-1, 1) if as_float else to_uint8(made)).cpu()
 
 
 def _shown(images: Tensor) -> Tensor:
@@ -169,7 +193,7 @@ def write_edits(
 
     Raises:
         UsageError: as `edit`.
-        DataError: the folder cannot be written, or is not ours.
+        DataError: images that are not finite; the folder cannot be written, or is not ours.
     """
     started = time.perf_counter()
     ws = torch.stack([point.ws for point in points])
@@ -185,13 +209,16 @@ def write_edits(
     }  # fmt: skip
     paths = [out / f"edit-{row:04d}.png" for row in range(len(points))]
     with fresh(out, "edits") as folder:
-        with logs.working("editing"):
-            before = edit(networks, ws, [], noise=noise)
-            after = edit(networks, ws, moves, mask=mask, noise=noise)
-        for image, path in zip(after, paths, strict=True):
-            save_png(image, folder / path.name)
-        shown = torch.stack([_shown(before), _shown(after)], 1).flatten(0, 1)
-        save_png(grid(shown, 2 * min(_PAIRS, len(points))), folder / BEFORE_AFTER)
+        before = edited_images(networks, ws, [], noise=noise)
+        after = edited_images(networks, ws, moves, mask=mask, noise=noise)
+        each = zip(paths, before, after, strict=True)
+        shown: list[Tensor] = []
+        for path, old, new in logs.track(each, "editing", len(paths), "images"):
+            save_png(new, folder / path.name)
+            if len(shown) < 2 * _SHOWN_MOST:
+                shown += [_shown(old[None]), _shown(new[None])]
+        sheet = grid(torch.cat(shown), 2 * min(_PAIRS, len(points)))
+        save_png(sheet, folder / BEFORE_AFTER)
         there = [Point(point.name, one) for point, one in zip(
             points, moved(networks.G_ema, ws, moves), strict=True)]  # fmt: skip
         write_points(there, folder / LATENTS)

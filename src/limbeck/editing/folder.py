@@ -27,8 +27,15 @@ def parts_of(out: Path) -> Path:
     return out / ".inverting"
 
 
+def holds_inversion(out: Path, *, tuned: bool) -> bool:
+    """Whether the files of an inversion are there, as a done.json says."""
+    files = (LATENTS, ABOUT, SHEET, *((TUNED,) if tuned else ()))
+    return all((out / name).is_file() for name in files)
+
+
 def forget_parts(out: Path) -> None:
-    """Remove what `parts_of` holds."""
+    """Remove what `parts_of` holds; `out` may be a link to a folder."""
+    out = out.resolve()
     files = [file.relative_to(out).as_posix() for file in fsio.files_under(parts_of(out))]
     fsio.erase(out, files)
 

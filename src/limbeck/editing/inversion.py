@@ -9,12 +9,14 @@ unlikely a latent is (Zhu et al. 2020, arXiv 2012.09036, section 3.1). StyleGAN2
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationError
 from torch import Tensor
 
 from limbeck.editing.likeness import Likeness, Trunk
+from limbeck.errors import UsageError
 from limbeck.kit.images import resize_area
 from limbeck.kit.rng import derive_seed, generator
 from limbeck.latents import SPACE_SIZE, HoldsGenerator, ModeCentres, draw_w, embed_w
@@ -61,6 +63,23 @@ class Inversion(Record):
     keep_others: float = Field(0.1, ge=0, allow_inf_nan=False)
     batch: int = Field(8, ge=1)
     seed: int = 0
+
+    @classmethod
+    def of(cls, **values: object) -> Self:
+        """The settings.
+
+        Raises:
+            UsageError: names what is out of range.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            name = ".".join(map(str, fault["loc"])) or "settings"
+            raise UsageError(
+                f"inversion: {name} = {fault['input']!r}: {fault['msg']}",
+                "see `limbeck invert --help`",
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,7 @@ from limbeck.percept import LPIPS
 STAGES = {"start": "start", "w": "W", "w_plus": "W+", "tuned": "tuned"}
 """Names of the stages, and how they are shown."""
 _DRAWN = 16
+_SECONDS = "seconds"  # that tuning took, kept beside what changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,12 +216,14 @@ class _Work:
         path = self.kept.path("tuned", photos, ws)
         clock, known = time.perf_counter(), self.kept.read(path)
         if known is not None:
-            return changed(self.networks, known), known, 0.0
+            seconds = float(known.pop(_SECONDS))
+            return changed(self.networks, known), known, seconds
         with logs.working("tuning the generator", self.settings.steps_tune, "steps") as task:
             likeness = self.likeness(photos)
             found = tune(self.networks, likeness, ws.to(self.device), self.settings, task.at)
-        self.kept.write(path, found)
-        return changed(self.networks, found), found, time.perf_counter() - clock
+        seconds = time.perf_counter() - clock
+        self.kept.write(path, {**found, _SECONDS: torch.tensor(seconds)})
+        return changed(self.networks, found), found, seconds
 
     @torch.no_grad()
     def stage(self, photos: Tensor, ws: Tensor, G: AnyGenerator, seconds: float) -> Stage:

@@ -35,8 +35,9 @@ def tune(
     """One generator for all photos: its weights are moved until it draws them at these latents.
 
     The mapping, and noise, stay. So that it goes on drawing what it drew elsewhere, images at a way
-    of 30 from a photo's latent towards a drawn one are held to those before (section 3.2,
-    locality regularisation).
+    of 30 from a photo's latent towards a drawn one, or at the drawn one where that is nearer, are
+    held to those before (section 3.2, locality regularisation; the weight differs). Every fourth
+    step does so, with four times the weight.
 
     Args:
         networks: the generator, which is not changed.
@@ -79,7 +80,7 @@ def tune(
 
 @torch.no_grad()
 def _others(networks: HoldsGenerator, ws: Tensor, seed: int) -> Tensor:
-    """Latents near the photos', towards drawn ones: float32 [2, num_ws, w_dim]."""
+    """Latents near the photos', towards drawn ones and no farther: float32 [2, num_ws, w_dim]."""
     G = networks.G_ema
     drawn = draw_w(G.mapping, networks.config, _OTHERS, seed)
     rows = torch.randint(len(ws), (_OTHERS,), generator=generator(seed, "rows")).to(ws.device)

@@ -25,6 +25,7 @@ from limbeck.latents.generating import images_of_w as images_of_w
 from limbeck.latents.generating import latents_of_seeds as latents_of_seeds
 from limbeck.latents.requests import Psi as Psi
 from limbeck.latents.requests import Seeds as Seeds
+from limbeck.latents.requests import check_batch as check_batch
 from limbeck.latents.requests import check_psi as check_psi
 from limbeck.latents.requests import check_seeds as check_seeds
 from limbeck.latents.requests import is_whole as is_whole
@@ -49,6 +50,7 @@ __all__ = [
     "Sample",
     "Seeds",
     "Target",
+    "check_batch",
     "check_latents",
     "check_psi",
     "check_seeds",

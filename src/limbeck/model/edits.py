@@ -29,7 +29,7 @@ from limbeck.editing import mix as mixed
 from limbeck.editing import walk as walked
 from limbeck.errors import UsageError
 from limbeck.kit.images import to_float, to_uint8
-from limbeck.latents import ModeCentres, NoiseKind, images_of_w
+from limbeck.latents import ModeCentres, NoiseKind, Psi, images_of_w
 from limbeck.model.images import Output, Picture, centre_square, check_output, packed
 from limbeck.model.places import Places, points_for, stacked
 from limbeck.nets import AnyGenerator, AnyNet, Encoder
@@ -173,7 +173,7 @@ class Editing:
     def points(
         self,
         what: Places,
-        psi: float | None = None,
+        psi: Psi | None = None,
         truncation: Truncation | None = None,
         *,
         cutoff: int | None = None,
@@ -216,8 +216,11 @@ class Editing:
         what: Places,
         moves: Sequence[Move],
         *,
-        psi: float | None = None,
+        psi: Psi | None = None,
         truncation: Truncation | None = None,
+        cutoff: int | None = None,
+        mode_index: int | None = None,
+        label: str | int = "natural",
         mask: Tensor | None = None,
         noise: NoiseKind = "const",
         output: Output = "uint8",
@@ -227,7 +230,7 @@ class Editing:
         Args:
             what: as `points`.
             moves: directions and strengths; all at once.
-            psi, truncation: of seeds.
+            psi, truncation, cutoff, mode_index, label: of seeds, as `points`.
             mask: where the change may show, [h, w] in 0..1, e.g. `found.find(0).mask`.
             noise: `const`, `random` or `none`.
             output: `uint8`, `float` or `pil`.
@@ -236,7 +239,10 @@ class Editing:
             UsageError: directions of another generator, or as `points`.
         """
         check_output(output)
-        ws = stacked(self.points(what, psi, truncation))
+        points = self.points(
+            what, psi, truncation, cutoff=cutoff, mode_index=mode_index, label=label
+        )
+        ws = stacked(points)
         images = edited(self, ws, moves, mask=mask, noise=noise, as_float=output == "float")
         return packed(list(images), output, self.config.size)
 
@@ -246,8 +252,11 @@ class Editing:
         columns: Places,
         layers: str | Sequence[int] = "coarse",
         *,
-        psi: float | None = None,
+        psi: Psi | None = None,
         truncation: Truncation | None = None,
+        cutoff: int | None = None,
+        mode_index: int | None = None,
+        label: str | int = "natural",
         noise: NoiseKind = "const",
     ) -> Mixes:
         """Images of each row with some layers of each column; `sheet()` of it is the whole grid.
@@ -255,13 +264,16 @@ class Editing:
         Args:
             rows, columns: as `points`.
             layers: what comes from the columns: `coarse`, `middle`, `fine`, `0-3,5`, or numbers.
-            psi, truncation: of seeds.
+            psi, truncation, cutoff, mode_index, label: of seeds, as `points`.
             noise: `const`, `random` or `none`.
 
         Raises:
             UsageError: as `limbeck.editing.mix` and `points`.
         """
-        left, top = (self.points(one, psi, truncation) for one in (rows, columns))
+        left, top = (
+            self.points(one, psi, truncation, cutoff=cutoff, mode_index=mode_index, label=label)
+            for one in (rows, columns)
+        )
         return mixed(self, left, top, layers, noise=noise)
 
     def walk(
@@ -273,8 +285,11 @@ class Editing:
         through: Through = "straight",
         even: bool = True,
         easing: Easing = "linear",
-        psi: float | None = None,
+        psi: Psi | None = None,
         truncation: Truncation | None = None,
+        cutoff: int | None = None,
+        mode_index: int | None = None,
+        label: str | int = "natural",
         noise: NoiseKind = "const",
     ) -> Walk:
         """A walk from place to place: iterate over it for its frames, uint8 [3, S, S] each.
@@ -286,15 +301,18 @@ class Editing:
             stops: two places or more, as `points`.
             frames: how many; a loop of N is closed, frame N would be frame 0.
             loop, through, even, easing: as `limbeck.editing.walk`.
-            psi, truncation: of seeds.
+            psi, truncation, cutoff, mode_index, label: of seeds, as `points`.
             noise: `const` or `none`.
 
         Raises:
             UsageError: as `limbeck.editing.walk` and `points`.
         """
-        strength = self.psi if psi is None else psi
-        places = self.points(stops, strength, truncation)
+        places = self.points(
+            stops, psi, truncation, cutoff=cutoff, mode_index=mode_index, label=label
+        )
+        whole = (truncation or self._truncation) == "none"
+        strength: Psi = 1.0 if whole else self.psi if psi is None else psi
         return walked(
             self, places, frames=frames, loop=loop, through=through, even=even, easing=easing,
-            modes=self.modes, psi=strength, noise=noise,
+            modes=self.modes, psi=strength, cutoff=cutoff, noise=noise,
         )  # fmt: skip
