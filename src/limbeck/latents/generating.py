@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from numpy.typing import NDArray
@@ -17,9 +17,11 @@ from limbeck.kit.rng import Draws, generator
 from limbeck.latents.centres import ModeCentres
 from limbeck.latents.class_shares import Labels, classes_of, draw_classes, typical_w
 from limbeck.latents.requests import (
+    NoiseKind,
     Psi,
     Seeds,
     check_batch,
+    check_noise,
     check_seeds,
     is_whole,
     layered_psi,
@@ -31,8 +33,6 @@ from limbeck.percept import LPIPS, at_least
 _DRAWN = 4096  # z at once; a multiple of 16
 SPACE_SIZE = 64
 """Images are compared by LPIPS at this side in pixels; larger and smaller ones are resized."""
-
-NoiseKind = Literal["const", "random", "none"]
 
 
 class HoldsGenerator(Protocol):
@@ -233,6 +233,7 @@ def images_of_seeds(
     """
     chosen = check_seeds(seeds)
     pull = _pull(networks, psi, truncation, modes, embedder, mode_index, cutoff)
+    check_noise(noise)
     step = 1 if noise == "random" else check_batch(batch)
     pulled = _pulled_seeds(networks, chosen, labels, pull, step)
     return _each_seed(networks.G_ema, pulled, noise, as_float)
@@ -370,6 +371,7 @@ def images_of_w(
     """
     latents = check_latents(networks, w)
     pull = _pull(networks, psi, truncation, modes, embedder, mode_index, cutoff)
+    check_noise(noise)
     step = 1 if noise == "random" else check_batch(batch)
     return _each_latent(networks.G_ema, latents, pull, step, noise, as_float)
 
