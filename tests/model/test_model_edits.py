@@ -159,7 +159,7 @@ def test_what_cannot_be_drawn_is_said_before(pipeline: Pipeline, direction: Dire
     with pytest.raises(UsageError, match="layers"):
         pipeline.mix(0, 1, [1.5])  # type: ignore[list-item]
     for frames in (2.5, math.nan, 1):
-        with pytest.raises(UsageError, match="whole number from 2"):
+        with pytest.raises(UsageError, match="2 frames or more"):
             pipeline.walk([0, 1], frames)  # type: ignore[arg-type]
     for steps in (-1, 1.5, 10**9):
         with pytest.raises(UsageError, match="inversion: steps_w"):

@@ -225,7 +225,7 @@ def _timed(
         raise UsageError(f"noise {noise!r} would flicker from frame to frame", "give const or none")
     check_batch(batch)
     if not is_whole(frames) or frames < 2:
-        raise UsageError(f"{frames!r} frames", "give a whole number from 2 on")
+        raise UsageError(f"{frames!r} frames", "give a whole number, 2 frames or more")
     steps = frames if loop else frames - 1
     shares = allot([1.0] * len(legs), steps)
     paces: list[Pace] = [lambda share: share] * len(legs)
