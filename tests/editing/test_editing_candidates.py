@@ -241,6 +241,7 @@ def test_labels_are_read_for_seeds_rows_and_names(networks: Networks, tmp_path: 
         ("name,age\np0,1\nq,1\n", "labels.csv:3: there is no latent 'q'"),
         ("seed,age\n-1,1\n", "labels.csv:2: '-1' is no whole number"),
         ("seed,age\n1\n", "labels.csv:2: not as many fields as columns"),
+        ("seed,age, age\n1,2,3\n", "labels.csv: two columns 'age'"),
         ("seed\n1\n", "no column seed, row or name, or no label"),
         ("age\n1\n", "no column seed, row or name, or no label"),
         ("seed,age\n", "holds no labels"),

@@ -234,7 +234,7 @@ def test_a_swing_goes_there_and_back() -> None:
         ({"through": "tunnel"}, "no way"),
         ({"through": "z", "psi": [0.5]}, "layers"),
         ({"easing": "bouncy", "even": False}, "no easing"),
-        ({"batch": 0}, "at once"),
+        ({"batch": 0}, "batch 0"),
     ],
 )
 def test_bad_walks_are_refused(change: dict[str, object], words: str) -> None:

@@ -1,6 +1,7 @@
 """Edited images: moves, layers, masks, folders, and the same by a pipeline's methods."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from limbeck.editing import (
     Inversion,
     Point,
     Told,
+    affines,
     edit,
     edited_images,
     invert,
@@ -135,6 +137,33 @@ def test_many_edits_are_drawn_one_by_one(
     write_edits(pipeline, points, [(direction, 2.0)], [Told("a", None, 2.0)], tmp_path / "many")
     with Image.open(tmp_path / "many" / "before-after.png") as sheet:
         assert sheet.height == 32 * (128 + 2) - 2, "96 pairs, three in a row"
+
+
+def test_what_cannot_be_drawn_is_said_before(pipeline: Pipeline, direction: Direction) -> None:
+    channel = Direction("c", channel=Channel(next(iter(affines(pipeline.G_ema))), 0, 1.0))
+    for one in (direction, channel):
+        for strength in (torch.ones(3), math.nan, "2", torch.tensor([1.0, math.inf])):
+            with pytest.raises(UsageError, match="strength"):
+                pipeline.edit([0, 1], [(one, strength)])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="pairs"):
+        pipeline.edit(0, [direction])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="a mask"):
+        pipeline.edit(0, [(direction, 1.0)], mask=torch.ones(3, 3, 3))
+    for draw in (
+        lambda: pipeline.edit(0, [], noise="odd"),  # type: ignore[arg-type]
+        lambda: pipeline.mix(0, 1, noise="odd"),  # type: ignore[arg-type]
+        lambda: pipeline([0], noise="odd"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(UsageError, match="no noise 'odd'"):
+            draw()
+    with pytest.raises(UsageError, match="layers"):
+        pipeline.mix(0, 1, [1.5])  # type: ignore[list-item]
+    for frames in (2.5, math.nan, 1):
+        with pytest.raises(UsageError, match="2 frames or more"):
+            pipeline.walk([0, 1], frames)  # type: ignore[arg-type]
+    for steps in (-1, 1.5, 10**9):
+        with pytest.raises(UsageError, match="inversion: steps_w"):
+            pipeline.invert(pipeline([0], output="pil")[0], steps=steps)  # type: ignore[arg-type]
 
 
 def test_places_of_every_kind(pipeline: Pipeline) -> None:

@@ -15,11 +15,11 @@ from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.stage import Provenance
 from limbeck.editing.folder import LATENTS
 from limbeck.editing.points import Point, write_points
-from limbeck.editing.steering import Direction, Move, moved, steered
+from limbeck.editing.steering import Direction, Move, check_strengths, moved, steered
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import grid, resize_area, save_png, to_uint8
 from limbeck.kit.rng import Draws, generator
-from limbeck.latents import HoldsGenerator, NoiseKind, check_batch, tensors_digest
+from limbeck.latents import HoldsGenerator, NoiseKind, check_batch, check_noise, tensors_digest
 from limbeck.nets import AnyGenerator
 
 _SOFT = 16  # the edge of a mask is a sixteenth of the side wide, either way
@@ -49,7 +49,13 @@ def limited(direction: Direction, layers: Sequence[int]) -> Direction:
 
 
 def soft_mask(mask: Tensor, size: int) -> Tensor:
-    """Where an effect acts, bool or float [h, w] -> float32 [1, 1, size, size] with soft edges."""
+    """Where an effect acts, bool or float [h, w] -> float32 [1, 1, size, size] with soft edges.
+
+    Raises:
+        UsageError: it is no such tensor.
+    """
+    if mask.ndim != 2 or not mask.numel():
+        raise UsageError(f"a mask {list(mask.shape)}", "give [h, w]")
     image = F.interpolate(mask.float()[None, None], size=size, mode="bilinear", align_corners=False)
     edge = max(1, size // _SOFT)
     return F.avg_pool2d(F.pad(image, (edge,) * 4, mode="replicate"), 2 * edge + 1, stride=1)
@@ -113,6 +119,8 @@ def edited_images(
             f"give [N, {G.num_ws}, {len(G.mapping.w_avg)}] for this generator",
         )
     soft = None if mask is None else soft_mask(mask, size).to(G.mapping.w_avg.device)
+    check_noise(noise)
+    check_strengths(moves, len(ws))
     step = 1 if noise == "random" else check_batch(batch)
     for start in range(0, len(ws), step):
         rows = slice(start, start + step)

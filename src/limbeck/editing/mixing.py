@@ -11,7 +11,7 @@ from limbeck.editing.layers import layers_named
 from limbeck.editing.points import Point
 from limbeck.errors import UsageError
 from limbeck.kit.images import grid
-from limbeck.latents import HoldsGenerator, NoiseKind, images_of_w
+from limbeck.latents import HoldsGenerator, NoiseKind, images_of_w, is_whole
 
 _GAP, _APART = 2, 8  # pixels between images, and between the margins and the mixes
 MOST_PIXELS = 250_000_000
@@ -97,7 +97,7 @@ def mix(
     if not rows or not columns:
         raise UsageError("a grid needs rows and columns", "name at least one place for each")
     chosen = layers_named(layers, G.num_ws) if isinstance(layers, str) else tuple(layers)
-    if not chosen or not all(0 <= layer < G.num_ws for layer in chosen):
+    if not chosen or not all(is_whole(layer) and 0 <= layer < G.num_ws for layer in chosen):
         raise UsageError(f"layers {list(chosen)}", f"give some from 0 to {G.num_ws - 1}")
     sheet_size(len(rows), len(columns), config.size)
     a, b = (torch.stack([point.ws for point in points]) for points in (rows, columns))

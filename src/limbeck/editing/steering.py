@@ -1,9 +1,11 @@
 """Drawing latents that were changed: a direction in w, or in one channel of a layer's style."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, TypeAlias
 
 import torch
@@ -59,6 +61,30 @@ class Direction:
 Strength: TypeAlias = float | Tensor
 """How far to go along a direction: one number, or float [N], one for each image."""
 Move: TypeAlias = tuple[Direction, Strength]
+
+
+def check_strengths(moves: Sequence[Move], count: int) -> None:
+    """Whether moves are directions with finite strengths for so many images.
+
+    Raises:
+        UsageError: they are not.
+    """
+    for move in moves:
+        if not isinstance(move, tuple) or len(move) != 2 or not isinstance(move[0], Direction):
+            raise UsageError(
+                f"a move of type {type(move).__name__}", "give pairs (direction, strength)"
+            )
+        direction, strength = move
+        if isinstance(strength, Tensor):
+            fits = strength.shape in ((), (count,)) and bool(torch.isfinite(strength).all())
+        else:
+            fits = isinstance(strength, Real) and math.isfinite(strength)
+        if not fits:
+            shape = list(strength.shape) if isinstance(strength, Tensor) else strength
+            raise UsageError(
+                f"strength {shape!r} of {direction.id!r} for {count} images",
+                "give a finite number, or a tensor of as many as there are images",
+            )
 
 
 def affines(G: AnyGenerator) -> dict[str, nn.Module]:

@@ -21,7 +21,9 @@ from limbeck.latents import (
     ModeCentres,
     NoiseKind,
     Psi,
+    check_batch,
     embed_w,
+    is_whole,
     layered_psi,
 )
 from limbeck.percept import LPIPS
@@ -221,8 +223,9 @@ def _timed(
     """Say at which t of which leg each frame is taken."""
     if noise not in ("const", "none"):
         raise UsageError(f"noise {noise!r} would flicker from frame to frame", "give const or none")
-    if batch < 1 or frames < 2:
-        raise UsageError(f"{frames} frames, {batch} at once", "give 2 frames or more, 1 at once")
+    check_batch(batch)
+    if not is_whole(frames) or frames < 2:
+        raise UsageError(f"{frames!r} frames", "give a whole number, 2 frames or more")
     steps = frames if loop else frames - 1
     shares = allot([1.0] * len(legs), steps)
     paces: list[Pace] = [lambda share: share] * len(legs)

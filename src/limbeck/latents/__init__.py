@@ -17,15 +17,16 @@ from limbeck.latents.drawing import embed_w as embed_w
 from limbeck.latents.drawing import pooled_w as pooled_w
 from limbeck.latents.drawing import seeds_to_z as seeds_to_z
 from limbeck.latents.generating import HoldsGenerator as HoldsGenerator
-from limbeck.latents.generating import NoiseKind as NoiseKind
 from limbeck.latents.generating import Sample as Sample
 from limbeck.latents.generating import check_latents as check_latents
 from limbeck.latents.generating import images_of_seeds as images_of_seeds
 from limbeck.latents.generating import images_of_w as images_of_w
 from limbeck.latents.generating import latents_of_seeds as latents_of_seeds
+from limbeck.latents.requests import NoiseKind as NoiseKind
 from limbeck.latents.requests import Psi as Psi
 from limbeck.latents.requests import Seeds as Seeds
 from limbeck.latents.requests import check_batch as check_batch
+from limbeck.latents.requests import check_noise as check_noise
 from limbeck.latents.requests import check_psi as check_psi
 from limbeck.latents.requests import check_seeds as check_seeds
 from limbeck.latents.requests import is_whole as is_whole
@@ -52,6 +53,7 @@ __all__ = [
     "Target",
     "check_batch",
     "check_latents",
+    "check_noise",
     "check_psi",
     "check_seeds",
     "class_number",

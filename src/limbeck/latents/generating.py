@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from limbeck.latents.centres import ModeCentres
 from limbeck.latents.class_shares import Labels, classes_of, typical_w
 from limbeck.latents.drawing import embed_w, layered, seeds_to_z
 from limbeck.latents.requests import (
+    NoiseKind,
     Psi,
     Seeds,
     check_batch,
+    check_noise,
     check_seeds,
     is_whole,
     layered_psi,
@@ -28,8 +30,6 @@ from limbeck.latents.requests import (
 from limbeck.latents.truncation import needs_pictures, target_for, truncate
 from limbeck.nets import AnyGenerator, AnyNet
 from limbeck.percept import LPIPS
-
-NoiseKind = Literal["const", "random", "none"]
 
 
 class HoldsGenerator(Protocol):
@@ -159,6 +159,7 @@ def images_of_seeds(
     """
     chosen = check_seeds(seeds)
     pull = _pull(networks, psi, truncation, modes, embedder, mode_index, cutoff)
+    check_noise(noise)
     step = 1 if noise == "random" else check_batch(batch)
     pulled = _pulled_seeds(networks, chosen, labels, pull, step)
     return _each_seed(networks.G_ema, pulled, noise, as_float)
@@ -296,6 +297,7 @@ def images_of_w(
     """
     latents = check_latents(networks, w)
     pull = _pull(networks, psi, truncation, modes, embedder, mode_index, cutoff)
+    check_noise(noise)
     step = 1 if noise == "random" else check_batch(batch)
     return _each_latent(networks.G_ema, latents, pull, step, noise, as_float)
 

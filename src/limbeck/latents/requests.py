@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +128,19 @@ def check_batch(batch: int) -> int:
     if not is_whole(batch) or batch < 1:
         raise UsageError(f"batch {_short(batch)}", "give a whole number from 1 on")
     return int(batch)
+
+
+NoiseKind = Literal["const", "random", "none"]
+
+
+def check_noise(noise: str) -> None:
+    """Kind of noise.
+
+    Raises:
+        UsageError: none of `NoiseKind`.
+    """
+    if noise not in get_args(NoiseKind):
+        raise UsageError(f"no noise {_short(noise)}", f"give {', '.join(get_args(NoiseKind))}")
 
 
 def _short(value: object) -> str:

@@ -121,9 +121,9 @@ class Editing:
             A `Found`, which is also the tuple (w, image, distance); of a list a list of them.
 
         Raises:
-            UsageError: the model has no encoder and `steps` is 0; the image is of another form;
-                both `steps` and `settings` are given, or `settings` that tune the generator, which
-                `limbeck.editing.invert` gives back.
+            UsageError: the model has no encoder and `steps` is 0; no such number of steps; the
+                image is of another form; both `steps` and `settings` are given, or `settings` that
+                tune the generator, which `limbeck.editing.invert` gives back.
             DataError: no image lies at that path, or it cannot be decoded.
         """
         check_output(output)
@@ -143,7 +143,7 @@ class Editing:
             return []
         squares = torch.cat([centre_square(one, self.config.size) for one in pictures])
         if steps:
-            settings = Inversion(steps_w=steps // 3, steps_w_plus=steps - steps // 3)
+            settings = Inversion.of(steps_w=steps // 3, steps_w_plus=steps - steps // 3)
         if settings is None:
             found = self._guessed(squares, output)
         else:

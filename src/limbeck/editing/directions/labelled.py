@@ -90,6 +90,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(text), strict=True)
     rows = []
     try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise DataError(f"{path}: two columns {fsio.plain(repr(twice[0]))}", "rename one")
         for row in reader:
             if None in row or None in row.values():
                 raise DataError(f"{path}:{reader.line_num}: not as many fields as columns", _FORM)
