@@ -115,7 +115,7 @@ def test_what_cannot_be_inverted_is_answered(model: Path, photos: Path, tmp_path
     Image.new("RGB", (1, 1)).save(tiny)
     text.write_text("no photo")
     said = refused("invert", tiny, "--model", model, "--out", out, *QUICK)
-    assert "no usable photo" in said
+    assert "no usable photo among 1 files in what was given" in said
     assert "too_small" in said
     assert "not_an_image" in refused("invert", text, "--model", model, "--out", out, *QUICK)
     some = limbeck("invert", tiny, photos / "dog0.png", "--model", model, "--out", out, *QUICK)
@@ -132,6 +132,8 @@ def test_what_cannot_be_inverted_is_answered(model: Path, photos: Path, tmp_path
     assert not (tmp_path / "no").exists()
     assert not (photos / "out").exists()
     gone = tmp_path / "gone.png"
+    some_args = ["invert", photos, "--model", model, "--out", tmp_path / "d"]
+    assert "no such file of the detector" in refused(*some_args, "--detector", gone)
     assert "no such photo" in refused("invert", gone, "--model", model, "--out", out)
     said = refused("invert", photos, tiny, "--model", model, "--out", out)
     assert "give one folder or archive alone" in said

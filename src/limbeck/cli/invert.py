@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from limbeck.latents import ModeCentres
     from limbeck.nets import Networks
 
-_NAMED = 8
+_NAMED, _PHOTOS = 8, "photos"
 _LATENTS = "latents"  # finished batches, among the parts
 _ARCHIVES = (".zip", ".tar", ".parquet", ".json", ".jsonl", ".csv", ".tsv")
 
@@ -103,6 +103,8 @@ def invert(
     if isinstance(source, str):
         return planned("invert", values)
     folder = networks_folder(existing(source, "model or networks"))
+    if detector is not None:
+        existing(detector, "file of the detector's weights")
     centres_at = centres_file(source, modes)
     if shared.dry_run:
         return planned("invert", values)
@@ -117,10 +119,11 @@ def invert(
         parts = parts_of(out)
         try:
             dataset, lost = _squares(photos, alone, parts, config, detector)
-        except (DataError, UsageError):
+        except (DataError, UsageError) as error:
             if not (parts / _LATENTS).exists():  # else: of a longer inversion that was stopped
                 forget_parts(out)
-            raise
+            ours = str(parts / _PHOTOS)  # copies: a person gave the photos themselves
+            raise type(error)(error.what.replace(ours, "what was given"), error.do) from error
         summary = _inverted(networks, centres, dataset, settings, out)
         forget_parts(out)
     for one in lost[:_NAMED]:
@@ -169,7 +172,7 @@ def _squares(
     first = photos[0]
     if alone and (first / "index.json").exists():
         return open_dataset(first), []
-    source = first if alone else _gathered(photos, parts / "photos")
+    source = first if alone else _gathered(photos, parts / _PHOTOS)
     ingest(source, parts / "data", config, detector=detector, fewest=1)
     dataset = open_dataset(parts / "data")
     rejected = [info for info in dataset.listed() if info.status is not Status.ACCEPTED]

@@ -86,5 +86,5 @@ def mix(
     names = {"rows": [p.name for p in left], "columns": [p.name for p in top]}
     values = {**asked, **drawn.values(), **names, "layers": list(made.layers)}
     numbers = ", ".join(map(str, made.layers))
-    told = f": {len(left)} rows, {len(top)} columns; layers {numbers} are the columns'"
+    told = f": rows {len(left)}, columns {len(top)}; layers {numbers} are the columns'"
     return Outcome(values, [logs.line("wrote ", logs.bold(out), f"{told} ({drawn.words})")])
