@@ -111,7 +111,7 @@ def summarise(effects: Sequence[Effects]) -> dict[str, Any]:
     """Means over directions, and the extremes that matter."""
 
     def mean(name: str) -> float:
-        values = [getattr(one, name) for one in effects]
+        values = [float(getattr(one, name)) for one in effects]
         return round(sum(values) / len(values), 4)
 
     names = ("lpips_per_unit", "inside", "area", "mode_changes", "monotonic")
