@@ -69,17 +69,13 @@ class Likeness:
         """As `loss`, LPIPS on another view of photos and images alike, drawn at random.
 
         Both are mirrored or not, shifted by up to an eighth of the side and enlarged, images of 64
-        px up to twofold, larger ones less.
-        An image that looks right in one view alone is one that fools the network, so latents that
-        are found through many views also look right to networks that nobody asked.
+        px up to twofold, larger ones less. An image that looks right in one view alone is one that
+        fools the network, so latents that are found through many views also look right to networks
+        that nobody asked.
         """
         photos = seen(self.photos)
         view = _View.drawn(photos.shape[-1], random)
-        with torch.no_grad():
-            wanted = self.lpips.embed_layers(view(photos))
-        parts = zip(self.lpips.embed_layers(view(seen(images))), wanted, strict=True)
-        perceived = torch.stack([(a - b).square().sum(1) for a, b in parts]).sum(0)
-        return perceived + self._apart(images)
+        return self.lpips.distance(view(seen(images)), view(photos)) + self._apart(images)
 
     def _apart(self, images: Tensor) -> Tensor:
         return self.pixels * (images - self.photos).square().mean((1, 2, 3))
