@@ -34,6 +34,7 @@ FLOORS: list[set[str]] = [
      "model"},
     {"convert", "foreign", "portable"},
     {"chain", "bench"},
+    {"studio"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
@@ -46,7 +47,7 @@ PUBLIC = [
 VERBS = [
     "bench", "convert", "demo", "directions", "doctor", "edit", "evaluate", "export",
     "export-data", "ingest", "invert", "keep", "mix", "modes", "push", "report", "resume", "run",
-    "sample", "score", "status", "take-down", "train", "walk", "weights",
+    "sample", "score", "status", "studio", "take-down", "train", "walk", "weights",
 ]  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 UNPICKLERS = ("percept/weights", "foreign/state_dict")

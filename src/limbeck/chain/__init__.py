@@ -1,5 +1,6 @@
 """The chain of stages and the one command that walks it."""
 
+from limbeck.chain.applying import apply_rule, effects_of_rule
 from limbeck.chain.encoding import Inverted, encoder_config, train_encoder
 from limbeck.chain.named_photos import never_read
 from limbeck.chain.request import Change, Group, Request, changes, settled, stored_request
@@ -25,8 +26,10 @@ __all__ = [
     "Request",
     "StageState",
     "TakingDown",
+    "apply_rule",
     "changes",
     "consequences",
+    "effects_of_rule",
     "encoder_config",
     "never_read",
     "parts_by_ray",

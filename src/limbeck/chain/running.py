@@ -256,7 +256,7 @@ def _run(request: Request, out: Path, began: float) -> RunDir:
         "requested": request.asked(), **request.places(), "machine": facts,
     }  # fmt: skip
     if rank() == 0:
-        _write(run_dir, request, resolved, extra)
+        write_request(run_dir, request, resolved, extra)
 
     def settle(dataset: Dataset) -> Config:
         heart, now = Heartbeat(out), resolved
@@ -275,7 +275,7 @@ def _run(request: Request, out: Path, began: float) -> RunDir:
     return run_dir
 
 
-def _write(
+def write_request(
     run_dir: RunDir, request: Request, resolved: Config | None, extra: Mapping[str, Any]
 ) -> None:
     """run.json: untouched where the same is asked, else written; the one before stays beside it."""

@@ -25,6 +25,7 @@ from limbeck.cli import (
     sample,
     score,
     stage_verbs,
+    studio,
     takedown,
     train,
     walk,
@@ -93,6 +94,7 @@ app.command(epilog=_EXAMPLE + "mix runs/dogs --rows 0-3 --columns 4-8 --layers f
 app.command(epilog=_EXAMPLE + "walk runs/dogs 3 mode:5 7 --through modes --loop --out walk.webp")(
     walk.walk
 )
+app.command(epilog=_EXAMPLE + "studio runs/dogs --open")(studio.studio)
 app.command(epilog=_EXAMPLE + "export runs/dogs --out model --half --fact photos=9452")(
     export.export
 )

@@ -2,7 +2,10 @@
 
 from limbeck.artefacts.scores import Scores as Scores
 from limbeck.artefacts.scores import read_scores as read_scores
+from limbeck.curation.advice import choose_column as choose_column
 from limbeck.curation.advice import prospects as prospects
+from limbeck.curation.deciding import Decisions as Decisions
+from limbeck.curation.deciding import Step as Step
 from limbeck.curation.densities import GAUSS_COMPONENTS as GAUSS_COMPONENTS
 from limbeck.curation.densities import PPCA_COMPONENTS as PPCA_COMPONENTS
 from limbeck.curation.densities import fit_components as fit_components
@@ -35,8 +38,11 @@ __all__ = [
     "GAUSS_COMPONENTS",
     "MODES",
     "PPCA_COMPONENTS",
+    "Decisions",
     "Seen",
+    "Step",
     "block_files",
+    "choose_column",
     "find_cut",
     "fit_components",
     "forget_joined",

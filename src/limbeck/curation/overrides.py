@@ -1,4 +1,4 @@
-"""overrides.csv: a person's word about photos, by id, name or pattern. Read here, never written."""
+"""overrides.csv: a person's word about photos, by id, name or pattern, as it is read."""
 
 import csv
 import fnmatch
@@ -19,7 +19,7 @@ BYTES = 32 * 2**20  # half a million lines
 _YES = frozenset({"1", "true", "yes", "keep"})
 _NO = frozenset({"0", "false", "no", "drop"})
 _PHOTO = ("photo", "id", "source")
-_HEADER = "photo,keep,reason"
+HEADER = "photo,keep,reason"
 _SHOWN = 3
 _ARCHIVE = re.compile(r"^[^/!]+\.zip!", re.IGNORECASE)
 
@@ -48,7 +48,9 @@ class Overrides:
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
+    """One line: its number in the file, the photo or photos it names, what it says of them."""
+
     number: int
     photo: str
     override: Override
@@ -75,14 +77,25 @@ def read_overrides(
         DataError: names the line: a wrong header, too many fields, no photo, or `keep` that is
             none of 1, true, yes, keep, 0, false, no, drop.
     """
-    path = Path(path)
-    if not path.exists():
-        return Overrides({})
-    names = _Names(ids, sources)
+    lines = override_lines(path)
+    return resolve(path, lines, Names(ids, sources)) if lines else Overrides({})
+
+
+def override_lines(path: Path) -> list[Line]:
+    """The lines of overrides.csv in their order; none where there is no such file.
+
+    Raises:
+        DataError: as `read_overrides`.
+    """
+    return list(_lines(path)) if path.exists() else []
+
+
+def resolve(path: Path, lines: Sequence[Line], names: "Names") -> Overrides:
+    """What lines say about photos: of several the last; see `read_overrides`."""
     photos: dict[str, Override] = {}
-    lost: list[_Line] = []
-    shared: list[tuple[_Line, list[str]]] = []
-    for line in _lines(path):
+    lost: list[Line] = []
+    shared: list[tuple[Line, list[str]]] = []
+    for line in lines:
         found, candidates = names.find(line.photo)
         photos |= dict.fromkeys(found, line.override)
         if candidates:
@@ -91,12 +104,17 @@ def read_overrides(
             lost.append(line)
     warnings = [_of_shared(path, line, candidates) for line, candidates in shared]
     if lost:
-        warnings.insert(0, _of_lost(path, lost, sources is not None))
+        warnings.insert(0, _of_lost(path, lost, bool(names.sources)))
     return Overrides(photos, len(lost) + len(shared), tuple(warnings))
 
 
-class _Names:
-    """Photos by id, name and file name; names are compared in Unicode's composed form."""
+class Names:
+    """Photos by id, name and file name; names are compared in Unicode's composed form.
+
+    Args:
+        ids: of the scored photos.
+        sources: their names, in the order of `ids`, or None.
+    """
 
     def __init__(self, ids: Sequence[str], sources: Sequence[str] | None) -> None:
         self.ids = frozenset(ids)
@@ -144,14 +162,14 @@ def _file_name(source: str) -> str:
     return _inside(source).rpartition("/")[2]
 
 
-def _lines(path: Path) -> Iterator[_Line]:
+def _lines(path: Path) -> Iterator[Line]:
     rows = _rows(path)
     where, header = next(rows, (1, []))
     words = [field.lower() for field in header]
     if not words or words[0] not in _PHOTO or words[1:] not in (["keep"], ["keep", "reason"]):
         raise DataError(
             f"{path}:{where}: the first line is {','.join(header)!r}",
-            f"make it {_HEADER}, and write one photo a line below",
+            f"make it {HEADER}, and write one photo a line below",
         )
     for number, fields in rows:
         yield _line(f"{path}:{number}", number, fields)
@@ -187,10 +205,10 @@ def _text(path: Path) -> str:
         raise DataError(f"{path}:{line}: not UTF-8 ({error})", "save it as CSV UTF-8") from error
 
 
-def _line(where: str, number: int, fields: list[str]) -> _Line:
+def _line(where: str, number: int, fields: list[str]) -> Line:
     if len(fields) > 3:
         raise DataError(
-            f"{where}: {len(fields)} fields where {_HEADER} are three",
+            f"{where}: {len(fields)} fields where {HEADER} are three",
             "put text with commas in quotes",
         )
     photo, word, reason = (*fields, "", "")[:3]
@@ -201,10 +219,10 @@ def _line(where: str, number: int, fields: list[str]) -> _Line:
             f"{where}: keep is {word!r}",
             "write 1 or 0, true or false, yes or no, keep or drop; put names with commas in quotes",
         )
-    return _Line(number, photo, Override(word.lower() in _YES, reason))
+    return Line(number, photo, Override(word.lower() in _YES, reason))
 
 
-def _of_lost(path: Path, lost: Sequence[_Line], named: bool) -> str:
+def _of_lost(path: Path, lost: Sequence[Line], named: bool) -> str:
     shown = ", ".join(f"line {line.number}: {line.photo!r}" for line in lost[:_SHOWN])
     more = ", ..." if len(lost) > _SHOWN else ""
     count = "1 line names" if len(lost) == 1 else f"{len(lost)} lines name"
@@ -216,7 +234,7 @@ def _of_lost(path: Path, lost: Sequence[_Line], named: bool) -> str:
     return f"{path.name}: {count} no scored photo and did nothing ({shown}{more}); {hint}"
 
 
-def _of_shared(path: Path, line: _Line, sources: Sequence[str]) -> str:
+def _of_shared(path: Path, line: Line, sources: Sequence[str]) -> str:
     more = ", ..." if len(sources) > _SHOWN else ""
     return (
         f"{path.name}: line {line.number} did nothing: {len(sources)} photos are called "

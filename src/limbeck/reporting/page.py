@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +65,11 @@ PARTS = {
     "metrics": "the measured figures",
     "labels": "the labels",
 }
+
+
+def page_style() -> str:
+    """The CSS of the page."""
+    return (files("limbeck.reporting") / "templates" / "style.css").read_text(encoding="utf-8")
 
 
 @dataclass

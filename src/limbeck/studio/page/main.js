@@ -1,0 +1,139 @@
+// The frame: which tab is open, what the address says, who may write.
+
+import { api, el, fail } from "./kit.js";
+
+const TABS = {
+  curate: { title: "Curate", load: () => import("./curate.js") },
+  modes: { title: "Modes", load: () => import("./modes.js") },
+  generate: { title: "Generate", load: () => import("./generate.js") },
+  edit: { title: "Edit", load: () => import("./edit.js") },
+  runs: { title: "Runs", load: () => import("./runs.js") },
+};
+const main = document.getElementById("tab");
+const strip = document.getElementById("tabs");
+let open = null;
+let turn = 0;
+
+/** What a tab is given. `params`: its part of the address; `keep`: write it there. */
+function studio(name) {
+  return {
+    state: held.state,
+    params: params(),
+    keep(values) {
+      const text = new URLSearchParams(
+        Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined),
+      ).toString();
+      history.replaceState(null, "", `#${name}${text ? `?${text}` : ""}`);
+    },
+    writable: () => held.state.writable,
+    onState: (call) => held.listeners.add(call),
+    keys(list) {
+      held.keys = list;
+    },
+  };
+}
+
+const held = { state: null, listeners: new Set(), keys: [] };
+const wanted = () => location.hash.slice(1).split("?")[0];
+const params = () => new URLSearchParams(location.hash.split("?")[1] || "");
+
+async function show() {
+  const name = held.state.tabs.includes(wanted()) ? wanted() : held.state.tabs[0];
+  const mine = ++turn;
+  open?.close?.();
+  open = null;
+  held.listeners.clear();
+  held.keys = [];
+  for (const tab of strip.children) {
+    const chosen = tab.dataset.name === name;
+    tab.setAttribute("aria-selected", chosen);
+    tab.tabIndex = chosen ? 0 : -1;
+  }
+  main.setAttribute("aria-labelledby", `tab-${name}`);
+  document.title = `${TABS[name].title} · ${held.state.title} · limbeck studio`;
+  main.replaceChildren(el("p", { class: "waiting" }, "Opening …"));
+  try {
+    const module = await TABS[name].load();
+    if (mine !== turn) return;
+    const section = el("div", { class: `tab ${name}` });
+    const opened = await module.open(section, studio(name));
+    if (mine !== turn) return opened?.close?.();
+    open = opened;
+    main.replaceChildren(section);
+    open?.shown?.();
+  } catch (error) {
+    if (mine !== turn) return;
+    main.replaceChildren(el("p", { class: "notice" }, error.message));
+    fail(error);
+  }
+}
+
+function tabs() {
+  strip.replaceChildren(
+    ...held.state.tabs.map((name) =>
+      el("button", {
+        type: "button", role: "tab", id: `tab-${name}`, "data-name": name, "aria-controls": "tab",
+        click: () => (location.hash = name),
+      }, TABS[name].title),
+    ),
+  );
+}
+
+strip.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const all = [...strip.children];
+  const next = all[(all.indexOf(document.activeElement) + step + all.length) % all.length];
+  next.focus();
+  next.click();
+  event.preventDefault();
+});
+
+function help() {
+  const box = document.getElementById("help");
+  const rows = [["?", "this list"], ["1 … 5", "the tabs"], ...held.keys];
+  box.replaceChildren(
+    el("h2", { id: "help-title" }, "Keys"),
+    el("dl", { class: "keys" }, rows.map(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)])),
+    el("button", { type: "button", click: () => box.close() }, "Close"),
+  );
+  box.showModal();
+}
+
+document.getElementById("keys").addEventListener("click", help);
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches?.("input:not([type=range]):not([type=checkbox]), textarea, select")) return;
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "?") help();
+  const number = Number(event.key);
+  if (number >= 1 && number <= held.state?.tabs.length) strip.children[number - 1].click();
+});
+
+function notice() {
+  const box = document.getElementById("notice");
+  const why = held.state.writable ? "" : `Read only: ${held.state.why}.`;
+  if (box.textContent !== why) box.textContent = why;
+  box.hidden = !why;
+}
+
+async function state() {
+  const before = JSON.stringify(held.state);
+  held.state = await api.get("/api/state");
+  if (JSON.stringify(held.state) === before) return;
+  notice();
+  for (const call of held.listeners) call(held.state);
+}
+
+async function start() {
+  await state();
+  document.getElementById("title").textContent = held.state.title;
+  tabs();
+  window.addEventListener("hashchange", show);
+  await show();
+  setInterval(() => document.hidden || state().catch(() => {}), 3000);
+}
+
+start().catch((error) => {
+  main.replaceChildren(el("p", { class: "notice" }, error.message));
+});
