@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from limbeck import logs
 from limbeck.cli.options import Shared
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.errors import UsageError
@@ -48,8 +49,9 @@ def studio(
         return would("studio", {"root": place.root, "host": host, "port": port})
     from limbeck.studio import serve
 
-    serve(
-        str(source), host=host, port=port, beside=tuple(beside or ()), device=shared.device,
-        open_browser=open_browser,
-    )  # fmt: skip
+    with logs.paused():  # it waits for people: that it goes on is no news
+        serve(
+            str(source), host=host, port=port, beside=tuple(beside or ()), device=shared.device,
+            open_browser=open_browser,
+        )  # fmt: skip
     return Outcome({"ended": True}, ["the studio has ended"])

@@ -3,8 +3,6 @@
 import threading
 from typing import Annotated, Any
 
-import numpy as np
-import torch
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, ValidationError
 
@@ -21,7 +19,7 @@ from limbeck.studio.painter import Painter
 from limbeck.studio.place import Pen, Place
 
 PhotoId = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-_THUMB = 128
+_THUMB, _LARGE = 128, 1024
 _MOST = 200_000
 
 
@@ -93,6 +91,7 @@ def curate_routes(place: Place, pen: Pen, painter: Painter) -> APIRouter | None:
     _photo_routes(routes, tables, painter)
     _decision_routes(routes, tables, pen)
     _rule_routes(routes, tables, pen)
+    _likeness_routes(routes, tables)
     return routes
 
 
@@ -151,27 +150,22 @@ def _photo_routes(routes: APIRouter, tables: Tables, painter: Painter) -> None:
 
     @routes.get("/photos/{photo}/small.jpg")
     def small(photo: PhotoId) -> Response:
-        now = tables.now()
-        side = min(_THUMB, now.dataset.size)
-        pixels = now.dataset.at(side, resident=False)[np.array([now.place(photo)])]
-        return jpeg(to_pil(pixels[0]))
+        return jpeg(to_pil(tables.now().square(photo, _THUMB)))
 
     @routes.get("/photos/{photo}/large.jpg")
     def large(photo: PhotoId) -> Response:
-        now = tables.now()
-        pixels = now.dataset.at(now.dataset.size, resident=False)[np.array([now.place(photo)])]
-        return jpeg(to_pil(pixels[0]))
+        return jpeg(to_pil(tables.now().square(photo, _LARGE)))
 
     @routes.get("/photos/{photo}/again.jpg")
     def again(photo: PhotoId) -> Response:
+        """What the first generator draws of a photo, through its encoder."""
         now = tables.now()
+        now.place(photo)
         with painter.first() as pipeline:
             if pipeline.E_ema is None:
-                raise Unknown("this run has no encoder, so nothing is reconstructed")
-            size = pipeline.config.size
-            pixels = now.dataset.at(size, resident=False)[np.array([now.place(photo)])]
-            with torch.no_grad():
-                found = pipeline.invert(to_pil(pixels[0]), output="pil")
+                raise Unknown("this run has no encoder, so nothing is drawn again")
+            square = now.square(photo, pipeline.config.size)
+            found = pipeline.invert(to_pil(square), output="pil")
         return jpeg(found.image, keep=False)
 
 
@@ -234,3 +228,23 @@ def _rule_routes(routes: APIRouter, tables: Tables, pen: Pen) -> None:
         text = (root / "keep" / "keep.csv").read_bytes()
         name = {"content-disposition": 'attachment; filename="keep.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=name)
+
+
+def _likeness_routes(routes: APIRouter, tables: Tables) -> None:
+    @routes.get("/near/{photo}")
+    def near(photo: PhotoId) -> dict[str, int]:
+        """How many photos have been compared; begins to where nobody has."""
+        now = tables.now()
+        now.place(photo)
+        now.likeness.start()
+        return {"done": now.likeness.done, "of": now.likeness.of}
+
+    @routes.get("/near/{photo}/distances")
+    def distances(photo: PhotoId) -> Response:
+        """float32: from this photo to each, in row order."""
+        now = tables.now()
+        place = now.place(photo)
+        if now.likeness.done < now.likeness.of:
+            raise Unknown("the photos have not all been compared yet")
+        each = now.likeness.distances(place)
+        return numbers(each[[now.place(photo) for photo in now.scores.ids]])

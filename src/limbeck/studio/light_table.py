@@ -5,16 +5,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from limbeck.artefacts.keep import KeepList, read_keep
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.scores import MODE, Scores, read_scores
 from limbeck.config import KeepConfig
 from limbeck.curation import Decisions, choose_column
-from limbeck.data import Dataset, flags_of, open_dataset
+from limbeck.data import Dataset, PixelView, open_dataset
 from limbeck.errors import DataError
 from limbeck.kit.tables import Column
 from limbeck.studio.answers import Unknown
+from limbeck.studio.likeness import Likeness
 
 WORDS = {None: 0, True: 1, False: 2}
 """How a person's word goes over the wire."""
@@ -26,6 +28,8 @@ class LightTable:
     Attributes:
         run: the run.
         scores: of every photo.
+        dataset: the photos themselves; more than the scored ones where some were added since.
+        likeness: which of them look alike.
         decisions: what a person said, and says.
 
     Raises:
@@ -37,6 +41,8 @@ class LightTable:
         self.scores: Scores = read_scores(run.scores)
         self.dataset: Dataset = open_dataset(run.data)
         self.rows = self.scores.row_of
+        self.likeness = Likeness(self.dataset)
+        self._views: dict[int, PixelView] = {}
         self.decisions = Decisions(run.keep, self.scores.ids, self.scores.sources)
 
     @cached_property
@@ -63,6 +69,17 @@ class LightTable:
         if photo not in self.places:
             raise Unknown("no photo of that id")
         return self.places[photo]
+
+    def square(self, photo: str, side: int) -> Tensor:
+        """uint8 [3, S, S]: a photo's square at `side`, or at the dataset's own size where less.
+
+        Raises:
+            Unknown: there is none of that id.
+        """
+        side = min(side, self.dataset.size)
+        if side not in self._views:
+            self._views[side] = self.dataset.at(side, resident=False)
+        return self._views[side][np.array([self.place(photo)])][0]
 
     def kept_list(self) -> KeepList | None:
         """The keep list as it stands on disk; None before the first."""
@@ -122,11 +139,7 @@ class LightTable:
     @cached_property
     def flags(self) -> tuple[tuple[str, ...], NDArray[np.uint16]]:
         """Names of the flags that occur, and for each photo in row order the bits of its own."""
-        each = {
-            info.id: [flag.value for flag in flags_of(info.quality)]
-            for info in self.dataset.infos
-            if info.quality is not None
-        }
+        each = {info.id: [flag.value for flag in info.flags] for info in self.dataset.infos}
         names = tuple(sorted({name for flags in each.values() for name in flags}))[:16]
         bit = {name: 1 << number for number, name in enumerate(names)}
         found = np.zeros(len(self.scores), dtype=np.uint16)
@@ -139,12 +152,13 @@ class LightTable:
         row = self.row(photo)
         word = self.decisions.words.get(photo)
         info = self.dataset.infos[self.place(photo)]
+        scores = self.scores.table.slice(row, 1).to_pydict()
         return {
             "id": photo,
             "source": info.source,
             "width": info.width,
             "height": info.height,
-            "scores": {name: float(self.scores.column(name)[row]) for name in self.scores.names},
+            "scores": {name: float(scores[name][0]) for name in self.scores.names},
             "word": None if word is None else {"keep": word.keep, "reason": word.reason},
         }
 

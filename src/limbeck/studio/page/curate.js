@@ -1,5 +1,405 @@
-import { api, el } from "./kit.js";
+// The light table: which photos go on. The threshold moves at once; a person's word is saved at once.
+
+import { api, calm, count, el, fail, figure, plural, say, typing } from "./kit.js";
+import { Gallery } from "./gallery.js";
+import { Histogram } from "./histogram.js";
+import { Table, WORD } from "./table.js";
+import { applyDialog, Zoom } from "./curate-dialogs.js";
+import { byFlag, byMode, Details } from "./curate-parts.js";
+
+const VIEWS = {
+  all: ["All photos", () => true],
+  kept: ["Kept", (table, row) => table.kept(row)],
+  dropped: ["Dropped", (table, row) => !table.kept(row)],
+  said: ["Your decisions", (table, row) => table.words[row] !== WORD.none],
+};
+
 export async function open(section, studio) {
-  const table = await api.get("/api/curate/table");
-  section.append(el("p", {}, JSON.stringify(table)));
+  const desk = new Desk(section, studio, await Table.load());
+  await desk.lay();
+  return desk;
 }
+
+class Desk {
+  constructor(section, studio, table) {
+    this.section = section;
+    this.studio = studio;
+    this.table = table;
+    const asked = studio.params;
+    this.view = VIEWS[asked.get("view")] ? asked.get("view") : "all";
+    this.sort = asked.get("sort") || "rule";
+    this.down = asked.get("down") === "1";
+    this.text = asked.get("text") || "";
+    this.mode = asked.has("mode") ? Number(asked.get("mode")) : null;
+    this.flag = asked.get("flag");
+    this.like = null;
+    this.keys = (event) => this.key(event);
+    document.addEventListener("keydown", this.keys);
+    studio.onState(() => this.rights());
+    studio.keys([
+      ["← → ↑ ↓", "the photo before, after, above, below"],
+      ["k", "keep"], ["d", "drop"], ["r", "leave to the rule"], ["u", "take the last decision back"],
+      ["space", "zoom"], ["x", "select a range: then move, x again ends it"],
+      ["shift + arrow", "select a range"], ["ctrl + a", "select all that are shown"],
+      ["n", "more like this"], ["t", "go to the threshold"], ["/", "search"], ["esc", "clear the selection"],
+    ]);
+  }
+
+  close() {
+    document.removeEventListener("keydown", this.keys);
+    this.gallery.close();
+    this.histogram.close();
+  }
+
+  async lay() {
+    const table = this.table;
+    this.histogram = new Histogram({
+      moved: (cut) => this.cutTo(cut, null),
+      colours: () => colours(this.section),
+    });
+    this.gallery = new Gallery({
+      label: "Photos", id: "photo",
+      draw: (tile, row) => this.draw(tile, row),
+      picture: (row) => `/api/curate/photos/${table.id(row)}/small.jpg`,
+      current: (position) => this.current(position),
+      hover: (position) => this.details.show(this.gallery.items[position]),
+      open: (position) => this.zoom.open(position),
+      selected: () => this.actions(),
+    });
+    this.details = new Details(table);
+    this.zoom = new Zoom(this);
+    this.counts = el("div", { class: "counts-live", "aria-live": "polite" });
+    this.modes = el("div", { class: "by" });
+    this.flags = el("div", { class: "by" });
+    this.section.append(
+      el("aside", { class: "side rule", "aria-label": "The rule" }, this.rulePanel(), this.applyPanel(), this.groups()),
+      el("section", { class: "wall", "aria-label": "Photos" }, this.toolbar(), this.actionBar(), this.gallery.node),
+      this.details.node,
+    );
+    this.histogram.show(table.sorted, table.cut);
+    this.recount();
+    this.rights();
+    await this.arrange();
+  }
+
+  shown() {
+    this.gallery.measure();
+    this.histogram.draw();
+    this.toThreshold();
+  }
+
+  // The rule ------------------------------------------------------------------------------------
+
+  rulePanel() {
+    const table = this.table;
+    const names = Object.keys(table.about.columns).filter((name) => !name.startsWith("x_"));
+    this.column = el("select", { change: () => this.cutOn(this.column.value).catch(fail) },
+      names.map((name) => el("option", { value: name, selected: name === table.name }, name)));
+    const number = (label, more, take) => {
+      const field = el("input", { type: "number", ...more, change: () => field.value !== "" && take(Number(field.value)) });
+      return [field, el("label", { class: "field" }, label, field)];
+    };
+    const share = number("share kept, %", { min: 0.1, max: 100, step: 0.1 }, (value) => {
+      const fraction = Math.min(1, Math.max(0.001, value / 100));
+      this.cutTo(Math.max(1, Math.floor(fraction * table.length + 0.5)), { rule: "fraction", fraction });
+    });
+    const photos = number("photos kept", { min: 1, max: table.length, step: 1 }, (value) => {
+      const kept = Math.min(table.length, Math.max(1, Math.round(value)));
+      this.cutTo(kept, { rule: "count", count: kept });
+    });
+    this.share = share[0];
+    this.photos = photos[0];
+    this.reset = el("button", { type: "button", click: () => this.restore().catch(fail) }, "As on disk");
+    this.formula = el("p", { class: "small formula" });
+    const formula = el("details", { class: "plain" }, el("summary", {}, "what this score is"), this.formula);
+    return el("div", { class: "panel" },
+      el("h2", {}, "Threshold"),
+      this.counts,
+      this.histogram.node, this.histogram.axis,
+      el("p", { class: "small" }, "Typical photos left, odd ones right. Drag, or use the arrow keys."),
+      el("div", { class: "numbers" }, share[1], photos[1]),
+      el("label", { class: "field" }, "score to cut on", this.column),
+      formula,
+      this.reset,
+    );
+  }
+
+  cutTo(cut, rule) {
+    this.table.cutAt(cut, rule);
+    if (this.histogram.cut !== cut) this.histogram.set(cut);
+    this.soon();
+  }
+
+  async cutOn(name) {
+    await this.table.cutOn(name);
+    this.histogram.show(this.table.sorted, this.table.cut);
+    this.soon();
+    await this.arrange();
+    this.toThreshold();
+  }
+
+  async restore() {
+    await this.table.restore();
+    this.column.value = this.table.name;
+    this.histogram.show(this.table.sorted, this.table.cut);
+    this.soon();
+    await this.arrange();
+    this.toThreshold();
+  }
+
+  /** The counts and the tiles, once a frame however often the threshold moves. */
+  soon() {
+    if (this.pending) return;
+    this.pending = requestAnimationFrame(() => {
+      this.pending = 0;
+      this.recount();
+      this.gallery.refresh();
+      if (this.follows()) this.toThreshold();
+      else this.arrangeSoon();
+    });
+  }
+
+  arrangeSoon = calm(() => this.arrange().catch(fail), 200);
+
+  /** Whether the wall is in the rule's own order, so that the threshold has a place in it. */
+  follows = () => this.sort === "rule" && this.view === "all";
+
+  recount() {
+    const table = this.table, found = table.counts();
+    this.found = found;
+    const dropped = table.length - found.kept;
+    this.counts.replaceChildren(
+      el("p", { class: "two-counts" },
+        el("span", { class: "good" }, el("b", {}, count(found.kept)), " kept"),
+        el("span", { class: "warm" }, el("b", {}, count(dropped)), " dropped")),
+      el("div", { class: "meter split", role: "presentation" }, share(found.kept, table.length)),
+      el("p", { class: "small" }, `${((100 * found.kept) / table.length).toFixed(1)} % kept. Your word: ${plural(found.saidKeep, "photo")} kept, ${count(found.saidDrop)} dropped.`),
+    );
+    this.share.value = ((100 * table.cut) / table.length).toFixed(1);
+    this.photos.value = table.cut;
+    this.reset.disabled = table.asApplied;
+    this.formula.textContent = table.about.columns[table.name] || "";
+    byMode(this, found);
+    byFlag(this, found);
+    this.details.refresh();
+  }
+
+  // Apply ---------------------------------------------------------------------------------------
+
+  applyPanel() {
+    this.apply = el("button", { type: "button", class: "main", click: () => applyDialog(this) }, "Apply …");
+    return el("div", { class: "panel" },
+      el("p", { class: "small" }, "Decisions are saved as you make them. Applying writes the list of photos that the second training takes."),
+      el("div", { class: "inline" }, this.apply, el("a", { href: "/api/curate/list.csv", download: "keep.csv" }, "the list as CSV")));
+  }
+
+  groups() {
+    return el("div", { class: "panel" },
+      this.table.modes && [el("h2", {}, "By mode"), this.modes],
+      this.table.about.flags.length > 0 && [el("h2", {}, "By flag"), this.flags]);
+  }
+
+  // The wall ------------------------------------------------------------------------------------
+
+  toolbar() {
+    const table = this.table;
+    const view = el("select", { change: () => this.choose({ view: view.value }) },
+      Object.entries(VIEWS).map(([key, [title]]) => el("option", { value: key, selected: key === this.view }, title)));
+    const columns = Object.keys(table.about.columns).filter((name) => name !== "x_mode");
+    this.sorts = el("select", { change: () => this.choose({ sort: this.sorts.value }) },
+      el("option", { value: "rule" }, "the rule's score"),
+      columns.map((name) => el("option", { value: name }, name)),
+      el("option", { value: "like", disabled: true }, "likeness"));
+    this.sorts.value = columns.includes(this.sort) ? this.sort : (this.sort = "rule");
+    const down = el("button", { type: "button", "aria-pressed": this.down, "aria-label": "The highest first", title: "The highest first",
+      click: () => { this.down = !this.down; down.setAttribute("aria-pressed", this.down); this.choose({}); } }, "↓");
+    this.field = el("input", { type: "search", placeholder: "name or id", value: this.text, "aria-label": "Search in names and ids",
+      input: calm(() => this.choose({ text: this.field.value.trim() }), 250) });
+    const size = el("input", { type: "range", min: 72, max: 220, value: this.gallery.side, "aria-label": "Size of the photos",
+      input: () => { this.gallery.side = Number(size.value); this.gallery.measure(); } });
+    this.filters = el("span", { class: "inline filters" });
+    this.shownCount = el("span", { class: "small", role: "status" });
+    return el("div", { class: "inline toolbar" },
+      el("label", { class: "field row" }, "Show", view),
+      el("label", { class: "field row" }, "Sort by", this.sorts), down,
+      this.field, this.filters,
+      el("button", { type: "button", click: () => { this.choose({ view: "all", sort: "rule" }).then(() => this.toThreshold()); view.value = "all"; } }, "At the threshold"),
+      el("span", { class: "grow" }), this.shownCount,
+      el("label", { class: "field row size" }, "Size", size));
+  }
+
+  async choose(change) {
+    Object.assign(this, change);
+    if (this.sorts.value !== this.sort) this.sorts.value = this.sort;
+    await this.arrange().catch(fail);
+  }
+
+  /** Which photos are on the wall, and in which order. */
+  async arrange() {
+    const mine = (this.turn = (this.turn || 0) + 1);
+    const table = this.table, [, fits] = VIEWS[this.view];
+    let order = table.order;
+    if (this.sort === "like") order = table.ranked(this.like.distances);
+    else if (this.sort !== "rule") order = table.ranked(await table.column(this.sort));
+    let among = null;
+    if (this.text) {
+      const found = await api.bytes(`/api/curate/search?text=${encodeURIComponent(this.text)}`);
+      among = new Set(new Uint32Array(found));
+    }
+    if (mine !== this.turn) return;
+    const bit = this.flag ? 1 << table.about.flags.indexOf(this.flag) : 0;
+    const plain = this.view === "all" && !among && this.mode === null && !bit;
+    const rows = plain ? Array.from(order) : Array.from(order).filter((row) =>
+      fits(table, row) && (!among || among.has(row)) && (this.mode === null || table.modes[row] === this.mode) && (!bit || table.flags[row] & bit));
+    if (this.down) rows.reverse();
+    this.gallery.show(rows);
+    this.shownCount.textContent = rows.length === table.length ? plural(rows.length, "photo") : `${count(rows.length)} of ${plural(table.length, "photo")}`;
+    this.filters.replaceChildren(...this.tags());
+    this.studio.keep({
+      view: this.view === "all" ? "" : this.view, sort: ["rule", "like"].includes(this.sort) ? "" : this.sort,
+      down: this.down ? "1" : "", text: this.text, mode: this.mode, flag: this.flag,
+    });
+  }
+
+  tags() {
+    const tag = (text, undo) => el("button", { type: "button", class: "tag", "aria-label": `Show all again, not only ${text}`, click: undo }, text, el("span", { "aria-hidden": "true" }, " ×"));
+    return [
+      this.mode !== null && tag(`mode ${this.mode}`, () => this.choose({ mode: null })),
+      this.flag && tag(this.flag, () => this.choose({ flag: null })),
+      this.sort === "like" && tag("more like this", () => this.choose({ sort: "rule" })),
+    ].filter(Boolean);
+  }
+
+  toThreshold() {
+    if (!this.follows()) return;
+    const items = this.gallery.items;
+    const plain = items.length === this.table.length;
+    const position = plain ? this.table.cut : items.findIndex((row) => this.table.rank[row] >= this.table.cut);
+    this.gallery.centre(this.down ? items.length - position : position < 0 ? items.length : position);
+  }
+
+  draw(tile, row) {
+    const table = this.table, kept = table.kept(row), word = table.words[row];
+    for (const [name, is] of [["is-kept", kept], ["is-dropped", !kept], ["is-said", word !== WORD.none]]) tile.classList.toggle(name, is);
+    tile.setAttribute("aria-label", `${table.id(row)}, score ${figure(table.scores[row])}, ${kept ? "kept" : "dropped"}${word ? " by you" : ""}`);
+  }
+
+  current(position) {
+    const row = this.gallery.items[position];
+    if (row !== undefined) this.details.show(row);
+  }
+
+  // Decisions -----------------------------------------------------------------------------------
+
+  actionBar() {
+    const act = (title, key, kind, keep) =>
+      el("button", { type: "button", class: `${kind} writes`, click: () => this.decide(keep) }, title, " ", el("kbd", {}, key));
+    this.chosen = el("span", { class: "small", role: "status" });
+    this.undoButton = el("button", { type: "button", class: "writes", click: () => this.undo() }, "Undo ", el("kbd", {}, "u"));
+    return el("div", { class: "inline actions" },
+      act("Keep", "k", "keep", true), act("Drop", "d", "drop", false), act("Leave to the rule", "r", "", null), this.undoButton,
+      el("button", { type: "button", click: () => this.more() }, "More like this ", el("kbd", {}, "n")),
+      el("button", { type: "button", click: () => this.gallery.all() }, "Select all shown"),
+      this.chosen);
+  }
+
+  actions() {
+    const chosen = this.gallery.chosen.size;
+    this.chosen.textContent = chosen ? `${plural(chosen, "photo")} selected` : this.gallery.ranging ? "range begun: move on, x ends it" : "";
+    this.rights();
+  }
+
+  rights() {
+    const writable = this.studio.writable();
+    for (const button of this.section.querySelectorAll(".writes")) button.disabled = !writable;
+    this.apply.disabled = !writable;
+    this.undoButton.disabled = !writable || !this.table.about.undo;
+    this.undoButton.title = this.table.about.undo ? `take back: ${this.table.about.undo}` : "nothing to take back";
+  }
+
+  async decide(keep, rows = this.gallery.target) {
+    if (!rows.length || !this.studio.writable()) return;
+    try {
+      const answer = await api.post("/api/curate/decide", { photos: rows.map(this.table.id), keep });
+      this.table.said(answer);
+      say(answer.what);
+      const single = rows.length === 1 && !this.gallery.chosen.size;
+      if (this.gallery.chosen.size) this.gallery.clear();
+      this.after();
+      if (single) this.gallery.move(this.gallery.at + 1);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  async undo() {
+    try {
+      const answer = await api.post("/api/curate/undo");
+      this.table.said(answer);
+      say(answer.what);
+      this.after();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  after() {
+    this.recount();
+    this.rights();
+    this.gallery.refresh();
+    if (this.view === "said") this.arrange().catch(fail);
+  }
+
+  async more(row = this.gallery.items[this.gallery.at]) {
+    if (row === undefined) return;
+    try {
+      const id = this.table.id(row);
+      say("looking for photos like this one");
+      let progress;
+      while ((progress = await api.get(`/api/curate/near/${id}`)).done < progress.of) {
+        say(`comparing photos: ${count(progress.done)} of ${count(progress.of)}`);
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+      }
+      this.like = { row, distances: Float64Array.from(new Float32Array(await api.bytes(`/api/curate/near/${id}/distances`))) };
+      this.sorts.querySelector("[value=like]").disabled = false;
+      this.down = false;
+      await this.choose({ sort: "like" });
+      this.gallery.node.scrollTop = 0;
+      this.gallery.move(0);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event) || document.querySelector("dialog[open]")) return;
+    const calls = {
+      k: () => this.decide(true), d: () => this.decide(false), r: () => this.decide(null), u: () => this.undo(),
+      n: () => this.more(), t: () => this.choose({ view: "all", sort: "rule" }).then(() => this.toThreshold()),
+      "/": () => this.field.focus(), x: () => this.range(), Escape: () => { this.gallery.ranging = false; this.gallery.clear(); },
+    };
+    if (!(event.key in calls)) return;
+    event.preventDefault();
+    calls[event.key]();
+  }
+
+  /** x begins a range at the current photo; the arrows stretch it; x again ends it. */
+  range() {
+    this.gallery.ranging = !this.gallery.ranging;
+    if (this.gallery.ranging) {
+      this.gallery.from = this.gallery.at;
+      this.gallery.move(this.gallery.at, { range: true });
+      this.gallery.node.focus();
+    }
+    this.actions();
+  }
+}
+
+function share(part, whole) {
+  const bar = el("i");
+  bar.style.width = `${whole ? (100 * part) / whole : 0}%`;
+  return bar;
+}
+
+const probe = (node, name) => getComputedStyle(node).getPropertyValue(name).trim();
+const colours = (node) => ({ kept: probe(node, "--accent"), dropped: probe(node, "--warm") });
