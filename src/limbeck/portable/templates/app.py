@@ -48,9 +48,7 @@ def refused(words: str) -> Exception:
 def checked(name: str, value: object, least: float, most: float) -> float:
     """A visitor's number, if it lies in its range."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise gr.Error(
-            f"{name}: give a number from {least:g} to {most:.12g}.", print_exception=False
-        )
+        raise refused(f"{name}: give a number from {least:g} to {most:.12g}.")
     return value
 
 
@@ -174,16 +172,16 @@ def drawing_tab(demo: Demo) -> None:
             run = gr.Button("Run", variant="primary")
             compare = gr.Button("All truncations of this seed")
         with gr.Column(scale=2, min_width=320):
-            first = demo.draw(0, False, FIRST_IMAGES, demo.truncations[0], named["psi"].value)[0]
-            shown = gallery(first, 4)
+            psi = named["psi"].value
+            shown = gallery(demo.draw(0, False, FIRST_IMAGES, demo.truncations[0], psi)[0], 4)
             gr.Markdown("One seed by every truncation; LPIPS, L2 and typical are multi-modal:")
-            row = gallery(None, len(demo.compared))
+            row = gallery(demo.compare(0, False, psi)[0], len(demo.compared))
     few = [named[name] for name in ("seed", "shuffle", "psi", "label")]
     press(run, demo.draw, inputs, [shown, named["seed"]])
     press(compare, demo.compare, few, [row, named["seed"]])
 
 
-def gallery(value: list[tuple[Image.Image, str]] | None, columns: int) -> Any:
+def gallery(value: list[tuple[Image.Image, str]], columns: int) -> Any:
     """Images with captions, to look at and to download as PNG."""
     return gr.Gallery(
         value, show_label=False, columns=columns, format="png", interactive=False, height="auto",
