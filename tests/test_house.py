@@ -49,7 +49,8 @@ VERBS = [
     "export-data", "ingest", "invert", "keep", "mix", "modes", "push", "report", "resume", "run",
     "sample", "score", "status", "studio", "take-down", "train", "walk", "weights",
 ]  # fmt: skip
-FILES = sorted(SRC.rglob("*.py"))
+# portable/templates/app.py is no part of any room: it is copied, and runs elsewhere.
+FILES = sorted(file for file in SRC.rglob("*.py") if "templates" not in file.parts)
 UNPICKLERS = ("percept/weights", "foreign/state_dict")
 CONNECTS = {
     "percept/weights_web.py",  # behind `limbeck weights get`

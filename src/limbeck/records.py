@@ -213,6 +213,7 @@ class ModelKind(StrEnum):
     TORCH_EXPORT = "torch-export"
     CENTRES_NPY = "centres-npy"
     STYLEGAN2_PT = "stylegan2-pt"
+    SPACE = "space"
 
 
 class CentreLayout(StrEnum):

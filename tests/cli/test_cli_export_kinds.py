@@ -98,6 +98,26 @@ def test_a_dry_run_of_a_program_says_so_and_writes_nothing(smoke: Any, tmp_path:
     assert "is there already" in refused(3, *words)
 
 
+def test_a_model_becomes_a_space_as_it_is_or_with_what_was_asked_for(
+    smoke: Any, tmp_path: Path
+) -> None:
+    out, model = tmp_path / "space", smoke.run / "model"
+    words = ["export", model, "--to", "space", "--out"]
+    limbeck(*words, out, "--dry-run")
+    assert not out.exists()
+    made = limbeck(*words, out)
+    assert made["bytes"] == sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
+    assert (out / "app.py").is_file()
+    for name in ("config.json", "README.md", "generator.safetensors"):
+        assert (out / "model" / name).read_bytes() == (model / name).read_bytes()
+    assert "not empty" in refused(3, *words, out)
+    limbeck(*words, tmp_path / "half", "--half", "--licence", "mit")
+    assert "license: mit\n" in (tmp_path / "half" / "README.md").read_text()
+    half = Pipeline.from_pretrained(tmp_path / "half" / "model", device="cpu")
+    assert half.licence == "mit"
+    assert (half(range(2)).int() - Pipeline.from_pretrained(model)(range(2)).int()).abs().max() <= 3
+
+
 @pytest.mark.slow
 def test_a_run_becomes_an_onnx_file_and_a_program(smoke: Any, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="onnxscript is absent: pip install 'limbeck[onnx]'")

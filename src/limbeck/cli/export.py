@@ -16,9 +16,11 @@ from limbeck.artefacts.takedowns import stained
 from limbeck.cli.export_kinds import (
     check_options,
     check_place,
+    parse_facts,
     write_centre_files,
     write_checkpoint,
     write_program,
+    write_space_folder,
 )
 from limbeck.cli.inputs import (
     centres_file,
@@ -91,7 +93,7 @@ def export(
         ),
     ] = "2GB",
 ) -> Outcome:
-    """Write a model for others: a model folder with a card, ONNX, torch.export, or its centres."""
+    """Write a model for others: a folder with a card, a page for the hub, ONNX, its centres."""
     folder = is_model(source)
     if folder and to is ModelKind.MODEL and modes is None:
         raise UsageError(
@@ -100,7 +102,7 @@ def export(
         )
     most = parse_bytes(max_shard)
     check_options(to, truncation, half, layout)
-    facts = _facts(fact or [])
+    facts = parse_facts(fact or [])
     networks = source if folder else networks_folder(source)
     centres = centres_file(source, modes)
     values: dict[str, object] = {"out": out, "to": to, "networks": networks, "modes": centres}
@@ -109,7 +111,7 @@ def export(
     else:
         values["dtype"] = "float16" if half else "float32"
     if shared.dry_run:
-        noun = "the model folder" if to is ModelKind.MODEL else to
+        noun = {ModelKind.MODEL: "the model folder", ModelKind.SPACE: "the space"}.get(to, to)
         return would("export", values, f"would write {noun} {out} from {networks}")
     device = shared.device if to is ModelKind.MODEL else "cpu"
     model = _opened(networks, centres, modes, device, licence, facts)
@@ -120,6 +122,9 @@ def export(
         made = write_centre_files(model, out, layout, networks.resolve().name)
     elif to is ModelKind.STYLEGAN2_PT:
         made = write_checkpoint(model, out, _discriminator(networks))
+    elif to is ModelKind.SPACE:
+        as_it_is = folder and not (modes or licence or facts or half)
+        made = write_space_folder(model, out, networks if as_it_is else None, half, most)
     else:
         made = write_program(to, model, out, truncation, half)
     return Outcome({**values, **made.values}, made.lines, then=made.then)
@@ -270,30 +275,3 @@ def _taken_facts(root: Path, training: Path) -> dict[str, str | int | float]:
 
     saw = [one.saw for one in stained(root) if (root / one.folder).resolve() == training]
     return {TAKEN_DOWN: saw[0]} if saw else {}
-
-
-def _facts(words: list[str]) -> dict[str, str | int | float]:
-    """`photos=11120` -> {"photos": 11120}; what is no number stays text.
-
-    Raises:
-        UsageError: no name, no `=`, or a name twice.
-    """
-    facts: dict[str, str | int | float] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name.strip() or name.strip() in facts:
-            raise UsageError(
-                f"--fact {word!r} is not NAME=VALUE, or names something twice",
-                "write e.g. --fact photos=9452",
-            )
-        facts[name.strip()] = _value(value.strip())
-    return facts
-
-
-def _value(text: str) -> str | int | float:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -1,4 +1,4 @@
-"""What the verb export makes for other tools: ONNX, torch.export, a state dict, centres."""
+"""What the verb export makes for others: ONNX, torch.export, a state dict, centres, a space."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_options(
     """
     fits = {
         "--truncation": truncation is None or kind in PROGRAMS,
-        "--half": not half or kind in (ModelKind.MODEL, ModelKind.ONNX),
+        "--half": not half or kind in (ModelKind.MODEL, ModelKind.ONNX, ModelKind.SPACE),
         "--layout": layout is None or kind is ModelKind.CENTRES_NPY,
     }
     for option, good in fits.items():
@@ -54,7 +54,7 @@ def check_place(kind: ModelKind, out: Path, layout: CentreLayout | None) -> None
 
     if kind in ENDINGS:
         check_file(out, ENDINGS[kind])
-    elif layout in (None, CentreLayout.STYLEGAN_XL):
+    elif kind is ModelKind.CENTRES_NPY and layout in (None, CentreLayout.STYLEGAN_XL):
         check_file(out, ".npy")
     else:
         check_new(out)
@@ -99,6 +99,52 @@ def write_checkpoint(model: Pipeline, out: Path, discriminator: Discriminator | 
             *(f"note: {note}" for note in notes),
         ],
     )
+
+
+def write_space_folder(
+    model: Pipeline, out: Path, folder: Path | None, half: bool, most: int
+) -> Outcome:
+    """Write the folder of a Hugging Face space; a model `folder` that is given goes in as it is."""
+    from limbeck.portable import write_space
+
+    with logs.working("writing the page and its model"):
+        files = write_space(model, out, folder=folder, half=half, max_shard_size=most)
+    size = sum(file.stat().st_size for file in files)
+    return Outcome(
+        {"bytes": size, "files": len(files)},
+        [
+            logs.line("wrote ", logs.bold(out), f": app.py, its model, {size / 1e6:.1f} MB"),
+            "look at it here: pip install 'limbeck[space]', then python app.py in that folder",
+        ],
+        then=logs.command("hf", "upload", "OWNER/NAME", out, ".", "--repo-type", "space"),
+    )
+
+
+def parse_facts(words: list[str]) -> dict[str, str | int | float]:
+    """`photos=11120` -> {"photos": 11120}; what is no number stays text.
+
+    Raises:
+        UsageError: no name, no `=`, or a name twice.
+    """
+    facts: dict[str, str | int | float] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip() or name.strip() in facts:
+            raise UsageError(
+                f"--fact {word!r} is not NAME=VALUE, or names something twice",
+                "write e.g. --fact photos=9452",
+            )
+        facts[name.strip()] = _value(value.strip())
+    return facts
+
+
+def _value(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def write_centre_files(

@@ -8,10 +8,12 @@ from limbeck.model.finding import model_folder as model_folder
 from limbeck.model.finding import on_hub as on_hub
 from limbeck.model.images import centre_square as centre_square
 from limbeck.model.measured import figures_of as figures_of
+from limbeck.model.metadata import hub_licence as hub_licence
 from limbeck.model.pipeline import Pipeline as Pipeline
 from limbeck.model.publishing import Publication as Publication
 from limbeck.model.publishing import There as There
 from limbeck.model.publishing import look as look
+from limbeck.model.publishing import public_files as public_files
 from limbeck.model.publishing import publication as publication
 from limbeck.model.publishing import publish as publish
 from limbeck.model.sampling import sample as sample
@@ -25,9 +27,11 @@ __all__ = [
     "There",
     "centre_square",
     "figures_of",
+    "hub_licence",
     "look",
     "model_folder",
     "on_hub",
+    "public_files",
     "publication",
     "publish",
     "read_config",

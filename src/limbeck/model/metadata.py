@@ -44,7 +44,7 @@ def front_matter(about: ModelConfig) -> str:
         "library_name": "limbeck",
         "pipeline_tag": _TASK,
         "tags": tags,
-        **_licence(about.licence),
+        **hub_licence(about.licence),
         **({"datasets": named} if named else {}),
     }
     if results := [_result(one, named) for one in about.measured if one.standard]:
@@ -60,7 +60,7 @@ def datasets_of(about: ModelConfig) -> list[str]:
     return [word.strip() for word in words if _DATASET.fullmatch(word.strip())]
 
 
-def _licence(words: str) -> dict[str, str]:
+def hub_licence(words: str) -> dict[str, str]:
     """The hub's identifier where the licence has one; else `other` and a name made of the words."""
     plain = "-".join(words.lower().split())
     if plain in _LICENCES:

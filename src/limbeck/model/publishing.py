@@ -78,13 +78,24 @@ def publication(folder: Path, repo_id: str) -> Publication:
         raise UsageError(
             f"{fsio.plain(repo_id)!r} is no name for a model of the hub", "write OWNER/NAME"
         )
+    about, names = public_files(folder)
+    sizes = {name: (folder / name).stat().st_size for name in names}
+    return Publication(model, folder, about, sizes)
+
+
+def public_files(folder: Path) -> tuple[ModelConfig, list[str]]:
+    """config.json of a model folder, and the names of what belongs to the format, config.json last.
+
+    Every file is compared with config.json first.
+
+    Raises:
+        DataError: no model folder, or a damaged one.
+    """
     about = read_config(folder)
     for name, file in about.files.items():
         verify(folder / name, file)
     names = [name for name in (CARD, *SHEETS) if (folder / name).is_file()]
-    names += [*about.files, CONFIG]
-    sizes = {name: (folder / name).stat().st_size for name in names}
-    return Publication(model, folder, about, sizes)
+    return about, [*names, *about.files, CONFIG]
 
 
 def look(model: HubModel) -> There:
