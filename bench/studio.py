@@ -260,10 +260,7 @@ def main() -> None:
     if not (root / "run.json").exists():
         make_run(root, given.photos)
     found: dict[str, Any] = {"photos": given.photos}
-    ids = [
-        f"{number:016x}"
-        for number in np.random.default_rng(0).choice(2**62, given.photos, replace=False)
-    ]
+    ids = list(read_scores(root / "scores").ids)
     with server(root) as process:
         begun = time.perf_counter()
         _ask("/api/curate/table")
