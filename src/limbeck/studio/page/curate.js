@@ -280,7 +280,8 @@ class Desk {
 
   draw(tile, row) {
     const table = this.table, kept = table.kept(row), word = table.words[row];
-    for (const [name, is] of [["is-kept", kept], ["is-dropped", !kept], ["is-said", word !== WORD.none]]) tile.classList.toggle(name, is);
+    const edge = this.follows() && table.rank[row] === table.cut;
+    for (const [name, is] of [["is-edge", edge], ["is-kept", kept], ["is-dropped", !kept], ["is-said", word !== WORD.none]]) tile.classList.toggle(name, is);
     tile.setAttribute("aria-label", `${table.id(row)}, score ${figure(table.scores[row])}, ${kept ? "kept" : "dropped"}${word ? " by you" : ""}`);
   }
 
@@ -295,9 +296,10 @@ class Desk {
     const act = (title, key, kind, keep) =>
       el("button", { type: "button", class: `${kind} writes`, click: () => this.decide(keep) }, title, " ", el("kbd", {}, key));
     this.chosen = el("span", { class: "small", role: "status" });
+    this.reason = el("input", { type: "text", maxlength: 200, placeholder: "why (optional)", "aria-label": "Reason, saved with the decision" });
     this.undoButton = el("button", { type: "button", class: "writes", click: () => this.undo() }, "Undo ", el("kbd", {}, "u"));
     return el("div", { class: "inline actions" },
-      act("Keep", "k", "keep", true), act("Drop", "d", "drop", false), act("Leave to the rule", "r", "", null), this.undoButton,
+      act("Keep", "k", "keep", true), act("Drop", "d", "drop", false), act("Leave to the rule", "r", "", null), this.undoButton, this.reason,
       el("button", { type: "button", click: () => this.more() }, "More like this ", el("kbd", {}, "n")),
       el("button", { type: "button", click: () => this.gallery.all() }, "Select all shown"),
       this.chosen);
@@ -320,7 +322,9 @@ class Desk {
   async decide(keep, rows = this.gallery.target) {
     if (!rows.length || !this.studio.writable()) return;
     try {
-      const answer = await api.post("/api/curate/decide", { photos: rows.map(this.table.id), keep });
+      const answer = await api.post("/api/curate/decide", {
+        photos: rows.map(this.table.id), keep, reason: keep === null ? "" : this.reason.value.trim(),
+      });
       this.table.said(answer);
       say(answer.what);
       const single = rows.length === 1 && !this.gallery.chosen.size;
