@@ -18,6 +18,7 @@ FORMAT_VERSION = 1
 RUN = "run.json"
 OVERRIDES = "overrides.csv"  # in keep/: a person's
 NAMES = "names.csv"  # in a folder of directions: a person's
+MARKS = "marks.csv"  # in modes/ and in a model folder: a person's
 TAKEDOWNS = "takedowns.json"  # beside run.json, or in a dataset that is no run's
 HALF = "half"  # in raw/ and kept/: the training at half the size that came before
 STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "report")
