@@ -64,14 +64,13 @@ class _Nearest(nn.Module):
     middle: Tensor
     moved: Tensor
     squares: Tensor
+    never: Tensor | None
 
     def __init__(self, points: Tensor, never: Collection[int] = ()) -> None:
         """`points` float [K, D]; those of the numbers `never` are none."""
         super().__init__()
         prepared = Points.of(points)
-        self.never: Tensor | None = None
-        if never:
-            self.register_buffer("never", torch.tensor(sorted(never)))
+        self.register_buffer("never", torch.tensor(sorted(never)) if never else None)
         self.register_buffer("middle", prepared.middle)
         self.register_buffer("moved", prepared.moved)
         self.register_buffer("squares", prepared.squares)
@@ -99,6 +98,7 @@ class _Targets(nn.Module):
     """
 
     centres: Tensor
+    numbers: Tensor | None
     typical: Tensor
     typical_modes: Tensor
 
@@ -107,11 +107,9 @@ class _Targets(nn.Module):
         self.own = CODES.get(rule, OWN)
         never = modes.marks.never
         self.register_buffer("centres", modes.targets)
-        self.numbers: Tensor | None = None
-        if modes.marks.drawing:
-            known = modes.numbers.clone()
-            known[sorted(never)] = len(known)  # none that the table has
-            self.register_buffer("numbers", known)
+        known = modes.numbers.clone()
+        known[sorted(never)] = len(known)  # none that the table has
+        self.register_buffer("numbers", known if modes.marks.drawing else None)
         self.by_w = _Nearest(modes.centres, never)
         self.by_typical = self.by_look = None
         if (typical := modes.typical_drawn) is not None:
