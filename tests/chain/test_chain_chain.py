@@ -19,6 +19,7 @@ from limbeck.errors import DataError, UsageError
 from limbeck.evaluation import evaluate, strength
 from limbeck.kit.selection import held_out
 from limbeck.model import Pipeline
+from limbeck.modes import ModeChange, mark_mode, mark_modes
 from limbeck.presets import preset
 from limbeck.reporting import report
 
@@ -98,13 +99,38 @@ def test_a_person_s_override_is_an_input_and_stays(copy: Path, photos: Path):
     first = next(line.split(",")[0].strip('"') for line in ids if "true" in line.lower())
     overrides = copy / "keep" / "overrides.csv"
     overrides.write_text(f"id,keep,reason\n{first},no,I said so\n")
-    with pytest.raises(UsageError, match="changed photos, overrides or formulas: makes keep stale"):
+    with pytest.raises(UsageError, match="overrides, marks or formulas: makes keep stale"):
         chain.run(photos, copy, _config())
     chain.run(photos, copy, _config(), yes=True)
     summary = json.loads(_made(copy)["keep"])["summary"]
     assert summary["overridden"] == 1
     assert summary["kept"] == kept - 1
     assert "I said so" in overrides.read_text()
+
+
+@pytest.mark.usefixtures("no_page")
+def test_a_person_s_marks_of_modes_are_an_input_of_what_is_drawn_by_them(copy: Path, photos: Path):
+    before, drawn = _made(copy), (copy / "samples" / "samples.json").read_text()
+    mark_mode(copy, 0, name="lying down")
+    words = dict(chain.plan(photos, copy, _config()))
+    assert {name for name in STAGES if words[name] != "done"} == {"model", "report"}
+    found = mark_mode(copy, 1, mark="never")
+    words = dict(chain.plan(photos, copy, _config()))
+    assert {name for name in STAGES if words[name] != "done"} == {"samples", "model", "report"}
+    chain.run(photos, copy, _config(), yes=True)
+    after = _made(copy)
+    changed = {name for name in STAGES if before[name] != after[name]}
+    assert changed == {"samples", "model", "report"}
+    model = Pipeline.from_pretrained(copy, device="cpu")
+    assert model.modes is not None
+    assert model.modes.marks == found.marks
+    rows = json.loads((copy / "samples" / "samples.json").read_text())["samples"]
+    assert 1 not in {row["mode"] for row in rows}
+    assert "| 1 |  | never sampled |" in (copy / "model" / "README.md").read_text()
+    mark_modes(copy, [ModeChange(0, "", ""), ModeChange(1, "", "")])
+    chain.run(photos, copy, _config(), yes=True)
+    assert not (copy / "model" / "marks.csv").exists()
+    assert (copy / "samples" / "samples.json").read_text() == drawn
 
 
 @pytest.mark.usefixtures("no_page")

@@ -11,6 +11,7 @@ from directions_small import few, small_modes, small_networks, stylegan3
 from PIL import Image
 from torch import Tensor, nn
 
+from limbeck.artefacts.person_csv import check_name
 from limbeck.artefacts.stage import read_done
 from limbeck.editing import (
     Direction,
@@ -22,7 +23,7 @@ from limbeck.editing import (
 )
 from limbeck.editing.directions import Candidate, Measured, Observer, effect_mask, strongest
 from limbeck.editing.directions.choosing import alike
-from limbeck.editing.directions.naming import check_name, read_names, write_name
+from limbeck.editing.directions.naming import read_names, write_name
 from limbeck.editing.directions.records import LabelFacts
 from limbeck.errors import DataError, UsageError
 from limbeck.nets import Networks
@@ -259,7 +260,7 @@ def test_a_naming_that_was_killed_between_two_renames_loses_nothing(
 def test_names_that_cannot_be(tmp_path: Path) -> None:
     for bad in ("", " ", "7", "a:b", "a=b", "a,b", "a\nb", "x" * 61):
         with pytest.raises(UsageError, match="cannot be a direction's name"):
-            check_name(bad)
+            check_name(bad, "direction")
     write_name(tmp_path, "g", "pca-all-00", "Ohren höher")
     assert read_names(tmp_path, "g") == {"pca-all-00": "Ohren höher"}
     assert read_names(tmp_path, "other") == {}

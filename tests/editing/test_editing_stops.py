@@ -10,7 +10,7 @@ import torch
 from limbeck.editing import Seeding, parse_stop, photos_of, points_of, write_points
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import to_float
-from limbeck.latents import images_of_seeds, images_of_w
+from limbeck.latents import ModeMarks, images_of_seeds, images_of_w
 from limbeck.percept import LPIPS
 from tests.editing.walk_small import small
 
@@ -123,3 +123,17 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no encoder.*dog\.jpg") as caught:
         points_of(blind, [parse_stop("dog.jpg")], Seeding(), {Path("dog.jpg"): square})  # type: ignore[arg-type]
     assert "limbeck invert" in caught.value.do
+
+
+def test_a_person_s_marks_of_modes() -> None:
+    networks, modes = small()
+    marks = ModeMarks(never=frozenset({2}), merged={4: 3}, hidden=frozenset({5}))
+    marked = replace(modes, marks=marks)
+    how = Seeding(modes=marked)
+    every = points_of(networks, [parse_stop("mode:all")], how)
+    assert [p.name for p in every] == [f"mode {n}" for n in range(12) if n not in (2, 4)]
+    (group,) = points_of(networks, [parse_stop("mode:4")], how)
+    assert group.name == "mode 3"
+    assert torch.allclose(group.ws[0], (modes.centres[3] + modes.centres[4]) / 2, atol=1e-6)
+    with pytest.raises(UsageError, match="mode 2 is not drawn: somebody marked it `never`"):
+        points_of(networks, [parse_stop("mode:0-3")], how)

@@ -1,5 +1,7 @@
 """Walks: no jumps, every stop a frame, loops that close, frames that differ equally."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -21,7 +23,7 @@ from limbeck.editing.pacing import allot, eased, even_pace, squares_of
 from limbeck.editing.ways import along, through_z
 from limbeck.errors import UsageError
 from limbeck.kit.images import to_uint8
-from limbeck.latents import ModeCentres, images_of_w, latents_of_seeds, seeds_to_z
+from limbeck.latents import ModeCentres, ModeMarks, images_of_w, latents_of_seeds, seeds_to_z
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
 from tests.editing.walk_small import small
@@ -150,6 +152,19 @@ def test_chains_go_over_what_lies_between_and_reach_what_lies_far() -> None:
     assert equal.chain(0, 2)[-1] == 2
     alone = ModeGraph.of(ModeCentres(torch.zeros(1, 8), torch.zeros(1, 4), torch.ones(1).long()))
     assert alone.chain(0, 0) == [0]
+
+
+def test_chains_go_round_modes_that_are_never_drawn() -> None:
+    line = torch.arange(6.0)[:, None] * torch.ones(1, 4)
+    modes = ModeCentres(torch.randn(6, 8), line, torch.ones(6).long())
+    assert ModeGraph.of(modes, near=2).chain(0, 4) == [0, 1, 2, 3, 4]
+    marks = ModeMarks(never=frozenset({2}))
+    graph = ModeGraph.of(replace(modes, marks=marks), near=2)
+    assert graph.chain(0, 4) == [0, 1, 3, 4]
+    assert graph.nearest(line[[2, 3]]) == [1, 3]
+    merged = ModeGraph.of(replace(modes, marks=ModeMarks(merged={1: 0})), near=2)
+    assert merged.nearest(line[[1]]) == [0]
+    assert 1 not in merged.chain(0, 4)
 
 
 @pytest.mark.parametrize(("through", "even"), [("straight", True), ("z", False), ("modes", True)])

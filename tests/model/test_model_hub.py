@@ -108,6 +108,24 @@ def test_offline_what_was_fetched_still_opens(
     refused("anna/other", "the hub answers 503", "wait a while")
 
 
+def test_a_person_s_marks_of_modes_come_along(
+    hub: FakeHub, pipeline: Pipeline, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    assert pipeline.modes is not None
+    line = f"modes,mode,name,mark\n{pipeline.modes.digest()},1,lying,never\n"
+    hub.add("anna/marked", {**files, "marks.csv": line.encode()})
+    hub.add("anna/large", {**files, "marks.csv": b"x" * (8 * 2**20 + 1)})
+    for offline in (False, True):
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+        modes = Pipeline.from_pretrained("anna/marked", device="cpu").modes
+        assert modes is not None
+        assert (modes.marks.names, modes.marks.never) == ({1: "lying"}, {1})
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    refused("anna/large", "its marks.csv has 8388609 bytes")
+
+
 def test_no_network_is_told_at_once(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 

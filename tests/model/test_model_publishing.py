@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from limbeck.cli import app
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.model import Pipeline, look, publication, publish
+from limbeck.modes import mark_mode
 
 pytest.importorskip("huggingface_hub")
 # the hub library's own way of sending a file
@@ -66,6 +67,18 @@ def test_what_goes_up_comes_down_the_same(hub: FakeHub, pipeline: Pipeline, fold
     assert len(hub.paths("PUT")) == 5, "large files go by the large files' way"
     assert push(folder, "anna/of-a-folder")
     assert hub.repos["anna/of-a-folder"].files.keys() == SENT | {".gitattributes"}, "no notes.txt"
+
+
+def test_a_person_s_marks_of_modes_go_with_the_model(hub: FakeHub, folder: Path) -> None:
+    mark_mode(folder, 1, name="lying", mark="never")
+    push(folder)
+    assert hub.repos[NAME].files.keys() == SENT | {".gitattributes", "marks.csv"}
+    (folder / "marks.csv").unlink()
+    push(folder)
+    assert "marks.csv" not in hub.repos[NAME].files, "no marks are left of the earlier model"
+    (folder / "marks.csv").write_text("not,marks\n")
+    with pytest.raises(DataError, match=r"marks.csv:1"):
+        push(folder)
 
 
 def test_private_is_private(hub: FakeHub, folder: Path) -> None:

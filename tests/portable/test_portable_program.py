@@ -1,12 +1,14 @@
 """The program as a function: the images of `limbeck sample`, by every truncation."""
 
+import dataclasses
+
 import pytest
 import torch
 from portable_models import small_model
 
 from limbeck.config import Truncation
 from limbeck.errors import UsageError
-from limbeck.latents import classes_of, images_of_seeds, seeds_to_z
+from limbeck.latents import ModeMarks, classes_of, images_of_seeds, seeds_to_z
 from limbeck.model import Pipeline
 from limbeck.percept import LPIPS
 from limbeck.portable import own_rule, program_of
@@ -31,6 +33,28 @@ def wanted(
     return torch.stack([one.image for one in drawn]), [
         -1 if one.mode is None else one.mode for one in drawn
     ]
+
+
+@pytest.mark.parametrize(
+    "rule", ["multimodal-lpips", "multimodal-l2", "multimodal-typical", "global"]
+)
+def test_a_person_s_marks_are_in_the_program(rule: Truncation) -> None:
+    marked = small_model()
+    assert marked.modes is not None
+    marks = ModeMarks(never=frozenset({0}), merged={3: 2})
+    marked.modes = dataclasses.replace(marked.modes, marks=marks)
+    program = program_of(marked, rule)
+    z, psi = seeds_to_z(SEEDS, 16), torch.full((len(SEEDS),), 0.4)
+    images, _, modes = program(z, psi, torch.full((len(SEEDS),), -1))
+    by_hand, chosen = wanted(marked, 0.4, rule)
+    assert torch.allclose(images, by_hand, atol=2e-5)
+    assert modes.tolist() == chosen
+    assert not {0, 3} & set(chosen)
+    at_group = program(z, psi, torch.full((len(SEEDS),), 3))
+    assert torch.allclose(at_group[0], wanted(marked, 0.4, "index", 3)[0], atol=2e-5)
+    assert set(at_group[2].tolist()) == {2}
+    with pytest.raises(IndexError):
+        program(z, psi, torch.zeros(len(SEEDS), dtype=torch.int64))
 
 
 @pytest.mark.parametrize("rule", ["multimodal-l2", "multimodal-typical", "global"])

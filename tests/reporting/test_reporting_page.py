@@ -25,6 +25,7 @@ from limbeck import fsio
 from limbeck.artefacts.stage import read_done
 from limbeck.artefacts.transfers import TRANSFER, Origin, Transfer, write_transfer
 from limbeck.errors import DataError
+from limbeck.latents import ModeCentres
 from limbeck.reporting import report
 from limbeck.reporting.metric_rows import measured_tables
 
@@ -232,6 +233,23 @@ def test_the_folder_can_be_chosen(finished: Path, page: str, tmp_path: Path) -> 
     assert path.read_text("utf-8") == page
     assert read_done(tmp_path / "beside") is not None
     assert (finished / "report" / "done.json").read_bytes() == before
+
+
+def test_a_person_s_words_of_modes_are_shown_and_hidden_ones_counted(
+    finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    path = tmp_path / "run" / "modes" / "modes.safetensors"
+    modes = ModeCentres.load(path)
+    lines = ("0,lying <b>,", "1,,hide", "2,,merge:0", "3,,never")
+    (path.parent / "marks.csv").write_text(
+        "".join(f"{line}\n" for line in (f"{modes.digest()},{mark}" for mark in lines))
+    )
+    words = text_of(report(tmp_path / "run").read_text(encoding="utf-8"))
+    assert "lying <b> (mode 0)" in words
+    assert "%, never sampled" in words
+    assert "%, counts as mode 0" in words
+    assert "1 mode that somebody hid is not shown" in words
 
 
 def test_figures_are_tabled(page: str) -> None:

@@ -17,6 +17,7 @@ from limbeck import fsio, logs
 from limbeck.artefacts.run import (
     DECISIONS,
     HALF,
+    MARKS,
     NAMES,
     OVERRIDES,
     RUN,
@@ -30,7 +31,8 @@ from limbeck.records import Done
 SUPERSEDED = "superseded"
 CHEAP = 60.0  # seconds; what took longer to make is never removed
 _MARKS = (BEGUN, DONE)  # one of them is there at every moment; done.json only in a whole folder
-_PERSONS = (OVERRIDES, DECISIONS, NAMES)  # files of a person's
+_PERSONS = {"keep": (OVERRIDES, DECISIONS), "directions": (NAMES,), "modes": (MARKS,)}
+"""stage -> files of a person's"""
 _NETWORKS = ("G", "D", "E", "G_ema", "E_ema")  # files of a snapshot
 _KINDS = {
     "run": "a run", "data": "a dataset", "train": "a training", "scores": "scores",
@@ -74,7 +76,8 @@ def check_place(out: Path, kind: str) -> None:
 
     Args:
         out: the folder. Hidden files do not count; nor does takedowns.json, nor
-            overrides.csv in a keep list's folder or names.csv in one of directions.
+            overrides.csv in a keep list's folder, names.csv in one of directions or marks.csv in
+            one of modes.
         kind: `run`, `demo`, or what `finish` calls the stage.
 
     Raises:
@@ -132,8 +135,7 @@ def claim(out: Path, kind: str) -> None:
 def _contents(folder: Path, kind: str) -> list[str]:
     if not folder.exists():
         return []
-    persons = {"keep": (OVERRIDES, DECISIONS), "directions": (NAMES,)}.get(kind, ())
-    allowed = (SUPERSEDED, TAKEDOWNS, *persons)
+    allowed = (SUPERSEDED, TAKEDOWNS, *_PERSONS.get(kind, ()))
     names = (entry.name for entry in folder.iterdir())
     return sorted(name for name in names if not name.startswith(".") and name not in allowed)
 
@@ -286,7 +288,10 @@ def _make_room(out: Path, coming: set[str], marks: list[str], adds: bool) -> Non
     for name in _names(out):
         clash = name in blocked or any(p.as_posix() in coming for p in Path(name).parents)
         own = _unchanged(out, name, listed)
-        if name in (*_MARKS, *_PERSONS, TAKEDOWNS) or (own and adds and not clash):
+        persons = name in (OVERRIDES, DECISIONS, NAMES, TAKEDOWNS) or (
+            name == MARKS and not clash and name not in listed  # of a model they may be the stage's
+        )
+        if persons or name in _MARKS or (own and adds and not clash):
             continue
         if own and not costly:
             gone.append(name)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from limbeck import fsio
+from limbeck.artefacts.mode_marks import load_modes
 from limbeck.config import SampleConfig
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres
@@ -44,10 +45,11 @@ def count_modes(sizes: Tensor) -> int:
 
 
 def read_modes(folder: Path) -> Modes:
-    """What `find_modes` wrote.
+    """What `find_modes` wrote, with the marks of a person's beside it.
 
     Raises:
-        DataError: missing, damaged, of another format, or the two files are not of one run.
+        DataError: missing, damaged, of another format, or the two files are not of one run;
+            a bad line in marks.csv.
     """
     path = Path(folder) / "modes.json"
     values = fsio.read_object(path)
@@ -58,7 +60,7 @@ def read_modes(folder: Path) -> Modes:
             "run `limbeck modes` again, or use the limbeck version that made it",
         )
     about = fsio.as_record(values, _About, str(path), "run `limbeck modes` again")
-    centres = ModeCentres.load(Path(folder) / "modes.safetensors")
+    centres = load_modes(Path(folder) / "modes.safetensors")
     if about.centres != centres.digest() or about.summary.sizes != centres.sizes.tolist():
         raise DataError(
             f"{folder}: modes.json and modes.safetensors are not of the same run",

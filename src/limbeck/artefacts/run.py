@@ -19,6 +19,7 @@ RUN = "run.json"
 OVERRIDES = "overrides.csv"  # in keep/: a person's
 DECISIONS = "decisions.jsonl"  # in keep/: how overrides.csv came about in the studio
 NAMES = "names.csv"  # in a folder of directions: a person's
+MARKS = "marks.csv"  # in modes/ and in a model folder: a person's
 TAKEDOWNS = "takedowns.json"  # beside run.json, or in a dataset that is no run's
 HALF = "half"  # in raw/ and kept/: the training at half the size that came before
 STAGES = ("data", "raw", "scores", "keep", "kept", "modes", "samples", "model", "report")

@@ -105,7 +105,8 @@ class Consequences:
 
     Attributes:
         groups: the changed options, each group with the stages that it makes stale.
-        unasked: stages that are stale whatever was changed: photos, overrides, formulas changed.
+        unasked: stages that are stale whatever was changed: photos, overrides, marks or formulas
+            did.
         stages: all that would be made again or may have to be, for whatever reason.
         seconds: what making those took.
     """
@@ -127,7 +128,7 @@ class Consequences:
         for group in self.groups:
             found.append(f"{', '.join(map(str, group.changes))} {_effect(group)}")
         if self.unasked.stages:
-            found.append(f"changed photos, overrides or formulas: {_effect(self.unasked)}")
+            found.append(f"changed photos, overrides, marks or formulas: {_effect(self.unasked)}")
         return found
 
 

@@ -17,6 +17,7 @@ from limbeck.artefacts.folders import bring_back, find_aside, fresh, holds_work,
 from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.lock import Heartbeat
 from limbeck.artefacts.mode_files import PSI, psi_of, read_modes
+from limbeck.artefacts.mode_marks import marked
 from limbeck.artefacts.run import OVERRIDES, STAGES, RunDir
 from limbeck.artefacts.scores import read_scores
 from limbeck.artefacts.snapshots import networks_of
@@ -271,10 +272,15 @@ class Chain:
         return self.stage("modes", inputs, settings, work)
 
     def outputs(self, nets_dir: Path, modes: ModeCentres, facts: Mapping[str, float | str]) -> None:
-        """Samples and the model folder; `facts` go onto the model card."""
+        """Samples and the model folder; `facts` go onto the model card.
+
+        A person's marks of modes are an input: those that change images of the samples, all of them
+        of the model.
+        """
         psi = psi_of(self.config.sample, self.run_dir.modes)
         config = self.config.replace(**{"sample.psi": psi})
-        inputs = {"networks": _networks_digest(nets_dir), "modes": modes.digest()}
+        inputs = {"networks": _networks_digest(nets_dir), "modes": modes.drawing_digest()}
+        marks = {"marks": modes.marks.digest()} if modes.marks else {}
         settings = [config.sample.model_dump(), config.data.model_dump(exclude={"store"})]
         self.stage(
             "samples",
@@ -287,7 +293,7 @@ class Chain:
         )  # fmt: skip
         self.stage(
             "model",
-            inputs,
+            {**inputs, **marks},
             settings,
             lambda out: Pipeline(
                 self.networks(nets_dir), modes, config=config, data=facts
@@ -353,7 +359,11 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     kept = chain.train("kept", good, second, begin)
     if rank():
         return
-    modes = read_modes(chain.modes(kept, good))
+    modes = marked(read_modes(chain.modes(kept, good)).mode_centres, chain.run_dir.modes)
+    if chain.progress is not None and modes.marks.others and not modes.marks:
+        logs.warn(
+            f"{modes.marks.where}: none of its lines is about these modes; they were found anew"
+        )
     about: dict[str, float | str] = {
         "photos": len(shown), "kept": len(kept_ids), "kimg": second.train.kimg,
         "column": chosen.summary.column,
@@ -361,7 +371,7 @@ def walk(chain: Chain, request: Request, settle: Callable[[Dataset], Config]) ->
     if held:
         about["held out"] = len(held)
     about |= begun_facts(kept.parent)
-    chain.outputs(kept, modes.mode_centres, about)
+    chain.outputs(kept, modes, about)
     root = chain.run_dir.root
     records = {name: read_done(root / name) for name in STAGES if name != "report"}
     wanted = report_provenance({name: done for name, done in records.items() if done})

@@ -20,6 +20,7 @@ from limbeck.cli import (
     invert,
     machine,
     mix,
+    modes,
     push,
     run,
     sample,
@@ -75,7 +76,7 @@ app.command(epilog=_EXAMPLE + "train data/dogs --out nets/raw --preset small --k
 )
 app.command(epilog=_EXAMPLE + "score data/dogs nets/raw --out scores/dogs")(score.score)
 app.command(epilog=_EXAMPLE + "keep scores/dogs --out keep/dogs --fraction 0.8")(stage_verbs.keep)
-app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(stage_verbs.modes)
+app.command(epilog=_EXAMPLE + "modes nets/kept --out modes/dogs --clusters 64")(modes.modes)
 app.command(epilog=_EXAMPLE + "sample runs/dogs/model --seeds 0-7,42 --psi 0.7 --out samples")(
     sample.sample
 )

@@ -163,7 +163,9 @@ def write_centre_files(
             "make them with `limbeck modes` and give --modes FOLDER",
         )
     chosen = layout or CentreLayout.STYLEGAN_XL
-    centres = model.modes.centres
+    modes = model.modes
+    centres = modes.targets[modes.drawn]
+    left_out = len(modes) - len(centres)
     images = model.generate(centres) if chosen is CentreLayout.SELF_DISTILLED else None
     files = write_centres(out, chosen, centres, num_ws=model.G_ema.num_ws, images=images, name=name)
     size = sum(file.stat().st_size for file in files)
@@ -172,6 +174,8 @@ def write_centre_files(
         {"bytes": size, "layout": chosen, "centres": len(centres), "files": len(files)},
         [
             logs.line("wrote ", logs.bold(out), f": {len(centres)} centres for {chosen}, "
-                      f"{len(files)} {noun}, {size / 1e6:.2f} MB")
+                      f"{len(files)} {noun}, {size / 1e6:.2f} MB"),
+            *([f"{left_out} modes that somebody merged or marked `never` have no centre of their "
+               "own there"] if left_out else []),
         ],
     )  # fmt: skip

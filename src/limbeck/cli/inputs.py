@@ -114,7 +114,7 @@ def usual_psi(source: Path) -> float:
 
 
 def load_centres(file: Path | None, networks: HoldsGenerator) -> ModeCentres | None:
-    """Read what `centres_file` found, for this generator.
+    """Read what `centres_file` found, for this generator, with a person's marks.
 
     Raises:
         DataError: damaged, or modes of another generator.
@@ -122,13 +122,13 @@ def load_centres(file: Path | None, networks: HoldsGenerator) -> ModeCentres | N
     if file is None:
         return None
     from limbeck.artefacts.centre_files import is_centre_file
-    from limbeck.latents import ModeCentres
+    from limbeck.artefacts.mode_marks import load_modes
 
     if is_centre_file(file):
         from limbeck.modes import import_centres
 
         return import_centres(networks, file)
-    found, w_dim = ModeCentres.load(file), networks.config.w_dim
+    found, w_dim = load_modes(file), networks.config.w_dim
     if found.centres.shape[1] != w_dim:
         raise DataError(
             f"the modes in {file} belong to another generator ({found.centres.shape[1]} numbers "

@@ -1,4 +1,4 @@
-"""The verbs that are one stage each: ingest, keep, modes (`train` and `score`: files of theirs)."""
+"""The verbs that are one stage each: ingest, keep (`train`, `score`, `modes`: files of theirs)."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ import typer
 
 from limbeck import logs
 from limbeck.cli.ingest_parts import RayParts, ShardOf, make_part, would_join
-from limbeck.cli.inputs import existing, networks_folder, open_networks
+from limbeck.cli.inputs import existing
 from limbeck.cli.options import (
     PHOTOS,
     ClassFrom,
@@ -30,10 +30,6 @@ from limbeck.cli.options import (
 from limbeck.cli.outcome import Outcome, planned, verb, would
 from limbeck.logs import duration
 from limbeck.records import Preview
-
-NetworksPath = Annotated[
-    Path, typer.Argument(metavar="NETS", help="A snapshot, a training stage or a run.")
-]
 
 
 @verb("settings", "dry_run")
@@ -166,58 +162,6 @@ def keep(
             f"to decide on single photos yourself, list them in {out / 'overrides.csv'}",
         ],
         then=logs.command("limbeck", "train", "DATA", "--ids", out, "--out", "KEPT"),
-    )
-
-
-@verb("settings", "seed", "device", "dry_run")
-def modes(
-    shared: Shared,
-    networks: NetworksPath,
-    out: Out,
-    clusters: Annotated[
-        str | None,
-        typer.Option("--clusters", help="Number of clusters, or auto: as many as add coverage."),
-    ] = None,
-    space: Annotated[
-        str | None,
-        typer.Option("--space", help="Space to cluster in: w (latents) or lpips (images)."),
-    ] = None,
-    typical: Annotated[
-        int | None,
-        typer.Option(
-            "--typical",
-            min=0,
-            help="Latents looked at for truncation multimodal-typical; 0 = none, default: 4000.",
-        ),
-    ] = None,
-) -> Outcome:
-    """Find the generator's modes: cluster its latents and show the images of each cluster."""
-    changes: dict[str, object] = {
-        "modes.clusters": clusters, "modes.space": space, "sample.typical": typical,
-    }  # fmt: skip
-    config = shared.config("small", changes=changes)
-    snapshot = networks_folder(networks)
-    if shared.dry_run:
-        return planned("modes", {"networks": snapshot, "out": out, **config.modes.model_dump()})
-    from limbeck.modes import find_modes
-
-    found = find_modes(
-        open_networks(snapshot, shared.device), out, config.modes, seed=shared.seed,
-        typical=config.sample.typical,
-    )  # fmt: skip
-    summary = found.summary
-    return Outcome(
-        {"out": out, **summary.model_dump()},
-        [
-            logs.line(
-                logs.bold(summary.found),
-                f" of {summary.clusters} clusters are modes: they hold ",
-                f"a quarter of the mean share or more ({summary.samples} latents, ",
-                f"{summary.space} space, {duration(summary.seconds)})",
-            ),
-            f"images of each: {out / 'atlas.png'}",
-        ],
-        then=logs.command("limbeck", "sample", networks, "--modes", out, "--out", "samples"),
     )
 
 

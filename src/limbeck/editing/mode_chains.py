@@ -20,9 +20,11 @@ class ModeGraph:
     An edge is as long as the LPIPS between the two centres' images. LPIPS is a squared distance, so
     the shortest chain has many small changes rather than a few large ones.
 
+    Modes that a person marked `never` are not in it; of modes that count as one it has one.
+
     Attributes:
         modes: the centres.
-        joined: sparse float64 [K, K], lengths of the edges (scipy).
+        joined: sparse float64 [n, n], lengths of the edges between `modes.drawn` (scipy).
     """
 
     modes: ModeCentres
@@ -34,8 +36,9 @@ class ModeGraph:
         from scipy.sparse import csr_matrix
         from scipy.sparse.csgraph import connected_components
 
-        count = len(modes)
-        distances = modes.distances(modes.embeddings).cpu()
+        drawn = modes.drawn
+        count = len(drawn)
+        distances = modes.distances(modes.embeddings).cpu()[drawn][:, drawn]
         distances.fill_diagonal_(torch.inf)
         near = min(near, count - 1)
         while True:
@@ -50,16 +53,17 @@ class ModeGraph:
             near = min(2 * near, count - 1)
 
     def nearest(self, embeddings: Tensor) -> list[int]:
-        """LPIPS embeddings [N, D] -> the mode whose image is nearest, of each."""
-        found: list[int] = self.modes.distances(embeddings).argmin(1).tolist()
+        """LPIPS embeddings [N, D] -> the mode of the graph that each counts as."""
+        found: list[int] = self.modes.numbers[self.modes.nearest(embeddings)].tolist()
         return found
 
     def chain(self, start: int, goal: int) -> list[int]:
         """The modes on the shortest way, both ends included."""
         from scipy.sparse.csgraph import dijkstra
 
-        _, before = dijkstra(self.joined, directed=False, indices=start, return_predecessors=True)
-        found = [goal]
-        while found[-1] != start:
+        drawn = self.modes.drawn
+        first, found = drawn.index(start), [drawn.index(goal)]
+        _, before = dijkstra(self.joined, directed=False, indices=first, return_predecessors=True)
+        while found[-1] != first:
             found.append(int(before[found[-1]]))
-        return found[::-1]
+        return [drawn[at] for at in found[::-1]]

@@ -210,18 +210,16 @@ def mode_points(
     Args:
         networks: whose modes they are.
         modes: the centres.
-        numbers: which, counted from 0, the largest first; None = all.
+        numbers: which, counted from 0, the largest first; a merged one is the mode that it counts
+            as. None = all that are drawn.
 
     Raises:
-        UsageError: there are no modes, or not these.
+        UsageError: there are no modes, or not these; one that is marked `never`.
     """
     if modes is None:
         raise UsageError("this model has no modes", "make them with `limbeck modes`, give --modes")
-    chosen = range(len(modes)) if numbers is None else numbers
-    wrong = [number for number in chosen if not 0 <= number < len(modes)]
-    if wrong:
-        raise UsageError(f"there is no mode {wrong[0]}", f"give 0 to {len(modes) - 1}")
-    ws = networks.G_ema.broadcast(check_latents(networks, modes.centres))
+    chosen = modes.drawn if numbers is None else [modes.counted(number) for number in numbers]
+    ws = networks.G_ema.broadcast(check_latents(networks, modes.targets))
     return [Point(f"mode {number}", ws[number].contiguous()) for number in chosen]
 
 

@@ -202,7 +202,7 @@ def _through_modes(
     for a, b in pairs:
         start, goal = graph.nearest(embed_w(G, embedder, torch.stack([a.ws, b.ws])))
         chain = graph.chain(start, goal)
-        way, times = along([a.ws, *G.broadcast(modes.centres[chain]), b.ws])
+        way, times = along([a.ws, *G.broadcast(modes.targets[chain]), b.ws])
         passed = zip(times[1:-1], chain, strict=True)
         marks = [(t, f"mode {mode}") for t, mode in passed if 0 < t < 1]
         legs.append(Leg(way, ((0.0, a.name), *marks)))

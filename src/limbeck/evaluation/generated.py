@@ -65,7 +65,7 @@ class Drawn:
             "seeds": f"{self.seeds.start}-{self.seeds.stop - 1}",
             "psi": repr(self.psi),
             "truncation": self.truncation,
-            "modes": self.modes.digest() if self.modes is not None else "",
+            "modes": self.modes.drawing_digest() if self.modes is not None else "",
             "size": str(self.size),
         }
 

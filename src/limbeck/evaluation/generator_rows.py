@@ -10,6 +10,7 @@ from torch import Tensor
 from limbeck import logs
 from limbeck.artefacts.keep import read_keep
 from limbeck.artefacts.mode_files import psi_of
+from limbeck.artefacts.mode_marks import load_modes
 from limbeck.artefacts.run import RunDir
 from limbeck.artefacts.snapshots import networks_of
 from limbeck.config import Config
@@ -129,7 +130,7 @@ def draws_of(run_dir: RunDir, config: Config, asked: Asked, name: str) -> list[_
         return []
     networks = load_networks(folder, names=["G_ema"]).to(asked.device).eval().prepare()
     file = (run_dir.modes if name == "kept" else run_dir.scores / "raw-modes") / "modes.safetensors"
-    centres = ModeCentres.load(file) if file.exists() else None
+    centres = load_modes(file) if file.exists() else None
     first = asked.seed * _STRIDE
     draws = [_Draw(name, Drawn(networks, asked.pictures, first=first), centres)]
     sample = config.sample

@@ -22,6 +22,8 @@ from limbeck.latents.generating import check_latents as check_latents
 from limbeck.latents.generating import images_of_seeds as images_of_seeds
 from limbeck.latents.generating import images_of_w as images_of_w
 from limbeck.latents.generating import latents_of_seeds as latents_of_seeds
+from limbeck.latents.marks import MARK_WORDS as MARK_WORDS
+from limbeck.latents.marks import ModeMarks as ModeMarks
 from limbeck.latents.requests import NoiseKind as NoiseKind
 from limbeck.latents.requests import Psi as Psi
 from limbeck.latents.requests import Seeds as Seeds
@@ -41,11 +43,13 @@ from limbeck.latents.truncation import truncate as truncate
 
 __all__ = [
     "CENTRES",
+    "MARK_WORDS",
     "SPACE_SIZE",
     "W_DIM",
     "HoldsGenerator",
     "Labels",
     "ModeCentres",
+    "ModeMarks",
     "NoiseKind",
     "Psi",
     "Sample",

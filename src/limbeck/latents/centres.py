@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from limbeck import fsio
-from limbeck.errors import DataError
-from limbeck.kit.distances import Points
+from limbeck.errors import DataError, UsageError
+from limbeck.kit.distances import Points, squared_distances
 from limbeck.kit.tensors import Stored, read_header, read_tensors
+from limbeck.latents.marks import ModeMarks
 
 _FORMAT = {"format": "limbeck-modes", "format_version": "4"}
 _OLDER = [{**_FORMAT, "format_version": version} for version in ("1", "2", "3")]
@@ -46,12 +47,14 @@ class ModeCentres:
         embeddings: float32 [K, D], LPIPS-AlexNet of the centres' images at 64 px.
         sizes: int64 [K], members of each cluster.
         typical: float32 [M, w_dim], latents whose images lie densest; None = not looked for.
+        marks: what a person says of them; no part of the file or of `digest`.
     """
 
     centres: Tensor
     embeddings: Tensor
     sizes: Tensor
     typical: Tensor | None = None
+    marks: ModeMarks = field(default_factory=ModeMarks)
 
     def __post_init__(self) -> None:
         shapes = [tuple(t.shape) for t in (self.centres, self.embeddings, self.sizes)]
@@ -70,6 +73,8 @@ class ModeCentres:
                 raise DataError(f"modes: {name} holds values that are not finite")
         if int(self.sizes.min()) < 0:
             raise DataError("modes: sizes holds a negative count")
+        if fault := self.marks.fault(len(self)):
+            raise DataError(f"marks of modes: {fault[1]}", "change the marks")
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -95,19 +100,108 @@ class ModeCentres:
             )
         return self._points.distances(embeddings)
 
+    @property
+    def drawn(self) -> list[int]:
+        """The modes that are targets of their own: not marked `never`, not merged into another."""
+        left_out = self.marks.never | self.marks.merged.keys()
+        return [mode for mode in range(len(self)) if mode not in left_out]
+
+    @property
+    def shown(self) -> list[int]:
+        """`drawn` without the modes that a person hid."""
+        return [mode for mode in self.drawn if mode not in self.marks.hidden]
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """float32 [K, w_dim], where truncation pulls what is like each mode: its centre.
+
+        Of modes that count as one, the mean w of their members.
+        """
+        found = self.centres.clone() if self.marks.merged else self.centres
+        for goal in set(self.marks.merged.values()):
+            group = [goal, *(mode for mode, to in self.marks.merged.items() if to == goal)]
+            sizes = self.sizes[group].double()
+            share = sizes if float(sizes.sum()) else torch.ones_like(sizes)
+            mean = (share / share.sum()) @ self.centres[group].double()
+            found[group] = mean.float()
+        return found
+
+    @cached_property
+    def numbers(self) -> Tensor:
+        """int64 [K], the mode that each counts as: itself, or the one it is merged into."""
+        counted = [self.marks.merged.get(mode, mode) for mode in range(len(self))]
+        return torch.tensor(counted, device=self.centres.device)
+
+    @cached_property
+    def _never(self) -> Tensor:
+        return torch.tensor(sorted(self.marks.never), device=self.centres.device, dtype=torch.int64)
+
+    def nearest(self, embeddings: Tensor) -> Tensor:
+        """LPIPS embeddings float32 [N, D] -> int64 [N], the mode whose image is nearest.
+
+        None that is marked `never`; a merged one by its own number (see `numbers`).
+
+        Raises:
+            DataError: as `distances`.
+        """
+        return self._nearest(self.distances(embeddings))
+
+    def nearest_w(self, w: Tensor) -> Tensor:
+        """float [N, w_dim] -> int64 [N], as `nearest`, by the centre nearest in W."""
+        return self._nearest(squared_distances(w, self.centres))
+
+    def _nearest(self, distances: Tensor) -> Tensor:
+        if self.marks.never:
+            distances = distances.index_fill(1, self._never, torch.inf)
+        return distances.argmin(1)
+
+    @cached_property
+    def typical_drawn(self) -> Tensor | None:
+        """`typical` without latents whose nearest centre in W is of a mode marked `never`.
+
+        Float32 [M', w_dim]; None = there are none.
+        """
+        if self.typical is None or not self.marks.never:
+            return self.typical
+        nearest = squared_distances(self.typical, self.centres).argmin(1)
+        found = self.typical[~torch.isin(nearest, self._never)]
+        return found if len(found) else None
+
+    def counted(self, mode: int) -> int:
+        """The mode that a mode named by a person counts as.
+
+        Raises:
+            UsageError: there is none of that number, or a person marked it `never`.
+        """
+        if not 0 <= mode < len(self):
+            raise UsageError(f"there is no mode {mode}", f"give a mode from 0 to {len(self) - 1}")
+        if mode in self.marks.never:
+            where = f" in {self.marks.where}" if self.marks.where else ""
+            raise UsageError(
+                f"mode {mode} is not drawn: somebody marked it `never`{where}",
+                f"give another mode, or take the mark away (`limbeck modes ... --clear {mode}`)",
+            )
+        return self.marks.merged.get(mode, mode)
+
     def to(self, device: torch.device | str) -> "ModeCentres":
         """The same centres on another device; themselves where they lie there already."""
         if self.centres.device == torch.device(device):
             return self
-        return ModeCentres(**{name: one.to(device) for name, one in self._tensors().items()})
+        moved = {name: one.to(device) for name, one in self._tensors().items()}
+        return ModeCentres(**moved, marks=self.marks)
 
     def _tensors(self) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {name: getattr(self, name) for name in _DTYPES}
         return found if self.typical is None else {**found, _TYPICAL: self.typical}
 
     def digest(self) -> str:
-        """16 hex that name these centres."""
+        """16 hex that name these centres, whatever their marks."""
         return tensors_digest(self._tensors())
+
+    def drawing_digest(self) -> str:
+        """16 hex that name what is drawn by them: `digest`, and where marks change it another."""
+        marks = self.marks.drawing.digest()
+        return self.digest() if not marks else fsio.digest_json([self.digest(), marks])
 
     def save(self, path: Path, *, half: bool = False) -> None:
         """Write one safetensors file, atomically; `half` stores the embeddings in float16.
@@ -144,7 +238,9 @@ class ModeCentres:
         if tensors["embeddings"].dtype == torch.float16:
             tensors["embeddings"] = tensors["embeddings"].float()
         try:
-            return cls(**tensors)
+            return cls(
+                tensors["centres"], tensors["embeddings"], tensors["sizes"], tensors.get(_TYPICAL)
+            )
         except DataError as error:
             raise DataError(f"{path}: {error.what}", _AGAIN) from None
 

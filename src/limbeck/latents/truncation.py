@@ -74,12 +74,14 @@ def target_for(
             `multimodal-typical` (typical latent nearest in W; its mode is the nearest centre's).
         w: float [N, w_dim].
         w_avg: float [w_dim], or a row for each w.
-        modes: needed by all but `none` and `global`.
+        modes: needed by all but `none` and `global`. Marks in it are honoured: none marked
+            `never` is a target, and merged modes have one target and one number.
         embeddings: float [N, D], LPIPS of G(w) at 64 px; needed where `needs_pictures`.
         mode_index: for `index`.
 
     Raises:
-        UsageError: an unknown method, or something it needs is missing or out of range.
+        UsageError: an unknown method, or something it needs is missing or out of range; `index` at
+            a mode marked `never`.
     """
     if truncation == "none":
         return Target(w)
@@ -97,26 +99,31 @@ def target_for(
             f"{w.shape[1]}",
             "give the modes of this generator",
         )
-    centres = modes.centres
     if truncation == "index":
-        if mode_index is None or not 0 <= mode_index < len(modes):
+        if mode_index is None:
             raise UsageError(
-                f"truncation 'index' at mode {mode_index}",
-                f"give a mode from 0 to {len(modes) - 1}",
+                "truncation 'index' without a mode", f"give a mode from 0 to {len(modes) - 1}"
             )
-        chosen = torch.full((len(w),), mode_index, device=w.device)
+        chosen = torch.full((len(w),), modes.counted(mode_index), device=w.device)
     elif truncation == "multimodal-typical":
-        if modes.typical is None:
-            raise UsageError(
-                "truncation 'multimodal-typical' needs typical latents, and these modes have none",
-                "run `limbeck modes` again, or use another truncation",
-            )
-        goals = modes.typical[nearest_l2(w, modes.typical)]
-        return Target(goals, nearest_l2(goals, centres))
+        goals = _typical(modes, w)
+        return Target(goals, modes.numbers[modes.nearest_w(goals)])
     elif truncation == "multimodal-l2":
-        chosen = nearest_l2(w, centres)
+        chosen = modes.nearest_w(w)
     elif embeddings is None:
         raise UsageError(f"truncation {truncation!r} needs the images' LPIPS embeddings")
     else:
-        chosen = modes.distances(embeddings).argmin(1)
-    return Target(centres[chosen], chosen)
+        chosen = modes.nearest(embeddings)
+    return Target(modes.targets[chosen], modes.numbers[chosen])
+
+
+def _typical(modes: ModeCentres, w: Tensor) -> Tensor:
+    """The typical latent nearest to each w, float32 [N, w_dim]."""
+    typical = modes.typical_drawn
+    if typical is None:
+        raise UsageError(
+            "truncation 'multimodal-typical' needs typical latents, and these modes have none"
+            + (" but of those marked `never`" if modes.typical is not None else ""),
+            "run `limbeck modes` again, or use another truncation",
+        )
+    return typical[nearest_l2(w, typical)]

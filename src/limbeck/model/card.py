@@ -10,6 +10,7 @@ from pathlib import Path
 
 from limbeck import logs
 from limbeck.artefacts.amending import is_own
+from limbeck.artefacts.mode_marks import load_modes
 from limbeck.artefacts.model_folder import (
     BEGUN_LICENCE,
     CARD,
@@ -21,7 +22,7 @@ from limbeck.artefacts.model_folder import (
     ModelConfig,
     read_config,
 )
-from limbeck.latents import ModeCentres
+from limbeck.latents import ModeCentres, ModeMarks
 from limbeck.model.metadata import front_matter
 from limbeck.nets import AnyNet, StyleGAN3Config
 
@@ -29,6 +30,7 @@ TAKEN_DOWN = "taken down"
 """Fact in `data` of config.json: photos of the training that were taken down since."""
 SHOWN_MODES = 32
 """Centres on centres.png, the largest modes first."""
+_UNMARKED = ModeMarks()
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 
 _COMPARE = (
@@ -63,7 +65,7 @@ folder: JSON and safetensors only, each file's sha256 compared with `config.json
 | modes | {modes} |
 | classes | {classes} |
 | licence of the weights | {licence} |
-
+{marked}
 ## Data
 {data}
 {figures}
@@ -88,18 +90,25 @@ def shown_seeds(size: int) -> int:
     return 32 if size <= 256 else 8
 
 
-def write_card(about: ModelConfig, modes: int, sheets: tuple[str, ...] = SHEETS) -> str:
+def write_card(
+    about: ModelConfig,
+    modes: int,
+    sheets: tuple[str, ...] = SHEETS,
+    marks: ModeMarks = _UNMARKED,
+) -> str:
     """The model card as Markdown, with the head that the Hugging Face hub reads.
 
     Args:
         about: config.json of the folder.
         modes: how many mode centres there are.
         sheets: pictures that lie beside it, of `SHEETS`.
+        marks: what a person says of the modes.
     """
     foreign = CONVERTED in about.data
     net, psi = about.net, about.settings.sample.psi if about.settings else 0.7
     shown = f"\n![modes]({SHEETS[1]})\n\nThe centres of its {{}}.\n"
-    which = f"{SHOWN_MODES} largest modes" if modes > SHOWN_MODES else f"{modes} modes"
+    drawn = modes - len(marks.never | marks.merged.keys() | marks.hidden)
+    which = f"{SHOWN_MODES} largest modes" if drawn > SHOWN_MODES else f"{drawn} modes"
     invert = "w, image, lpips = model.invert(image)  # a PIL image or uint8 [3, H, W]\n"
     return _TEXT.format(
         head=front_matter(about),
@@ -119,6 +128,7 @@ def write_card(about: ModelConfig, modes: int, sheets: tuple[str, ...] = SHEETS)
         f"stored as {about.dtype}",
         encoder="one w per image" if about.holds("encoder") else "none",
         modes=f"{modes} centres" if modes else "none; use global truncation",
+        marked=_marked(marks),
         classes=net.num_classes or "none",
         data=_data(about),
         figures=_figures(about.measured) if about.measured else "",
@@ -149,11 +159,34 @@ def restate_card(folder: Path, taken: int) -> dict[str, str] | None:
     if about.data.get(TAKEN_DOWN, 0) == taken:
         return None
     about = about.model_copy(update={"data": {**about.data, TAKEN_DOWN: taken}})
-    modes = len(ModeCentres.load(folder / MODES)) if MODES in about.files else 0
+    modes = load_modes(folder / MODES) if MODES in about.files else None
     config = json.dumps(about.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
     sheets = tuple(name for name in SHEETS if (folder / name).is_file())
-    card = {CARD: write_card(about, modes, sheets)} if is_own(folder, CARD) else {}
+    card = {CARD: _card(about, modes, sheets)} if is_own(folder, CARD) else {}
     return {**card, CONFIG: config}
+
+
+def _card(about: ModelConfig, modes: ModeCentres | None, sheets: tuple[str, ...]) -> str:
+    if modes is None:
+        return write_card(about, 0, sheets)
+    return write_card(about, len(modes), sheets, modes.marks)
+
+
+def _marked(marks: ModeMarks) -> str:
+    """What a person says of the modes, as a section; empty without marks."""
+    if not marks:
+        return ""
+    lines = ["", "## Modes that somebody named or marked", "| mode | name | |", "|---|---|---|"]
+    for mode in marks.modes:
+        told = "never sampled" if mode in marks.never else "not shown in lists"
+        if mode in marks.merged:
+            told = f"counts as mode {marks.merged[mode]}"
+        elif mode not in marks.never | marks.hidden:
+            told = ""
+        lines.append(f"| {mode} | {_text(marks.names.get(mode, ''))} | {told} |")
+    never = "Modes that are never sampled are no target of multi-modal truncation; without "
+    never += "truncation, or towards the mean, images like theirs may still come."
+    return "\n".join([*lines, *(["", never] if marks.never else []), ""])
 
 
 def _text(words: object) -> str:

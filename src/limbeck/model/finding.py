@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from limbeck import fsio
+from limbeck.artefacts.mode_marks import load_modes
 from limbeck.artefacts.model_folder import MODES, ModelConfig
 from limbeck.artefacts.model_networks import PARTS, checked, model_networks
 from limbeck.artefacts.snapshots import FOREIGN, convert_it, is_foreign, is_model
@@ -30,7 +31,7 @@ _WANTED = (
 def open_model(
     folder: Path, device: torch.device
 ) -> tuple[Networks, ModeCentres | None, ModelConfig]:
-    """The averages on a device, ready to draw in float32, and modes, with config.json.
+    """The averages on a device, ready to draw in float32, modes with their marks, config.json.
 
     Raises:
         DataError: names the file and the field that is missing, damaged or does not fit.
@@ -38,7 +39,7 @@ def open_model(
     about = checked(folder)
     names = [name for name in ("G_ema", "E_ema") if about.holds(PARTS[name])]
     networks = model_networks(folder, about, names).to(device)
-    modes = ModeCentres.load(folder / MODES) if MODES in about.files else None
+    modes = load_modes(folder / MODES) if MODES in about.files else None
     if modes is not None and modes.centres.shape[1] != about.net.w_dim:
         raise DataError(
             f"{folder}: centres of {MODES} have {modes.centres.shape[1]} numbers, "

@@ -1,17 +1,19 @@
 """How files of a model of the Hugging Face hub come here.
 
-Only config.json and the files that it names are fetched, all of one commit, into the hub library's
-own cache. Sizes are compared before a file is fetched, sha256 when the folder is opened. This is
-the one file that knows the hub library, which alone speaks with the hub.
+Only config.json, the files that it names and marks.csv are fetched, all of one commit, into the
+hub library's own cache. Sizes are compared before a file is fetched, sha256 when the folder is
+opened. This is the one file that knows the hub library, which alone speaks with the hub.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
 from limbeck import __version__, logs
-from limbeck.artefacts.model_folder import CONFIG, read_config
+from limbeck.artefacts.model_folder import CONFIG, MODES, read_config
+from limbeck.artefacts.person_csv import BYTES
+from limbeck.artefacts.run import MARKS
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.model.hub_errors import OTHERS, is_unreached, no_model, status_of, telling, told
 from limbeck.model.hub_names import HubModel
@@ -74,6 +76,8 @@ def fetch(wanted: HubModel) -> Path:
             folder = _get(hub, wanted, CONFIG, wanted.revision, here=True).parent
             for name in read_config(folder).files:
                 _get(hub, wanted, name, folder.name, here=True)
+            with suppress(LimbeckError):
+                _get(hub, wanted, MARKS, folder.name, here=True)
         except LimbeckError:
             raise unreached.error from None
         logs.say(f"{wanted}: taken from the hub's cache, {folder}")
@@ -92,7 +96,12 @@ def fetch(wanted: HubModel) -> Path:
                 f"{file.bytes}",
                 OTHERS,
             )
-    absent = {n: file.bytes for n, file in about.files.items() if not (folder / n).exists()}
+    if sizes.get(MARKS, 0) > BYTES:
+        raise no_model(wanted, f"its {MARKS} has {sizes[MARKS]} bytes")
+    sizes_of = {n: file.bytes for n, file in about.files.items()}
+    if MODES in sizes_of and MARKS in sizes:
+        sizes_of[MARKS] = sizes[MARKS]
+    absent = {n: size for n, size in sizes_of.items() if not (folder / n).exists()}
     if absent:
         total = sum(absent.values())
         logs.say(f"fetching {wanted} ({folder.name[:7]}): {len(absent)} files, {_megabytes(total)}")

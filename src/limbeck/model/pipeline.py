@@ -68,7 +68,8 @@ class Pipeline(Editing):
         config: shapes of the networks.
         G_ema: the averaged generator.
         E_ema: the averaged encoder, or None.
-        modes: centres for multi-modal truncation, or None.
+        modes: centres for multi-modal truncation, with what a person says of them (`modes.marks`,
+            see `limbeck.modes.mark_mode`), or None. Marks are saved with the model.
         settings: configuration of the run that made it, or None.
         licence: of the weights, in words.
         data: facts about the photos, for the model card.
@@ -260,7 +261,7 @@ class Pipeline(Editing):
     ) -> None:
         """Write the model folder: weights, modes, README.md, its pictures, and config.json last.
 
-        The same networks give the same weights' files.
+        Marks of modes go with them as marks.csv. The same networks give the same weights' files.
 
         Args:
             folder: new, empty, or a model folder, which is replaced (see `artefacts.fresh`).

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import fsio, logs
+from limbeck.artefacts.mode_marks import load_modes
 from limbeck.artefacts.model_folder import (
     CARD,
     CONFIG,
     FILE_NAMES,
+    MODES,
     SHEETS,
     ModelConfig,
     read_config,
     verify,
 )
+from limbeck.artefacts.run import MARKS
 from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.model.hub import library, quiet, who
 from limbeck.model.hub_errors import LOGIN, PAGES, telling
@@ -60,7 +63,9 @@ class There:
 
     def stale(self, coming: Collection[str]) -> list[str]:
         """Files of an earlier model folder that the new one does not have."""
-        ours = (name for name in self.files if name in SHEETS or FILE_NAMES.fullmatch(name))
+        ours = (
+            name for name in self.files if name in (*SHEETS, MARKS) or FILE_NAMES.fullmatch(name)
+        )
         return [name for name in ours if name not in coming]
 
 
@@ -94,7 +99,10 @@ def public_files(folder: Path) -> tuple[ModelConfig, list[str]]:
     about = read_config(folder)
     for name, file in about.files.items():
         verify(folder / name, file)
-    names = [name for name in (CARD, *SHEETS) if (folder / name).is_file()]
+    if MODES in about.files:
+        load_modes(folder / MODES)  # a bad line in marks.csv goes nowhere
+    beside = (CARD, *SHEETS, *((MARKS,) if MODES in about.files else ()))
+    names = [name for name in beside if (folder / name).is_file()]
     return about, [*names, *about.files, CONFIG]
 
 

@@ -121,7 +121,7 @@ def write_samples(
     asked = labels if isinstance(labels, str) else [str(label) for label in labels]
     inputs = {
         "generator": tensors_digest(networks.G_ema.state_dict()),
-        "modes": modes.digest() if modes else "",
+        "modes": modes.drawing_digest() if modes else "",
     }
     settings = {
         "seeds": chosen, "psi": psi, "truncation": truncation, "mode_index": mode_index,

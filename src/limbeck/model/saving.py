@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import fsio
+from limbeck.artefacts.mode_marks import write_marks
 from limbeck.artefacts.model_folder import (
     CARD,
     CONFIG,
@@ -22,7 +23,7 @@ from limbeck.artefacts.model_weights import write_part
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import NetConfig, Truncation
 from limbeck.kit.images import grid, resize_area, save_png
-from limbeck.latents import tensors_digest
+from limbeck.latents import ModeCentres, ModeMarks, tensors_digest
 from limbeck.model.card import SHOWN_MODES, shown_seeds, write_card
 from limbeck.nets import Discriminator
 
@@ -39,7 +40,7 @@ def write_folder(
     most: int,
     discriminator: Discriminator | None = None,
 ) -> None:
-    """Write weights, modes, README.md, its pictures, then config.json and done.json.
+    """Write weights, modes and their marks, README.md, its pictures, config.json and done.json.
 
     Args:
         model: what to write.
@@ -59,8 +60,7 @@ def write_folder(
     if discriminator is not None:
         files |= write_part(folder, "discriminator", discriminator, dtype, most)
     if model.modes is not None:
-        model.modes.save(folder / MODES, half=dtype == "float16")
-        files[MODES] = describe(folder / MODES)
+        files[MODES] = _write_modes(model.modes, folder, half=dtype == "float16")
     sheets = _draw_sheets(model, folder)
     about = ModelConfig(
         kind="stylegan2" if isinstance(model.config, NetConfig) else "stylegan3",
@@ -69,12 +69,21 @@ def write_folder(
         settings=None if model.settings is None else without_folders(model.settings),
         files=files,
     )  # fmt: skip
-    fsio.write_text(folder / CARD, write_card(about, len(model.modes or ()), sheets))
+    marks = ModeMarks() if model.modes is None else model.modes.marks
+    fsio.write_text(folder / CARD, write_card(about, len(model.modes or ()), sheets, marks))
     fsio.write_json(folder / CONFIG, about.model_dump(mode="json"))
     inputs = {"generator": tensors_digest(model.G_ema.state_dict())}
     summary = {"dtype": dtype, "bytes": sum(file.bytes for file in files.values())}
     provenance = Provenance.of(inputs, {"dtype": dtype, "licence": model.licence})
     provenance.finish(folder, "model", started=started, summary=summary)
+
+
+def _write_modes(modes: ModeCentres, folder: Path, *, half: bool) -> ModelFile:
+    modes.save(folder / MODES, half=half)
+    if modes.marks:  # embeddings in float16 are other modes to a digest
+        stored = ModeCentres.load(folder / MODES) if half else modes
+        write_marks(folder, stored.digest(), modes.marks)
+    return describe(folder / MODES)
 
 
 def _draw_sheets(model: Pipeline, folder: Path) -> tuple[str, ...]:
@@ -87,8 +96,8 @@ def _draw_sheets(model: Pipeline, folder: Path) -> tuple[str, ...]:
             seeds, truncation=truncation, batch=1 if large else 16, progress=large or None
         )
     }
-    if model.modes is not None:
-        sheets[SHEETS[1]] = model.generate(model.modes.centres[:SHOWN_MODES])
+    if model.modes is not None and (shown := model.modes.shown[:SHOWN_MODES]):
+        sheets[SHEETS[1]] = model.generate(model.modes.targets[shown])
     for name, pictures in sheets.items():
         small = resize_area(pictures, min(model.config.size, 128))
         save_png(grid(small, min(8, len(small))), folder / name)

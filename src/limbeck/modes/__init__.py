@@ -10,9 +10,15 @@ from limbeck.modes.find import centres_of as centres_of
 from limbeck.modes.find import find_modes as find_modes
 from limbeck.modes.find import modes_provenance as modes_provenance
 from limbeck.modes.importing import import_centres as import_centres
+from limbeck.modes.marking import ModeChange as ModeChange
+from limbeck.modes.marking import mark_mode as mark_mode
+from limbeck.modes.marking import mark_modes as mark_modes
+from limbeck.modes.marking import modes_folder as modes_folder
+from limbeck.modes.marking import with_changes as with_changes
 from limbeck.modes.typical import typical_latents as typical_latents
 
 __all__ = [
+    "ModeChange",
     "Points",
     "assign",
     "centres_of",
@@ -21,7 +27,11 @@ __all__ = [
     "find_modes",
     "images_of_latents",
     "import_centres",
+    "mark_mode",
+    "mark_modes",
+    "modes_folder",
     "modes_provenance",
     "perceptual_points",
     "typical_latents",
+    "with_changes",
 ]

@@ -11,6 +11,7 @@ from torch import Tensor
 from limbeck import fsio, logs
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.mode_files import MODES_FORMAT, Modes, count_modes, read_modes
+from limbeck.artefacts.mode_marks import marked
 from limbeck.artefacts.stage import Provenance
 from limbeck.config import ModesConfig
 from limbeck.errors import UsageError
@@ -36,7 +37,9 @@ _CHUNK = 64
 
 
 def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
-    """The mode of each point, int64 [N].
+    """The mode that each point counts as, int64 [N].
+
+    A person's marks are honoured so far as modes are merged; `never` is about drawing alone.
 
     Args:
         points: latents float [N, w_dim] (nearest centre in W), or LPIPS-AlexNet embeddings at 64 px
@@ -49,13 +52,15 @@ def assign(points: Tensor, modes: Modes | ModeCentres) -> Tensor:
     centres = modes.mode_centres if isinstance(modes, Modes) else modes
     width = points.shape[1] if points.ndim == 2 else 0
     if width == centres.centres.shape[1]:
-        return nearest_l2(points, centres.centres.to(points.device))
-    if width == centres.embeddings.shape[1]:
-        return nearest_embedding(points, centres.embeddings.to(points.device))
-    raise UsageError(
-        f"points of shape {tuple(points.shape)} are neither latents [N, "
-        f"{centres.centres.shape[1]}] nor embeddings [N, {centres.embeddings.shape[1]}]"
-    )
+        found = nearest_l2(points, centres.centres.to(points.device))
+    elif width == centres.embeddings.shape[1]:
+        found = nearest_embedding(points, centres.embeddings.to(points.device))
+    else:
+        raise UsageError(
+            f"points of shape {tuple(points.shape)} are neither latents [N, "
+            f"{centres.centres.shape[1]}] nor embeddings [N, {centres.embeddings.shape[1]}]"
+        )
+    return centres.numbers.to(points.device)[found]
 
 
 @torch.no_grad()
@@ -85,7 +90,7 @@ def find_modes(
     their images at 64 px, PCA to `config.pca`). A centre is the mean w of the members in both.
     Their number is `config.clusters`, or chosen (see `choose_count`). Writes modes.safetensors,
     modes.json, mode-00.png ..., atlas.png, and done.json last; the same call again reads what is
-    there.
+    there. marks.csv, a person's, stays and is read.
 
     Args:
         networks: `Networks` or a `Pipeline`.
@@ -127,7 +132,7 @@ def find_modes(
             _draw(folder, G, w, clusters, found, config.exemplars)
         provenance.finish(folder, "modes", started=started, summary=summary.model_dump())
     _say(summary)
-    return Modes(found, summary)
+    return Modes(marked(found, out), summary)
 
 
 def modes_provenance(

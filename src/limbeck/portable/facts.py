@@ -2,7 +2,7 @@
 
 import json
 
-from limbeck import __version__
+from limbeck import __version__, fsio
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.portable.program import Program
@@ -14,7 +14,8 @@ def facts_of(model: Pipeline, program: Program) -> dict[str, str]:
     """Name -> text (numbers as decimals, lists and objects as JSON).
 
     `truncations` says which `mode` asks for which truncation; from 0 on it is `index`. `modes`
-    lists the centres: their number, a name, and their share of the generator's latents.
+    lists the centres: their number, a name, and their share of the generator's latents; without
+    those that a person hid, merged or marked `never`.
     """
     net, modes = model.config, model.modes
     return {
@@ -36,8 +37,13 @@ def facts_of(model: Pipeline, program: Program) -> dict[str, str]:
 def _modes(modes: ModeCentres | None) -> list[dict[str, str | int | float]]:
     if modes is None:
         return []
-    total = max(int(modes.sizes.sum()), 1)
+    sizes = modes.sizes
+    total = max(int(sizes.sum()), 1)
     return [
-        {"mode": number, "name": f"mode {number}", "share": round(int(size) / total, 4)}
-        for number, size in enumerate(modes.sizes)
+        {
+            "mode": number,
+            "name": fsio.plain(modes.marks.names.get(number, f"mode {number}")),
+            "share": round(int(sizes[modes.numbers == number].sum()) / total, 4),
+        }
+        for number in modes.shown
     ]

@@ -5,6 +5,7 @@ so both draw the same; what those parts decide by looking at values (which trunc
 becomes arithmetic, one decision for each image.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 import torch
@@ -14,7 +15,7 @@ from limbeck.config import Truncation
 from limbeck.errors import UsageError
 from limbeck.kit.distances import Points
 from limbeck.kit.images import to_uint8
-from limbeck.latents import ModeCentres, embed_w, nearest_l2, seeds_to_z, typical_w
+from limbeck.latents import ModeCentres, embed_w, seeds_to_z, typical_w
 from limbeck.nets import AnyGenerator, AnyNet
 from limbeck.percept import LPIPS
 
@@ -48,9 +49,10 @@ def own_rule(modes: ModeCentres | None, asked: Truncation | None = None) -> Trun
         raise UsageError(
             f"truncation {asked!r} needs modes", "run `limbeck modes`, or use 'global'"
         )
-    if asked == "multimodal-typical" and modes is not None and modes.typical is None:
+    if asked == "multimodal-typical" and modes is not None and modes.typical_drawn is None:
         raise UsageError(
-            "truncation 'multimodal-typical' needs typical latents, and these modes have none",
+            "truncation 'multimodal-typical' needs typical latents, and these modes have none"
+            + (" but of those marked `never`" if modes.typical is not None else ""),
             "run `limbeck modes` again, or choose another rule",
         )
     return asked
@@ -62,17 +64,23 @@ class _Nearest(nn.Module):
     middle: Tensor
     moved: Tensor
     squares: Tensor
+    never: Tensor | None
 
-    def __init__(self, points: Tensor) -> None:
+    def __init__(self, points: Tensor, never: Collection[int] = ()) -> None:
+        """`points` float [K, D]; those of the numbers `never` are none."""
         super().__init__()
         prepared = Points.of(points)
+        self.register_buffer("never", torch.tensor(sorted(never)) if never else None)
         self.register_buffer("middle", prepared.middle)
         self.register_buffer("moved", prepared.moved)
         self.register_buffer("squares", prepared.squares)
 
     def forward(self, a: Tensor) -> Tensor:
         """[N, D] -> int64 [N]."""
-        return Points(self.middle, self.moved, self.squares).distances(a).argmin(1)
+        distances = Points(self.middle, self.moved, self.squares).distances(a)
+        if self.never is not None:
+            distances = distances.index_fill(1, self.never, torch.inf)
+        return distances.argmin(1)
 
 
 def _row(index: Tensor, count: int) -> Tensor:
@@ -90,22 +98,27 @@ class _Targets(nn.Module):
     """
 
     centres: Tensor
+    numbers: Tensor | None
     typical: Tensor
     typical_modes: Tensor
 
     def __init__(self, modes: ModeCentres, rule: Truncation, lpips: LPIPS | None) -> None:
         super().__init__()
         self.own = CODES.get(rule, OWN)
-        self.register_buffer("centres", modes.centres)
-        self.by_w = _Nearest(modes.centres)
+        never = modes.marks.never
+        self.register_buffer("centres", modes.targets)
+        known = modes.numbers.clone()
+        known[sorted(never)] = len(known)  # none that the table has
+        self.register_buffer("numbers", known if modes.marks.drawing else None)
+        self.by_w = _Nearest(modes.centres, never)
         self.by_typical = self.by_look = None
-        if modes.typical is not None:
-            self.register_buffer("typical", modes.typical)
-            self.register_buffer("typical_modes", nearest_l2(modes.typical, modes.centres))
-            self.by_typical = _Nearest(modes.typical)
+        if (typical := modes.typical_drawn) is not None:
+            self.register_buffer("typical", typical)
+            self.register_buffer("typical_modes", modes.nearest_w(typical))
+            self.by_typical = _Nearest(typical)
         if self.own == OWN:
             assert lpips is not None, f"{rule} looks at images"
-            self.lpips, self.by_look = lpips, _Nearest(modes.embeddings)
+            self.lpips, self.by_look = lpips, _Nearest(modes.embeddings, never)
 
     def forward(
         self, G: AnyGenerator, w: Tensor, mode: Tensor, typical_w: Tensor
@@ -113,7 +126,8 @@ class _Targets(nn.Module):
         """G, w [N, w_dim], mode int64 [N], targets of `global` [N, w_dim] -> targets, centres.
 
         The second is int64 [N], -1 for `global`. A mode that asks for nothing known becomes an
-        index outside its table. Images are looked at where one of them at least asks for it.
+        index outside its table, and one that is marked `never` too. Images are looked at where
+        one of them at least asks for it.
         """
         mode = torch.where(mode == OWN, self.own, mode)
         near = self.by_w(w)
@@ -135,6 +149,8 @@ class _Targets(nn.Module):
         if self.by_typical is not None:
             at = self.by_typical(w)
             chosen = torch.where(mode == TYPICAL, self.typical_modes[at], chosen)
+        if self.numbers is not None:
+            chosen = self.numbers[_row(chosen, len(self.numbers))]
         goal = self.centres[_row(chosen, len(self.centres))]
         if at is not None:
             goal = torch.where((mode == TYPICAL)[:, None], self.typical[at], goal)

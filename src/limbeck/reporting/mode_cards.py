@@ -8,7 +8,7 @@ import numpy as np
 from limbeck.artefacts.keep import GUTTED, KeepList
 from limbeck.artefacts.mode_files import count_modes
 from limbeck.artefacts.scores import MODE, Scores
-from limbeck.latents import ModeCentres
+from limbeck.latents import ModeCentres, ModeMarks
 from limbeck.reporting.embedded import SMALL, Picture, from_file, single
 from limbeck.reporting.rendering import Renderer
 
@@ -26,16 +26,22 @@ class ModeCard:
     photos: int | None
     kept: float | None
     gutted: bool
+    name: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """Cards, the largest mode first; `clusters` counts the empty ones too, which have no card."""
+    """Cards, the largest mode first; `clusters` counts the empty ones too, which have no card.
+
+    `hidden` are too small to be shown, `kept_back` those that a person hid.
+    """
 
     cards: tuple[ModeCard, ...]
     hidden: int
     found: int
     clusters: int
+    kept_back: int = 0
 
 
 def _centres(renderer: Renderer | None, modes: ModeCentres, order: list[int]) -> dict[int, Picture]:
@@ -53,18 +59,34 @@ def _order(modes: ModeCentres) -> tuple[list[int], list[float]]:
 
 
 def distilled_atlas(folder: Path, modes: ModeCentres, renderer: Renderer | None) -> Atlas:
-    """Modes of the distilled generator, with the exemplars that the stage left as mode-NN.png."""
+    """Modes of the distilled generator, with the exemplars that the stage left as mode-NN.png.
+
+    Modes that a person hid are counted and not shown.
+    """
     order, shares = _order(modes)
-    order = [k for k in order if shares[k] > 0]
+    used = [k for k in range(len(shares)) if shares[k] > 0]
+    hidden, marks = modes.marks.hidden.intersection(used), modes.marks
+    order = [k for k in order if shares[k] > 0 and k not in hidden]
     centres = _centres(renderer, modes, order)
     crisp = renderer is not None and renderer.networks.config.size < SMALL
     cards = []
     for k in order:
         path, alt = folder / f"mode-{k:02d}.png", f"examples of mode {k}"
         examples = from_file(path, alt, at_most=512, crisp=crisp) if path.exists() else None
-        cards.append(ModeCard(k, centres.get(k), examples, 100 * shares[k], None, None, False))
-    used = sum(share > 0 for share in shares)
-    return Atlas(tuple(cards), used - len(cards), count_modes(modes.sizes), len(shares))
+        cards.append(
+            ModeCard(
+                k, centres.get(k), examples, 100 * shares[k], None, None, False,
+                marks.names.get(k, ""), _told(marks, k),
+            )
+        )  # fmt: skip
+    small = len(used) - len(cards) - len(hidden)
+    return Atlas(tuple(cards), small, count_modes(modes.sizes), len(shares), len(hidden))
+
+
+def _told(marks: ModeMarks, mode: int) -> str:
+    if mode in marks.merged:
+        return f"counts as mode {marks.merged[mode]}"
+    return "never sampled" if mode in marks.never else ""
 
 
 def raw_atlas(

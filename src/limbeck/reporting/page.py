@@ -17,6 +17,7 @@ from limbeck.artefacts.contents import Artefacts, Training, read_artefacts
 from limbeck.artefacts.folders import fresh
 from limbeck.artefacts.labels import TruthRow, read_truth
 from limbeck.artefacts.mode_files import PSI, psi_of
+from limbeck.artefacts.mode_marks import load_modes
 from limbeck.artefacts.run import STAGES
 from limbeck.artefacts.stage import Provenance
 from limbeck.artefacts.takedowns import stained
@@ -124,7 +125,7 @@ def _modes(found: Artefacts, folder: Path, part: str) -> ModeCentres | None:
     def load() -> ModeCentres:
         if not (folder / "modes.safetensors").exists():
             raise DataError(f"no modes yet: {folder / 'modes.safetensors'} does not exist")
-        return ModeCentres.load(folder / "modes.safetensors")
+        return load_modes(folder / "modes.safetensors")
 
     return _attempt(found, part, load)
 

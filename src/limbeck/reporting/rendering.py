@@ -12,7 +12,6 @@ from limbeck.latents import (
     ModeCentres,
     classes_of,
     embed_w,
-    nearest_embedding,
     seeds_to_z,
     truncate,
     typical_w,
@@ -79,13 +78,11 @@ class Renderer:
 
     @torch.no_grad()
     def nearest_centres(self, w: Tensor, modes: ModeCentres) -> Tensor:
-        """f32 [N, w_dim]: the perceptually nearest centre of each w."""
+        """f32 [N, w_dim]: where truncation pulls each w: to its perceptually nearest mode."""
         lpips = LPIPS.load("alex").to(self.device)
         here = modes.to(self.device)
         nearest = [
-            nearest_embedding(
-                embed_w(self.networks.G_ema, lpips, part.to(self.device)), here.embeddings
-            )
+            here.nearest(embed_w(self.networks.G_ema, lpips, part.to(self.device)))
             for part in torch.split(w, self.batch)
         ]
-        return here.centres[torch.cat(nearest)]
+        return here.targets[torch.cat(nearest)]

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from limbeck import __version__, fsio
 from limbeck.artefacts.amending import amended
+from limbeck.artefacts.person_csv import check_name
 from limbeck.editing.directions.effects import Measured, effect_mask
-from limbeck.editing.directions.naming import check_name, read_names, write_name
+from limbeck.editing.directions.naming import read_names, write_name
 from limbeck.editing.directions.records import (
     FORMAT,
     VERSION,
@@ -221,7 +222,7 @@ def name_direction(folder: Path, which: str | int, name: str | None) -> Directio
     found = read_directions(folder)
     one = found.find(which)
     if name is not None:
-        name = check_name(name)
+        name = check_name(name, "direction")
         taken = [o.direction.id for o in found.all if name in (o.name, o.direction.id)]
         if set(taken) - {one.direction.id}:
             raise UsageError(f"{taken[0]} is called {name!r} already", "give another name")

@@ -76,7 +76,7 @@ def find_directions(
     _check_labels(settings, labels, latents)
     inputs = {
         "generator": tensors_digest(G.state_dict()),
-        "modes": "" if modes is None else modes.digest(),
+        "modes": "" if modes is None else modes.drawing_digest(),
         "labels": "" if labels is None else fsio.sha256_file(labels),
         "latents": "" if latents is None else fsio.sha256_file(latents),
     }

@@ -65,7 +65,7 @@ def wanted_modes(asked: DirectionSettings, modes: ModeCentres | None) -> list[in
     """The modes in which to look, [None] for all images together.
 
     Raises:
-        UsageError: no modes are known, or there is none of that number.
+        UsageError: no modes are known, there is none of that number, or it is marked `never`.
     """
     if asked.mode is None and not asked.per_mode:
         return [None]
@@ -75,11 +75,10 @@ def wanted_modes(asked: DirectionSettings, modes: ModeCentres | None) -> list[in
             "make them with `limbeck modes` and give their folder",
         )
     if asked.per_mode:
-        largest = modes.sizes.argsort(descending=True, stable=True)
-        return [int(mode) for mode in largest[: asked.per_mode]]
-    if asked.mode is not None and asked.mode >= len(modes):
-        raise UsageError(f"no mode {asked.mode}", f"give a mode from 0 to {len(modes) - 1}")
-    return [asked.mode]
+        largest = modes.sizes.argsort(descending=True, stable=True).tolist()
+        drawn = set(modes.drawn)
+        return [mode for mode in largest if mode in drawn][: asked.per_mode]
+    return [None if asked.mode is None else modes.counted(asked.mode)]
 
 
 @torch.no_grad()
@@ -116,7 +115,7 @@ def grounds_for(
                 f"ask for more --samples than {asked.samples:,}, or for a larger mode",
             )
         made.append(
-            Ground(mode, w, _pulled(networks, w[: asked.bases], asked.psi, modes.centres[mode]))
+            Ground(mode, w, _pulled(networks, w[: asked.bases], asked.psi, modes.targets[mode]))
         )
     return made
 
@@ -166,10 +165,14 @@ def members_of(
     w: Tensor,
     asked: DirectionSettings,
 ) -> Tensor:
-    """The mode of each latent float [N, w_dim], int64 [N], by `asked.members`."""
+    """The mode that each latent float [N, w_dim] counts as, int64 [N], by `asked.members`.
+
+    Those of modes marked `never` are given to these: they are members of no other mode.
+    """
     if asked.members == "l2":
-        return nearest_l2(w, modes.centres)
+        return modes.numbers[nearest_l2(w, modes.centres)]
     parts = logs.track(torch.split(w, _CHUNK), "giving latents to modes", -(-len(w) // _CHUNK))
-    return torch.cat(
-        [nearest_embedding(embed_w(networks.G_ema, embedder, p), modes.embeddings) for p in parts]
-    )
+    found = [
+        nearest_embedding(embed_w(networks.G_ema, embedder, p), modes.embeddings) for p in parts
+    ]
+    return modes.numbers[torch.cat(found)]
