@@ -1,6 +1,7 @@
 """What the tab `curate` asks: the table of photos, their pictures, decisions, the rule."""
 
 import threading
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -10,7 +11,7 @@ from limbeck.artefacts.run import RunDir
 from limbeck.chain import apply_rule, effects_of_rule
 from limbeck.config import KeepConfig
 from limbeck.curation import Step
-from limbeck.errors import UsageError
+from limbeck.errors import LimbeckError, UsageError
 from limbeck.kit.images import to_pil
 from limbeck.logs import command
 from limbeck.studio.answers import Asked, Unknown, jpeg, numbers
@@ -67,6 +68,15 @@ class Tables:
         """Whether the run is scored."""
         return (self.run.scores / "scores.parquet").exists()
 
+    def warm(self) -> None:
+        """Begin to read the table in the background: of 100,000 photos it takes some seconds."""
+
+        def read() -> None:
+            with suppress(LimbeckError, OSError):  # whoever asks is told
+                self.now().flags  # noqa: B018
+
+        threading.Thread(target=read, daemon=True, name="light table").start()
+
     def now(self) -> LightTable:
         """The table, with overrides.csv as it is now.
 
@@ -86,6 +96,7 @@ def curate_routes(place: Place, pen: Pen, painter: Painter) -> APIRouter | None:
     """The routes below /api/curate; None where nothing was scored."""
     if place.run is None or not (tables := Tables(place.run)).there:
         return None
+    tables.warm()
     routes = APIRouter()
     _table_routes(routes, tables)
     _photo_routes(routes, tables, painter)
