@@ -58,8 +58,8 @@ class Door:
 
     def knows(self, host: str) -> bool:
         """Whether a request's Host header names this studio."""
-        parts = urlsplit(f"//{host}")
         try:
+            parts = urlsplit(f"//{host}")
             name, port = (parts.hostname or "").lower(), parts.port
         except ValueError:
             return False
