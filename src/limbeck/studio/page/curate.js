@@ -222,8 +222,8 @@ class Desk {
     return el("div", { class: "inline toolbar" },
       el("label", { class: "field row" }, "Show", view),
       el("label", { class: "field row" }, "Sort by", this.sorts), down,
-      this.field, this.filters,
       el("button", { type: "button", click: () => { this.choose({ view: "all", sort: "rule" }).then(() => this.toThreshold()); view.value = "all"; } }, "At the threshold"),
+      this.field, this.filters,
       el("span", { class: "grow" }), this.shownCount,
       el("label", { class: "field row size" }, "Size", size));
   }

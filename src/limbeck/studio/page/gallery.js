@@ -58,7 +58,7 @@ export class Gallery {
   measure() {
     const width = this.room.clientWidth || this.node.clientWidth;
     if (!width) return;
-    this.columns = Math.max(2, Math.floor((width + 6) / (this.side + 6)));
+    this.columns = Math.max(2, Math.round((width + 6) / (this.side + 6)));
     this.step = (width + 6) / this.columns;
     this.tall = this.step;
     this.room.style.height = `${Math.ceil(this.items.length / this.columns) * this.tall}px`;
