@@ -211,7 +211,7 @@ class LiveTraining:
         }  # fmt: skip
 
     def _figure(self, name: str) -> list[list[float | None]]:
-        """A figure of the snapshots, smallest size first; between sizes, which do not compare, None."""
+        """A figure of the snapshots, smallest size first; None between sizes (not comparable)."""
         x: list[float | None] = []
         y: list[float | None] = []
         for rows in reversed(self._figures):

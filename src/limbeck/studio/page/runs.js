@@ -1,0 +1,338 @@
+// Tab runs: how far trainings are, their curves and their sheets of images, while they go on.
+
+import { Chart } from "./charts.js";
+import { api, calm, el, fail, typing } from "./kit.js";
+import { runCard } from "./run_cards.js";
+import { Sheets } from "./sheets.js";
+
+const EVERY = 2500;
+const MOST = 1200; // points of a curve before it is asked for thinned anew
+const HUES = 6;
+
+export async function open(section, studio) {
+  const words = await api.get("/api/runs/words");
+  const tab = new Runs(section, studio, words);
+  await tab.poll();
+  tab.loop();
+  return { close: () => tab.close(), shown: () => tab.paint() };
+}
+
+class Runs {
+  constructor(section, studio, words) {
+    this.studio = studio;
+    this.words = words;
+    this.tracks = new Map();
+    this.cards = [];
+    this.charts = new Map();
+    this.cursor = null;
+    const given = studio.params;
+    this.share = Math.min(Math.max(Number(given.get("smooth") || 0), 0), 0.98);
+    this.log = given.get("log") === "1";
+    this.axis = given.get("x") === "time" ? "time" : "images";
+    this.hidden = new Set((given.get("hide") || "").split(",").filter(Boolean));
+    this.paused = false;
+    this.lost = "";
+    this.keepSoon = calm(() => this.keep(), 300);
+    this.build(section);
+    studio.keys([
+      ["← →", "in a chart: the cursor; on the slider: through the snapshots"],
+      ["Home End", "first and last"],
+      ["P", "play the snapshots"],
+      ["Space", "in a chart, nothing; on a button, press it"],
+      ["L", "logarithmic scale"],
+      ["Esc", "in a chart: no cursor, the newest values"],
+    ].filter(([key]) => key !== "Space"));
+    this.onKey = (event) => this.key(event);
+    this.onVisible = () => document.hidden || this.soon(0);
+    document.addEventListener("keydown", this.onKey);
+    document.addEventListener("visibilitychange", this.onVisible);
+  }
+
+  build(section) {
+    this.list = el("div", { class: "run-cards" });
+    this.live = el("span", { class: "live", role: "status" });
+    this.pause = el("button", { type: "button", "aria-pressed": "false", click: () => this.setPaused(!this.paused) }, "Pause");
+    this.legend = el("div", { class: "inline tracks", role: "group", "aria-label": "Trainings shown" });
+    const smooth = el("input", {
+      type: "range", min: "0", max: "0.98", step: "0.02", value: this.share, id: "runs-smooth",
+      input: (event) => { this.share = Number(event.target.value); this.keepSoon(); this.paint(); },
+    });
+    this.logBox = el("input", {
+      type: "checkbox", id: "runs-log", checked: this.log,
+      change: (event) => { this.log = event.target.checked; this.keepSoon(); this.paint(); },
+    });
+    const axis = el("select", {
+      id: "runs-axis",
+      change: (event) => { this.axis = event.target.value; this.cursor = null; this.keepSoon(); this.paint(); },
+    }, el("option", { value: "images" }, "photos shown"), el("option", { value: "time" }, "time spent"));
+    axis.value = this.axis;
+    this.where = el("output", { class: "where-at" });
+    this.tools = el("div", { class: "run-tools" },
+      this.legend,
+      el("label", { class: "field row", for: "runs-smooth" }, "Smoothing", smooth),
+      el("label", { class: "field row", for: "runs-log" }, this.logBox, "Log scale"),
+      el("label", { class: "field row", for: "runs-axis" }, "Over", axis),
+      this.where,
+    );
+    this.grid = el("div", { class: "chart-grid" });
+    this.none = el("p", { class: "lacking" });
+    this.curves = el("section", { "aria-labelledby": "runs-curves" },
+      el("h2", { id: "runs-curves" }, "Curves"), this.none, this.grid);
+    this.sheets = new Sheets(this.studio, () => this.shown(), (images) => this.follow(images), () => this.keepSoon());
+    section.append(
+      el("div", { class: "inline run-top" }, this.live, el("span", { class: "grow" }), this.pause),
+      this.list, this.tools, this.sheets.node, this.curves,
+    );
+    this.said();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.closed = true;
+    this.sheets.close();
+    for (const chart of this.charts.values()) chart.close();
+    document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener("visibilitychange", this.onVisible);
+  }
+
+  key(event) {
+    if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key === "l") this.logBox.click();
+    if (event.key === "p") this.sheets.play();
+  }
+
+  keep() {
+    this.studio.keep({
+      smooth: this.share ? this.share.toFixed(2) : "", log: this.log ? "1" : "",
+      x: this.axis === "time" ? "time" : "", hide: [...this.hidden].join(","), ...this.sheets.kept(),
+    });
+  }
+
+  setPaused(paused) {
+    this.paused = paused;
+    this.pause.textContent = paused ? "Go on" : "Pause";
+    this.pause.setAttribute("aria-pressed", paused);
+    this.said();
+    if (!paused) this.soon(0);
+  }
+
+  said() {
+    const busy = (this.runs || []).filter((run) => run.writer).length;
+    const [kind, text] = this.lost ? ["lost", this.lost]
+      : this.paused ? ["paused", "Paused: what is shown is not read anew"]
+      : busy ? ["on", busy === 1 && this.runs.length === 1 ? "Live" : `Live: ${busy} of ${this.runs.length} runs at work`]
+      : ["idle", "Nothing is at work now; looking every few seconds"];
+    this.live.dataset.kind = kind;
+    if (this.live.textContent !== text) this.live.textContent = text;
+  }
+
+  loop() {
+    this.soon(EVERY);
+  }
+
+  soon(pause) {
+    clearTimeout(this.timer);
+    if (this.closed) return;
+    this.timer = setTimeout(async () => {
+      if (!document.hidden && !this.paused) await this.poll();
+      this.soon(EVERY);
+    }, pause);
+  }
+
+  async poll() {
+    try {
+      const { runs } = await api.get("/api/runs/now");
+      if (this.closed) return;
+      this.runs = runs;
+      this.lost = "";
+      this.showCards();
+      await this.fetchTracks();
+    } catch (error) {
+      if (!this.runs) throw error;
+      this.lost = error.message;
+    }
+    if (!this.closed) this.said();
+  }
+
+  showCards() {
+    this.runs.forEach((run, id) => {
+      if (!this.cards[id]) {
+        this.cards[id] = runCard(id, this.hue(id));
+        this.list.append(this.cards[id].node);
+      }
+      this.cards[id].show(run);
+    });
+    this.list.classList.toggle("several", this.runs.length > 1);
+  }
+
+  hue(id) {
+    return `var(--run-${id % HUES})`;
+  }
+
+  async fetchTracks() {
+    const asked = [];
+    const there = new Set();
+    this.runs.forEach((run, id) => {
+      for (const training of run.trainings) {
+        const key = `${id}/${training.name}`;
+        there.add(key);
+        const track = this.tracks.get(key) || this.track(key, id, run, training);
+        track.training = training;
+        if (track.version !== training.version) asked.push(this.fetch(track));
+      }
+    });
+    let changed = asked.length > 0;
+    for (const key of this.tracks.keys()) {
+      if (!there.has(key)) {
+        this.tracks.delete(key);
+        changed = true;
+      }
+    }
+    await Promise.all(asked);
+    if (changed && !this.closed) {
+      this.showLegend();
+      this.paint();
+      this.sheets.refresh();
+    }
+    this.tools.hidden = this.tracks.size === 0;
+    if (!this.tracks.size) this.paint();
+  }
+
+  track(key, id, run, training) {
+    const alone = this.runs.length === 1;
+    const track = {
+      key, id, name: training.name, label: alone ? training.name : `${run.name} · ${training.name}`,
+      colour: alone ? (training.name === "raw" ? "var(--warm)" : "var(--accent)") : this.hue(id),
+      dash: !alone && training.name === "raw" ? "5 3" : "",
+      mark: "", rows: 0, curves: {}, figures: {}, pictures: [],
+    };
+    this.tracks.set(key, track);
+    this.tracks = new Map([...this.tracks].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })));
+    // raw before kept
+    this.tracks = new Map([...this.tracks].sort(([, a], [, b]) => a.id - b.id || (a.name === "raw" ? -1 : 1)));
+    return track;
+  }
+
+  async fetch(track) {
+    const grown = Object.values(track.curves).some(([x]) => x.length > MOST);
+    const [mark, after] = grown ? ["", 0] : [track.mark, track.rows];
+    const found = await api.get(`/api/runs/${track.id}/${track.name}/curves?mark=${mark}&after=${after}`);
+    if (found.goes_on) {
+      for (const [name, [x, y]] of Object.entries(found.curves)) {
+        const held = (track.curves[name] ||= [[], []]);
+        held[0].push(...x);
+        held[1].push(...y);
+      }
+    } else track.curves = found.curves;
+    Object.assign(track, {
+      mark: found.mark, rows: found.rows, figures: found.figures, pictures: found.pictures, version: found.version,
+    });
+  }
+
+  shown() {
+    return [...this.tracks.values()].filter((track) => !this.hidden.has(track.key));
+  }
+
+  showLegend() {
+    const keys = [...this.tracks.keys()].join();
+    if (this.legend.dataset.keys === keys) return;
+    this.legend.dataset.keys = keys;
+    this.legend.replaceChildren(...[...this.tracks.values()].map((track) => {
+      const swatch = el("i", { class: `swatch${track.dash ? " dashed" : ""}`, "aria-hidden": "true" });
+      swatch.style.color = track.colour;
+      return el("button", {
+        type: "button", class: "track", "aria-pressed": String(!this.hidden.has(track.key)),
+        click: (event) => {
+          if (!this.hidden.delete(track.key)) this.hidden.add(track.key);
+          event.currentTarget.setAttribute("aria-pressed", !this.hidden.has(track.key));
+          this.keepSoon();
+          this.paint();
+          this.sheets.refresh();
+        },
+      }, swatch, track.label);
+    }));
+  }
+
+  /** Images seen -> place on the axis: kimg, or hours of training. */
+  place(track, images) {
+    if (this.axis === "images") return images / 1000;
+    const [x, y] = track.curves.seconds || [[], []];
+    if (!x.length) return 0;
+    let i = x.findIndex((at) => at >= images);
+    if (i < 0) i = x.length - 1;
+    if (i === 0) return (y[0] * Math.min(images / x[0], 1)) / 3600;
+    const t = Math.min((images - x[i - 1]) / (x[i] - x[i - 1] || 1), 1);
+    return (y[i - 1] + t * (y[i] - y[i - 1])) / 3600;
+  }
+
+  placed(track, [x, y]) {
+    if (this.axis === "images") return [x.map((at) => at / 1000), y];
+    const seconds = new Map((track.curves.seconds?.[0] || []).map((at, i) => [at, track.curves.seconds[1][i] / 3600]));
+    return [x.map((at) => seconds.get(at) ?? this.place(track, at)), y];
+  }
+
+  paint() {
+    const tracks = this.shown();
+    const ends = tracks.map((track) => {
+      const x = track.curves["loss/D"]?.[0] || track.curves.images_per_second?.[0] || [];
+      return x.length ? this.place(track, x[x.length - 1]) : 0;
+    });
+    const right = Math.max(0, ...ends);
+    const unit = this.axis === "images" ? "kimg" : "h";
+    const marks = tracks.flatMap((track) => this.grown(track));
+    let drawn = 0;
+    for (const [group, words] of [["figures", this.words.figures], ["curves", this.words.statistics]]) {
+      for (const [name, title] of Object.entries(words)) {
+        const series = tracks
+          .filter((track) => track[group][name]?.[0].length > 1)
+          .map((track) => {
+            const [x, y] = this.placed(track, track[group][name]);
+            return { key: track.key, label: track.label, colour: track.colour, dash: track.dash, x, y };
+          });
+        const values = series.flatMap((line) => line.y).filter((value) => value !== null);
+        const flat = !values.length || values.every((value) => value === values[0]);
+        const chart = this.chart(name, title);
+        chart.node.hidden = flat;
+        if (!flat) {
+          drawn += 1;
+          chart.draw({ series, right, unit, share: this.share, log: this.log, marks });
+        }
+      }
+    }
+    this.none.hidden = drawn > 0;
+    this.none.textContent = !this.tracks.size ? "No training has begun yet: curves appear with its first statistics."
+      : tracks.length ? "Curves appear with the second row of statistics."
+      : "All trainings are hidden: press one of the buttons above.";
+    this.point(this.cursor);
+  }
+
+  /** Where a training went on at twice the size. */
+  grown(track) {
+    const sizes = track.training?.sizes || [];
+    return sizes.slice(1)
+      .filter(([, images]) => images <= track.training.images)
+      .map(([, images], i) => ({ x: this.place(track, images), text: `${sizes[i][0]} px`, colour: track.colour }));
+  }
+
+  chart(name, title) {
+    if (!this.charts.has(name)) {
+      const chart = new Chart(title, name, (at) => this.point(at));
+      this.charts.set(name, chart);
+      this.grid.append(chart.node);
+    }
+    return this.charts.get(name);
+  }
+
+  point(at) {
+    this.cursor = at;
+    for (const chart of this.charts.values()) if (!chart.node.hidden) chart.point(at);
+    const unit = this.axis === "images" ? "kimg" : "h";
+    this.where.textContent = at === null ? "newest values" : `at ${at.toFixed(this.axis === "images" ? 2 : 3)} ${unit}`;
+  }
+
+  /** The sheets show this many images seen: the cursor goes there too. */
+  follow(images) {
+    const track = this.shown()[0];
+    if (track) this.point(images === null ? null : this.place(track, images));
+  }
+}
