@@ -81,7 +81,7 @@ class LiveRows:
         try:
             found = self.path.stat()
         except OSError:
-            if self._spot is not None:
+            if self._spot is not None or self.trouble:
                 self._forget()
             return
         spot = self._spot
@@ -99,6 +99,8 @@ class LiveRows:
         me = (facts.st_dev, facts.st_ino)
         if self._spot is not None and not self._goes_on(file, me, size):
             self._forget()
+        if self._spot is None:
+            self.trouble = ""
         spot = self._spot or Spot(me, 0, 0, b"")
         file.seek(spot.end)
         data = file.read(min(size - spot.end, _CHUNK))

@@ -95,7 +95,7 @@ class LiveRun:
                 "who": str(writer), "command": writer.command,
             },
             "broken": None if not broken else str(writer),
-            "now": unfinished if busy else None, "next": unfinished,
+            "now": unfinished if busy else None,
             "stages": [
                 {"name": name, "about": chain.ABOUT[name], "state": state, "seconds": seconds}
                 for name, (state, seconds) in self._states.items()

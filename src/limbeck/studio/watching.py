@@ -102,7 +102,9 @@ def _sheet(file: File, label: str) -> Response:
                 return Response(data, media_type="image/png", headers=FOREVER)
             small = image.convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{label} is damaged: {fsio.plain(str(error))}", "train on") from None
+        raise DataError(
+            f"{label} is damaged: {fsio.plain(str(error))}", "later snapshots have their own"
+        ) from None
     small.thumbnail((_SIDE, _SIDE))
     return jpeg(small)
 

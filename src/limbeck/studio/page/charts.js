@@ -210,17 +210,22 @@ export class Chart {
       parts.push(svg("line", { class: "rule", x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y }));
       parts.push(svg("text", { class: "tick", x: LEFT - 7, y: y + 4, "text-anchor": "end" }, short(at)));
     }
-    for (const at of ticks(0, this.given.right, Math.min(6, Math.round(this.width / 90)))) {
+    const along = ticks(0, this.given.right, Math.min(6, Math.round(this.width / 90)));
+    for (const at of along) {
       const x = this.x(at);
-      if (x > this.width - RIGHT + 1) continue;
       parts.push(svg("line", { class: "rule short", x1: x, x2: x, y1: this.height - BOTTOM, y2: this.height - BOTTOM + 4 }));
-      const anchor = x > this.width - RIGHT - 14 ? "end" : "middle";
-      parts.push(svg("text", { class: "tick", x, y: this.height - 5, "text-anchor": anchor }, short(at)));
+      const last = at === along.at(-1);
+      const [anchor, to] = x > this.width - RIGHT - 32 && last ? ["end", this.width - 1] : ["middle", x];
+      parts.push(svg("text", { class: "tick", x: to, y: this.height - 5, "text-anchor": anchor }, last ? `${short(at)} ${this.given.unit}` : short(at)));
     }
     for (const { x, text, colour } of this.given.marks || []) {
       if (x > this.given.right) continue;
       parts.push(svg("line", { class: "grown", stroke: colour, x1: this.x(x), x2: this.x(x), y1: TOP, y2: this.height - BOTTOM }));
-      parts.push(svg("text", { class: "tick", x: this.x(x) + 4, y: TOP + 9 }, text));
+      const tight = this.x(x) > this.width - RIGHT - 40;
+      parts.push(svg("text", { class: "tick", x: this.x(x) + (tight ? -4 : 4), y: TOP + 9, "text-anchor": tight ? "end" : "start" }, text));
+    }
+    if (this.given.log && !this.log) {
+      parts.push(svg("text", { class: "tick", x: this.width - RIGHT, y: TOP + 2, "text-anchor": "end" }, "linear: not all is above 0"));
     }
     for (const line of this.given.series) {
       if (this.given.share > 0) {

@@ -13,7 +13,7 @@ function put(node, text) {
 
 export function runCard(id, hue) {
   const name = el("h2", {});
-  const state = el("span", { class: "state" });
+  const state = el("p", { class: "state" });
   const root = el("p", { class: "path soft" });
   const stages = el("ol", { class: "stages" });
   const bars = el("div", { class: "bars" });
@@ -26,7 +26,7 @@ export function runCard(id, hue) {
   const swatch = el("i", { class: "swatch", "aria-hidden": "true" });
   swatch.style.color = hue;
   const node = el("article", { class: "panel run-card", "aria-label": `Run ${id + 1}` },
-    el("header", { class: "inline" }, swatch, name, state), root, bars, stages, notes, idle);
+    el("header", { class: "inline" }, swatch, name), root, state, bars, stages, notes, idle);
   return { node, show };
 
   function show(run) {
@@ -41,6 +41,7 @@ export function runCard(id, hue) {
     put(state, text);
     state.title = run.writer ? `${run.writer.who}: ${run.writer.command}` : run.broken || "";
     showBars(run);
+    stages.hidden = Boolean(gone);
     showStages(run);
     showNotes(run);
     idle.hidden = Boolean(gone || run.writer || whole);
@@ -93,13 +94,13 @@ export function runCard(id, hue) {
       const took = stage.seconds === null ? "" : duration(stage.seconds);
       return el("li", { class: state, title: `${stage.name}: ${stage.about}` },
         el("span", { "aria-hidden": "true" }, SIGN[state]), stage.name,
-        el("span", { class: "took" }, took || SAID[state]));
+        el("span", { class: took ? "took" : state === "missing" ? "unseen" : "took" }, took || SAID[state]));
     }));
   }
 
   function showNotes(run) {
     const warnings = run.trainings.flatMap((t) => t.warnings.map((text) => `${t.name}: ${text}`));
-    const troubles = [...run.troubles, ...run.trainings.flatMap((t) => t.troubles)];
+    const troubles = [...new Set([...run.troubles, ...run.trainings.flatMap((t) => t.troubles)])];
     const key = JSON.stringify([warnings, troubles]);
     if (notes.dataset.key === key) return;
     notes.dataset.key = key;
@@ -110,7 +111,7 @@ export function runCard(id, hue) {
   }
 }
 
-const kimg = (images) => String(Number((images / 1000).toFixed(images < 1e5 ? 1 : 0)));
+export const kimg = (images) => String(Number((images / 1000).toFixed(images < 1e5 ? 1 : 0)));
 
 /** `12.4 of 62.9 kimg · 32 px until 35.8 · 33 images/s · about 12 min left` */
 function far(training, busy) {

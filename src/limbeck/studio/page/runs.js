@@ -1,7 +1,7 @@
 // Tab runs: how far trainings are, their curves and their sheets of images, while they go on.
 
 import { Chart } from "./charts.js";
-import { api, calm, el, fail, typing } from "./kit.js";
+import { api, calm, el, typing } from "./kit.js";
 import { runCard } from "./run_cards.js";
 import { Sheets } from "./sheets.js";
 
@@ -23,6 +23,7 @@ class Runs {
     this.words = words;
     this.tracks = new Map();
     this.cards = [];
+    this.stale = [];
     this.charts = new Map();
     this.cursor = null;
     const given = studio.params;
@@ -38,10 +39,9 @@ class Runs {
       ["← →", "in a chart: the cursor; on the slider: through the snapshots"],
       ["Home End", "first and last"],
       ["P", "play the snapshots"],
-      ["Space", "in a chart, nothing; on a button, press it"],
       ["L", "logarithmic scale"],
       ["Esc", "in a chart: no cursor, the newest values"],
-    ].filter(([key]) => key !== "Space"));
+    ]);
     this.onKey = (event) => this.key(event);
     this.onVisible = () => document.hidden || this.soon(0);
     document.addEventListener("keydown", this.onKey);
@@ -160,9 +160,31 @@ class Runs {
         this.cards[id] = runCard(id, this.hue(id));
         this.list.append(this.cards[id].node);
       }
-      this.cards[id].show(run);
+      this.cards[id].show(this.withStale(run, id));
     });
     this.list.classList.toggle("several", this.runs.length > 1);
+  }
+
+  /** The run with what is out of date: known once per change, for it takes the server a while. */
+  withStale(run, id) {
+    const held = this.stale[id];
+    if (!run.writer && held?.stamp !== run.stamp) {
+      this.stale[id] = { stamp: run.stamp, states: {} };
+      api.get(`/api/runs/${id}/stages`)
+        .then((states) => {
+          this.stale[id].states = states;
+          if (!this.closed) this.showCards();
+        })
+        .catch((error) => {
+          this.stale[id].trouble = error.message;
+          if (!this.closed) this.showCards();
+        });
+    }
+    const states = run.writer || held?.stamp !== run.stamp ? {} : held.states;
+    const stages = run.stages.map((stage) => ({ ...stage, state: states[stage.name] || stage.state }));
+    const troubles = !run.writer && held?.stamp === run.stamp && held.trouble && !run.troubles.length
+      ? [held.trouble] : run.troubles;
+    return { ...run, stages, troubles, next: stages.find((stage) => stage.state !== "done")?.name };
   }
 
   hue(id) {
@@ -178,6 +200,7 @@ class Runs {
         there.add(key);
         const track = this.tracks.get(key) || this.track(key, id, run, training);
         track.training = training;
+        track.dash = this.runs.length > 1 && training.name === "raw" && run.trainings.length > 1 ? "5 3" : "";
         if (track.version !== training.version) asked.push(this.fetch(track));
       }
     });
@@ -195,7 +218,10 @@ class Runs {
       this.sheets.refresh();
     }
     this.tools.hidden = this.tracks.size === 0;
-    if (!this.tracks.size) this.paint();
+    if (!this.tracks.size) {
+      this.sheets.refresh();
+      this.paint();
+    }
   }
 
   track(key, id, run, training) {
@@ -203,12 +229,10 @@ class Runs {
     const track = {
       key, id, name: training.name, label: alone ? training.name : `${run.name} · ${training.name}`,
       colour: alone ? (training.name === "raw" ? "var(--warm)" : "var(--accent)") : this.hue(id),
-      dash: !alone && training.name === "raw" ? "5 3" : "",
+      dash: "",
       mark: "", rows: 0, curves: {}, figures: {}, pictures: [],
     };
     this.tracks.set(key, track);
-    this.tracks = new Map([...this.tracks].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })));
-    // raw before kept
     this.tracks = new Map([...this.tracks].sort(([, a], [, b]) => a.id - b.id || (a.name === "raw" ? -1 : 1)));
     return track;
   }
@@ -234,7 +258,7 @@ class Runs {
   }
 
   showLegend() {
-    const keys = [...this.tracks.keys()].join();
+    const keys = [...this.tracks.values()].map((track) => track.key + track.dash).join();
     if (this.legend.dataset.keys === keys) return;
     this.legend.dataset.keys = keys;
     this.legend.replaceChildren(...[...this.tracks.values()].map((track) => {
@@ -295,7 +319,7 @@ class Runs {
         chart.node.hidden = flat;
         if (!flat) {
           drawn += 1;
-          chart.draw({ series, right, unit, share: this.share, log: this.log, marks });
+          chart.draw({ series, right, unit, share: group === "curves" ? this.share : 0, log: this.log, marks });
         }
       }
     }
@@ -310,8 +334,8 @@ class Runs {
   grown(track) {
     const sizes = track.training?.sizes || [];
     return sizes.slice(1)
-      .filter(([, images]) => images <= track.training.images)
-      .map(([, images], i) => ({ x: this.place(track, images), text: `${sizes[i][0]} px`, colour: track.colour }));
+      .map(([, images], i) => ({ level: i, x: this.place(track, images), text: `${sizes[i][0]} px`, colour: track.colour }))
+      .filter(({ level }) => track.training.level !== null && track.training.level <= level);
   }
 
   chart(name, title) {

@@ -1,6 +1,7 @@
 // The sheets that training draws at its snapshots, scrubbed over time, side by side.
 
 import { api, el } from "./kit.js";
+import { kimg } from "./run_cards.js";
 
 const PACE = 700;
 
@@ -70,7 +71,7 @@ export class Sheets {
   }
 
   frame(tracks) {
-    const keys = tracks.map((track) => track.key).join();
+    const keys = tracks.map((track) => track.key + track.dash).join();
     if (this.strip.dataset.keys === keys) return;
     this.strip.dataset.keys = keys;
     this.frames = new Map(tracks.map((track) => {
@@ -93,13 +94,13 @@ export class Sheets {
     this.at = last ? null : this.places[place];
     this.show(place);
     this.onPlace(last ? null : this.places[place]);
-    this.onKeep();
+    if (byHand) this.onKeep();
   }
 
   show(place) {
     const images = this.places[place];
     this.slider.value = String(Math.max(place, 0));
-    const text = images === undefined ? "" : `${images / 1000} kimg`;
+    const text = images === undefined ? "" : `${kimg(images)} kimg`;
     this.where.textContent = text;
     this.slider.setAttribute("aria-valuetext", text);
     for (const track of this.tracks()) this.fill(track, images);
@@ -113,13 +114,13 @@ export class Sheets {
       frame.source = "";
       frame.open.hidden = true;
       frame.fault.hidden = false;
-      frame.fault.textContent = this.of(track).length ? "not begun by then" : "no such sheet yet";
+      frame.fault.textContent = this.of(track).length ? "no snapshot by then" : "no such sheet yet";
       frame.words.textContent = "";
       return;
     }
     const [kind, level, at, version] = found;
     const pixels = track.training?.sizes?.[level]?.[0];
-    frame.words.textContent = `${at / 1000} kimg${pixels ? `, ${pixels} px` : ""}`;
+    frame.words.textContent = `${kimg(at)} kimg${pixels ? `, ${pixels} px` : ""}`;
     const source = `/api/runs/${track.id}/${track.name}/${level}/${kind}/${at}.png?v=${version}`;
     if (frame.source === source) return;
     frame.source = source;
@@ -129,8 +130,8 @@ export class Sheets {
       if (frame.source !== source) return;
       frame.image.src = source;
       frame.image.alt = kind === "grid"
-        ? `What ${track.label} draws after ${at / 1000} kimg`
-        : `Photos, and below each what ${track.label} makes of it after ${at / 1000} kimg`;
+        ? `What ${track.label} draws after ${kimg(at)} kimg`
+        : `Photos, and below each what ${track.label} makes of it after ${kimg(at)} kimg`;
       frame.open.hidden = false;
       frame.fault.hidden = true;
     }).catch(() => this.explain(frame, source));
