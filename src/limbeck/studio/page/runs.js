@@ -121,7 +121,7 @@ class Runs {
     const [kind, text] = this.lost ? ["lost", this.lost]
       : this.paused ? ["paused", "Paused: what is shown is not read anew"]
       : busy ? ["on", busy === 1 && this.runs.length === 1 ? "Live" : `Live: ${busy} of ${this.runs.length} runs at work`]
-      : ["idle", "Nothing is at work now; looking every few seconds"];
+      : ["idle", "Nothing is at work; still looking"];
     this.live.dataset.kind = kind;
     if (this.live.textContent !== text) this.live.textContent = text;
   }
