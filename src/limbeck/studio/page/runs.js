@@ -4,10 +4,9 @@ import { Chart } from "./charts.js";
 import { api, calm, el, typing } from "./kit.js";
 import { runCard } from "./run_cards.js";
 import { Sheets } from "./sheets.js";
+import { Track, hue } from "./tracks.js";
 
 const EVERY = 2500;
-const MOST = 1200; // points of a curve before it is asked for thinned anew
-const HUES = 6;
 
 export async function open(section, studio) {
   const words = await api.get("/api/runs/words");
@@ -157,7 +156,7 @@ class Runs {
   showCards() {
     this.runs.forEach((run, id) => {
       if (!this.cards[id]) {
-        this.cards[id] = runCard(id, this.hue(id));
+        this.cards[id] = runCard(id, hue(id));
         this.list.append(this.cards[id].node);
       }
       this.cards[id].show(this.withStale(run, id));
@@ -187,10 +186,6 @@ class Runs {
     return { ...run, stages, troubles, next: stages.find((stage) => stage.state !== "done")?.name };
   }
 
-  hue(id) {
-    return `var(--run-${id % HUES})`;
-  }
-
   async fetchTracks() {
     const asked = [];
     const there = new Set();
@@ -198,10 +193,10 @@ class Runs {
       for (const training of run.trainings) {
         const key = `${id}/${training.name}`;
         there.add(key);
-        const track = this.tracks.get(key) || this.track(key, id, run, training);
+        const track = this.tracks.get(key) || this.begin(key, id, run, training);
         track.training = training;
         track.dash = this.runs.length > 1 && training.name === "raw" && run.trainings.length > 1 ? "5 3" : "";
-        if (track.version !== training.version) asked.push(this.fetch(track));
+        if (track.version !== training.version) asked.push(track.fetch());
       }
     });
     let changed = asked.length > 0;
@@ -224,33 +219,12 @@ class Runs {
     }
   }
 
-  track(key, id, run, training) {
-    const alone = this.runs.length === 1;
-    const track = {
-      key, id, name: training.name, label: alone ? training.name : `${run.name} · ${training.name}`,
-      colour: alone ? (training.name === "raw" ? "var(--warm)" : "var(--accent)") : this.hue(id),
-      dash: "",
-      mark: "", rows: 0, curves: {}, figures: {}, pictures: [],
-    };
+  begin(key, id, run, training) {
+    const track = new Track(id, run, training, this.runs.length === 1);
     this.tracks.set(key, track);
+    // raw before kept
     this.tracks = new Map([...this.tracks].sort(([, a], [, b]) => a.id - b.id || (a.name === "raw" ? -1 : 1)));
     return track;
-  }
-
-  async fetch(track) {
-    const grown = Object.values(track.curves).some(([x]) => x.length > MOST);
-    const [mark, after] = grown ? ["", 0] : [track.mark, track.rows];
-    const found = await api.get(`/api/runs/${track.id}/${track.name}/curves?mark=${mark}&after=${after}`);
-    if (found.goes_on) {
-      for (const [name, [x, y]] of Object.entries(found.curves)) {
-        const held = (track.curves[name] ||= [[], []]);
-        held[0].push(...x);
-        held[1].push(...y);
-      }
-    } else track.curves = found.curves;
-    Object.assign(track, {
-      mark: found.mark, rows: found.rows, figures: found.figures, pictures: found.pictures, version: found.version,
-    });
   }
 
   shown() {
@@ -277,40 +251,22 @@ class Runs {
     }));
   }
 
-  /** Images seen -> place on the axis: kimg, or hours of training. */
-  place(track, images) {
-    if (this.axis === "images") return images / 1000;
-    const [x, y] = track.curves.seconds || [[], []];
-    if (!x.length) return 0;
-    let i = x.findIndex((at) => at >= images);
-    if (i < 0) i = x.length - 1;
-    if (i === 0) return (y[0] * Math.min(images / x[0], 1)) / 3600;
-    const t = Math.min((images - x[i - 1]) / (x[i] - x[i - 1] || 1), 1);
-    return (y[i - 1] + t * (y[i] - y[i - 1])) / 3600;
-  }
-
-  placed(track, [x, y]) {
-    if (this.axis === "images") return [x.map((at) => at / 1000), y];
-    const seconds = new Map((track.curves.seconds?.[0] || []).map((at, i) => [at, track.curves.seconds[1][i] / 3600]));
-    return [x.map((at) => seconds.get(at) ?? this.place(track, at)), y];
-  }
-
   paint() {
     const tracks = this.shown();
     const ends = tracks.map((track) => {
       const x = track.curves["loss/D"]?.[0] || track.curves.images_per_second?.[0] || [];
-      return x.length ? this.place(track, x[x.length - 1]) : 0;
+      return x.length ? track.place(this.axis, x[x.length - 1]) : 0;
     });
     const right = Math.max(0, ...ends);
     const unit = this.axis === "images" ? "kimg" : "h";
-    const marks = tracks.flatMap((track) => this.grown(track));
+    const marks = tracks.flatMap((track) => track.grown(this.axis));
     let drawn = 0;
     for (const [group, words] of [["figures", this.words.figures], ["curves", this.words.statistics]]) {
       for (const [name, title] of Object.entries(words)) {
         const series = tracks
           .filter((track) => track[group][name]?.[0].length > 1)
           .map((track) => {
-            const [x, y] = this.placed(track, track[group][name]);
+            const [x, y] = track.placed(this.axis, track[group][name]);
             return { key: track.key, label: track.label, colour: track.colour, dash: track.dash, x, y };
           });
         const values = series.flatMap((line) => line.y).filter((value) => value !== null);
@@ -328,14 +284,6 @@ class Runs {
       : tracks.length ? "Curves appear with the second row of statistics."
       : "All trainings are hidden: press one of the buttons above.";
     this.point(this.cursor);
-  }
-
-  /** Where a training went on at twice the size. */
-  grown(track) {
-    const sizes = track.training?.sizes || [];
-    return sizes.slice(1)
-      .map(([, images], i) => ({ level: i, x: this.place(track, images), text: `${sizes[i][0]} px`, colour: track.colour }))
-      .filter(({ level }) => track.training.level !== null && track.training.level <= level);
   }
 
   chart(name, title) {
@@ -357,6 +305,6 @@ class Runs {
   /** The sheets show this many images seen: the cursor goes there too. */
   follow(images) {
     const track = this.shown()[0];
-    if (track) this.point(images === null ? null : this.place(track, images));
+    if (track) this.point(images === null ? null : track.place(this.axis, images));
   }
 }
