@@ -56,6 +56,7 @@ CONNECTS = {
     "percept/weights_web.py",  # behind `limbeck weights get`
     "ingestion/fetching/network.py",  # photos of a list of URLs
     "ingestion/fetching/wire.py",  # speaks HTTP over what the other connected
+    "studio/serving.py",  # listens; on loopback, unless another host is asked for
     "model/hub.py",  # models of the hub, by its own library
 }
 

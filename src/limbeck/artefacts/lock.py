@@ -55,7 +55,7 @@ def writer_of(root: Path) -> Writer | None:
         with probe:
             return None
     except Timeout:
-        return _noted(root) or Writer(pid=0, host="unknown", started="unknown", command="")
+        return noted(root) or Writer(pid=0, host="unknown", started="unknown", command="")
     except OSError:
         return None  # a folder that cannot be written has no writer
 
@@ -74,7 +74,7 @@ def hold(out: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise DataError(
-            f"{root} is being written by another limbeck ({_noted(root) or 'unknown'})",
+            f"{root} is being written by another limbeck ({noted(root) or 'unknown'})",
             "wait for it, stop it, or give another --out; reading (status, sample) is fine",
         ) from None
     except (OSError, NotImplementedError) as error:
@@ -95,7 +95,7 @@ def _now() -> str:
 @contextmanager
 def _signed(root: Path) -> Iterator[None]:
     """While inside, the note says who writes, and a thread renews its time: the process lives."""
-    before = _noted(root)
+    before = noted(root)
     if before is not None and before.ended is None:
         logs.say(f"the last writer of {root} ({before}) did not end in order; going on from there")
     me = Writer(
@@ -111,7 +111,8 @@ def _signed(root: Path) -> Iterator[None]:
                 fsio.write_json(root / WRITER, {**me.model_dump(), "ended": _now()})
 
 
-def _noted(root: Path) -> Writer | None:
+def noted(root: Path) -> Writer | None:
+    """Who the note beside the lock names, at work or not; None where there is no sound note."""
     try:
         return Writer.model_validate(fsio.read_json(root / WRITER))
     except (LimbeckError, OSError, ValueError):
@@ -142,6 +143,7 @@ class Heartbeat:
         self._file = root / WRITER
         self._seen: int | None = None
         self._since = time.monotonic()
+        self._beats = 0
 
     def silent(self) -> float:
         """Seconds since the last sign that this object has seen."""
@@ -150,5 +152,16 @@ class Heartbeat:
         except OSError:
             now = None
         if now != self._seen:
+            self._beats += self._seen is not None
             self._seen, self._since = now, time.monotonic()
         return time.monotonic() - self._since
+
+    def lives(self, patience: float = 4 * BEAT) -> bool:
+        """Whether there was a sign of life in the last `patience` seconds: one that this object
+        saw come, or, until it saw one, by the clocks of both machines."""
+        silent = self.silent()
+        if self._seen is None:
+            return False
+        return silent < patience and (
+            self._beats > 0 or abs(time.time() - self._seen / 1e9) < patience
+        )

@@ -5,6 +5,7 @@ from limbeck.chain.encoding import Inverted, encoder_config, train_encoder
 from limbeck.chain.named_photos import never_read
 from limbeck.chain.request import Change, Group, Request, changes, settled, stored_request
 from limbeck.chain.running import (
+    ABOUT,
     Consequences,
     StageState,
     consequences,
@@ -18,6 +19,7 @@ from limbeck.chain.scoring import parts_by_ray, score_by_ray, score_photos, scor
 from limbeck.chain.takedown import Part, TakingDown, plan_takedown, take_down
 
 __all__ = [
+    "ABOUT",
     "Change",
     "Consequences",
     "Group",

@@ -43,7 +43,7 @@ def studio(
             f"the studio needs {' and '.join(missing)}", "pip install 'limbeck[studio]'"
         )
     if shared.dry_run:
-        from limbeck.studio.place import open_place
+        from limbeck.studio import open_place
 
         place = open_place(str(source), tuple(beside or ()))
         return would("studio", {"root": place.root, "host": host, "port": port})

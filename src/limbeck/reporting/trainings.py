@@ -8,11 +8,12 @@ from limbeck.reporting.charts import Chart, curves
 
 Rows = list[dict[str, Any]]
 
-_FIGURES = {
+FIGURES = {
     "kid": "KID of the snapshots to the photos (0 is best)",
     "spread": "variety of the images, in that of the photos (1 is best)",
 }
-_STATISTICS = {
+"""What snapshots.jsonl holds, in words."""
+STATISTICS = {
     "loss/G": "generator loss",
     "loss/D": "discriminator loss",
     "signs/real": "sign of D on photos (0.6 is the aim, near 1 is over-fitting)",
@@ -23,6 +24,7 @@ _STATISTICS = {
     "E/std_ratio": "spread of the encoder's latents, in that of the generator's (1 is best)",
     "images_per_second": "photos a second",
 }
+"""What stats.jsonl holds, in words."""
 
 
 def _is_number(value: object) -> bool:
@@ -40,8 +42,8 @@ def show_trainings(trainings: list[Training]) -> tuple[Chart, ...]:
     What was not recorded, never changed or has one point only is no curve and is left out.
     """
     return (
-        *_charts(trainings, lambda t: t.snapshots, _FIGURES),
-        *_charts(trainings, lambda t: t.stats, _STATISTICS),
+        *_charts(trainings, lambda t: t.snapshots, FIGURES),
+        *_charts(trainings, lambda t: t.stats, STATISTICS),
     )
 
 

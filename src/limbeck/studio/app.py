@@ -13,6 +13,7 @@ from limbeck.studio.curating import curate_routes
 from limbeck.studio.guard import App, Door, Guard
 from limbeck.studio.painter import Painter
 from limbeck.studio.place import Pen, Place
+from limbeck.studio.watching import runs_routes
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -34,7 +35,10 @@ def make_app(place: Place, pen: Pen, door: Door, *, device: str = "auto") -> App
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     install_errors(app)
     painter = Painter(place, device)
-    tabs = ["runs"] if place.run is not None else []
+    tabs = []
+    if (runs := runs_routes(place)) is not None:
+        app.include_router(runs, prefix="/api/runs")
+        tabs = ["runs"]
     if painter.can_draw:
         tabs = ["generate", *tabs]
     if (curate := curate_routes(place, pen, painter)) is not None:

@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import ipaddress
 import json
-import socket
+import platform
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -68,7 +68,7 @@ class Door:
             return False
         if is_loopback(self.host):
             return name in ("localhost", "127.0.0.1", "::1", self.host.lower())
-        names = {self.host.lower(), "localhost", socket.gethostname().lower()}
+        names = {self.host.lower(), "localhost", platform.node().lower()}
         return name in names or _is_address(name)
 
     @property

@@ -13,8 +13,10 @@ from limbeck.training.loop import train as train
 from limbeck.training.phases import LossNetworks as LossNetworks
 from limbeck.training.phases import phase_table as phase_table
 from limbeck.training.session import train_slice as train_slice
+from limbeck.training.snapshot_quality import advice as snapshot_advice
 from limbeck.training.speed import measure_speed as measure_speed
 from limbeck.training.state import TrainState as TrainState
+from limbeck.training.stats import encoder_advice as encoder_advice
 from limbeck.training.transfer import begun_networks as begun_networks
 from limbeck.training.transfer import check_fit as check_fit
 from limbeck.training.transfer import shaped_like as shaped_like
@@ -29,6 +31,7 @@ __all__ = [
     "begun_networks",
     "check_fit",
     "conditional",
+    "encoder_advice",
     "feed_of",
     "graphs_wanted",
     "half",
@@ -38,6 +41,7 @@ __all__ = [
     "require_tensorboard",
     "shaped_like",
     "shapes_of",
+    "snapshot_advice",
     "train",
     "train_slice",
 ]

@@ -1,7 +1,7 @@
 """What training tells: one line of stats.jsonl a tick, and a live display with rates and ETA."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,23 @@ def encoder_ratio(terms: Mapping[str, float]) -> float | None:
     if "E/w_std" not in terms or "w_std" not in terms:
         return None
     return terms["E/w_std"] / max(terms["w_std"], 1e-9)
+
+
+def encoder_advice(ratios: Sequence[float]) -> str:
+    """What to tell a person of `encoder_ratio`, tick by tick; empty where the encoder is sound.
+
+    It is not where E has given (nearly) one image for every photo for ten ticks.
+    """
+    low, high = _ENCODER_RANGE
+    last = ratios[-_PATIENCE:]
+    if len(last) < _PATIENCE or any(low <= ratio <= high for ratio in last):
+        return ""
+    return (
+        f"the encoder gives nearly the same answer for every photo (its latents spread "
+        f"{last[-1]:.2f} times as wide as the generator's; {low} to {high} is sound), so "
+        "reconstructions may all look alike. Train longer; if that does not help, start "
+        "again with another --set train.encoder_lr_ratio"
+    )
 
 
 class Stats:
@@ -48,7 +65,8 @@ class Stats:
         self._tick_images = images
         self._started = self._tick_time = time.perf_counter()
         self._cpu_started = time.process_time()
-        self._outside = 0
+        self._ratios: list[float] = []
+        self._warned = False
         self._task: logs.Task | None = None
         self._images, self._note = images, ""
 
@@ -105,16 +123,11 @@ class Stats:
         return row
 
     def _watch(self, ratio: float) -> None:
-        """Warn once when E has given (nearly) one image for every photo for ten ticks."""
-        low, high = _ENCODER_RANGE
-        self._outside = 0 if low <= ratio <= high else self._outside + 1
-        if self._outside == _PATIENCE:
-            logs.warn(
-                f"the encoder gives nearly the same answer for every photo (its latents spread "
-                f"{ratio:.2f} times as wide as the generator's; {low} to {high} is sound), so "
-                "reconstructions may all look alike. Train longer; if that does not help, start "
-                "again with another --set train.encoder_lr_ratio"
-            )
+        """Warn once when the encoder is not sound."""
+        self._ratios = [*self._ratios, ratio][-_PATIENCE:]
+        if not self._warned and (text := encoder_advice(self._ratios)):
+            self._warned = True
+            logs.warn(text)
 
     def _losses(self) -> str:
         """The last losses, for the display."""
