@@ -16,9 +16,12 @@ from limbeck.model.publishing import publication as publication
 from limbeck.model.publishing import publish as publish
 from limbeck.model.sampling import sample as sample
 from limbeck.model.sampling import write_samples as write_samples
+from limbeck.model.told import Drawn as Drawn
+from limbeck.model.told import told_png as told_png
 
 __all__ = [
     "TAKEN_DOWN",
+    "Drawn",
     "Measured",
     "Pipeline",
     "Publication",
@@ -33,5 +36,6 @@ __all__ = [
     "read_config",
     "restate_card",
     "sample",
+    "told_png",
     "write_samples",
 ]
