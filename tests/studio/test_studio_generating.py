@@ -12,12 +12,15 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from limbeck import __version__
-from limbeck.latents import tensors_digest
+from limbeck import __version__, preset
+from limbeck.errors import LimbeckError
+from limbeck.latents import Sample, tensors_digest
 from limbeck.model import Pipeline, write_samples
+from limbeck.nets import Networks
 from limbeck.studio.app import make_app
-from limbeck.studio.drawing import Easel, Memory
+from limbeck.studio.drawing import Easel, Look, Memory
 from limbeck.studio.guard import Door
+from limbeck.studio.painter import Painter
 from limbeck.studio.place import Pen, open_place
 
 MODEL = Path(__file__).parents[2] / "models" / "dogs-64"
@@ -26,12 +29,13 @@ LPIPS = {"psi": 0.5, "truncation": "multimodal-lpips"}
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    pen = Pen(tmp_path_factory.mktemp("pen"))
-    app = make_app(open_place(MODEL), pen, Door("127.0.0.1", 8765), device="cpu")
-    with TestClient(
-        app, base_url="http://127.0.0.1:8765", headers={"x-limbeck-studio": "1"}
-    ) as made:
+    with studio_of(MODEL, tmp_path_factory.mktemp("pen")) as made:
         yield made
+
+
+def studio_of(model: Path, pen: Path) -> TestClient:
+    app = make_app(open_place(model), Pen(pen), Door("127.0.0.1", 8765), device="cpu")
+    return TestClient(app, base_url="http://127.0.0.1:8765", headers={"x-limbeck-studio": "1"})
 
 
 @pytest.fixture(scope="module")
@@ -228,9 +232,41 @@ def test_mixes_take_layers_of_their_columns(
     assert "layers" in records(wrong)[0][0]["error"]
 
 
-def test_memory_forgets_the_oldest(model: Pipeline) -> None:
-    from limbeck.latents import Sample
+def test_a_model_with_classes_and_without_modes(tmp_path: Path) -> None:
+    """It says what it cannot do, and draws the class that is asked for."""
+    net = preset("smoke").net.model_copy(update={"num_classes": 2, "class_names": ("cat", "dog")})
+    Pipeline(Networks.create(net, 0).eval(), None).save_pretrained(tmp_path / "model")
+    client = studio_of(tmp_path / "model", tmp_path)
+    about = client.get("/api/generate/about").json()
+    assert about["class_names"] == ["cat", "dog"]
+    why = {one["name"]: one["why"] for one in about["truncations"]}
+    assert [name for name in why if not why[name]] == ["none", "global"]
+    assert "no modes" in why["multimodal-lpips"]
+    query = {"of": about["of"], "seed": "7", "truncation": "global", "label": "1"}
+    image = Image.open(io.BytesIO(client.get("/api/generate/image.png", params=query).content))
+    assert image.text["class"] == "1"  # type: ignore[attr-defined]
+    refused = client.get("/api/generate/image.png", params={**query, "label": "2"})
+    assert "no class" in refused.json()["error"]
+    refused = client.get("/api/generate/image.png", params={**query, "truncation": "index"})
+    assert "no modes" in refused.json()["error"]
 
+
+def test_a_page_that_goes_away_gives_its_turn_back() -> None:
+    easel = Easel(Painter(open_place(MODEL), "cpu"))
+    with easel.networks() as pipeline:
+        version = easel.version(pipeline)
+
+    def drawing() -> Iterator[Sample]:
+        with easel.turn():
+            yield from easel.images(version, Look(truncation="none"), range(100))
+
+    for _ in range(20):
+        pictures = drawing()
+        next(pictures)
+        del pictures
+
+
+def test_memory_forgets_the_oldest(model: Pipeline) -> None:
     memory = Memory(most=2 * 3 * 64 * 64)
     drawn = [Sample(n, image, None) for n, image in enumerate(model(range(3), truncation="none"))]
     for one in drawn:
@@ -240,9 +276,6 @@ def test_memory_forgets_the_oldest(model: Pipeline) -> None:
 
 
 def test_no_more_than_a_few_may_wait(client: TestClient, about: dict[str, Any]) -> None:
-    from limbeck.errors import LimbeckError
-    from limbeck.studio.painter import Painter
-
     easel = Easel(Painter(open_place(MODEL), "cpu"))
     turns = [easel.turn() for _ in range(16)]
     for turn in turns:

@@ -115,13 +115,13 @@ def write_samples(
     chosen = check_seeds(seeds)
     if not chosen:
         raise UsageError("no seeds to draw", "give e.g. --seeds 0-15")
-    psi = layered_psi(psi, networks.G_ema.num_ws, cutoff)
+    asked_psi, psi = psi, layered_psi(psi, networks.G_ema.num_ws, cutoff)
     out, started = Path(out), time.perf_counter()
     paths = [out / f"seed{seed:06d}.png" for seed in chosen]
     classes = classes_of(chosen, networks.config, labels)
     asked = labels if isinstance(labels, str) else [str(label) for label in labels]
     weights = tensors_digest(networks.G_ema.state_dict())
-    how = Drawn(weights, psi, truncation, noise)
+    how = Drawn(weights, asked_psi, truncation, noise, cutoff)
     inputs = {
         "generator": weights,
         "modes": modes.digest() if modes else "",

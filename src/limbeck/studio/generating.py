@@ -11,6 +11,7 @@ from pydantic import Field
 from limbeck.errors import UsageError
 from limbeck.kit.images import encode_png, grid
 from limbeck.latents import Sample, classes_of, parse_seeds
+from limbeck.logs import command
 from limbeck.model import Pipeline, told_png
 from limbeck.studio.answers import FOREVER, Asked
 from limbeck.studio.drawing import Easel, Look, Seed, Version, check_look, fitted, obstacles
@@ -108,6 +109,7 @@ def _about_routes(routes: APIRouter, place: Place, easel: Easel) -> None:
                 "class_names": list(net.class_names),
                 "most": MOST,
                 "frames": MOST_FRAMES,
+                "command": command("limbeck", "sample", place.root),
             }
 
     @routes.get("/seeds")

@@ -11,7 +11,7 @@ export function compare(tab) {
   const sight = new Sight();
   const head = el("tr");
   const rows = el("tbody");
-  const table = el("table", { class: "sheet-table" }, el("thead", {}, head), rows);
+  const table = el("table", { class: "sheet-table compared" }, el("thead", {}, head), rows);
   const more = el("button", { type: "button", click: () => ((most += STEP), draw()) }, "More rows");
   const node = el("div", {}, el("div", { class: "scroll" }, table), more);
   let most = STEP;

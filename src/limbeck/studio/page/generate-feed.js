@@ -66,7 +66,7 @@ export class Feed {
   }
 
   lot() {
-    const most = Math.max(1, Math.min(64, Math.round(LOT_SECONDS / this.pace)));
+    const most = Math.max(4, Math.min(64, Math.round(LOT_SECONDS / this.pace)));
     const first = this.waiting.find((task) => task.visible) ?? this.waiting[0];
     const like = JSON.stringify([first.look, first.side]);
     const same = (task) => JSON.stringify([task.look, task.side]) === like;
@@ -131,6 +131,11 @@ export class Sight {
     const fresh = !this.tasks.has(element);
     this.tasks.set(element, task);
     if (fresh) this.observer.observe(element);
+  }
+
+  leave(element) {
+    this.observer.unobserve(element);
+    this.tasks.delete(element);
   }
 
   clear() {

@@ -12,6 +12,7 @@ export function grid(tab) {
   const body = el("div", { class: "tiles", role: "group", "aria-label": "Images" });
   const node = el("div", {}, bar, body);
   let tiles = [];
+  let side = 0;
 
   const columns = () => getComputedStyle(body).gridTemplateColumns.split(" ").length;
   const scale = () => body.style.setProperty("--tile", `${tab.asked.tile}px`);
@@ -21,12 +22,13 @@ export function grid(tab) {
     scale();
     tab.keep();
   });
-  size.addEventListener("change", () => draw());
+  size.addEventListener("change", () => sideFor(Number(tab.asked.tile)) !== side && draw());
 
   function draw() {
     const { seeds, look } = tab;
     while (tiles.length > seeds.length) {
       const gone = tiles.pop();
+      sight.leave(gone.node);
       gone.drop();
       gone.node.remove();
     }
@@ -46,7 +48,7 @@ export function grid(tab) {
       tile.label();
       tile.fade();
     });
-    const side = sideFor(Number(tab.asked.tile));
+    side = sideFor(Number(tab.asked.tile));
     const tasks = tiles.map((tile) => {
       const task = tile.task(side);
       sight.watch(tile.node, task);

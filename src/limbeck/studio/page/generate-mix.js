@@ -43,14 +43,14 @@ export function mix(tab) {
     clear();
     built = wanted;
     const tile = (row, column, seed, word) => {
-      const made = new Tile(tab, { seed, look: tab.look, word, caption: row < 0 || column < 0 });
+      const made = new Tile(tab, { seed, look: tab.look, word, caption: false });
       cells.set(`${row} ${column}`, made);
       order.push(made);
       return made.node;
     };
-    head.replaceChildren(el("td"), ...columns.map((seed, at) => el("th", { scope: "col" }, tile(-1, at, seed, ""))));
+    head.replaceChildren(el("td"), ...columns.map((seed, at) => el("th", { scope: "col" }, el("span", { class: "n" }, seed), tile(-1, at, seed, ""))));
     for (const [at, row] of rows.entries()) {
-      body.append(el("tr", {}, el("th", { scope: "row" }, tile(at, -1, row, "")),
+      body.append(el("tr", {}, el("th", { scope: "row" }, el("div", { class: "row-head" }, el("span", { class: "n" }, row), tile(at, -1, row, ""))),
         ...columns.map((column, to) => el("td", {}, tile(at, to, row, `seed ${row} with layers of ${column}`)))));
     }
   }

@@ -4,13 +4,15 @@ import { el, fail } from "./kit.js";
 import { records } from "./generate-feed.js";
 
 const LOT = 24; // frames in one request
+const MOST_AHEAD = 120; // frames that playing waits for
 const AHEAD = 12; // frames that are decoded before their turn
 
 export class Player {
-  constructor({ size, moved, came }) {
+  constructor({ size, moved, came, waits }) {
     this.size = size;
     this.moved = moved; // (frame)
     this.came = came; // (how many of how many)
+    this.waits = waits; // (how many frames lie ahead, of how many; nothing: play goes on)
     this.canvas = el("canvas", { class: "screen", width: size, height: size, role: "img", "aria-label": "The walk" });
     this.context = this.canvas.getContext("2d");
     this.frames = [];
@@ -18,6 +20,8 @@ export class Player {
     this.fps = 24;
     this.at = 0;
     this.playing = false;
+    this.starved = false;
+    this.rate = 0; // frames that come in a second
     this.stop = new AbortController();
     this.turn = 0;
   }
@@ -28,6 +32,8 @@ export class Player {
     this.walk = walk;
     this.frames = new Array(walk.frames).fill(null);
     this.held = 0;
+    this.rate = 0;
+    this.began = performance.now();
     this.at = Math.min(this.at, walk.frames - 1);
     this.came(0, walk.frames);
     this.fetch(this.stop);
@@ -64,6 +70,7 @@ export class Player {
           if (stop.signal.aborted || this.frames[words.frame]) return;
           this.frames[words.frame] = blob;
           this.held += 1;
+          this.rate = this.held / Math.max(0.05, (performance.now() - this.began) / 1000);
           this.came(this.held, this.frames.length);
           if (words.frame === this.at) this.draw();
         });
@@ -115,6 +122,23 @@ export class Player {
     return true;
   }
 
+  /** Whether to wait for frames: until so many lie ahead that playing will not have to stop. */
+  hungry() {
+    const whole = this.frames.length;
+    if (!this.starved || this.held === whole) return this.starve(false);
+    let lie = 0;
+    while (lie < whole - 1 && this.frames[(this.at + 1 + lie) % whole]) lie += 1;
+    const slow = Math.max(0, 1 - this.rate / this.fps);
+    const need = Math.min(MOST_AHEAD, whole - 1, Math.ceil((whole - this.held + lie) * slow));
+    return this.starve(lie < need, lie, need);
+  }
+
+  starve(lacking, lie = 0, need = 0) {
+    if (lacking || this.starved) this.waits(lacking ? lie : null, need);
+    this.starved = lacking;
+    return lacking;
+  }
+
   seek(frame) {
     const whole = this.frames.length;
     if (!whole) return;
@@ -126,12 +150,17 @@ export class Player {
   play(on) {
     if (this.playing === on) return;
     this.playing = on;
-    if (!on) return;
+    if (!on) return this.starve(false);
     if (this.walk && !this.walk.loop && this.at === this.frames.length - 1) this.at = 0;
     let last = performance.now();
     let owed = 0;
     const step = async (now) => {
       if (!this.playing) return;
+      if (this.hungry()) {
+        last = now;
+        requestAnimationFrame(step);
+        return;
+      }
       owed = Math.min(owed + ((now - last) / 1000) * this.fps, 3);
       last = now;
       let moved = false;
@@ -146,7 +175,8 @@ export class Player {
         if (!this.decoded.has(next)) {
           await this.bitmap(next);
           if (!this.decoded.has(next)) {
-            owed = Math.min(owed, 1); // it is not drawn yet: wait
+            owed = 0;
+            this.starved = true;
             break;
           }
         }

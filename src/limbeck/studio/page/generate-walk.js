@@ -47,17 +47,18 @@ export function walk(tab) {
   const marks = el("div", { class: "marks" });
   const buffer = el("progress", { class: "buffer", "aria-label": "Frames drawn", value: 0, max: 1 });
   const save = el("button", { type: "button", click: () => film() }, "Animated WebP");
-  const note = el("p", { class: "small", role: "status" });
-  const player = new Player({ size: side, moved, came: (held, whole) => { buffer.max = whole; buffer.value = held; buffer.classList.toggle("full", held === whole); } });
+  const note = el("p", { class: "small note" });
+  const player = new Player({ size: side, moved, came: (held, whole) => { buffer.max = whole; buffer.value = held; buffer.classList.toggle("full", held === whole); },
+    waits: (lie, need) => { note.textContent = lie === null ? "" : `Drawing ahead: ${lie} of ${need} frames`; } });
   const node = el(
     "div", { class: "walk" },
     el("div", { class: "stage" }, player.canvas, buffer,
       el("div", { class: "inline" }, toggle, el("span", { class: "scrubber" }, scrub), where), marks, note),
     el("div", { class: "panel setting" },
-      el("h3", {}, "Stops"), chips,
+      el("h2", {}, "Stops"), chips,
       el("div", { class: "inline nowrap" }, el("label", { class: "field grow" }, "Seeds or modes", adding), el("button", { type: "button", click: () => add() }, "Add")),
       el("div", { class: "inline" }, el("button", { type: "button", click: () => random() }, "Random stops"), el("button", { type: "button", click: () => set(tab.pins.list.slice(0, MOST)) }, "Pinned images")),
-      el("h3", {}, "Way"),
+      el("h2", {}, "Way"),
       el("div", { class: "pair" }, el("label", { class: "field" }, "Frames", frames), el("label", { class: "field" }, "A second", fps)),
       el("label", { class: "field" }, "Way", through),
       el("label", { class: "field row" }, loop, "Back to the first stop"),

@@ -10,6 +10,17 @@ export function query(tab, look, more) {
   return new URLSearchParams(kept).toString();
 }
 
+/** The command that draws the same image. */
+function command(tab, seed, look) {
+  const words = [tab.about.command, `--out seed-${seed}`, `--seeds ${seed}`, `--truncation ${look.truncation}`];
+  if (look.truncation !== "none") words.push(`--psi ${look.psi}`);
+  if (look.truncation === "index") words.push(`--mode ${look.mode}`);
+  if (look.cutoff !== null) words.push(`--cutoff ${look.cutoff}`);
+  if (look.noise !== "const") words.push(`--noise ${look.noise}`);
+  if (look.label !== "natural") words.push(`--class ${look.label}`);
+  return words.join(" ");
+}
+
 export function zoomBox(tab) {
   const image = el("img", { class: "large", alt: "" });
   const title = el("h2", { id: "zoom-title" });
@@ -17,6 +28,9 @@ export function zoomBox(tab) {
   const pin = el("button", { type: "button", click: () => (tab.pins.toggle(shown), show(shown)) }, "Pin");
   const save = el("a", { class: "button", download: "" }, "Download PNG");
   const only = el("button", { type: "button", click: () => pull() }, "All to this mode");
+  const code = el("code");
+  const copy = el("button", { type: "button", click: () => copied() }, "Copy");
+  const shell = el("div", {}, el("p", { class: "small" }, "The same image from a shell:"), el("div", { class: "shell" }, code, copy));
   const before = el("button", { type: "button", "aria-label": "The image before", click: () => move(-1) }, "‹");
   const after = el("button", { type: "button", "aria-label": "The next image", click: () => move(1) }, "›");
   const close = el("button", { type: "button", class: "main", click: () => box.close() }, "Close");
@@ -24,10 +38,11 @@ export function zoomBox(tab) {
     "dialog", { class: "zoom", "aria-labelledby": "zoom-title" },
     el("div", { class: "stage" }, image),
     el("div", { class: "words" }, title, facts,
-      el("div", { class: "inline" }, pin, save, only),
+      el("div", { class: "inline" }, pin, save, only), shell,
       el("div", { class: "inline foot" }, before, after, el("span", { class: "grow" }), close)),
   );
   let shown = null;
+  let mode = null;
 
   box.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -47,14 +62,24 @@ export function zoomBox(tab) {
     if (at >= 0 && all[at + step]) show(all[at + step]);
   }
 
+  async function copied() {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      copy.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code);
+    }
+  }
+
   function pull() {
     box.close();
-    tab.set({ truncation: "index", mode: String(shown.mode) });
+    tab.set({ truncation: "index", mode: String(mode) });
   }
 
   function show(tile) {
     shown = tile;
-    const { seed, look, mode, mix } = tile;
+    const { seed, look, mix } = tile;
+    mode = tile.node.classList.contains("old") ? null : tile.mode;
     const name = mix ? `Seed ${mix.row} with ${mix.column}` : `Seed ${seed}`;
     title.textContent = name;
     image.alt = name;
@@ -70,7 +95,9 @@ export function zoomBox(tab) {
       ["size", `${tab.about.size} × ${tab.about.size} px`],
     ];
     facts.replaceChildren(...rows.filter(([, value]) => value).flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
-    pin.hidden = Boolean(mix);
+    shell.hidden = pin.hidden = Boolean(mix);
+    code.textContent = command(tab, seed, look);
+    copy.textContent = "Copy";
     pin.textContent = tab.pins.holds(tile) ? "Unpin" : "Pin";
     only.hidden = mode === null || mode === undefined;
     const [all, at] = neighbours();

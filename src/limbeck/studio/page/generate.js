@@ -81,7 +81,7 @@ class Tab {
     document.addEventListener("keydown", this.pressed);
     this.studio.keys([
       ["← ↑ → ↓", "move among the images"], ["Enter", "zoom"], ["p", "pin the image in focus"], ["r", "random seeds"],
-      ["n / b", "next and previous seeds"], ["[ / ]", "psi down and up"], ["Space", "play and pause the walk"],
+      ["n / b", "next and previous seeds"], ["[ ] or - +", "psi down and up"], ["Space", "play and pause the walk"],
     ]);
     this.mark();
     await this.read(this.asked.seeds).catch((error) => {
@@ -112,10 +112,12 @@ class Tab {
     const classes = [["natural", "as often as in training"], ["uniform", "all alike"], ...Array.from({ length: about.classes }, (_, n) => [String(n), this.className(String(n))])];
     this.label = el("select", { change: put("label") }, classes.map(([value, name]) => el("option", { value }, name)));
     const button = (title, text, act) => el("button", { type: "button", title, "aria-label": title, click: act }, text);
+    this.seedFields = el("div", { class: "stack-fields seeding" },
+      el("div", { class: "seeds" }, field("Seeds", this.seedText), field("Images", this.many)),
+      el("div", { class: "inline" }, el("button", { type: "button", click: () => this.random() }, "Random"),
+        button("Previous seeds", "‹", () => this.page(-1)), button("Next seeds", "›", () => this.page(1))));
     return el("div", { class: "panel controls" },
-      field("Seeds", this.seedText),
-      el("div", { class: "inline nowrap" }, el("button", { type: "button", click: () => this.random() }, "Random"), button("Previous seeds", "‹", () => this.page(-1)), button("Next seeds", "›", () => this.page(1)),
-        el("span", { class: "grow" }), el("label", { class: "field row" }, "Images", this.many)),
+      this.seedFields,
       el("div", { class: "field" }, el("span", {}, "Truncation"), el("label", { class: "said-only" }, "Truncation", this.truncation), this.meaning, reasons.map((why) => el("p", { class: "small" }, `Not offered: ${why}.`))),
       this.modeField,
       el("div", { class: "psi" }, el("label", { class: "field" }, "psi", this.psiNumber), this.psi, this.psiNote),
@@ -133,8 +135,10 @@ class Tab {
   mark() {
     const { asked, about } = this;
     this.seedText.value = asked.seeds;
+    this.seedFields.hidden = !["grid", "compare"].includes(asked.view);
     this.truncation.value = asked.truncation;
-    this.meaning.textContent = truncationMeaning(asked.truncation);
+    this.meaning.textContent = asked.view === "compare"
+      ? `All are shown${about.modes ? "; choose one mode to see that as well" : ""}.` : truncationMeaning(asked.truncation);
     this.mode.value = asked.mode;
     this.modeField.hidden = asked.truncation !== "index";
     this.psi.max = Number(asked.psi) > 1 ? 2 : 1;
@@ -188,6 +192,7 @@ class Tab {
   }
 
   async reseed(text) {
+    if (text === "random") return this.random();
     try {
       await this.read(text);
       this.seedText.removeAttribute("aria-invalid");
@@ -277,14 +282,15 @@ class Tab {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(event) || document.querySelector("dialog[open]")) return;
+    const typed = event.getModifierState?.("AltGraph"); // some keyboards have brackets there
+    if (event.metaKey || (!typed && (event.ctrlKey || event.altKey)) || typing(event) || document.querySelector("dialog[open]")) return;
     const { tile } = document.activeElement ?? {};
     if (event.key === "p" && tile) this.pins.toggle(tile);
     else if (event.key === "r") this.random();
     else if (event.key === "n") this.page(1);
     else if (event.key === "b") this.page(-1);
-    else if (event.key === "[" || event.key === "]") {
-      const psi = Math.round((Number(this.asked.psi) + (event.key === "[" ? -0.05 : 0.05)) * 100) / 100;
+    else if ("[]-+".includes(event.key)) {
+      const psi = Math.round((Number(this.asked.psi) + ("[-".includes(event.key) ? -0.05 : 0.05)) * 100) / 100;
       this.set({ psi: String(Math.max(0, Math.min(2, psi))) });
     } else if (!event.target.matches?.("input, select")) this.view?.key(event);
   }
