@@ -6,6 +6,8 @@ from limbeck.model.card import TAKEN_DOWN as TAKEN_DOWN
 from limbeck.model.card import restate_card as restate_card
 from limbeck.model.finding import model_folder as model_folder
 from limbeck.model.finding import on_hub as on_hub
+from limbeck.model.how_drawn import HowDrawn as HowDrawn
+from limbeck.model.how_drawn import told_png as told_png
 from limbeck.model.images import centre_square as centre_square
 from limbeck.model.measured import figures_of as figures_of
 from limbeck.model.pipeline import Pipeline as Pipeline
@@ -16,12 +18,10 @@ from limbeck.model.publishing import publication as publication
 from limbeck.model.publishing import publish as publish
 from limbeck.model.sampling import sample as sample
 from limbeck.model.sampling import write_samples as write_samples
-from limbeck.model.told import Drawn as Drawn
-from limbeck.model.told import told_png as told_png
 
 __all__ = [
     "TAKEN_DOWN",
-    "Drawn",
+    "HowDrawn",
     "Measured",
     "Pipeline",
     "Publication",

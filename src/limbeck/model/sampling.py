@@ -28,7 +28,7 @@ from limbeck.latents import (
     needs_pictures,
     tensors_digest,
 )
-from limbeck.model.told import Drawn
+from limbeck.model.how_drawn import HowDrawn
 from limbeck.percept import LPIPS
 
 _GRID_COLUMNS, _GRID_SIDE, _GRID_MOST = 8, 256, 256
@@ -121,7 +121,7 @@ def write_samples(
     classes = classes_of(chosen, networks.config, labels)
     asked = labels if isinstance(labels, str) else [str(label) for label in labels]
     weights = tensors_digest(networks.G_ema.state_dict())
-    how = Drawn(weights, asked_psi, truncation, noise, cutoff)
+    how = HowDrawn(weights, asked_psi, truncation, noise, cutoff)
     inputs = {
         "generator": weights,
         "modes": modes.digest() if modes else "",

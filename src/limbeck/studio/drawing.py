@@ -24,7 +24,7 @@ from limbeck.latents import (
     needs_pictures,
     tensors_digest,
 )
-from limbeck.model import Drawn, Pipeline
+from limbeck.model import HowDrawn, Pipeline
 from limbeck.percept import LPIPS
 from limbeck.studio.answers import Asked, Busy, Unknown
 from limbeck.studio.painter import Painter
@@ -178,9 +178,11 @@ class Easel:
             self._version = (pipeline, both, tensors_digest(weights))
         return self._version
 
-    def how(self, pipeline: Pipeline, look: Look) -> Drawn:
+    def how(self, pipeline: Pipeline, look: Look) -> HowDrawn:
         """What a PNG says of it."""
-        return Drawn(self.generator(pipeline), look.psi, look.truncation, look.noise, look.cutoff)
+        return HowDrawn(
+            self.generator(pipeline), look.psi, look.truncation, look.noise, look.cutoff
+        )
 
     def images(self, version: str, look: Look, seeds: Sequence[int]) -> Iterator[Sample]:
         """Images uint8 [3, S, S] in the seeds' order; others may draw between two chunks.

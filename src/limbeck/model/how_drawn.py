@@ -12,7 +12,7 @@ from limbeck.latents import NoiseKind, Psi
 
 
 @dataclass(frozen=True)
-class Drawn:
+class HowDrawn:
     """How images were drawn.
 
     Attributes:
@@ -56,10 +56,10 @@ class Drawn:
 
 def told_png(
     image: Tensor,
-    how: Drawn,
+    how: HowDrawn,
     seed: int | str,
     mode: int | None = None,
     label: int | str | None = None,
 ) -> bytes:
-    """A PNG file of uint8 [3, H, W] that says how it was drawn; see `Drawn.text`."""
+    """A PNG file of uint8 [3, H, W] that says how it was drawn; see `HowDrawn.text`."""
     return encode_png(image, how.text(seed, mode, label))
