@@ -190,6 +190,19 @@ def test_every_stop_is_a_frame_and_loops_close_to_the_bit(through: str, even: bo
     assert torch.equal(again, frames[0])
 
 
+def test_a_part_of_a_walk_is_its_frames() -> None:
+    networks, _, stops = seeds(3, 8, 11)
+    made = walk(networks, stops, frames=11, even=False, batch=1)
+    every = list(made)
+    for first, end in ((0, 11), (0, 1), (4, 7), (10, 11)):
+        part = made.part(first, end)
+        assert len(part) == end - first
+        assert torch.equal(torch.stack(list(part)), torch.stack(every[first:end]))
+    for first, end in ((3, 3), (-1, 2), (5, 12)):
+        with pytest.raises(UsageError, match="give some from 0 to 10"):
+            made.part(first, end)
+
+
 def test_modes_on_the_way_are_told() -> None:
     networks, modes = small()
     a, b = mode_points(networks, modes, [0, 7])

@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -56,6 +57,18 @@ TEXT = st.text(st.characters(codec=None), max_size=30)
 )  # fmt: skip
 def test_durations(seconds: float, shown: str) -> None:
     assert logs.duration(seconds) == shown
+
+
+def test_what_is_hushed_is_not_shown_and_other_threads_speak(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with logs.hushed():
+        logs.warn("nobody hears this")
+        speaker = threading.Thread(target=logs.say, args=("another",))
+        speaker.start()
+        speaker.join()
+    logs.say("after it")
+    assert capsys.readouterr().err.split("\n") == ["another", "after it", ""]
 
 
 def test_progress_goes_to_stderr_only(capsys: pytest.CaptureFixture[str]) -> None:

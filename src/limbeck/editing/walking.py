@@ -60,6 +60,23 @@ class Walk:
     def __len__(self) -> int:
         return sum(len(t) for t in self.times)
 
+    def part(self, first: int, end: int) -> "Walk":
+        """Frames `first` to `end` - 1 as a walk of their own, without landmarks.
+
+        Raises:
+            UsageError: there are no such frames.
+        """
+        if not 0 <= first < end <= len(self):
+            raise UsageError(f"frames {first} to {end - 1}", f"give some from 0 to {len(self) - 1}")
+        legs, times, start = [], [], 0
+        for leg, t in zip(self.legs, self.times, strict=True):
+            kept = t[max(first - start, 0) : max(end - start, 0)]
+            start += len(t)
+            if len(kept):
+                legs.append(leg)
+                times.append(kept)
+        return replace(self, legs=tuple(legs), times=tuple(times), loop=False, landmarks=())
+
     @torch.no_grad()
     def latents(self) -> Iterator[Tensor]:
         """Latents of each frame, float32 [num_ws, w_dim]; what a direction adds is not in them."""

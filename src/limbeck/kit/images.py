@@ -1,12 +1,14 @@
 """Images as tensors: uint8 NCHW outside networks, float32 in [-1, 1] inside."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from limbeck import fsio
@@ -62,14 +64,22 @@ def to_pil(picture: Tensor) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture.cpu().permute(1, 2, 0).numpy()))
 
 
-def encode_png(picture: Tensor) -> bytes:
-    """uint8 [3, H, W] -> PNG bytes."""
+def encode_png(picture: Tensor, text: Mapping[str, str] | None = None) -> bytes:
+    """uint8 [3, H, W] -> PNG bytes.
+
+    Args:
+        picture: the pixels.
+        text: words that the file carries, by their names: a text chunk each.
+    """
+    told = PngInfo()
+    for name, words in (text or {}).items():
+        told.add_text(name, words)
     buffer = io.BytesIO()
-    to_pil(picture).save(buffer, "PNG")
+    to_pil(picture).save(buffer, "PNG", pnginfo=told)
     return buffer.getvalue()
 
 
-def save_png(picture: Tensor, path: Path) -> None:
-    """Write uint8 [3, H, W] as a PNG, atomically."""
+def save_png(picture: Tensor, path: Path, text: Mapping[str, str] | None = None) -> None:
+    """Write uint8 [3, H, W] as a PNG, atomically; `text` as `encode_png`."""
     with fsio.atomic_file(path) as temporary:
-        temporary.write_bytes(encode_png(picture))
+        temporary.write_bytes(encode_png(picture, text))

@@ -6,6 +6,7 @@ Long work says what it does (`working`, `track`, `stages`) and is shown by one m
 """
 
 from limbeck.logs.console import console as console
+from limbeck.logs.console import hushed as hushed
 from limbeck.logs.console import say as say
 from limbeck.logs.console import show as show
 from limbeck.logs.console import warn as warn
@@ -24,6 +25,6 @@ from limbeck.logs.walk import Walk as Walk
 from limbeck.logs.walk import duration as duration
 
 __all__ = [
-    "Task", "Walk", "awake", "bold", "command", "console", "duration", "line", "paused",
-    "say", "show", "stages", "styled", "track", "visible", "warn", "working",
+    "Task", "Walk", "awake", "bold", "command", "console", "duration", "hushed", "line",
+    "paused", "say", "show", "stages", "styled", "track", "visible", "warn", "working",
 ]  # fmt: skip

@@ -2,6 +2,9 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 from rich.console import Console, RenderableType
@@ -23,6 +26,19 @@ def is_live() -> bool:
     return shown.file.isatty() and shown.is_terminal and not shown.is_dumb_terminal
 
 
+_hushed: ContextVar[bool] = ContextVar("hushed", default=False)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """What this thread says inside is not shown: somebody else tells the person who watches."""
+    before = _hushed.set(True)
+    try:
+        yield
+    finally:
+        _hushed.reset(before)
+
+
 _last = [time.monotonic()]  # when the last line was written, at first the start
 
 
@@ -32,7 +48,7 @@ def silence() -> float:
 
 
 def _print(what: RenderableType, *, soft: bool) -> None:
-    if rank() == 0:
+    if rank() == 0 and not _hushed.get():
         _last[0] = time.monotonic()
         console().print(what, soft_wrap=soft)
 

@@ -6,6 +6,8 @@ from limbeck.model.card import TAKEN_DOWN as TAKEN_DOWN
 from limbeck.model.card import restate_card as restate_card
 from limbeck.model.finding import model_folder as model_folder
 from limbeck.model.finding import on_hub as on_hub
+from limbeck.model.how_drawn import HowDrawn as HowDrawn
+from limbeck.model.how_drawn import told_png as told_png
 from limbeck.model.images import centre_square as centre_square
 from limbeck.model.measured import figures_of as figures_of
 from limbeck.model.metadata import hub_licence as hub_licence
@@ -21,6 +23,7 @@ from limbeck.model.sampling import write_samples as write_samples
 
 __all__ = [
     "TAKEN_DOWN",
+    "HowDrawn",
     "Measured",
     "Pipeline",
     "Publication",
@@ -37,5 +40,6 @@ __all__ = [
     "read_config",
     "restate_card",
     "sample",
+    "told_png",
     "write_samples",
 ]

@@ -28,6 +28,7 @@ from limbeck.latents import (
     needs_pictures,
     tensors_digest,
 )
+from limbeck.model.how_drawn import HowDrawn
 from limbeck.percept import LPIPS
 
 _GRID_COLUMNS, _GRID_SIDE, _GRID_MOST = 8, 256, 256
@@ -114,13 +115,15 @@ def write_samples(
     chosen = check_seeds(seeds)
     if not chosen:
         raise UsageError("no seeds to draw", "give e.g. --seeds 0-15")
-    psi = layered_psi(psi, networks.G_ema.num_ws, cutoff)
+    asked_psi, psi = psi, layered_psi(psi, networks.G_ema.num_ws, cutoff)
     out, started = Path(out), time.perf_counter()
     paths = [out / f"seed{seed:06d}.png" for seed in chosen]
     classes = classes_of(chosen, networks.config, labels)
     asked = labels if isinstance(labels, str) else [str(label) for label in labels]
+    weights = tensors_digest(networks.G_ema.state_dict())
+    how = HowDrawn(weights, asked_psi, truncation, noise, cutoff)
     inputs = {
-        "generator": tensors_digest(networks.G_ema.state_dict()),
+        "generator": weights,
         "modes": modes.drawing_digest() if modes else "",
     }
     settings = {
@@ -140,11 +143,12 @@ def write_samples(
     summary = {"pictures": len(chosen), "psi": psi, "truncation": truncation}
     with fresh(out, "samples", adds=True) as folder:
         for one, path in zip(logs.track(drawn, "samples", len(chosen)), paths, strict=True):
-            save_png(one.image, folder / path.name)
             row: dict[str, object] = {"seed": one.seed, "file": path.name, "mode": one.mode}
-            if classes is not None:
-                row["class"] = int(classes[len(rows)])
+            label = None if classes is None else int(classes[len(rows)])
+            if label is not None:
+                row["class"] = label
             rows.append(row)
+            save_png(one.image, folder / path.name, how.text(one.seed, one.mode, label))
             if len(shown) < _GRID_MOST:
                 shown.append(resize_area(one.image[None], min(one.image.shape[-1], _GRID_SIDE))[0])
         save_png(grid(torch.stack(shown), min(_GRID_COLUMNS, len(shown))), folder / "grid.png")

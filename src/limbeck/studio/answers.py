@@ -29,6 +29,10 @@ class Unknown(LimbeckError):
     """An id that names nothing here."""
 
 
+class Busy(LimbeckError):
+    """Too much is asked for at once; the same may be asked again in a moment."""
+
+
 def jpeg(image: Image.Image, *, keep: bool = True) -> Response:
     """A picture to look at; `keep`: the browser may keep it for good."""
     data = io.BytesIO()
@@ -74,6 +78,8 @@ def _status(error: LimbeckError) -> int:
         return 404
     if isinstance(error, ReadOnly):
         return 423
+    if isinstance(error, Busy):
+        return 503
     return 422 if isinstance(error, UsageError) else 409
 
 

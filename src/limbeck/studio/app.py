@@ -10,6 +10,7 @@ from limbeck import __version__
 from limbeck.reporting import page_style
 from limbeck.studio.answers import Unknown, install_errors
 from limbeck.studio.curating import curate_routes
+from limbeck.studio.generating import generate_routes
 from limbeck.studio.guard import App, Door, Guard
 from limbeck.studio.painter import Painter
 from limbeck.studio.place import Pen, Place
@@ -40,6 +41,7 @@ def make_app(place: Place, pen: Pen, door: Door, *, device: str = "auto") -> App
         app.include_router(runs, prefix="/api/runs")
         tabs = ["runs"]
     if painter.can_draw:
+        app.include_router(generate_routes(place, painter), prefix="/api/generate")
         tabs = ["generate", *tabs]
     if (curate := curate_routes(place, pen, painter)) is not None:
         app.include_router(curate, prefix="/api/curate")

@@ -13,7 +13,6 @@ import json
 import platform
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -200,12 +199,10 @@ def _query(scope: Scope, name: str) -> str | None:
 
 
 def _cookie(headers: dict[bytes, str]) -> str:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(headers.get(b"cookie", ""))
-    except CookieError:
-        return ""
-    return jar[COOKIE].value if COOKIE in jar else ""
+    """The value of our cookie; empty where there is none, or more than one."""
+    pairs = (part.strip().partition("=") for part in headers.get(b"cookie", "").split(";"))
+    values = [value for name, _, value in pairs if name == COOKIE]
+    return values[0] if len(values) == 1 else ""
 
 
 async def _body(receive: Receive, most: int) -> bytes | None:

@@ -48,6 +48,14 @@ export const api = {
       headers: { "content-type": "application/json", "x-limbeck-studio": "1" },
       body: JSON.stringify(body),
     })).json(),
+  /** The answer's bytes as they come, a ReadableStream. */
+  stream: async (path, body, options = {}) =>
+    (await ask(path, {
+      ...options,
+      method: "POST",
+      headers: { "content-type": "application/json", "x-limbeck-studio": "1" },
+      body: JSON.stringify(body),
+    })).body,
   /** Send a file's bytes as they are. */
   send: async (path, file) =>
     (await ask(path, {
