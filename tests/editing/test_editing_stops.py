@@ -7,7 +7,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from limbeck.editing import Seeding, parse_stop, photos_of, points_of, write_points
+from limbeck.editing import (
+    Seeding,
+    parse_stop,
+    photos_of,
+    points_as_bytes,
+    points_of,
+    read_points,
+    write_points,
+)
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import to_float
 from limbeck.latents import images_of_seeds, images_of_w
@@ -123,3 +131,12 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no encoder.*dog\.jpg") as caught:
         points_of(blind, [parse_stop("dog.jpg")], Seeding(), {Path("dog.jpg"): square})  # type: ignore[arg-type]
     assert "limbeck invert" in caught.value.do
+
+
+def test_points_as_bytes_are_what_would_be_written(networks: Networks, tmp_path: Path) -> None:
+    points = points_of(networks, [parse_stop("seed:1-2")], Seeding())
+    (tmp_path / "sent.safetensors").write_bytes(points_as_bytes(points))
+    write_points(points, tmp_path / "written.safetensors")
+    sent, written = (read_points(tmp_path / f"{name}.safetensors") for name in ("sent", "written"))
+    assert [one.name for one in sent] == [one.name for one in written] == ["seed 1", "seed 2"]
+    assert all(torch.equal(a.ws, b.ws) for a, b in zip(sent, written, strict=True))
