@@ -133,7 +133,8 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     assert "limbeck invert" in caught.value.do
 
 
-def test_points_as_bytes_are_what_would_be_written(networks: Networks, tmp_path: Path) -> None:
+def test_points_as_bytes_are_what_would_be_written(tmp_path: Path) -> None:
+    networks, _ = small()
     points = points_of(networks, [parse_stop("seed:1-2")], Seeding())
     (tmp_path / "sent.safetensors").write_bytes(points_as_bytes(points))
     write_points(points, tmp_path / "written.safetensors")

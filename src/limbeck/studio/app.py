@@ -1,6 +1,8 @@
 """The studio as one ASGI app: the page, and what each of its tabs asks."""
 
+from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -10,6 +12,7 @@ from limbeck import __version__
 from limbeck.reporting import page_style
 from limbeck.studio.answers import Unknown, install_errors
 from limbeck.studio.curating import curate_routes
+from limbeck.studio.editing_tab import edit_routes
 from limbeck.studio.guard import App, Door, Guard
 from limbeck.studio.painter import Painter
 from limbeck.studio.place import Pen, Place
@@ -22,7 +25,9 @@ _TYPES = {
 }
 
 
-def make_app(place: Place, pen: Pen, door: Door, *, device: str = "auto") -> App:
+def make_app(
+    place: Place, pen: Pen, door: Door, *, device: str = "auto", directions: Sequence[Path] = ()
+) -> App:
     """The studio of a run or a model, behind its guard.
 
     Args:
@@ -30,13 +35,15 @@ def make_app(place: Place, pen: Pen, door: Door, *, device: str = "auto") -> App
         pen: the right to write there.
         door: where it listens, and the token that it asks for.
         device: to draw on.
+        directions: folders of directions to edit with, beside those in the run and its model.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     install_errors(app)
     painter = Painter(place, device)
     tabs = ["runs"] if place.run is not None else []
     if painter.can_draw:
-        tabs = ["generate", *tabs]
+        app.include_router(edit_routes(place, pen, painter, directions), prefix="/api/edit")
+        tabs = ["generate", "edit", *tabs]
     if (curate := curate_routes(place, pen, painter)) is not None:
         app.include_router(curate, prefix="/api/curate")
         tabs = ["curate", *tabs]
