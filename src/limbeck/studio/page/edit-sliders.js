@@ -89,9 +89,9 @@ class Sliders {
     const button = el("button", { type: "button", class: "main", click: () => this.find().catch(fail) },
       `Find directions (PCA)${found.seconds ? `, about ${duration(found.seconds)}` : ""}`);
     this.reset.hidden = true;
-    this.body.replaceChildren(
+    this.body.replaceChildren(...[
       el("p", {}, "There are no directions of this generator yet."), this.others(found),
-      el("div", { class: "inline" }, button), el("p", { class: "small" }, where));
+      el("div", { class: "inline" }, button), el("p", { class: "small" }, where)].filter(Boolean));
     const failed = found.finding?.state === "failed" ? found.finding.said : "";
     if (failed) this.body.append(el("p", { class: "notice" }, failed));
   }
@@ -142,7 +142,7 @@ class Sliders {
     this.more = el("button", { type: "button", click: () => { this.shown += ON_SCREEN; this.rows(set); } }, "More");
     const memory = set.folder ? null : el("p", { class: "small" }, "Held in memory until the studio ends.");
     this.body.replaceChildren(
-      el("div", { class: "inline" }, choice, search,
+      el("div", { class: "inline" }, [choice, search].filter(Boolean),
         el("label", { class: "field row" }, this.only, "only where they act")),
       this.table, this.more, ...[memory, this.others(found)].filter(Boolean));
     this.rows(set);

@@ -6,7 +6,7 @@ import { curve, download, shown } from "./edit-parts.js";
 
 const BASE = "/api/edit";
 const STEPS = [50, 200, 500];
-const STAGES = { start: "start", w: "W: one latent for all layers", w_plus: "W+: a latent for each layer" };
+const STAGES = { start: "Start", w: "W: one latent for all layers", w_plus: "W+: a latent for each layer" };
 
 /** What is being edited; it stays when another tab is looked at. */
 const held = { photo: null, job: null, told: null, points: [], place: null, name: "", steps: 200 };
@@ -76,7 +76,8 @@ class Edit {
     view.stage = el("div", { class: "edit-stage" },
       el("div", { class: "edit-left" }, view.big, view.caption, el("div", { class: "inline" }, view.compare)), view.work);
     view.empty = this.emptyState();
-    this.section.append(el("div", { class: "split" }, this.side(), el("div", { class: "edit-main" }, view.empty, view.stage)));
+    this.split = el("div", { class: "split" }, this.side(), el("div", { class: "edit-main" }, view.empty, view.stage));
+    this.section.append(this.split);
   }
 
   side() {
@@ -162,7 +163,8 @@ class Edit {
     const busy = held.job && !held.place;
     view.empty.hidden = Boolean(held.place || held.job);
     view.stage.hidden = !view.empty.hidden;
-    view.compare.disabled = !held.place;
+    view.compare.disabled = !held.place || !this.sliders.moves();
+    this.split.classList.toggle("begun", view.empty.hidden);
     view.save.hidden = !held.place;
     this.sliders.show(Boolean(held.place));
     view.progress.hidden = !held.job;
@@ -182,12 +184,12 @@ class Edit {
         el("b", {}, "Photo"), el("span", { title: photo.name }, `${photo.width} × ${photo.height}`))]);
       if (photo.mode !== null) {
         wanted.push(["mode", () => one("mode", this.modeImage(photo.mode), `Centre of mode ${photo.mode}`,
-          el("b", {}, `Nearest mode: ${photo.mode}`), el("span", {}, `LPIPS ${figure(photo.distance)}`))]);
+          el("b", {}, `Mode ${photo.mode}`), el("span", {}, `nearest, LPIPS ${figure(photo.distance)}`))]);
       }
       const first = held.points[0];
       if (first) {
         wanted.push(["start", () => one("start", `${BASE}/inversions/${held.job}/start`, "The start of the search",
-          el("b", {}, "Start"), el("span", {}, `LPIPS ${figure(first[1])}`))]);
+          el("b", {}, "Start"), el("span", {}, `LPIPS ${figure(first[1])}, ${figure(first[2])} dB`))]);
       }
     }
     const key = JSON.stringify([photo?.photo, held.job, wanted.map(([name]) => name)]);
@@ -290,6 +292,7 @@ class Edit {
     this.rest = null;
     if (this.sliders.moves()) this.sliders.zero();
     this.render();
+    if (this.split.getBoundingClientRect().top < 0) this.split.scrollIntoView();
   }
 
   async follow() {
@@ -315,6 +318,7 @@ class Edit {
 
   changed() {
     this.caption();
+    this.view.compare.disabled = !held.place || !this.sliders.moves();
     this.draw();
     const moves = this.sliders.moves();
     this.studio.keep({ ...(held.start ?? {}), ...(moves ? { of: this.sliders.set(), m: this.sliders.named(), blend: this.sliders.blend() ? 1 : "" } : {}) });
