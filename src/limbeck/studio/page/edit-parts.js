@@ -2,9 +2,12 @@
 
 import { api, el, figure } from "./kit.js";
 
+export const BASE = "/api/edit";
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 320;
 const HIGH = 72;
+
+export const modeImage = (about, number) => `${BASE}/modes/${number}/image?v=${about.digest}`;
 
 /** Fetch an image and decode it; its object URL. */
 export async function shown(path, signal) {

@@ -1,8 +1,9 @@
 // Directions as sliders: which set, which of its directions, how far.
 
 import { api, duration, el, fail, figure, say } from "./kit.js";
+import { BASE as EDIT } from "./edit-parts.js";
 
-const BASE = "/api/edit/directions";
+const BASE = `${EDIT}/directions`;
 const ON_SCREEN = 12;
 const METHODS = { pca: "PCA", sefa: "SeFa", stylespace: "StyleSpace", labels: "labels" };
 
@@ -101,12 +102,11 @@ class Sliders {
       el("ul", {}, found.others.map((why) => el("li", {}, why)))) : null;
   }
 
-  async find() {
-    await api.post(`${BASE}/find`);
-    this.follow();
+  find() {
+    return this.follow(api.post(`${BASE}/find`));
   }
 
-  follow() {
+  async follow(begun = null) {
     const bar = el("progress", { max: 1, value: 0, "aria-label": "The search for directions" });
     const words = el("p", { class: "small" });
     const stop = el("button", { type: "button", click: () => api.post(`${BASE}/stop`).catch(fail) }, "Stop");
@@ -123,7 +123,13 @@ class Sliders {
       if (told.said) say(`directions: ${told.said}`, told.state === "failed" ? "bad" : "");
       await this.load();
     };
-    look().catch(fail);
+    try {
+      await begun;
+      await look();
+    } catch (error) {
+      fail(error);
+      await this.load();
+    }
   }
 
   // With some
