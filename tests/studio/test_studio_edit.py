@@ -153,12 +153,17 @@ def test_a_stopped_inversion_keeps_what_it_had_and_a_new_one_ends_the_last(
     assert (running["state"], running["place"]) == ("running", None)
     second = client.post(f"{BASE}/inversions", json=asked).json()["job"]
     assert client.get(f"{BASE}/inversions/{second}").json()["state"] == "waiting"
+    for _ in range(2):
+        third = client.post(f"{BASE}/inversions", json=asked)
+    assert client.post(f"{BASE}/inversions", json=asked).status_code == 422, "no queue grows"
     gate.set()
     stopped = ended(client, f"{BASE}/inversions/{first}")
     assert stopped["state"] == "stopped"
     assert client.get(f"{BASE}/places/{stopped['place']}/image").status_code == 200
-    assert client.post(f"{BASE}/inversions/{second}/stop").json() == {"stopped": True}
     assert ended(client, f"{BASE}/inversions/{second}")["state"] == "stopped"
+    last = third.json()["job"]
+    assert client.post(f"{BASE}/inversions/{last}/stop").json() == {"stopped": True}
+    assert ended(client, f"{BASE}/inversions/{last}")["state"] == "stopped"
 
 
 def test_an_inversion_that_fails_says_so(

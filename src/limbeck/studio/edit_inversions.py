@@ -8,7 +8,7 @@ from torch import Tensor
 
 from limbeck import logs
 from limbeck.editing import Glance, Inversion, Point, figures, invert
-from limbeck.errors import LimbeckError
+from limbeck.errors import LimbeckError, UsageError
 from limbeck.kit.images import to_float, to_uint8
 from limbeck.studio.answers import Unknown
 from limbeck.studio.edit_desk import Desk, Photo, Place, Shelf, alex
@@ -58,6 +58,11 @@ class Job:
     def halt(self) -> None:
         """End at the next step; what was found until then becomes the place."""
         self._halt.set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self._state not in ("waiting", "running")
 
     def wait(self, seconds: float | None = None) -> None:
         """Until it has ended."""
@@ -176,8 +181,14 @@ class Jobs:
         self._last: Job | None = None
 
     def begin(self, photo: Photo, steps: int) -> str:
-        """Its id."""
+        """Its id.
+
+        Raises:
+            UsageError: too many wait for the one under way to end.
+        """
         with self._lock:
+            if sum(not job.ended for job in self._held.values()) >= _HELD:
+                raise UsageError("too many inversions wait", "begin again in a moment")
             if self._last is not None:
                 self._last.halt()
             job = Job(self._desk, photo, steps, self._last)

@@ -108,19 +108,19 @@ function saving(view, save) {
 export function references(box, held, about) {
   const { photo, job, points } = held;
   const wanted = [];
-  if (photo) wanted.push([`${BASE}/photos/${photo.photo}/image`, "The photo's centre square", "Photo", `${photo.width} × ${photo.height}`, photo.name]);
+  if (photo) wanted.push([`${BASE}/photos/${photo.photo}/image`, "The photo's centre square", "Photo", [`${photo.width} × ${photo.height}`], photo.name]);
   if (photo && photo.mode !== null) {
-    wanted.push([modeImage(about, photo.mode), `Centre of mode ${photo.mode}`, `Mode ${photo.mode}`, `nearest, LPIPS ${figure(photo.distance)}`]);
+    wanted.push([modeImage(about, photo.mode), `Centre of mode ${photo.mode}`, `Nearest: mode ${photo.mode}`, [`LPIPS ${figure(photo.distance)}`]]);
   }
   if (photo && points.length) {
-    wanted.push([`${BASE}/inversions/${job}/start`, "The start of the search", "Start", `LPIPS ${figure(points[0][1])}, ${figure(points[0][2])} dB`]);
+    wanted.push([`${BASE}/inversions/${job}/start`, "The start of the search", "Start", [`LPIPS ${figure(points[0][1])}`, `PSNR ${figure(points[0][2])} dB`]]);
   }
   const key = JSON.stringify(wanted);
   if (box.dataset.key === key) return;
   box.dataset.key = key;
   box.hidden = !wanted.length;
-  box.replaceChildren(...wanted.map(([src, alt, title, text, hint]) => el("figure", {},
-    el("img", { src, alt, width: 128, height: 128 }), el("figcaption", {}, el("b", {}, title), el("span", { title: hint }, text)))));
+  box.replaceChildren(...wanted.map(([src, alt, title, lines, hint]) => el("figure", {},
+    el("img", { src, alt, width: 128, height: 128 }), el("figcaption", {}, el("b", {}, title), lines.map((line) => el("span", { title: hint }, line))))));
 }
 
 /** How far the search is. */
