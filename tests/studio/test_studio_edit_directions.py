@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from limbeck.artefacts.lock import hold
+from limbeck.cli import app
 from limbeck.editing import DirectionSettings, find_directions, name_direction, read_points
 from limbeck.model import Pipeline
 from limbeck.studio import edit_directions
@@ -196,3 +198,12 @@ def test_finding_can_be_stopped(bare: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert ended(client, f"{BASE}/directions/finding")["state"] == "stopped"
         assert client.get(f"{BASE}/directions").json()["sets"] == []
     assert not (bare / "directions").exists()
+
+
+def test_a_folder_of_directions_that_is_not_there_is_told_before_the_studio_opens(
+    bare: Path,
+) -> None:
+    words = ["studio", str(bare), "--directions", str(bare / "none"), "--dry-run"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 3
+    assert "no such folder of directions" in " ".join(result.output.split())
