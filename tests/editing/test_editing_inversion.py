@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from limbeck import preset
-from limbeck.editing import Inversion, changed, invert, inverting, with_difference, write_difference
+from limbeck.editing import (
+    Glance,
+    Inversion,
+    changed,
+    invert,
+    inverting,
+    with_difference,
+    write_difference,
+)
 from limbeck.editing.inversion import Whitening, rate_at
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import to_uint8
@@ -142,3 +150,32 @@ def test_photos_of_another_form_are_refused(networks: Networks, photos: Tensor) 
     for bad in (photos.float(), photos[:, :1], photos[:, :, :8, :8], photos[:0]):
         with pytest.raises(UsageError, match="generator of"):
             invert(networks, bad, QUICK)
+
+
+def test_whoever_watches_sees_every_step_and_changes_nothing(
+    networks: Networks, photos: Tensor
+) -> None:
+    seen: list[Glance] = []
+    watched = invert(networks, photos[:2], QUICK, watch=seen.append)
+    alone = invert(networks, photos[:2], QUICK)
+    assert torch.equal(watched.final.ws, alone.final.ws)
+    assert [one.step for one in seen] == list(range(21))
+    assert {one.of for one in seen} == {20}
+    stages = [one.stage for one in seen]
+    assert stages == ["start"] + ["w"] * 8 + ["w_plus"] * 12
+    assert torch.equal(seen[0].ws.cpu(), alone.stages["start"].ws)
+    drawn = networks.G_ema.synthesis(seen[-1].ws, noise="const")
+    assert torch.allclose(drawn, seen[-1].images, atol=1e-4)
+    assert not any(one.ws.requires_grad or one.images.requires_grad for one in seen)
+
+
+def test_an_error_of_whoever_watches_ends_it(networks: Networks, photos: Tensor) -> None:
+    class Enough(Exception):
+        pass
+
+    def watch(glance: Glance) -> None:
+        if glance.step == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        invert(networks, photos[:1], QUICK, watch=watch)

@@ -7,7 +7,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from limbeck.editing import Seeding, parse_stop, photos_of, points_of, write_points
+from limbeck.editing import (
+    Seeding,
+    parse_stop,
+    photos_of,
+    points_as_bytes,
+    points_of,
+    read_points,
+    write_points,
+)
 from limbeck.errors import DataError, UsageError
 from limbeck.kit.images import to_float
 from limbeck.latents import ModeMarks, images_of_seeds, images_of_w
@@ -137,3 +145,13 @@ def test_a_person_s_marks_of_modes() -> None:
     assert torch.allclose(group.ws[0], (modes.centres[3] + modes.centres[4]) / 2, atol=1e-6)
     with pytest.raises(UsageError, match="mode 2 is not drawn: somebody marked it `never`"):
         points_of(networks, [parse_stop("mode:0-3")], how)
+
+
+def test_points_as_bytes_are_what_would_be_written(tmp_path: Path) -> None:
+    networks, _ = small()
+    points = points_of(networks, [parse_stop("seed:1-2")], Seeding())
+    (tmp_path / "sent.safetensors").write_bytes(points_as_bytes(points))
+    write_points(points, tmp_path / "written.safetensors")
+    sent, written = (read_points(tmp_path / f"{name}.safetensors") for name in ("sent", "written"))
+    assert [one.name for one in sent] == [one.name for one in written] == ["seed 1", "seed 2"]
+    assert all(torch.equal(a.ws, b.ws) for a, b in zip(sent, written, strict=True))

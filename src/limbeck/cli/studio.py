@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from limbeck import logs
+from limbeck.cli.inputs import existing
 from limbeck.cli.options import Shared
 from limbeck.cli.outcome import Outcome, verb, would
 from limbeck.errors import UsageError
@@ -32,6 +33,14 @@ def studio(
         list[Path] | None,
         typer.Option("--beside", help="Another run, to compare trainings with; repeatable."),
     ] = None,
+    directions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--directions",
+            help="Folder written by `limbeck directions`, to edit with; repeatable. Those right "
+            "inside the run or its model are found by themselves.",
+        ),
+    ] = None,
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the page in this machine's browser.")
     ] = False,
@@ -42,6 +51,7 @@ def studio(
         raise UsageError(
             f"the studio needs {' and '.join(missing)}", "pip install 'limbeck[studio]'"
         )
+    folders = tuple(existing(one, "folder of directions") for one in directions or ())
     if shared.dry_run:
         from limbeck.studio import open_place
 
@@ -51,7 +61,7 @@ def studio(
 
     with logs.paused():  # it waits for people: that it goes on is no news
         serve(
-            str(source), host=host, port=port, beside=tuple(beside or ()), device=shared.device,
-            open_browser=open_browser,
+            str(source), host=host, port=port, beside=tuple(beside or ()), directions=folders,
+            device=shared.device, open_browser=open_browser,
         )  # fmt: skip
     return Outcome({"ended": True}, ["the studio has ended"])

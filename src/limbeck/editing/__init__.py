@@ -34,10 +34,12 @@ from limbeck.editing.folder import stages_told as stages_told
 from limbeck.editing.folder import write_inversion as write_inversion
 from limbeck.editing.inversion import Inversion as Inversion
 from limbeck.editing.inverting import STAGES as STAGES
+from limbeck.editing.inverting import Glance as Glance
 from limbeck.editing.inverting import Inverted as Inverted
 from limbeck.editing.inverting import invert as invert
 from limbeck.editing.layers import RANGES as RANGES
 from limbeck.editing.layers import layers_named as layers_named
+from limbeck.editing.likeness import figures as figures
 from limbeck.editing.mixing import Mixes as Mixes
 from limbeck.editing.mixing import mix as mix
 from limbeck.editing.mixing import mixed_latents as mixed_latents
@@ -45,6 +47,7 @@ from limbeck.editing.mixing import sheet_size as sheet_size
 from limbeck.editing.mode_chains import ModeGraph as ModeGraph
 from limbeck.editing.pacing import Easing as Easing
 from limbeck.editing.points import Point as Point
+from limbeck.editing.points import points_as_bytes as points_as_bytes
 from limbeck.editing.points import read_points as read_points
 from limbeck.editing.points import write_points as write_points
 from limbeck.editing.psi_layers import psi_by_layer as psi_by_layer
@@ -92,6 +95,7 @@ __all__ = [
     "FilmForm",
     "FilmKind",
     "Found",
+    "Glance",
     "HoldsEncoder",
     "Inversion",
     "Inverted",
@@ -112,6 +116,7 @@ __all__ = [
     "check_film",
     "edit",
     "edited_images",
+    "figures",
     "film_kind",
     "find_directions",
     "forget_parts",
@@ -130,6 +135,7 @@ __all__ = [
     "parts_of",
     "photo_point",
     "photos_of",
+    "points_as_bytes",
     "points_of",
     "psi_by_layer",
     "read_directions",

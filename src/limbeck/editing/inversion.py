@@ -26,6 +26,9 @@ from limbeck.records import Record
 
 Steps = Callable[[int], object]
 """Called with the number of steps done."""
+Sights = Callable[[int, Tensor, Tensor], object]
+"""Called with the number of steps done, and latents [N, num_ws, w_dim] with their images float
+[N, 3, S, S], as the last of these steps found them."""
 _DRAWN = 4096  # latents whose spread is measured
 _LEAST = 0.02  # axes of less than so much of the largest deviation count as of so much
 _SEARCHED = 512  # latents that are looked through where there is neither an encoder nor modes
@@ -165,7 +168,7 @@ def optimise(
     *,
     layerwise: bool,
     steps: int,
-    done: Steps = lambda _: None,
+    done: Sights = lambda *_: None,
 ) -> Tensor:
     """Latents whose images are nearer to the photos; never farther than those at the start.
 
@@ -182,7 +185,7 @@ def optimise(
         settings: weights and rate.
         layerwise: each layer by itself (W+), or one change for all (W).
         steps: how many.
-        done: told after each step.
+        done: told after each step; an error that it raises ends all.
     """
     layers = ws.shape[1] if layerwise else 1
     v = ws.new_zeros(len(ws), layers, ws.shape[2], requires_grad=True)
@@ -191,7 +194,8 @@ def optimise(
     placed = whitening.coordinates(ws) - whitening.coordinates(goal)[:, None]
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = settings.rate * rate_at(step, steps)
-        images = G.synthesis(ws + v @ whitening.root.T, noise="const")
+        there = ws + v @ whitening.root.T
+        images = G.synthesis(there, noise="const")
         offset = placed + v
         held = settings.to_mode * offset.square().mean((1, 2))
         if layerwise:
@@ -199,7 +203,7 @@ def optimise(
         loss = (likeness.seen_anew(images, random) + held).sum()
         (v.grad,) = torch.autograd.grad(loss, [v])
         optimiser.step()
-        done(step + 1)
+        done(step + 1, there.detach(), images.detach())
     return nearer(G, likeness, ws, (ws + v @ whitening.root.T).detach())
 
 

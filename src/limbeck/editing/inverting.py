@@ -1,9 +1,8 @@
 """Many photos inverted: in batches that are kept as they are finished, with images and figures."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from limbeck import fsio, logs
 from limbeck.editing.inversion import (
     Inversion,
+    Sights,
     Whitening,
     mode_targets,
     optimise,
@@ -29,6 +29,8 @@ from limbeck.percept import LPIPS
 
 STAGES = {"start": "start", "w": "W", "w_plus": "W+", "tuned": "tuned"}
 """Names of the stages, and how they are shown."""
+Watch = Callable[["Glance"], object]
+"""Told how an inversion goes on; an error that it raises ends it."""
 _DRAWN = 16
 _SECONDS = "seconds"  # that tuning took, kept beside what changed
 
@@ -70,6 +72,25 @@ class Inverted:
         return list(self.stages.values())[-1]
 
 
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """A batch on its way.
+
+    Attributes:
+        stage: `start`, `w` or `w_plus`.
+        step: steps taken in this batch, of both stages together; 0 at the start.
+        of: how many there will be.
+        ws: float32 [N, num_ws, w_dim], where the step began.
+        images: float [N, 3, S, S] in about [-1, 1], what is drawn there.
+    """
+
+    stage: str
+    step: int
+    of: int
+    ws: Tensor
+    images: Tensor
+
+
 @dataclass(frozen=True)
 class _Kept:
     """Finished parts in a folder, under the digest of all that they depend on; None keeps none."""
@@ -108,6 +129,7 @@ def invert(
     encoder: Encoder | None = None,
     modes: ModeCentres | None = None,
     kept: Path | None = None,
+    watch: Watch | None = None,
 ) -> Inverted:
     """The latents whose images look most like photos.
 
@@ -122,6 +144,7 @@ def invert(
         modes: of this generator, if they are known.
         kept: folder where finished batches are kept, so that the same call goes on after it was
             stopped. None = nowhere.
+        watch: shown every batch at its start and at each step; batches that were kept are not.
 
     Raises:
         UsageError: photos of another form, or none.
@@ -141,7 +164,7 @@ def invert(
         "modes": "" if modes is None else modes.digest(),
         "settings": settings.model_dump(mode="json"),
     }
-    work = _Work(networks, encoder, modes, settings, _Kept(kept, of))
+    work = _Work(networks, encoder, modes, settings, _Kept(kept, of), watch)
     total = len(photos) * (settings.steps_w + settings.steps_w_plus)
     found: list[dict[str, Tensor]] = []
     with logs.working("inverting photos", total or len(photos), "steps") as task:
@@ -171,8 +194,10 @@ class _Work:
         modes: ModeCentres | None,
         settings: Inversion,
         kept: _Kept,
+        watch: Watch | None,
     ) -> None:
         self.networks, self.encoder, self.modes = networks, encoder, modes
+        self.watch = watch or (lambda _: None)
         self.settings, self.kept = settings, kept
         self.device = networks.G_ema.mapping.w_avg.device
         self.alex = LPIPS.load("alex").to(self.device)
@@ -194,8 +219,12 @@ class _Work:
         clock = time.perf_counter()
         w = starts(self.networks, self.encoder, self.modes, likeness, self.alex, settings.seed)
         ws = G.broadcast(w).clone()
-        if not bool(torch.isfinite(likeness.loss(G.synthesis(ws))).all()):
+        with torch.no_grad():
+            first = G.synthesis(ws)
+        if not bool(torch.isfinite(likeness.loss(first)).all()):
             raise DataError("this generator draws images that are not finite", "get other weights")
+        total, before = settings.steps_w + settings.steps_w_plus, 0
+        self.watch(Glance("start", 0, total, ws, first))
         found = {"start": ws, "seconds.start": torch.tensor(time.perf_counter() - clock)}
         plans = {"w": (False, settings.steps_w), "w_plus": (True, settings.steps_w_plus)}
         for name, (layerwise, steps) in plans.items():
@@ -204,12 +233,21 @@ class _Work:
             clock, goal = time.perf_counter(), mode_targets(G, self.modes, ws.mean(1))
             ws = optimise(
                 G, likeness, ws, goal, self.whitening, settings, layerwise=layerwise, steps=steps,
-                done=partial(_tell, task, begun, count),
+                done=self._teller(task, begun, count, name, before, total),
             )  # fmt: skip
-            begun += steps * count
+            begun, before = begun + steps * count, before + steps
             found |= {name: ws, f"seconds.{name}": torch.tensor(time.perf_counter() - clock)}
         self.kept.write(path, found)
         return {name: tensor.cpu() for name, tensor in found.items()}
+
+    def _teller(
+        self, task: Task, begun: int, count: int, name: str, before: int, total: int
+    ) -> Sights:
+        def told(step: int, ws: Tensor, images: Tensor) -> None:
+            task.at(begun + step * count)
+            self.watch(Glance(name, before + step, total, ws, images))
+
+        return told
 
     def tuned(self, photos: Tensor, ws: Tensor) -> tuple[AnyGenerator, Difference, float]:
         """The generator tuned to all photos, how it differs, and seconds."""
@@ -234,10 +272,6 @@ class _Work:
             images.append(to_uint8(drawn).cpu())
             measured += figures(to_float(photos[rows].to(self.device)), drawn, self.alex)
         return Stage(ws, torch.cat(images), measured, seconds / len(photos))
-
-
-def _tell(task: Task, begun: int, count: int, step: int) -> None:
-    task.at(begun + step * count)
 
 
 def mean_figures(rows: Sequence[Figures]) -> Figures:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from limbeck import fsio
@@ -38,10 +39,21 @@ def write_points(points: Sequence[Point], path: Path) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    ws = torch.stack([point.ws.detach().float().cpu() for point in points]).contiguous()
-    names = json.dumps([point.name for point in points])
+    ws, names = _written(points)
     with fsio.atomic_file(path) as temporary:
-        write_tensor("ws", ws, {"names": names}, temporary)
+        write_tensor("ws", ws, names, temporary)
+
+
+def points_as_bytes(points: Sequence[Point]) -> bytes:
+    """What `write_points` would write, for who has no file."""
+    ws, names = _written(points)
+    data: bytes = save({"ws": ws}, metadata=names)
+    return data
+
+
+def _written(points: Sequence[Point]) -> tuple[Tensor, dict[str, str]]:
+    ws = torch.stack([point.ws.detach().float().cpu() for point in points]).contiguous()
+    return ws, {"names": json.dumps([point.name for point in points])}
 
 
 def read_points(path: Path) -> list[Point]:

@@ -1,6 +1,8 @@
 """The studio as one ASGI app: the page, and what each of its tabs asks."""
 
+from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -10,6 +12,7 @@ from limbeck import __version__
 from limbeck.reporting import page_style
 from limbeck.studio.answers import Unknown, install_errors
 from limbeck.studio.curating import curate_routes
+from limbeck.studio.editing_tab import edit_routes
 from limbeck.studio.generating import generate_routes
 from limbeck.studio.guard import App, Door, Guard
 from limbeck.studio.painter import Painter
@@ -24,7 +27,9 @@ _TYPES = {
 }
 
 
-def make_app(place: Place, pen: Pen, door: Door, *, device: str = "auto") -> App:
+def make_app(
+    place: Place, pen: Pen, door: Door, *, device: str = "auto", directions: Sequence[Path] = ()
+) -> App:
     """The studio of a run or a model, behind its guard.
 
     Args:
@@ -32,6 +37,7 @@ def make_app(place: Place, pen: Pen, door: Door, *, device: str = "auto") -> App
         pen: the right to write there.
         door: where it listens, and the token that it asks for.
         device: to draw on.
+        directions: folders of directions to edit with, beside those in the run and its model.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     install_errors(app)
@@ -42,7 +48,8 @@ def make_app(place: Place, pen: Pen, door: Door, *, device: str = "auto") -> App
         tabs = ["runs"]
     if painter.can_draw:
         app.include_router(generate_routes(place, painter), prefix="/api/generate")
-        tabs = ["generate", *tabs]
+        app.include_router(edit_routes(place, pen, painter, directions), prefix="/api/edit")
+        tabs = ["generate", "edit", *tabs]
     if (curate := curate_routes(place, pen, painter)) is not None:
         app.include_router(curate, prefix="/api/curate")
         tabs = ["curate", *tabs]

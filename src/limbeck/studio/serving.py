@@ -24,6 +24,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8765,
     beside: tuple[Path, ...] = (),
+    directions: tuple[Path, ...] = (),
     device: str = "auto",
     open_browser: bool = False,
 ) -> None:
@@ -35,6 +36,7 @@ def serve(
             printed once.
         port: 0 = any that is free.
         beside: runs whose trainings are shown beside this one's.
+        directions: folders of directions to edit with, beside those in the run and its model.
         device: auto, cpu, cuda or mps.
         open_browser: open the page there.
 
@@ -48,7 +50,7 @@ def serve(
         door = Door(host, listener.getsockname()[1], token)
         pen = Pen(place.root)
         try:
-            app = make_app(place, pen, door, device=device)
+            app = make_app(place, pen, door, device=device, directions=directions)
             logs.say("studio of ", logs.bold(place.root), ": ", logs.bold(door.address))
             if token:
                 logs.say("other machines reach it; whoever has this address may decide and upload")
