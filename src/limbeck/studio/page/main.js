@@ -49,6 +49,7 @@ async function show() {
     tab.setAttribute("aria-selected", chosen);
     tab.tabIndex = chosen ? 0 : -1;
   }
+  for (const link of document.querySelectorAll("link[data-tab]")) link.media = link.dataset.tab === name ? "all" : "not all";
   main.setAttribute("aria-labelledby", `tab-${name}`);
   document.title = `${TABS[name].title} · ${held.state.title} · limbeck studio`;
   main.replaceChildren(el("p", { class: "waiting" }, "Opening …"));
