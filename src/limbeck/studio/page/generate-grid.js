@@ -41,7 +41,6 @@ export function grid(tab) {
       if (tile.seed !== seed) {
         tile.seed = seed;
         tile.mode = null;
-        tile.words.firstChild.textContent = seed;
       }
       tile.look = look;
       tile.button.tabIndex = at === 0 ? 0 : -1;
