@@ -163,7 +163,7 @@ def test_layers_and_noise_of_samples(model: Path, tmp_path: Path) -> None:
         out = tmp_path / name
         limbeck("sample", model, "--seeds", "3", "--out", out, "--psi", 0.3, *options)
         assert json.loads((out / "samples.json").read_text())["samples"][0]["seed"] == 3
-        return (out / "seed000003.png").read_bytes()
+        return Image.open(out / "seed000003.png").tobytes()  # its words say how it was drawn
 
     plain = drawn("plain")
     assert drawn("all", "--psi-layers", "all:0.3") == plain

@@ -70,10 +70,10 @@ class Look(Asked):
 def obstacles(pipeline: Pipeline) -> dict[str, str]:
     """Each truncation by name, and why this model cannot do it; empty where it can."""
     modes = pipeline.modes
-    none = "" if modes else "this model has no modes; `limbeck modes` finds them"
+    none = "" if modes else "this model has no modes (limbeck modes finds them)"
     typical = none
     if modes is not None and modes.typical is None:
-        typical = "these modes have no typical latents; `limbeck modes` finds them"
+        typical = "these modes have no typical latents (limbeck modes finds them)"
     return {
         "none": "", "global": "", "multimodal-lpips": none, "multimodal-l2": none,
         "multimodal-typical": typical, "index": none,

@@ -2,7 +2,7 @@
 
 import { el } from "./kit.js";
 import { Sight } from "./generate-feed.js";
-import { Tile, sideFor } from "./generate-tile.js";
+import { Tile, brief, sideFor } from "./generate-tile.js";
 import { truncationMeaning, truncationName } from "./naming.js";
 
 const STEP = 24; // rows at first, and more at each press
@@ -31,7 +31,7 @@ export function compare(tab) {
       const cells = names.map((truncation) => new Tile(tab, { seed, look: { ...tab.look, truncation } }));
       for (const tile of cells) tile.words.firstChild.hidden = true;
       tiles.push(...cells);
-      rows.append(el("tr", {}, el("th", { scope: "row", class: "n" }, seed), ...cells.map((tile) => el("td", {}, tile.node))));
+      rows.append(el("tr", {}, el("th", { scope: "row", class: "n", title: seed }, brief(seed)), ...cells.map((tile) => el("td", {}, tile.node))));
     }
   }
 

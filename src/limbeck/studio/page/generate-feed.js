@@ -101,9 +101,11 @@ export class Feed {
           await new Promise((wake) => setTimeout(wake, 400));
           continue;
         }
-        this.whole -= lot.length - came;
+        const lost = [...lot.slice(came), ...this.waiting]; // the others would fail alike
+        this.waiting = [];
+        this.whole -= lost.length;
         this.progress(this.done, this.whole);
-        for (const task of lot.slice(came)) task.failed?.(error);
+        for (const task of lost) task.failed?.(error);
         fail(error);
       }
     }

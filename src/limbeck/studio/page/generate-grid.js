@@ -7,7 +7,7 @@ import { Tile, sideFor } from "./generate-tile.js";
 export function grid(tab) {
   const sight = new Sight();
   const size = el("input", { type: "range", min: 64, max: 320, step: 8, value: tab.asked.tile, "aria-label": "Size of the images" });
-  const sheet = el("button", { type: "button", click: () => tab.sheet(columns()) }, "Sheet as PNG");
+  const sheet = el("button", { type: "button", click: () => tab.sheet(columns(), sheet) }, "Sheet as PNG");
   const bar = el("div", { class: "inline viewbar" }, el("label", { class: "field row size" }, "Size", size), sheet);
   const body = el("div", { class: "tiles", role: "group", "aria-label": "Images" });
   const node = el("div", {}, bar, body);
@@ -41,7 +41,6 @@ export function grid(tab) {
       if (tile.seed !== seed) {
         tile.seed = seed;
         tile.mode = null;
-        tile.words.firstChild.textContent = seed;
       }
       tile.look = look;
       tile.button.tabIndex = at === 0 ? 0 : -1;

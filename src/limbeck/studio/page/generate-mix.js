@@ -2,7 +2,7 @@
 
 import { api, el, fail } from "./kit.js";
 import { records } from "./generate-feed.js";
-import { Tile, sideFor } from "./generate-tile.js";
+import { Tile, brief, sideFor } from "./generate-tile.js";
 
 const MOST = 32;
 const NAMES = ["coarse", "middle", "fine", "all"];
@@ -48,9 +48,9 @@ export function mix(tab) {
       order.push(made);
       return made.node;
     };
-    head.replaceChildren(el("td"), ...columns.map((seed, at) => el("th", { scope: "col" }, el("span", { class: "n" }, seed), tile(-1, at, seed, ""))));
+    head.replaceChildren(el("td"), ...columns.map((seed, at) => el("th", { scope: "col" }, el("span", { class: "n", title: seed }, brief(seed)), tile(-1, at, seed, ""))));
     for (const [at, row] of rows.entries()) {
-      body.append(el("tr", {}, el("th", { scope: "row" }, el("div", { class: "row-head" }, el("span", { class: "n" }, row), tile(at, -1, row, ""))),
+      body.append(el("tr", {}, el("th", { scope: "row" }, el("div", { class: "row-head" }, el("span", { class: "n", title: row }, brief(row)), tile(at, -1, row, ""))),
         ...columns.map((column, to) => el("td", {}, tile(at, to, row, `seed ${row} with layers of ${column}`)))));
     }
   }

@@ -8,6 +8,9 @@ export function lookLine(look, truncation) {
   return look.truncation === "none" ? "not truncated" : `psi ${look.psi} · ${truncation(look.truncation)}`;
 }
 
+/** A seed in few letters. */
+export const brief = (seed) => (seed.length > 11 ? `${seed.slice(0, 3)}…${seed.slice(-5)}` : seed);
+
 /** A tile of a seed; `show(blob, mode)` fills it, `fade()` marks it as out of date. */
 export class Tile {
   constructor(tab, { seed, look, caption = true, word = "" }) {
@@ -20,7 +23,7 @@ export class Tile {
     this.image = el("img", { alt: "", draggable: "false" });
     this.button = el("button", { type: "button", class: "picture", click: () => tab.zoom(this) }, this.image);
     this.pin = el("button", { type: "button", class: "pin", tabindex: "-1", click: () => tab.pins.toggle(this) }, "");
-    this.words = caption ? el("figcaption", {}, el("span", { class: "seed" }, seed), el("span", { class: "of" })) : null;
+    this.words = caption ? el("figcaption", {}, el("span", { class: "seed" }), el("span", { class: "of" })) : null;
     this.node = el("figure", { class: "tile waits" }, this.button, this.pin, this.words);
     this.button.tile = this;
     this.label();
@@ -35,7 +38,11 @@ export class Tile {
     this.pin.setAttribute("aria-label", `${pinned ? "Unpin" : "Pin"} ${name}`);
     this.pin.setAttribute("aria-pressed", pinned);
     this.pin.title = pinned ? "Unpin" : "Pin";
-    if (this.words) this.words.lastChild.textContent = mode;
+    if (!this.words) return;
+    const [seed, of] = this.words.children;
+    seed.textContent = brief(this.seed);
+    seed.title = this.seed.length > 11 ? this.seed : "";
+    of.textContent = mode;
   }
 
   show(blob, mode) {

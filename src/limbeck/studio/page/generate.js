@@ -105,6 +105,7 @@ class Tab {
     this.meaning = el("p", { class: "small" });
     this.mode = el("input", { type: "number", min: 0, max: Math.max(0, about.modes - 1), change: () => this.set({ mode: String(Math.max(0, Math.min(about.modes - 1, Math.round(Number(this.mode.value)) || 0))) }) });
     this.modeField = field("Mode", this.mode);
+    const lacking = (why) => about.truncations.filter((one) => one.why === why).map((one) => truncationName(one.name)).join("; ");
     const reasons = [...new Set(about.truncations.map((one) => one.why).filter(Boolean))];
     this.noise = el("select", { change: put("noise") }, [["const", "constant"], ["random", "random, by seed"], ["none", "none"]].map(([value, name]) => el("option", { value }, name)));
     this.cutoff = el("select", { change: put("cutoff") }, el("option", { value: "" }, "all"),
@@ -112,13 +113,13 @@ class Tab {
     const classes = [["natural", "as often as in training"], ["uniform", "all alike"], ...Array.from({ length: about.classes }, (_, n) => [String(n), this.className(String(n))])];
     this.label = el("select", { change: put("label") }, classes.map(([value, name]) => el("option", { value }, name)));
     const button = (title, text, act) => el("button", { type: "button", title, "aria-label": title, click: act }, text);
-    this.seedFields = el("div", { class: "stack-fields seeding" },
+    this.seedFields = el("div", { class: "seeding" },
       el("div", { class: "seeds" }, field("Seeds", this.seedText), field("Images", this.many)),
       el("div", { class: "inline" }, el("button", { type: "button", click: () => this.random() }, "Random"),
         button("Previous seeds", "‹", () => this.page(-1)), button("Next seeds", "›", () => this.page(1))));
     return el("div", { class: "panel controls" },
       this.seedFields,
-      el("div", { class: "field" }, el("span", {}, "Truncation"), el("label", { class: "said-only" }, "Truncation", this.truncation), this.meaning, reasons.map((why) => el("p", { class: "small" }, `Not offered: ${why}.`))),
+      el("div", { class: "field" }, el("span", {}, "Truncation"), el("label", { class: "said-only" }, "Truncation", this.truncation), this.meaning, reasons.map((why) => el("p", { class: "small" }, `Not offered, as ${why}: ${lacking(why)}.`))),
       this.modeField,
       el("div", { class: "psi" }, el("label", { class: "field" }, "psi", this.psiNumber), this.psi, this.psiNote),
       el("details", { class: "plain", open: asked.noise !== "const" || asked.cutoff !== "" || asked.label !== "natural" },
@@ -252,9 +253,9 @@ class Tab {
     this.view.stops(list.slice(0, 64));
   }
 
-  sheet(columns) {
+  sheet(columns, button) {
     const body = { of: this.about.of, look: this.look, seeds: this.seeds, columns };
-    return this.download("/api/generate/sheet", body, "sheet.png", this.seeds.length);
+    return this.download("/api/generate/sheet", body, "sheet.png", this.seeds.length, button);
   }
 
   /** Fetch a file that is drawn first; another press of `button` stops it. */
