@@ -5,8 +5,9 @@ The projector as its paper has it (arXiv 1912.04958, appendix D): from w_avg, 1,
 noise maps that are optimised too and held to white noise. One photo at a time, as it is written.
 
 Both are judged by LPIPS-AlexNet, LPIPS-VGG16, L2 and PSNR after so many steps, with seconds of the
-processor on one core. Photos are spread evenly over DATA. Results: OUT/projector.json and
-OUT/projector.md, and each image. A cell that is in the JSON is not run again.
+processor on one core. Photos are spread evenly over DATA; with `--held-out 0.2` over those that
+`limbeck run --hold-out 0.2` shows to no training, with `--seen` as well over those it does.
+Results: OUT/projector.json and OUT/projector.md, and each image. A cell that is in the JSON is not run again.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from limbeck.editing import Inversion, invert
 from limbeck.editing.inversion import Whitening
 from limbeck.kit.images import save_png, to_float, to_uint8
 from limbeck.kit.rng import generator
-from limbeck.kit.selection import even_rows
+from limbeck.kit.selection import even_rows, held_out
 from limbeck.latents import ModeCentres, draw_w, latents_of_seeds
 from limbeck.nets import Networks
 from limbeck.percept import LPIPS, at_least
@@ -112,7 +113,11 @@ def ours(
 
 
 def stages(
-    networks: Networks, modes: ModeCentres | None, photos: Tensor, keep: Callable[..., None]
+    networks: Networks,
+    modes: ModeCentres | None,
+    photos: Tensor,
+    keep: Callable[..., None],
+    most: int,
 ) -> None:
     """Each stage of an inversion by itself: one w, a w for each layer, the generator tuned."""
     squares = to_uint8(photos)
@@ -128,10 +133,10 @@ def stages(
     guessed = networks.G_ema.synthesis(networks.G_ema.broadcast(networks.E_ema(photos)))
     for number, image in enumerate(guessed.detach()):
         keep("encoder", 0, number, 0.0, image[None])
-    for step in (0, 50, 200, 500):
+    for step in (step for step in (0, 50, 200, 500) if step <= most):
         run("W", step, Inversion(steps_w=step, steps_w_plus=0))
         run("W+", step, Inversion(steps_w=step // 3, steps_w_plus=step - step // 3))
-    for step in (50, 200, 500):
+    for step in (step for step in (50, 200, 500) if step <= most):
         run("tuned", step, Inversion(steps_tune=step))
 
 
@@ -169,6 +174,8 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=4)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--stages", action="store_true", help="our stages, and seeds back, alone")
+    parser.add_argument("--held-out", type=float, default=0.0, help="of photos of this share alone")
+    parser.add_argument("--seen", action="store_true", help="of those not held out alone")
     args = parser.parse_args()
     torch.set_num_threads(1)
     networks = read_networks(args.model).eval().prepare()
@@ -176,6 +183,9 @@ def main() -> None:
     centres = ModeCentres.load(modes) if modes.exists() else None
     judges = {name: LPIPS.load(name) for name in ("alex", "vgg16")}
     dataset = open_dataset(args.data)
+    if args.held_out:
+        out = held_out(dataset.ids, args.held_out)
+        dataset = dataset.select([one for one in dataset.ids if (one in out) is not args.seen])
     rows = even_rows(len(dataset), args.photos)
     photos = to_float(dataset.at(networks.config.size)[rows])
     args.out.mkdir(parents=True, exist_ok=True)
@@ -199,7 +209,7 @@ def main() -> None:
         )
 
     if args.stages:
-        stages(networks, centres, photos, keep)
+        stages(networks, centres, photos, keep, args.steps)
         errors = round_trip(networks, centres, args.photos, keep)
         text = table(cells, len(photos)) + f"\nw of seeds missed by, in deviations: {errors}\n"
         (args.out / "projector.md").write_text(text)
