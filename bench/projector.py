@@ -7,7 +7,8 @@ noise maps that are optimised too and held to white noise. One photo at a time, 
 Both are judged by LPIPS-AlexNet, LPIPS-VGG16, L2 and PSNR after so many steps, with seconds of the
 processor on one core. Photos are spread evenly over DATA; with `--held-out 0.2` over those that
 `limbeck run --hold-out 0.2` shows to no training, with `--seen` as well over those it does.
-Results: OUT/projector.json and OUT/projector.md, and each image. A cell that is in the JSON is not run again.
+Results: OUT/projector.json and OUT/projector.md, and each image. A cell that is in the JSON is not
+run again.
 """
 
 import argparse
