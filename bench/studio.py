@@ -41,6 +41,7 @@ from limbeck.records import ImageInfo, Status
 SIDE = 64
 KILLS = 50
 _PORT = 8799
+ADDRESS = f"http://127.0.0.1:{_PORT}"
 
 
 def make_run(root: Path, photos: int) -> None:
@@ -100,7 +101,7 @@ def _until_it_answers(process: subprocess.Popen[bytes]) -> None:
 def _ask(path: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json", "x-limbeck-studio": "1"}
-    request = urllib.request.Request(f"http://127.0.0.1:{_PORT}{path}", data, headers)
+    request = urllib.request.Request(f"{ADDRESS}{path}", data, headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read())
 
@@ -165,7 +166,7 @@ def in_browser(root: Path, process: subprocess.Popen[bytes], chromium: str) -> d
         for _ in range(5):
             page = browser.new_page(viewport={"width": 1400, "height": 900})
             begun = time.perf_counter()
-            page.goto(f"http://127.0.0.1:{_PORT}/#curate")
+            page.goto(f"{ADDRESS}/#curate")
             page.wait_for_selector(".tile")
             tiles = time.perf_counter() - begun
             page.evaluate(_PICTURE)

@@ -195,7 +195,7 @@ def test_applying_writes_the_list_and_the_rule_and_no_more(opens: Opens, run: Pa
     assert any("keep.count" in line for line in plan["lines"])
     trained = (run / "kept" / "done.json").read_bytes()
     answer = page.post("/api/curate/apply", json=rule).json()
-    assert answer["then"] == f"limbeck resume {run}"
+    assert answer["then"] == f"limbeck resume {run} --yes"  # the page has shown what that costs
     after = read_keep(run / "keep")
     assert (after.summary.rule, after.summary.listed) == ("count", len(ids))
     assert {photo: after.kept[photo] for photo in turned} == turned

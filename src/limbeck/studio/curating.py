@@ -224,10 +224,12 @@ def _rule_routes(routes: APIRouter, tables: Tables, pen: Pen) -> None:
     @routes.post("/apply")
     def apply(asked: Rule) -> dict[str, Any]:
         with pen.writing(), tables.lock:
-            keep = apply_rule(root, asked.over(tables.now().rule()))
+            rule = asked.over(tables.now().rule())
+            agreed = ["--yes"] if effects_of_rule(root, rule).matters() else []
+            keep = apply_rule(root, rule)
         return {
             "summary": keep.summary.model_dump(mode="json"),
-            "then": command("limbeck", "resume", root),
+            "then": command("limbeck", "resume", root, *agreed),
         }
 
     @routes.get("/list.csv")

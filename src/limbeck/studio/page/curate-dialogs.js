@@ -77,13 +77,14 @@ export async function applyDialog(desk) {
   const asked = table.asked, found = table.counts();
   const effects = el("div", { class: "effects" }, el("p", { class: "waiting" }, "Looking at what depends on the list …"));
   const go = el("button", { type: "button", class: "main", disabled: true }, "Apply");
+  const leave = el("button", { type: "button", click: () => box.close() }, "Not now");
   const box = el("dialog", { "aria-labelledby": "apply-title" },
     el("h2", { id: "apply-title" }, "Apply to the run"),
     el("p", {}, `The second training would take ${plural(found.kept, "photo")} of ${count(table.length)}; `,
       `${count(table.length - found.kept)} are left out. ${plural(found.saidKeep + found.saidDrop, "photo")} by your word.`),
     el("p", { class: "small" }, "No photo is deleted, and any other list can be applied later."),
     effects,
-    el("div", { class: "inline" }, go, el("button", { type: "button", click: () => box.close() }, "Not now")));
+    el("div", { class: "inline" }, go, leave));
   desk.section.append(box);
   box.addEventListener("close", () => { box.remove(); desk.apply.focus(); });
   box.showModal();
@@ -108,6 +109,7 @@ export async function applyDialog(desk) {
         el("p", {}, "Train on it:"),
         el("div", { class: "shell" }, el("code", {}, answer.then), el("button", { type: "button", click: () => copy(answer.then) }, "Copy")));
       go.remove();
+      leave.textContent = "Close";
       await table.fetch();
       desk.column.value = table.name;
       desk.histogram.show(table.sorted, table.cut);

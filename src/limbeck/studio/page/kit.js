@@ -89,7 +89,7 @@ export function say(text, kind = "") {
   const box = document.getElementById("said");
   const note = el("p", { class: kind }, text);
   box.append(note);
-  while (box.children.length > 3) box.firstChild.remove();
+  while (box.children.length > 2) box.firstChild.remove();
   setTimeout(() => note.remove(), kind === "bad" ? 9000 : 4500);
 }
 
