@@ -11,6 +11,7 @@ from limbeck.reporting import page_style
 from limbeck.studio.answers import Unknown, install_errors
 from limbeck.studio.curating import curate_routes
 from limbeck.studio.guard import App, Door, Guard
+from limbeck.studio.modes_tab import modes_routes
 from limbeck.studio.painter import Painter
 from limbeck.studio.place import Pen, Place
 
@@ -37,6 +38,9 @@ def make_app(place: Place, pen: Pen, door: Door, *, device: str = "auto") -> App
     tabs = ["runs"] if place.run is not None else []
     if painter.can_draw:
         tabs = ["generate", *tabs]
+    if painter.has_modes:
+        app.include_router(modes_routes(place, pen, painter), prefix="/api/modes")
+        tabs = ["modes", *tabs]
     if (curate := curate_routes(place, pen, painter)) is not None:
         app.include_router(curate, prefix="/api/curate")
         tabs = ["curate", *tabs]
