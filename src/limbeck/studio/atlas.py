@@ -1,18 +1,21 @@
 """What the tab `modes` shows: a generator's modes and images of them."""
 
+import io
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from limbeck import fsio
-from limbeck.errors import UsageError
+from limbeck.errors import DataError, UsageError
 from limbeck.kit.distances import squared_distances
-from limbeck.kit.images import encode_png, grid, resize_area
+from limbeck.kit.images import resize_area
 from limbeck.kit.rng import derive_seed
 from limbeck.latents import (
     ModeCentres,
@@ -27,12 +30,14 @@ from limbeck.modes import ModeChange, with_changes
 from limbeck.studio.answers import Unknown
 from limbeck.studio.painter import Painter
 
-EXEMPLARS, _COLUMNS = 8, 4
-_DRAWN = 16_384  # latents, of which a mode's nearest are its exemplars
+EXEMPLARS = 8
+DRAWN = 16_384
+"""Latents, of which a mode's nearest are its exemplars."""
 SEEDS, _CHUNK = 16_384, 512
 """So many seeds are looked at for some of a mode; and how many at once."""
 _SHEET = 64 * 2**20  # bytes of a picture that the stage modes has drawn
-_SMALL, _HELD = 192, 8192  # px of a small picture, and how many are remembered
+_GAP, _WHITE = 2, 255  # between the images of such a picture, and where there is none
+_SMALL, _HELD, _SHEETS = 192, 8192, 64  # px of a small picture; how many, and sheets, are held
 
 
 class Atlas:
@@ -45,8 +50,9 @@ class Atlas:
     def __init__(self, painter: Painter) -> None:
         self.painter = painter
         self._digest: tuple[Tensor, str] | None = None
-        self._members: tuple[Tensor, Tensor, Tensor] | None = None
+        self._members: tuple[Tensor, tuple[Tensor, Tensor, Tensor]] | None = None
         self._small: OrderedDict[tuple[str, int], Tensor] = OrderedDict()
+        self._exemplars: OrderedDict[tuple[str, int], list[Tensor]] = OrderedDict()
 
     @contextmanager
     def open(self, of: str | None = None) -> Iterator[tuple[Pipeline, ModeCentres]]:
@@ -85,40 +91,45 @@ class Atlas:
                     self._small.popitem(last=False)
             return self._small[of, mode]
 
-    def exemplars(self, of: str, mode: int) -> bytes:
-        """A PNG with images of a mode's members, the nearest to the centre first.
+    def exemplars(self, of: str, mode: int) -> list[Tensor]:
+        """uint8 [3, S, S], at most 192 px: images of members, the nearest to the centre first.
 
-        The sheet that the stage `modes` has drawn; where there is none, of the latents of a large
-        draw that are nearest to this centre in W.
+        Those that the stage `modes` has drawn; where it has not, those of a large draw of latents
+        that are nearest to this centre in W, which may be none.
 
         Raises:
-            Unknown: as `centre`; among the draw there is no member.
+            Unknown: as `centre`.
+            DataError: the stage's picture is damaged.
         """
         with self.open(of) as (pipeline, modes):
             _check(modes, mode)
-            folder = self.painter.modes_folder
-            sheet = None if folder is None else folder / f"mode-{mode:02d}.png"
-            if sheet is not None and sheet.is_file():
-                return fsio.read_bytes(sheet, _SHEET)
-            w, nearest, distance = self._drawn(pipeline, modes)
-            rows = torch.nonzero(nearest == mode)[:, 0]
-            rows = rows[distance[rows].argsort()[:EXEMPLARS]]
-            if not len(rows):
-                raise Unknown(f"none of {_DRAWN:,} latents is nearest to this centre")
-            images = pipeline.generate(w[rows])
-            side = min(images.shape[-1], 256)
-            return encode_png(grid(resize_area(images, side), min(_COLUMNS, len(rows))))
+            if (of, mode) not in self._exemplars:
+                folder = self.painter.modes_folder
+                sheet = None if folder is None else folder / f"mode-{mode:02d}.png"
+                if sheet is not None and sheet.is_file():
+                    images = cells_of(sheet, pipeline.config.size)
+                else:
+                    images = self._nearest(pipeline, modes, mode)
+                self._exemplars[of, mode] = [_fitted(image, _SMALL) for image in images]
+                if len(self._exemplars) > _SHEETS:
+                    self._exemplars.popitem(last=False)
+            return self._exemplars[of, mode]
+
+    def _nearest(self, pipeline: Pipeline, modes: ModeCentres, mode: int) -> list[Tensor]:
+        w, nearest, distance = self._drawn(pipeline, modes)
+        rows = torch.nonzero(nearest == mode)[:, 0]
+        rows = rows[distance[rows].argsort()[:EXEMPLARS]]
+        return list(pipeline.generate(w[rows])) if len(rows) else []
 
     def _drawn(self, pipeline: Pipeline, modes: ModeCentres) -> tuple[Tensor, Tensor, Tensor]:
         """w float32 [N, w_dim], the mode whose centre is nearest int64 [N], and how near [N]."""
         if self._members is None or self._members[0] is not modes.centres:
-            seed = derive_seed(0, "atlas")
-            w = draw_w(pipeline.G_ema.mapping, pipeline.config, _DRAWN, seed)
-            parts = [squared_distances(one, modes.centres).min(1) for one in w.split(_CHUNK)]
-            self._latents = w
+            w = draw_w(pipeline.G_ema.mapping, pipeline.config, DRAWN, derive_seed(0, "atlas"))
+            parts = [squared_distances(one, modes.centres).min(1) for one in torch.split(w, _CHUNK)]
             nearest = torch.cat([part.indices for part in parts])
-            self._members = (modes.centres, nearest, torch.cat([part.values for part in parts]))
-        return (self._latents, *self._members[1:])
+            distances = torch.cat([part.values for part in parts])
+            self._members = (modes.centres, (w, nearest, distances))
+        return self._members[1]
 
     def sample(self, of: str, mode: int, seed: int, psi: float, side: int) -> Tensor:
         """uint8 [3, S, S]: a seed's image, pulled to a mode (truncation `index`).
@@ -188,9 +199,25 @@ def merging(marks: ModeMarks, some: Sequence[int], into: int) -> list[ModeChange
     return [ModeChange(mode, mark=f"merge:{into}") for mode in sorted({*some, *follow})]
 
 
-def sheets_in(folder: Path | None) -> bool:
-    """Whether the stage `modes` has drawn members of each mode there."""
-    return folder is not None and (folder / "mode-00.png").is_file()
+def cells_of(sheet: Path, size: int) -> list[Tensor]:
+    """The images on a sheet that `modes.atlas.write_sheets` wrote, uint8 [3, size, size] each.
+
+    Raises:
+        DataError: damaged, or not a sheet of such images.
+    """
+    data = fsio.read_bytes(sheet, _SHEET)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            whole = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{sheet} cannot be read: {error}", "find the modes again") from None
+    step = size + _GAP
+    if any((side + _GAP) % step for side in whole.shape[1:]):
+        what = f"{sheet} is no sheet of images of {size} px"
+        raise DataError(what, "move it away, and others are drawn")
+    tops, lefts = (range(0, side, step) for side in whole.shape[1:])
+    cells = [whole[:, y : y + size, x : x + size] for y in tops for x in lefts]
+    return [cell for cell in cells if not bool((cell == _WHITE).all())]
 
 
 def _check(modes: ModeCentres, mode: int) -> None:

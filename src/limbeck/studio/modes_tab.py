@@ -10,8 +10,8 @@ from limbeck.errors import UsageError
 from limbeck.kit.images import encode_png, to_pil
 from limbeck.latents import CENTRES
 from limbeck.modes import ModeChange
-from limbeck.studio.answers import FOREVER, Asked, jpeg
-from limbeck.studio.atlas import Atlas, merging, sheets_in
+from limbeck.studio.answers import FOREVER, Asked, Unknown, jpeg
+from limbeck.studio.atlas import DRAWN, SEEDS, Atlas, merging
 from limbeck.studio.mode_changes import ModeChanges
 from limbeck.studio.painter import Painter, usual_psi
 from limbeck.studio.place import Pen, Place
@@ -111,7 +111,8 @@ def _standing(place: Place, atlas: Atlas, changes: ModeChanges) -> dict[str, Any
             "size": pipeline.config.size,
             "psi": usual_psi(place, pipeline),
             "kept": bool(kept),
-            "sheets": sheets_in(atlas.painter.modes_folder),
+            "drawn": DRAWN,
+            "looked": SEEDS,
             "others": marks.others,
             "why": changes.why_not(),
             "undo": changes.last,
@@ -174,8 +175,16 @@ def _image_routes(routes: APIRouter, atlas: Atlas) -> None:
         return _picture(atlas.centre(of, mode, _LARGE))
 
     @routes.get("/{mode}/exemplars")
-    def exemplars(mode: Mode, of: Digest) -> Response:
-        return Response(atlas.exemplars(of, mode), media_type="image/png", headers=FOREVER)
+    def exemplars(mode: Mode, of: Digest) -> int:
+        """How many images of members there are."""
+        return len(atlas.exemplars(of, mode))
+
+    @routes.get("/{mode}/exemplars/{number}")
+    def exemplar(mode: Mode, number: Mode, of: Digest) -> Response:
+        images = atlas.exemplars(of, mode)
+        if number >= len(images):
+            raise Unknown(f"there is no member {number}")
+        return _picture(images[number])
 
     @routes.get("/{mode}/sample")
     def sample(mode: Mode, asked: Annotated[OneSample, Query()]) -> Response:
