@@ -4,7 +4,6 @@ import io
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +48,6 @@ class Atlas:
 
     def __init__(self, painter: Painter) -> None:
         self.painter = painter
-        self._digest: tuple[Tensor, str] | None = None
         self._members: tuple[Tensor, tuple[Tensor, Tensor, Tensor]] | None = None
         self._small: OrderedDict[tuple[str, int], Tensor] = OrderedDict()
         self._exemplars: OrderedDict[tuple[str, int], list[Tensor]] = OrderedDict()
@@ -64,15 +62,9 @@ class Atlas:
         with self.painter.pipeline() as pipeline, torch.no_grad():
             if pipeline.modes is None:
                 raise Unknown("there are no modes any more", "reload the page")
-            if of is not None and self.digest(pipeline.modes) != of:
+            if of is not None and pipeline.modes.digest() != of:
                 raise Unknown("the modes are others now", "reload the page")
             yield pipeline, pipeline.modes
-
-    def digest(self, modes: ModeCentres) -> str:
-        """`ModeCentres.digest`, computed once for the same centres."""
-        if self._digest is None or self._digest[0] is not modes.centres:
-            self._digest = (modes.centres, modes.digest())
-        return self._digest[1]
 
     def centre(self, of: str, mode: int, side: int) -> Tensor:
         """uint8 [3, S, S]: the image of a mode's centre, whatever its mark, at most `side` px.
@@ -229,7 +221,7 @@ def _all_drawn(modes: ModeCentres) -> ModeCentres:
     """Without marks `never`: a person looks at what is not drawn."""
     if not modes.marks.never:
         return modes
-    return replace(modes, marks=ModeMarks(merged=modes.marks.merged))
+    return modes.with_marks(ModeMarks(merged=modes.marks.merged))
 
 
 def _fitted(image: Tensor, side: int) -> Tensor:

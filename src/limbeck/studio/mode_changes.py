@@ -9,7 +9,7 @@ from limbeck.chain import stale_by_marks
 from limbeck.errors import DataError
 from limbeck.latents import ModeCentres, ModeMarks
 from limbeck.logs import command
-from limbeck.modes import ModeChange, mark_modes
+from limbeck.modes import ModeChange, write_changes
 from limbeck.studio.atlas import Atlas
 from limbeck.studio.place import Pen, Place, ReadOnly
 
@@ -83,14 +83,12 @@ class ModeChanges:
         self, of: str, wanted: Sequence[ModeChange]
     ) -> tuple[list[ModeChange], list[ModeChange]]:
         touched = list(dict.fromkeys(change.mode for change in wanted))
-        with self.pen.writing():
-            with self.atlas.open(of) as (_, modes):
-                folder = self.atlas.painter.modes_folder
-                before = _said(modes.marks, touched)
+        with self.pen.writing(), self.atlas.open(of) as (_, modes):
+            folder = self.atlas.painter.modes_folder
             if folder is None or (why := self.why_not()):
-                raise ReadOnly(why or "these modes lie in no folder", "they are shown as they are")
-            made = mark_modes(folder, wanted)
-        return before, _said(made.marks, touched)
+                raise ReadOnly(why or "these modes lie in no folder", "they are only shown")
+            made = write_changes(folder, modes, wanted)
+        return _said(modes.marks, touched), _said(made.marks, touched)
 
     def why_not(self) -> str:
         """Why these modes are not marked, whoever may write; empty where they are."""

@@ -106,7 +106,7 @@ def _standing(place: Place, atlas: Atlas, changes: ModeChanges) -> dict[str, Any
             for mode, size in enumerate(sizes)
         ]  # fmt: skip
         return {
-            "of": atlas.digest(modes),
+            "of": modes.digest(),
             "drawing": modes.drawing_digest(),
             "size": pipeline.config.size,
             "psi": usual_psi(place, pipeline),

@@ -4,13 +4,6 @@ import { api, count, el, fail, plural } from "./kit.js";
 import { Samples } from "./modes-samples.js";
 
 export const percent = (share) => `${(100 * share).toFixed(share >= 0.0995 ? 0 : share >= 0.00995 ? 1 : 2)} %`;
-export const MARKS = { hide: "hidden", never: "never sampled" };
-
-/** A mark in words. */
-export function marked(tab, one) {
-  if (!one.mark) return "";
-  return MARKS[one.mark] ?? `counts as ${tab.called(goalOf(one))}`;
-}
 export const goalOf = (one) => (one.mark.startsWith("merge:") ? Number(one.mark.slice(6)) : null);
 
 export class Panel {
@@ -27,10 +20,10 @@ export class Panel {
       el("button", { type: "button", class: `${kind ?? ""} writes`, click }, title, " ", el("kbd", {}, key));
     this.hide = act("Hide", "h", () => tab.mark("hide", [this.mode]), "toggle");
     this.never = act("Never sample", "v", () => tab.mark("never", [this.mode]), "toggle drop");
-    this.merge = act("Merge into …", "m", () => tab.beginMerge([this.mode]));
+    this.merge = act("Merge …", "m", () => tab.beginMerge([this.mode]));
     this.clear = el("button", { type: "button", class: "writes", click: () => tab.clear([this.mode]) }, "Clear");
     this.ties = el("div", { class: "ties" });
-    this.members = el("div", { class: "samples" });
+    this.members = el("div", { class: "samples members" });
     this.without = el("p", { class: "small", hidden: true });
     this.samples = new Samples(tab.look, { changed: () => tab.keep() });
     this.one = el("div", { class: "one" },
@@ -64,10 +57,13 @@ export class Panel {
   words(other) {
     const { tab } = this, one = tab.one(this.mode), total = tab.about.modes.length;
     this.title.textContent = one.name || `Mode ${one.mode}`;
-    this.facts.replaceChildren(
-      one.name ? `mode ${one.mode} · ` : "",
-      el("b", {}, percent(one.share)), ` of the generator’s images · ${plural(one.size, "latent")} of ${count(tab.total)}`,
-      one.kept !== null ? ` · ${percent(one.kept)} of its photos kept` : "");
+    const group = tab.about.modes.filter((other) => other === one || goalOf(other) === one.mode);
+    this.facts.replaceChildren(...[
+      el("span", {}, el("b", {}, percent(one.share)), " of the generator’s images"),
+      el("span", {}, one.name ? `mode ${one.mode} · ` : "", `${count(one.size)} of ${count(tab.total)} latents`),
+      group.length > 1 && el("span", {}, `${percent(group.reduce((sum, other) => sum + other.share, 0))} with those that count as it`),
+      one.kept !== null && el("span", {}, `${percent(one.kept)} of its photos kept`),
+    ].filter(Boolean));
     this.centre.alt = `centre of ${tab.called(one.mode)}, ${one.mode + 1} of ${total}`;
     if (other || document.activeElement !== this.field) this.field.value = one.name;
     if (other) this.tellFault("");
@@ -84,9 +80,9 @@ export class Panel {
     const link = (mode) => el("button", { type: "button", class: "tag", click: () => tab.goTo(mode) }, tab.called(mode));
     const parts = tab.about.modes.filter((other) => goalOf(other) === one.mode).map((other) => link(other.mode));
     return [
-      goal !== null && el("p", { class: "small inline" }, "counts as", link(goal),
+      goal !== null && el("p", { class: "small inline" }, "Counts as", link(goal),
         el("button", { type: "button", class: "writes", click: () => tab.mark("", [one.mode]) }, "Take apart")),
-      parts.length > 0 && el("p", { class: "small inline" }, "counting as it:", parts),
+      parts.length > 0 && el("p", { class: "small inline" }, "Counting as it:", parts),
     ].filter(Boolean);
   }
 

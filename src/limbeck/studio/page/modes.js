@@ -2,7 +2,7 @@
 
 import { api, calm, count, el, fail, plural, say, typing } from "./kit.js";
 import { Gallery } from "./gallery.js";
-import { goalOf, marked, Panel, percent } from "./modes-panel.js";
+import { goalOf, Panel, percent } from "./modes-panel.js";
 import { called, namesIn } from "./names.js";
 
 const VIEWS = {
@@ -100,7 +100,7 @@ class Modes {
     this.panel = new Panel(this);
     this.notes = el("div", { class: "notes" });
     this.section.append(
-      el("section", { class: "wall", "aria-label": "Modes" }, this.toolbar(), this.notes, this.actionBar(), this.gallery.node),
+      el("section", { class: "wall", "aria-label": "Modes" }, this.toolbar(), this.actionBar(), this.gallery.node, this.notes),
       this.panel.node,
     );
   }
@@ -156,8 +156,8 @@ class Modes {
     if (others) notes.push(el("p", { class: "small" }, `${plural(others, "line")} of marks.csv ${others === 1 ? "is" : "are"} about other modes, found before; they stay there.`));
     if (then) {
       const copy = el("button", { type: "button", click: () => copied(copy, then.command) }, "Copy");
-      notes.push(el("div", { class: "notice then" }, el("p", {}, `Made under other marks: ${then.stages.join(", ")}. This makes them anew:`),
-        el("div", { class: "shell" }, el("code", {}, then.command), copy)));
+      notes.push(el("div", { class: "notice then" }, el("p", {}, `Made under other marks: ${then.stages.join(", ")}. To make them anew:`),
+        el("code", {}, then.command), copy));
     }
     this.notes.replaceChildren(...notes);
     this.gallery.measure();
@@ -213,17 +213,17 @@ class Modes {
 
   draw(tile, mode) {
     const one = this.one(mode);
-    if (tile.children.length === 1) tile.append(el("div", { class: "words" }, el("span", { class: "name" }), el("span", { class: "share n" }), el("span", { class: "badge" })));
-    const [name, share, badge] = tile.lastChild.children, mark = marked(this, one), goal = goalOf(one);
+    if (tile.children.length === 1) tile.append(el("div", { class: "words" }, el("span", { class: "name" }), " ", el("span", { class: "share n" }), " ", el("span", { class: "badge" })));
+    const [name, share, badge] = tile.lastChild.children, goal = goalOf(one);
     name.textContent = one.name || `mode ${mode}`;
     name.classList.toggle("given", Boolean(one.name));
-    share.textContent = this.sort === "kept" && one.kept !== null ? `${percent(one.kept)} kept` : percent(one.share);
-    badge.textContent = goal !== null ? `→ ${goal}` : one.mark;
+    const size = this.sort === "kept" && one.kept !== null ? `${percent(one.kept)} kept` : percent(one.share);
+    share.textContent = one.name ? `${mode} · ${size}` : size;
+    badge.textContent = goal !== null ? `→ ${goal}` : one.mark === "hide" ? "hidden" : one.mark;
     badge.hidden = !one.mark;
     tile.firstChild.classList.toggle("px", this.about.size <= 128);
     tile.dataset.mark = goal !== null ? "merge" : one.mark;
     tile.classList.toggle("is-source", Boolean(this.merging?.includes(mode)));
-    tile.setAttribute("aria-label", `${this.called(mode)}${one.name ? `, mode ${mode}` : ""}, ${percent(one.share)}${mark ? `, ${mark}` : ""}`);
   }
 
   current(position) {
@@ -247,7 +247,7 @@ class Modes {
   // Changes --------------------------------------------------------------------------------------
 
   /** Post a change; what is wrong with it in words, empty when it is on disk. */
-  async post(path, body) {
+  async post(path, body, tell = fail) {
     try {
       const answer = await api.post(`/api/modes/${path}`, { of: this.about.of, ...body });
       this.take(answer);
@@ -255,13 +255,14 @@ class Modes {
       this.arrange();
       return "";
     } catch (error) {
-      fail(error);
+      tell(error);
       return error.message;
     }
   }
 
+  /** What is wrong stands below the field. */
   rename(mode, name) {
-    return this.post("name", { mode, name });
+    return this.post("name", { mode, name }, () => {});
   }
 
   /** Mark these modes, or take the mark away where all have it. */
@@ -276,7 +277,12 @@ class Modes {
   }
 
   async undo() {
-    if (this.writable() && this.about.undo && !this.merging) await this.post("undo", {});
+    if (!this.writable() || !this.about.undo || this.merging) return;
+    const before = this.about.modes;
+    if (await this.post("undo", {})) return;
+    const back = this.about.modes.find((one, mode) => one.name !== before[mode]?.name || one.mark !== before[mode]?.mark);
+    const at = this.gallery.items.indexOf(back?.mode);
+    if (at >= 0) this.gallery.move(at);
   }
 
   /** Several are merged into the largest of them, one into whatever is picked. */
@@ -289,8 +295,10 @@ class Modes {
     this.panel.beginMerge(this.merging, largest);
     this.gallery.refresh();
     this.actions();
-    if (largest !== undefined) this.panel.confirm.focus();
-    else this.gallery.node.focus();
+    if (largest !== undefined) {
+      this.goTo(largest);
+      this.panel.confirm.focus();
+    } else this.gallery.node.focus();
   }
 
   /** `from` null: nothing is merged. */
