@@ -32,7 +32,7 @@ from limbeck.studio.painter import Painter
 EXEMPLARS = 8
 DRAWN = 16_384
 """Latents, of which a mode's nearest are its exemplars."""
-SEEDS, _CHUNK = 16_384, 512
+SEEDS, _CHUNK = 8192, 512
 """So many seeds are looked at for some of a mode; and how many at once."""
 _SHEET = 64 * 2**20  # bytes of a picture that the stage modes has drawn
 _GAP, _WHITE = 2, 255  # between the images of such a picture, and where there is none

@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,36 @@ MODES = "modes.safetensors"
 _Stamp = tuple[int, int] | None
 
 
+class Queue:
+    """A lock that is given to whoever has waited longest.
+
+    A plain lock mostly goes back to the thread that has just let go of it, so that long work done
+    in short turns would keep all others waiting.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        self._taken = False
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        mine.acquire()  # until whoever is before hands the turn over
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
+
+
 class Painter:
     """The place's generator as a `Pipeline`: its model, else its newest training's networks.
 
@@ -38,7 +69,7 @@ class Painter:
         self.place = place
         self.device = device
         self.modes_folder: Path | None = None
-        self._lock = threading.Lock()
+        self._lock = Queue()
         self._pipeline: Pipeline | None = None
         self._made: list[_Stamp] = []
         self._marks: _Stamp = None

@@ -3,6 +3,8 @@
 import { api, count, el, fail, plural } from "./kit.js";
 import { Samples } from "./modes-samples.js";
 
+const SMALL = 192; // px of a picture in the grid
+
 export const percent = (share) => `${(100 * share).toFixed(share >= 0.0995 ? 0 : share >= 0.00995 ? 1 : 2)} %`;
 export const goalOf = (one) => (one.mark.startsWith("merge:") ? Number(one.mark.slice(6)) : null);
 
@@ -64,6 +66,7 @@ export class Panel {
       group.length > 1 && el("span", {}, `${percent(group.reduce((sum, other) => sum + other.share, 0))} with those that count as it`),
       one.kept !== null && el("span", {}, `${percent(one.kept)} of its photos kept`),
     ].filter(Boolean));
+    if (other) this.portrait();
     this.centre.alt = `centre of ${tab.called(one.mode)}, ${one.mode + 1} of ${total}`;
     if (other || document.activeElement !== this.field) this.field.value = one.name;
     if (other) this.tellFault("");
@@ -86,19 +89,29 @@ export class Panel {
     ].filter(Boolean);
   }
 
+  /** The centre: as the grid has it at once, larger when that has come. */
+  portrait() {
+    const { about } = this.tab, mode = this.mode;
+    this.centre.classList.toggle("px", about.size <= 128);
+    set(this.centre, `/api/modes/${mode}/small?of=${about.of}`);
+    if (about.size <= SMALL) return;
+    const large = el("img", { src: `/api/modes/${mode}/large?of=${about.of}` });
+    large.decode().then(() => mode === this.mode && set(this.centre, large.src), () => {});
+  }
+
   pictures() {
     const { about } = this.tab, mode = this.mode;
     if (mode === null) return;
-    const small = about.size <= 128;
-    set(this.centre, `/api/modes/${mode}/large?of=${about.of}`);
-    this.centre.classList.toggle("px", small);
     this.samples.show(mode, about);
     this.near(mode).catch(fail);
   }
 
   /** Members of the mode. */
   async near(mode) {
-    const { about } = this.tab, base = `/api/modes/${mode}/exemplars`, query = `?of=${about.of}`;
+    const { about } = this.tab;
+    if (this.nearTo !== mode) for (const image of this.members.children) image.removeAttribute("src");
+    this.nearTo = mode;
+    const base = `/api/modes/${mode}/exemplars`, query = `?of=${about.of}`;
     const number = await api.get(base + query);
     if (mode !== this.mode) return;
     while (this.members.children.length > number) this.members.lastChild.remove();

@@ -59,6 +59,12 @@ export class Samples {
   /** The samples of this mode; `about` is the server's answer about all. */
   show(mode, about) {
     const same = mode === this.mode && about.drawing === this.about?.drawing;
+    if (mode !== this.mode) {
+      for (const one of this.cells.children) {
+        one.firstChild.removeAttribute("src");
+        one.lastChild.textContent = "…";
+      }
+    }
     this.mode = mode;
     this.about = about;
     if (!same) this.load().catch(fail);
