@@ -81,8 +81,8 @@ def marked(centres: ModeCentres, folder: Path) -> ModeCentres:
         DataError: as `read_marks`.
     """
     if not (Path(folder) / MARKS).exists():
-        return replace(centres, marks=ModeMarks()) if centres.marks else centres
-    return replace(centres, marks=read_marks(folder, centres.digest(), len(centres)))
+        return centres.with_marks(ModeMarks()) if centres.marks else centres
+    return centres.with_marks(read_marks(folder, centres.digest(), len(centres)))
 
 
 def load_modes(path: Path) -> ModeCentres:

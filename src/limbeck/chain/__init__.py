@@ -2,6 +2,7 @@
 
 from limbeck.chain.applying import apply_rule, effects_of_rule
 from limbeck.chain.encoding import Inverted, encoder_config, train_encoder
+from limbeck.chain.marking import stale_by_marks
 from limbeck.chain.named_photos import never_read
 from limbeck.chain.request import Change, Group, Request, changes, settled, stored_request
 from limbeck.chain.running import (
@@ -44,6 +45,7 @@ __all__ = [
     "score_photos",
     "score_shard",
     "settled",
+    "stale_by_marks",
     "status",
     "stored_request",
     "take_down",

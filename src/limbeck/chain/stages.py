@@ -23,6 +23,7 @@ from limbeck.artefacts.scores import read_scores
 from limbeck.artefacts.snapshots import networks_of
 from limbeck.artefacts.stage import BEGUN, DONE, Provenance, read_done, read_summary
 from limbeck.artefacts.transfers import begun_facts
+from limbeck.chain.marking import made_of_modes
 from limbeck.chain.request import Request
 from limbeck.chain.scoring import score_photos
 from limbeck.config import Config
@@ -279,12 +280,12 @@ class Chain:
         """
         psi = psi_of(self.config.sample, self.run_dir.modes)
         config = self.config.replace(**{"sample.psi": psi})
-        inputs = {"networks": _networks_digest(nets_dir), "modes": modes.drawing_digest()}
-        marks = {"marks": modes.marks.digest()} if modes.marks else {}
+        networks = {"networks": _networks_digest(nets_dir)}
+        inputs = {name: networks | found for name, found in made_of_modes(modes).items()}
         settings = [config.sample.model_dump(), config.data.model_dump(exclude={"store"})]
         self.stage(
             "samples",
-            inputs,
+            inputs["samples"],
             settings,
             lambda out: write_samples(
                 self.networks(nets_dir), out, list(range(config.sample.seeds)),
@@ -293,7 +294,7 @@ class Chain:
         )  # fmt: skip
         self.stage(
             "model",
-            {**inputs, **marks},
+            inputs["model"],
             settings,
             lambda out: Pipeline(
                 self.networks(nets_dir), modes, config=config, data=facts

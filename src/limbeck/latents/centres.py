@@ -1,5 +1,6 @@
 """Cluster centres of a generator's latents, and how they lie on disk."""
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ _FORMAT = {"format": "limbeck-modes", "format_version": "4"}
 _OLDER = [{**_FORMAT, "format_version": version} for version in ("1", "2", "3")]
 _MAP = "map."  # tensors of version 2, a learned map w -> centre; not read
 _DTYPES = {"centres": torch.float32, "embeddings": torch.float32, "sizes": torch.int64}
+_BY_MARKS = ("targets", "numbers", "_never", "typical_drawn")
+"""What is computed once and depends on marks."""
 _TYPICAL = "typical"  # since version 4, where they were looked for
 TYPICAL = 100_000
 """At most so many typical latents in a file."""
@@ -194,9 +197,27 @@ class ModeCentres:
         found: dict[str, Tensor] = {name: getattr(self, name) for name in _DTYPES}
         return found if self.typical is None else {**found, _TYPICAL: self.typical}
 
+    def with_marks(self, marks: ModeMarks) -> "ModeCentres":
+        """The same centres with other marks. The tensors are shared, and not looked at again.
+
+        Raises:
+            DataError: the marks do not go together.
+        """
+        if fault := marks.fault(len(self)):
+            raise DataError(f"marks of modes: {fault[1]}", "change the marks")
+        made = copy.copy(self)
+        for name in _BY_MARKS:
+            vars(made).pop(name, None)
+        vars(made)["marks"] = marks
+        return made
+
+    @cached_property
+    def _named(self) -> str:
+        return tensors_digest(self._tensors())
+
     def digest(self) -> str:
         """16 hex that name these centres, whatever their marks."""
-        return tensors_digest(self._tensors())
+        return self._named
 
     def drawing_digest(self) -> str:
         """16 hex that name what is drawn by them: `digest`, and where marks change it another."""

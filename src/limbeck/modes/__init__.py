@@ -15,6 +15,7 @@ from limbeck.modes.marking import mark_mode as mark_mode
 from limbeck.modes.marking import mark_modes as mark_modes
 from limbeck.modes.marking import modes_folder as modes_folder
 from limbeck.modes.marking import with_changes as with_changes
+from limbeck.modes.marking import write_changes as write_changes
 from limbeck.modes.typical import typical_latents as typical_latents
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "perceptual_points",
     "typical_latents",
     "with_changes",
+    "write_changes",
 ]

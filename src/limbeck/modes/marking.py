@@ -1,11 +1,10 @@
 """Names and marks that a person gives modes, where the modes lie."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from limbeck.artefacts.mode_marks import load_modes, write_marks
+from limbeck.artefacts.mode_marks import load_modes, marked, write_marks
 from limbeck.artefacts.person_csv import check_name
 from limbeck.artefacts.run import RUN, RunDir
 from limbeck.errors import DataError, UsageError
@@ -55,7 +54,7 @@ def with_changes(modes: ModeCentres, changes: Iterable[ModeChange]) -> ModeCentr
         marks = marks.changed(mode, name=name and check_name(name, "mode"), mark=mark)
     if fault := marks.fault(len(modes)):
         raise UsageError(fault[1], "nothing was written; give other marks")
-    return replace(modes, marks=marks)
+    return modes.with_marks(marks)
 
 
 def mark_modes(place: Path | str, changes: Iterable[ModeChange]) -> ModeCentres:
@@ -78,9 +77,19 @@ def mark_modes(place: Path | str, changes: Iterable[ModeChange]) -> ModeCentres:
         DataError: as `modes_folder`; the modes or marks.csv are damaged or cannot be written.
     """
     folder = modes_folder(place)
-    made = with_changes(load_modes(folder / _FILE), changes)
+    return write_changes(folder, load_modes(folder / _FILE), changes)
+
+
+def write_changes(folder: Path, modes: ModeCentres, changes: Iterable[ModeChange]) -> ModeCentres:
+    """`mark_modes` of modes that are loaded already, with the marks that lie in their folder.
+
+    Raises:
+        UsageError: as `with_changes`; nothing is written.
+        DataError: marks.csv is damaged or cannot be written.
+    """
+    made = with_changes(modes, changes)
     write_marks(folder, made.digest(), made.marks)
-    return load_modes(folder / _FILE)
+    return marked(made, folder)
 
 
 def mark_mode(

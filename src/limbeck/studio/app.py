@@ -15,6 +15,7 @@ from limbeck.studio.curating import curate_routes
 from limbeck.studio.editing_tab import edit_routes
 from limbeck.studio.generating import generate_routes
 from limbeck.studio.guard import App, Door, Guard
+from limbeck.studio.modes_tab import modes_routes
 from limbeck.studio.painter import Painter
 from limbeck.studio.place import Pen, Place
 from limbeck.studio.watching import runs_routes
@@ -42,19 +43,19 @@ def make_app(
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     install_errors(app)
     painter = Painter(place, device)
-    tabs = []
-    if (runs := runs_routes(place)) is not None:
-        app.include_router(runs, prefix="/api/runs")
-        tabs = ["runs"]
-    if painter.can_draw:
-        app.include_router(generate_routes(place, painter), prefix="/api/generate")
-        app.include_router(edit_routes(place, pen, painter, directions), prefix="/api/edit")
-        tabs = ["generate", "edit", *tabs]
-    if (curate := curate_routes(place, pen, painter)) is not None:
-        app.include_router(curate, prefix="/api/curate")
-        tabs = ["curate", *tabs]
+    tabs = {
+        "curate": curate_routes(place, pen, painter),
+        "modes": modes_routes(place, pen, painter) if painter.has_modes else None,
+        "generate": generate_routes(place, painter) if painter.can_draw else None,
+        "edit": edit_routes(place, pen, painter, directions) if painter.can_draw else None,
+        "runs": runs_routes(place),
+    }
+    for name, routes in tabs.items():
+        if routes is not None:
+            app.include_router(routes, prefix=f"/api/{name}")
+    shown = [name for name, routes in tabs.items() if routes is not None]
     app.include_router(_page(), prefix="")
-    app.include_router(_state(place, pen, tabs), prefix="/api")
+    app.include_router(_state(place, pen, shown), prefix="/api")
     return Guard(app, door)
 
 

@@ -12,6 +12,8 @@ const PATIENCE = 70; // ms a tile must stay in view before its picture is asked 
  *   picture(item): address of the picture
  *   current(position): told when the position moves
  *   open(position): Enter, space or double click
+ *   toggle(position): space instead, where it is given
+ *   foot: px below each picture, for words
  *   selected(): told when the selection changes
  */
 export class Gallery {
@@ -22,6 +24,7 @@ export class Gallery {
     this.from = null; // where a range began
     this.chosen = new Set();
     this.side = 132;
+    this.foot = given.foot || 0;
     this.tiles = new Map(); // position -> tile
     this.spare = [];
     this.room = el("div", { class: "room", role: "presentation" });
@@ -60,7 +63,7 @@ export class Gallery {
     if (!width) return;
     this.columns = Math.max(2, Math.round((width + 6) / (this.side + 6)));
     this.step = (width + 6) / this.columns;
-    this.tall = this.step;
+    this.tall = this.step + this.foot;
     this.room.style.height = `${Math.ceil(this.items.length / this.columns) * this.tall}px`;
     for (const [position, tile] of this.tiles) this.place(tile, position);
     this.later();
@@ -104,7 +107,8 @@ export class Gallery {
 
   place(tile, position, fresh = false) {
     const [row, column] = [Math.floor(position / this.columns), position % this.columns];
-    tile.style.width = tile.style.height = `${this.step - 6}px`;
+    tile.style.width = `${this.step - 6}px`;
+    tile.style.height = `${this.tall - 6}px`;
     tile.style.transform = `translate(${column * this.step}px, ${row * this.tall}px)`;
     if (fresh) {
       tile.id = `${this.given.id || "tile"}-${position}`;
@@ -180,6 +184,13 @@ export class Gallery {
     return this.items.length ? [this.items[this.at]] : [];
   }
 
+  /** Select an item, or no longer. */
+  toggle(item) {
+    if (!this.chosen.delete(item)) this.chosen.add(item);
+    this.refresh();
+    this.given.selected?.();
+  }
+
   clear() {
     this.chosen.clear();
     this.from = null;
@@ -200,6 +211,7 @@ export class Gallery {
       PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity,
     };
     if (event.key in steps) this.move(this.at + steps[event.key], { range: event.shiftKey || this.ranging });
+    else if (event.key === " " && this.given.toggle) this.given.toggle(this.at);
     else if (event.key === " " || event.key === "Enter") this.given.open?.(this.at);
     else if (event.key === "a" && (event.ctrlKey || event.metaKey)) this.all();
     else return;
@@ -217,8 +229,7 @@ export class Gallery {
     if (event.shiftKey) return this.move(position, { range: true });
     const item = this.items[position];
     if (event.ctrlKey || event.metaKey) {
-      if (!this.chosen.delete(item)) this.chosen.add(item);
-      this.given.selected?.();
+      this.toggle(item);
     } else if (this.chosen.size) {
       this.clear();
     }
