@@ -2,6 +2,7 @@
 
 import { count, duration, el, figure } from "./kit.js";
 import { BASE, curve, modeImage } from "./edit-parts.js";
+import { nameOf } from "./naming.js";
 
 const STEPS = [50, 200, 500];
 const STAGES = { start: "Start", w: "W: one latent for all layers", w_plus: "W+: a latent for each layer" };
@@ -77,8 +78,8 @@ function modePanel(about, does) {
   const names = [...Array(about.modes).keys()];
   return el("section", { class: "panel" }, el("h2", {}, "A mode"), el("details", { class: "edit-pick" },
     el("summary", {}, `Choose among ${count(about.modes)}`), el("div", { class: "edit-modes" }, names.map((n) =>
-    el("button", { type: "button", class: "edit-mode", click: () => does.mode(n), title: `mode ${n}` },
-      el("img", { src: modeImage(about, n), alt: `Centre of mode ${n}`, loading: "lazy", width: 56, height: 56 }))))));
+    el("button", { type: "button", class: "edit-mode", click: () => does.mode(n), title: nameOf(n) },
+      el("img", { src: modeImage(about, n), alt: `Centre of ${nameOf(n)}`, loading: "lazy", width: 56, height: 56 }))))));
 }
 
 function search(stop) {
@@ -110,7 +111,7 @@ export function references(box, held, about) {
   const wanted = [];
   if (photo) wanted.push([`${BASE}/photos/${photo.photo}/image`, "The photo's centre square", "Photo", [`${photo.width} × ${photo.height}`], photo.name]);
   if (photo && photo.mode !== null) {
-    wanted.push([modeImage(about, photo.mode), `Centre of mode ${photo.mode}`, `Nearest: mode ${photo.mode}`, [`LPIPS ${figure(photo.distance)}`]]);
+    wanted.push([modeImage(about, photo.mode), `Centre of ${nameOf(photo.mode)}`, `Nearest: ${nameOf(photo.mode)}`, [`LPIPS ${figure(photo.distance)}`]]);
   }
   if (photo && points.length) {
     wanted.push([`${BASE}/inversions/${job}/start`, "The start of the search", "Start", [`LPIPS ${figure(points[0][1])}`, `PSNR ${figure(points[0][2])} dB`]]);

@@ -4,6 +4,7 @@ import { api, calm, count, el, fail, say, typing } from "./kit.js";
 import { BASE, download, shown } from "./edit-parts.js";
 import { sliders } from "./edit-sliders.js";
 import { caption, frame, goesOn, progress, reading, references } from "./edit-view.js";
+import { learnNames } from "./naming.js";
 
 const NOTHING = { photo: null, job: null, told: null, points: [], place: null, start: null, name: "" };
 
@@ -11,7 +12,7 @@ const NOTHING = { photo: null, job: null, told: null, points: [], place: null, s
 const held = { ...NOTHING, steps: 200 };
 
 export async function open(section, studio) {
-  const about = await api.get(`${BASE}/about`);
+  const [about] = await Promise.all([api.get(`${BASE}/about`), learnNames()]);
   const tab = new Edit(section, studio, about);
   return { shown: () => tab.begin().catch(fail), close: () => tab.close() };
 }

@@ -8,13 +8,13 @@ import { mix } from "./generate-mix.js";
 import { Pins } from "./generate-pins.js";
 import { walk } from "./generate-walk.js";
 import { zoomBox } from "./generate-zoom.js";
-import { nameOf, truncationMeaning, truncationName } from "./naming.js";
+import { learnNames, nameOf, truncationMeaning, truncationName } from "./naming.js";
 
 const VIEWS = { grid: ["Grid", grid], compare: ["Compare", compare], walk: ["Walk", walk], mix: ["Mix", mix] };
 const COUNTS = [8, 16, 32, 64, 128, 256, 500, 1000];
 
 export async function open(section, studio) {
-  const about = await api.get("/api/generate/about");
+  const [about] = await Promise.all([api.get("/api/generate/about"), learnNames()]);
   const usual = {
     view: "grid", seeds: "0-31", psi: String(about.psi), truncation: about.modes ? "multimodal-lpips" : "global", mode: "0",
     label: "natural", noise: "const", cutoff: "", tile: about.size > 128 ? "192" : "128", stops: "", frames: "96", fps: "24",

@@ -1,7 +1,16 @@
 // What things of a model are called.
 
+import { called, modeNames } from "./names.js";
+
+let known = new Map();
+
+/** Ask what a person calls the modes; before `nameOf`. */
+export async function learnNames() {
+  known = await modeNames();
+}
+
 /** A mode as it is called on the page. */
-export const nameOf = (mode) => (mode === null || mode === undefined ? "" : `mode ${mode}`);
+export const nameOf = (mode) => (mode === null || mode === undefined ? "" : called(mode, known));
 
 const TRUNCATIONS = {
   none: ["none", "as trained"],
