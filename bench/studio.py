@@ -74,22 +74,22 @@ def make_run(root: Path, photos: int) -> None:
 
 
 @contextmanager
-def server(root: Path) -> Iterator[subprocess.Popen[bytes]]:
+def server(root: Path, port: int = _PORT) -> Iterator[subprocess.Popen[bytes]]:
     """The studio as its own process, ready to answer."""
-    command = [sys.executable, "-m", "limbeck", "studio", str(root), "--port", str(_PORT)]
+    command = [sys.executable, "-m", "limbeck", "studio", str(root), "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        _until_it_answers(process)
+        _until_it_answers(process, port)
         yield process
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _until_it_answers(process: subprocess.Popen[bytes]) -> None:
+def _until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
     for _ in range(600):
         try:
-            _ask("/api/state")
+            _ask("/api/state", port=port)
             return
         except (urllib.error.URLError, ConnectionError):
             if process.poll() is not None:
@@ -98,10 +98,10 @@ def _until_it_answers(process: subprocess.Popen[bytes]) -> None:
     raise SystemExit("the studio did not answer within a minute")
 
 
-def _ask(path: str, body: Any = None) -> Any:
+def _ask(path: str, body: Any = None, port: int = _PORT) -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json", "x-limbeck-studio": "1"}
-    request = urllib.request.Request(f"{ADDRESS}{path}", data, headers)
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read())
 

@@ -86,6 +86,7 @@ class Desk {
     this.gallery.measure();
     this.histogram.draw();
     this.toThreshold();
+    if (this.follows()) this.gallery.move(Math.min(this.table.cut, this.gallery.items.length - 1));
   }
 
   // The rule ------------------------------------------------------------------------------------

@@ -90,6 +90,9 @@ export class Gallery {
       if (!this.tiles.has(position)) this.tiles.set(position, this.place(this.tile(), position, true));
     }
     for (const tile of this.spare) tile.hidden = true;
+    const current = this.tiles.get(this.at); // a current one out of view has no element to point at
+    if (current) this.node.setAttribute("aria-activedescendant", current.id);
+    else this.node.removeAttribute("aria-activedescendant");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.pictures(), PATIENCE);
   }
@@ -147,8 +150,6 @@ export class Gallery {
         this.mark(tile, position);
       }
     }
-    if (this.items.length) this.node.setAttribute("aria-activedescendant", `${this.given.id || "tile"}-${this.at}`);
-    else this.node.removeAttribute("aria-activedescendant");
     this.later();
   }
 
