@@ -21,6 +21,7 @@ from limbeck.chain import stages
 from limbeck.config import Config
 from limbeck.decoding import child, children
 from limbeck.errors import LimbeckError
+from limbeck.latents import ModeMarks
 from limbeck.presets import preset
 from limbeck.processes import rank
 from limbeck.training import train_slice
@@ -138,7 +139,9 @@ def install_fakes(patch: pytest.MonkeyPatch, took: float) -> None:
         _write(out, "report", ["index.html"], "report", took)
 
     patch.setattr(children, "Child", DecodesHere)
-    ids = SimpleNamespace(digest=lambda: "centres")
+    ids = SimpleNamespace(
+        digest=lambda: "centres", drawing_digest=lambda: "centres", marks=ModeMarks()
+    )
     patch.setattr(stages, "train", train)
     patch.setattr(stages, "score_photos", score)
     patch.setattr(stages, "find_modes", modes)

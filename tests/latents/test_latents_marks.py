@@ -137,3 +137,28 @@ def test_marks_are_no_part_of_the_digest() -> None:
     marked = _marked(never=frozenset({1}))
     assert marked.digest() == MODES.digest()
     assert marked.drawing_digest() != MODES.digest()
+
+
+def test_other_marks_share_the_tensors_and_forget_what_depends_on_marks() -> None:
+    generator = torch.Generator().manual_seed(0)
+    plain = ModeCentres(
+        torch.randn(4, 8, generator=generator), torch.randn(4, 6, generator=generator),
+        torch.tensor([4, 3, 2, 1]), torch.randn(9, 8, generator=generator),
+    )  # fmt: skip
+    marks = ModeMarks(never=frozenset({3}), merged={2: 0})
+    w = torch.randn(50, 8, generator=generator)
+    for modes in (plain, plain.with_marks(ModeMarks(never=frozenset({0})))):
+        before = (modes.targets, modes.numbers, modes.typical_drawn, modes.nearest_w(w))
+        made, built = modes.with_marks(marks), replace(plain, marks=marks)
+        assert made.centres is plain.centres
+        assert torch.equal(made.targets, built.targets)
+        assert torch.equal(made.numbers, built.numbers)
+        assert torch.equal(made.nearest_w(w), built.nearest_w(w))
+        assert made.typical_drawn is not None
+        assert built.typical_drawn is not None
+        assert torch.equal(made.typical_drawn, built.typical_drawn)
+        assert made.digest() == plain.digest()
+        assert modes.targets is before[0]
+        assert torch.equal(modes.nearest_w(w), before[3])
+    with pytest.raises(DataError, match="as itself"):
+        plain.with_marks(ModeMarks(merged={1: 1}))

@@ -16,7 +16,7 @@ export class Panel {
     this.title = el("h2", { id: "mode-title" });
     this.facts = el("p", { class: "small" });
     this.field = el("input", { type: "text", class: "writes", maxlength: 60, autocomplete: "off", spellcheck: "false", placeholder: "no name yet",
-      keydown: (event) => this.key(event), blur: () => this.leave() });
+      keydown: (event) => this.key(event), blur: () => this.save(), input: () => this.tellFault("") });
     this.fault = el("p", { class: "fault", role: "alert", hidden: true });
     const act = (title, key, click, kind) =>
       el("button", { type: "button", class: `${kind ?? ""} writes`, click }, title, " ", el("kbd", {}, key));
@@ -131,34 +131,28 @@ export class Panel {
     this.field.select();
   }
 
+  /** Enter leaves the field, which saves; esc leaves the name as it was. */
   key(event) {
+    if (!["Enter", "Escape"].includes(event.key)) return;
     if (event.key === "Escape") {
       this.field.value = this.tab.one(this.mode).name;
       this.tellFault("");
-    } else if (event.key === "Enter") this.save(true);
-    else return;
+    }
     event.preventDefault();
     event.stopPropagation();
-    if (event.key === "Escape") this.tab.gallery.node.focus();
+    this.tab.gallery.node.focus();
   }
 
-  async save(back) {
-    const mode = this.mode, name = this.field.value.trim();
-    if (name === this.tab.one(mode).name) {
-      if (back) this.tab.gallery.node.focus();
-      return;
-    }
-    const fault = await this.tab.rename(mode, name);
-    if (this.mode !== mode) return;
-    this.tellFault(fault);
-    if (!fault && back) this.tab.gallery.node.focus();
-  }
-
-  /** What was typed and not saved is not kept: only Enter saves. */
-  leave() {
-    if (this.mode === null || !this.fault.hidden) return;
-    const name = this.tab.one(this.mode)?.name ?? "";
-    if (this.field.value.trim() !== name) this.save(false);
+  /** Save what stands in the field, unless it has been refused already. */
+  async save() {
+    const mode = this.mode, one = mode === null ? null : this.tab.one(mode), typed = this.field.value;
+    if (!one || typed.trim() === one.name || !this.fault.hidden || !this.tab.writable()) return;
+    const error = await this.tab.rename(mode, typed.trim());
+    if (!error) return;
+    if (this.mode !== mode || this.one.hidden) return fail(error);
+    this.field.value = typed;
+    this.tellFault(error.message);
+    this.field.focus();
   }
 
   tellFault(text) {

@@ -246,21 +246,21 @@ class Modes {
 
   // Changes --------------------------------------------------------------------------------------
 
-  /** Post a change; what is wrong with it in words, empty when it is on disk. */
+  /** Post a change; null when it is on disk, else the error, which has been told by `tell`. */
   async post(path, body, tell = fail) {
     try {
       const answer = await api.post(`/api/modes/${path}`, { of: this.about.of, ...body });
       this.take(answer);
       say(answer.what);
       this.arrange();
-      return "";
+      return null;
     } catch (error) {
       tell(error);
-      return error.message;
+      return error;
     }
   }
 
-  /** What is wrong stands below the field. */
+  /** Of what is wrong the panel tells, below the field. */
   rename(mode, name) {
     return this.post("name", { mode, name }, () => {});
   }
