@@ -302,7 +302,7 @@ class Desk {
     return el("div", { class: "inline actions" },
       act("Keep", "k", "keep", true), act("Drop", "d", "drop", false), act("Leave to the rule", "r", "", null), this.undoButton, this.reason,
       el("button", { type: "button", click: () => this.more() }, "More like this ", el("kbd", {}, "n")),
-      el("button", { type: "button", click: () => this.gallery.all() }, "Select all shown"),
+      el("button", { type: "button", click: () => this.gallery.all() }, "Select all"),
       this.chosen);
   }
 
