@@ -60,11 +60,16 @@ class Atlas:
             Unknown: there are no modes, or others than those of the digest `of`.
         """
         with self.painter.pipeline() as pipeline, torch.no_grad():
-            if pipeline.modes is None:
-                raise Unknown("there are no modes any more", "reload the page")
-            if of is not None and pipeline.modes.digest() != of:
-                raise Unknown("the modes are others now", "reload the page")
-            yield pipeline, pipeline.modes
+            yield pipeline, _modes_of(pipeline, of)
+
+    def now(self, of: str | None = None) -> tuple[Pipeline, ModeCentres]:
+        """As `open`, without waiting for those that draw, to ask only.
+
+        Raises:
+            Unknown: as `open`.
+        """
+        pipeline = self.painter.now()
+        return pipeline, _modes_of(pipeline, of)
 
     def centre(self, of: str, mode: int, side: int) -> Tensor:
         """uint8 [3, S, S]: the image of a mode's centre, whatever its mark, at most `side` px.
@@ -210,6 +215,14 @@ def cells_of(sheet: Path, size: int) -> list[Tensor]:
     tops, lefts = (range(0, side, step) for side in whole.shape[1:])
     cells = [whole[:, y : y + size, x : x + size] for y in tops for x in lefts]
     return [cell for cell in cells if not bool((cell == _WHITE).all())]
+
+
+def _modes_of(pipeline: Pipeline, of: str | None) -> ModeCentres:
+    if pipeline.modes is None:
+        raise Unknown("there are no modes any more", "reload the page")
+    if of is not None and pipeline.modes.digest() != of:
+        raise Unknown("the modes are others now", "reload the page")
+    return pipeline.modes
 
 
 def _check(modes: ModeCentres, mode: int) -> None:

@@ -71,8 +71,8 @@ class ModeChanges:
         if not self._done:
             return None
         last = self._done[-1]
-        with self.atlas.open(of) as (_, modes):
-            now = _said(modes.marks, [change.mode for change in last.after])
+        _, modes = self.atlas.now(of)
+        now = _said(modes.marks, [change.mode for change in last.after])
         same = {mine for mine, theirs in zip(last.after, now, strict=True) if mine == theirs}
         back = [was for was, mine in zip(last.before, last.after, strict=True) if mine in same]
         self._write(of, back)
@@ -83,7 +83,8 @@ class ModeChanges:
         self, of: str, wanted: Sequence[ModeChange]
     ) -> tuple[list[ModeChange], list[ModeChange]]:
         touched = list(dict.fromkeys(change.mode for change in wanted))
-        with self.pen.writing(), self.atlas.open(of) as (_, modes):
+        with self.pen.writing():
+            _, modes = self.atlas.now(of)
             folder = self.atlas.painter.modes_folder
             if folder is None or (why := self.why_not()):
                 raise ReadOnly(why or "these modes lie in no folder", "they are only shown")

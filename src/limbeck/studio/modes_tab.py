@@ -95,30 +95,30 @@ def _list_routes(routes: APIRouter, place: Place, atlas: Atlas, changes: ModeCha
 
 
 def _standing(place: Place, atlas: Atlas, changes: ModeChanges) -> dict[str, Any]:
-    with atlas.open() as (pipeline, modes):
-        sizes, marks, kept = modes.sizes.tolist(), modes.marks, changes.kept()
-        total = max(sum(sizes), 1)
-        rows = [
-            {
-                "mode": mode, "size": size, "share": size / total,
-                "name": marks.names.get(mode, ""), "mark": marks.mark(mode), "kept": kept.get(mode),
-            }
-            for mode, size in enumerate(sizes)
-        ]  # fmt: skip
-        return {
-            "of": modes.digest(),
-            "drawing": modes.drawing_digest(),
-            "size": pipeline.config.size,
-            "psi": usual_psi(place, pipeline),
-            "kept": bool(kept),
-            "drawn": DRAWN,
-            "looked": SEEDS,
-            "others": marks.others,
-            "why": changes.why_not(),
-            "undo": changes.last,
-            "then": changes.then(modes),
-            "modes": rows,
+    pipeline, modes = atlas.now()
+    sizes, marks, kept = modes.sizes.tolist(), modes.marks, changes.kept()
+    total = max(sum(sizes), 1)
+    rows = [
+        {
+            "mode": mode, "size": size, "share": size / total,
+            "name": marks.names.get(mode, ""), "mark": marks.mark(mode), "kept": kept.get(mode),
         }
+        for mode, size in enumerate(sizes)
+    ]  # fmt: skip
+    return {
+        "of": modes.digest(),
+        "drawing": modes.drawing_digest(),
+        "size": pipeline.config.size,
+        "psi": usual_psi(place, pipeline),
+        "kept": bool(kept),
+        "drawn": DRAWN,
+        "looked": SEEDS,
+        "others": marks.others,
+        "why": changes.why_not(),
+        "undo": changes.last,
+        "then": changes.then(modes),
+        "modes": rows,
+    }
 
 
 def _change_routes(routes: APIRouter, place: Place, atlas: Atlas, changes: ModeChanges) -> None:
@@ -147,8 +147,7 @@ def _change_routes(routes: APIRouter, place: Place, atlas: Atlas, changes: ModeC
 
     @routes.post("/merge")
     def merge(asked: Merged) -> dict[str, Any]:
-        with atlas.open(asked.of) as (_, modes):
-            wanted = merging(modes.marks, asked.modes, asked.into)
+        wanted = merging(atlas.now(asked.of)[1].marks, asked.modes, asked.into)
         what = f"{_some([one.mode for one in wanted])} merged into mode {asked.into}"
         changes.take(asked.of, wanted, what)
         return done(what)

@@ -69,7 +69,8 @@ class Painter:
         self.place = place
         self.device = device
         self.modes_folder: Path | None = None
-        self._lock = Queue()
+        self._turn = Queue()
+        self._state = threading.RLock()
         self._pipeline: Pipeline | None = None
         self._made: list[_Stamp] = []
         self._marks: _Stamp = None
@@ -95,13 +96,22 @@ class Painter:
         Raises:
             DataError: there are no networks yet, or they are damaged; a bad line in marks.csv.
         """
-        with self._lock:
+        with self._turn:
+            yield self.now()
+
+    def now(self) -> Pipeline:
+        """The pipeline to ask, without waiting for those that draw; it is not to be drawn with.
+
+        Raises:
+            DataError: as `pipeline`.
+        """
+        with self._state:
             if self._pipeline is None or self._made != self._files():
                 self._made = self._files()
                 self._pipeline = None
                 self._pipeline = self._load()
             self._pipeline = self._marked(self._pipeline)
-            yield self._pipeline
+            return self._pipeline
 
     @contextmanager
     def first(self) -> Iterator[Pipeline]:
@@ -116,7 +126,7 @@ class Painter:
             with self.pipeline() as pipeline:
                 yield pipeline
             return
-        with self._lock:
+        with self._turn:
             if self._raw is None:
                 networks = load_networks(raw).to(pick_device(self.device)).eval().prepare()
                 self._raw = Pipeline(networks, None)
@@ -124,7 +134,7 @@ class Painter:
 
     def forget(self) -> None:
         """Load again when next asked: something on disk has changed."""
-        with self._lock:
+        with self._turn, self._state:
             self._pipeline = self._raw = None
 
     def _files(self) -> list[_Stamp]:

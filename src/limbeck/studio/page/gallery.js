@@ -1,6 +1,7 @@
 // A gallery of any length: only the tiles in view exist. A listbox for screen readers and keys.
 
 import { el } from "./kit.js";
+import { blank, picture } from "./pictures.js";
 
 const BEYOND = 2; // rows drawn above and below the view
 const PATIENCE = 70; // ms a tile must stay in view before its picture is asked for
@@ -89,7 +90,10 @@ export class Gallery {
     for (let position = first; position < last; position++) {
       if (!this.tiles.has(position)) this.tiles.set(position, this.place(this.tile(), position, true));
     }
-    for (const tile of this.spare) tile.hidden = true;
+    for (const tile of this.spare) {
+      tile.hidden = true;
+      blank(tile.firstChild);
+    }
     const current = this.tiles.get(this.at); // a current one out of view has no element to point at
     if (current) this.node.setAttribute("aria-activedescendant", current.id);
     else this.node.removeAttribute("aria-activedescendant");
@@ -118,7 +122,7 @@ export class Gallery {
       tile.dataset.position = position;
       tile.setAttribute("aria-posinset", position + 1);
       tile.setAttribute("aria-setsize", this.items.length);
-      tile.firstChild.removeAttribute("src");
+      blank(tile.firstChild);
       this.mark(tile, position);
     }
     return tile;
@@ -131,10 +135,8 @@ export class Gallery {
   }
 
   pictures() {
-    for (const [position, tile] of this.tiles) {
-      const wanted = this.given.picture(this.items[position]);
-      if (tile.firstChild.getAttribute("src") !== wanted) tile.firstChild.src = wanted;
-    }
+    const positions = [...this.tiles.keys()].sort((a, b) => a - b);
+    for (const position of positions) picture(this.tiles.get(position).firstChild, this.given.picture(this.items[position]));
   }
 
   /** Draw again what is in view: something about the items has changed. */

@@ -1,6 +1,7 @@
 // The mode in hand: its centre, name, mark, members and samples; or the merging of modes.
 
 import { api, count, el, fail, plural } from "./kit.js";
+import { blank, picture } from "./pictures.js";
 import { Samples } from "./modes-samples.js";
 
 const SMALL = 192; // px of a picture in the grid
@@ -12,7 +13,7 @@ export class Panel {
   constructor(tab) {
     this.tab = tab;
     this.mode = null;
-    this.centre = el("img", { alt: "", fetchpriority: "high" });
+    this.centre = el("img", { alt: "" });
     this.title = el("h2", { id: "mode-title" });
     this.facts = el("p", { class: "small" });
     this.field = el("input", { type: "text", class: "writes", maxlength: 60, autocomplete: "off", spellcheck: "false", placeholder: "no name yet",
@@ -93,10 +94,10 @@ export class Panel {
   portrait() {
     const { about } = this.tab, mode = this.mode;
     this.centre.classList.toggle("px", about.size <= 128);
-    set(this.centre, `/api/modes/${mode}/small?of=${about.of}`);
+    picture(this.centre, `/api/modes/${mode}/small?of=${about.of}`, { first: true });
     if (about.size <= SMALL) return;
     const large = el("img", { src: `/api/modes/${mode}/large?of=${about.of}` });
-    large.decode().then(() => mode === this.mode && set(this.centre, large.src), () => {});
+    large.decode().then(() => mode === this.mode && picture(this.centre, large.getAttribute("src"), { first: true }), () => {});
   }
 
   pictures() {
@@ -109,7 +110,7 @@ export class Panel {
   /** Members of the mode. */
   async near(mode) {
     const { about } = this.tab;
-    if (this.nearTo !== mode) for (const image of this.members.children) image.removeAttribute("src");
+    if (this.nearTo !== mode) for (const image of this.members.children) blank(image);
     this.nearTo = mode;
     const base = `/api/modes/${mode}/exemplars`, query = `?of=${about.of}`;
     const number = await api.get(base + query);
@@ -118,7 +119,7 @@ export class Panel {
     while (this.members.children.length < number) this.members.append(el("img", { alt: "", class: about.size <= 128 ? "px" : "" }));
     [...this.members.children].forEach((image, place) => {
       image.alt = `member ${place + 1} of ${this.tab.called(mode)}`;
-      set(image, `${base}/${place}${query}`);
+      picture(image, `${base}/${place}${query}`, { first: true });
     });
     this.without.textContent = `None of ${count(about.drawn)} images drawn at random is nearest to this centre.`;
     this.without.hidden = number > 0;
@@ -212,8 +213,4 @@ export class Panel {
     this.merging.hidden = true;
     this.merging.replaceChildren();
   }
-}
-
-function set(image, src) {
-  if (image.getAttribute("src") !== src) image.src = src;
 }

@@ -1,6 +1,7 @@
 // Images of one mode at any strength of truncation, each with its seed; they come one by one.
 
 import { api, calm, count, el, fail } from "./kit.js";
+import { blank, picture } from "./pictures.js";
 
 const STEP = 0.05;
 const MANY = [12, 24];
@@ -61,7 +62,7 @@ export class Samples {
     const same = mode === this.mode && about.drawing === this.about?.drawing;
     if (mode !== this.mode) {
       for (const one of this.cells.children) {
-        one.firstChild.removeAttribute("src");
+        blank(one.firstChild);
         one.lastChild.textContent = "…";
       }
     }
@@ -101,13 +102,13 @@ export class Samples {
       const wanted = `/api/modes/${this.mode}/sample?of=${of}&drawing=${drawing}&seed=${seed}&psi=${this.look.psi}`;
       if (image.getAttribute("src") === wanted) return;
       image.classList.add("coming");
-      image.src = wanted;
+      picture(image, wanted, { first: true });
     });
   }
 }
 
 function cell(about) {
-  const image = el("img", { alt: "", fetchpriority: "high", class: about.size <= 128 ? "px" : "" });
+  const image = el("img", { alt: "", class: about.size <= 128 ? "px" : "" });
   for (const event of ["load", "error"]) image.addEventListener(event, () => image.classList.remove("coming"));
   return el("figure", {}, image, el("figcaption", { title: "seed" }));
 }
