@@ -62,6 +62,7 @@ class Modes {
   shown() {
     this.gallery.measure();
     this.gallery.centre(this.gallery.at);
+    if (this.panel.mode !== null) this.panel.portrait();
   }
 
   // What the server says -------------------------------------------------------------------------
