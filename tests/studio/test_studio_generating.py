@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from limbeck import __version__, preset
 from limbeck.errors import LimbeckError
 from limbeck.latents import Sample, tensors_digest
 from limbeck.model import Pipeline, write_samples
+from limbeck.modes import mark_mode
 from limbeck.nets import Networks
 from limbeck.studio.app import make_app
 from limbeck.studio.drawing import Easel, Look, Memory
@@ -141,6 +143,21 @@ def test_odd_seeds_are_refused(seeds: list[Any], client: TestClient, about: dict
 def test_other_networks_are_not_drawn_with(client: TestClient) -> None:
     body = {"of": "0" * 16, "look": {}, "seeds": ["1"]}
     assert client.post("/api/generate/images", json=body).status_code == 404
+
+
+def test_images_remembered_are_not_shown_under_other_marks(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    with studio_of(folder, tmp_path) as client:
+        of = client.get("/api/generate/about").json()["of"]
+        look = {"truncation": "multimodal-l2", "psi": 0.0}
+        body = {"of": of, "look": look, "seeds": ["1"]}
+        (words, _), *_ = records(client.post("/api/generate/images", json=body).content)
+        mark_mode(folder, words["mode"], mark="never")
+        assert client.post("/api/generate/images", json=body).status_code == 404
+        body["of"] = client.get("/api/generate/about").json()["of"]
+        (again, _), *_ = records(client.post("/api/generate/images", json=body).content)
+        assert again["mode"] != words["mode"]
 
 
 def test_a_seed_too_large_ends_the_stream_with_words(

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from limbeck import logs
+from limbeck import fsio, logs
 from limbeck.config import Truncation
 from limbeck.editing import Point
 from limbeck.errors import UsageError
@@ -172,10 +172,9 @@ class Easel:
 
     def _named(self, pipeline: Pipeline) -> tuple[Pipeline, str, str]:
         if self._version is None or self._version[0] is not pipeline:
-            weights = pipeline.G_ema.state_dict()
-            modes = {} if pipeline.modes is None else {"centres": pipeline.modes.centres}
-            both = tensors_digest({**weights, **{f"modes {k}": v for k, v in modes.items()}})
-            self._version = (pipeline, both, tensors_digest(weights))
+            weights = tensors_digest(pipeline.G_ema.state_dict())
+            modes = "" if pipeline.modes is None else pipeline.modes.drawing_digest()
+            self._version = (pipeline, fsio.digest_json([weights, modes]), weights)
         return self._version
 
     def how(self, pipeline: Pipeline, look: Look) -> HowDrawn:
