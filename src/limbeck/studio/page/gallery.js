@@ -4,7 +4,7 @@ import { el } from "./kit.js";
 import { blank, picture } from "./pictures.js";
 
 const BEYOND = 2; // rows drawn above and below the view
-const PATIENCE = 70; // ms a tile must stay in view before its picture is asked for
+const PATIENCE = 70; // ms between looks at which pictures are wanted
 
 /**
  * @param {object} given
@@ -97,8 +97,7 @@ export class Gallery {
     const current = this.tiles.get(this.at); // a current one out of view has no element to point at
     if (current) this.node.setAttribute("aria-activedescendant", current.id);
     else this.node.removeAttribute("aria-activedescendant");
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.pictures(), PATIENCE);
+    this.timer ||= setTimeout(() => this.pictures(), PATIENCE);
   }
 
   tile() {
@@ -135,6 +134,7 @@ export class Gallery {
   }
 
   pictures() {
+    this.timer = 0;
     const positions = [...this.tiles.keys()].sort((a, b) => a - b);
     for (const position of positions) picture(this.tiles.get(position).firstChild, this.given.picture(this.items[position]));
   }
