@@ -86,7 +86,7 @@ export async function applyDialog(desk) {
     effects,
     el("div", { class: "inline" }, go, leave));
   desk.section.append(box);
-  box.addEventListener("close", () => { box.remove(); desk.apply.focus(); });
+  box.addEventListener("close", () => { box.remove(); desk.side.apply.focus(); });
   box.showModal();
   try {
     const plan = await api.post("/api/curate/plan", asked);
@@ -111,8 +111,7 @@ export async function applyDialog(desk) {
       go.remove();
       leave.textContent = "Close";
       await table.fetch();
-      desk.column.value = table.name;
-      desk.histogram.show(table.sorted, table.cut);
+      desk.side.show();
       desk.after();
     } catch (error) {
       effects.replaceChildren(el("p", { class: "notice" }, error.message));

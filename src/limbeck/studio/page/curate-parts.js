@@ -6,23 +6,25 @@ import { WORD } from "./table.js";
 const SHOWN = 12;
 
 /** Kept and dropped of each mode; a click shows that mode alone. */
-export function byMode(desk, found) {
+export function byMode(side, found) {
+  const { desk } = side;
   if (!desk.table.modes) return;
   const all = [...found.modes].sort((a, b) => b[1][0] + b[1][1] - a[1][0] - a[1][1]);
   const shown = desk.allModes ? all : all.slice(0, SHOWN);
-  lines(desk.modes, shown.map(([mode, pair]) => ({
+  lines(side.modes, shown.map(([mode, pair]) => ({
     key: `mode ${mode}`, pair, chosen: desk.mode === mode,
     click: () => desk.choose({ mode: desk.mode === mode ? null : mode }),
   })));
   if (all.length > SHOWN) {
-    desk.modes.append(el("button", { type: "button", class: "quiet", click: () => { desk.allModes = !desk.allModes; byMode(desk, desk.found); } },
+    side.modes.append(el("button", { type: "button", class: "quiet", click: () => { desk.allModes = !desk.allModes; byMode(side, side.found); } },
       desk.allModes ? "the largest only" : `all ${all.length} modes`));
   }
 }
 
 /** Kept and dropped of each flag; a click shows photos with that flag alone. */
-export function byFlag(desk, found) {
-  lines(desk.flags, desk.table.about.flags.map((flag, bit) => ({
+export function byFlag(side, found) {
+  const { desk } = side;
+  lines(side.flags, desk.table.about.flags.map((flag, bit) => ({
     key: flag, pair: found.flags[bit], chosen: desk.flag === flag,
     click: () => desk.choose({ flag: desk.flag === flag ? null : flag }),
   })));
@@ -66,15 +68,18 @@ export class Details {
   show(row) {
     if (row === undefined || row === this.row) return;
     this.row = row;
+    this.about = null;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.load().catch(() => {}), 90);
   }
 
+  /** Kept or dropped may have changed. */
   refresh() {
-    if (this.row !== null) this.load().catch(() => {});
+    if (this.about) this.words.replaceChildren(...facts(this.table, this.row, this.about));
   }
 
   async load() {
+    if (this.row === null) return;
     const row = this.row, id = this.table.id(row);
     const base = `/api/curate/photos/${id}`;
     if (this.photo.getAttribute("src") !== `${base}/large.jpg`) {
@@ -85,7 +90,8 @@ export class Details {
     const about = await api.get(base);
     if (row !== this.row) return;
     this.photo.alt = `photo ${about.source}`;
-    this.words.replaceChildren(...facts(this.table, row, about));
+    this.about = about;
+    this.refresh();
   }
 }
 

@@ -2,10 +2,10 @@
 
 import { api, calm, count, el, fail, figure, plural, say, typing } from "./kit.js";
 import { Gallery } from "./gallery.js";
-import { Histogram } from "./histogram.js";
 import { Table, WORD } from "./table.js";
-import { applyDialog, Zoom } from "./curate-dialogs.js";
-import { byFlag, byMode, Details } from "./curate-parts.js";
+import { Zoom } from "./curate-dialogs.js";
+import { Details } from "./curate-parts.js";
+import { RuleSide } from "./curate-rule.js";
 
 const VIEWS = {
   all: ["All photos", () => true],
@@ -48,15 +48,11 @@ class Desk {
   close() {
     document.removeEventListener("keydown", this.keys);
     this.gallery.close();
-    this.histogram.close();
+    this.side.close();
   }
 
   async lay() {
     const table = this.table;
-    this.histogram = new Histogram({
-      moved: (cut) => this.cutTo(cut, null),
-      colours: () => colours(this.section),
-    });
     this.gallery = new Gallery({
       label: "Photos", id: "photo",
       draw: (tile, row) => this.draw(tile, row),
@@ -68,15 +64,12 @@ class Desk {
     });
     this.details = new Details(table);
     this.zoom = new Zoom(this);
-    this.counts = el("div", { class: "counts-live", "aria-live": "polite" });
-    this.modes = el("div", { class: "by" });
-    this.flags = el("div", { class: "by" });
+    this.side = new RuleSide(this);
     this.section.append(
-      el("aside", { class: "side rule", "aria-label": "The rule" }, this.rulePanel(), this.applyPanel(), this.groups()),
+      this.side.node,
       el("section", { class: "wall", "aria-label": "Photos" }, this.toolbar(), this.actionBar(), this.gallery.node),
       this.details.node,
     );
-    this.histogram.show(table.sorted, table.cut);
     this.recount();
     this.rights();
     await this.arrange();
@@ -84,56 +77,22 @@ class Desk {
 
   shown() {
     this.gallery.measure();
-    this.histogram.draw();
+    this.side.histogram.draw();
     this.toThreshold();
     if (this.follows()) this.gallery.move(Math.min(this.table.cut, this.gallery.items.length - 1));
   }
 
   // The rule ------------------------------------------------------------------------------------
 
-  rulePanel() {
-    const table = this.table;
-    const names = Object.keys(table.about.columns).filter((name) => !name.startsWith("x_"));
-    this.column = el("select", { change: () => this.cutOn(this.column.value).catch(fail) },
-      names.map((name) => el("option", { value: name, selected: name === table.name }, name)));
-    const number = (label, more, take) => {
-      const field = el("input", { type: "number", ...more, change: () => field.value !== "" && take(Number(field.value)) });
-      return [field, el("label", { class: "field" }, label, field)];
-    };
-    const share = number("share kept, %", { min: 0.1, max: 100, step: 0.1 }, (value) => {
-      const fraction = Math.min(1, Math.max(0.001, value / 100));
-      this.cutTo(Math.max(1, Math.floor(fraction * table.length + 0.5)), { rule: "fraction", fraction });
-    });
-    const photos = number("photos kept", { min: 1, max: table.length, step: 1 }, (value) => {
-      const kept = Math.min(table.length, Math.max(1, Math.round(value)));
-      this.cutTo(kept, { rule: "count", count: kept });
-    });
-    this.share = share[0];
-    this.photos = photos[0];
-    this.reset = el("button", { type: "button", click: () => this.restore().catch(fail) }, "As on disk");
-    this.formula = el("p", { class: "small formula" });
-    const formula = el("details", { class: "plain" }, el("summary", {}, "what this score is"), this.formula);
-    return el("div", { class: "panel" },
-      el("h2", {}, "Threshold"),
-      this.counts,
-      this.histogram.node, this.histogram.axis,
-      el("p", { class: "small" }, "Typical photos left, odd ones right. Drag, or use the arrow keys."),
-      el("div", { class: "numbers" }, share[1], photos[1]),
-      el("label", { class: "field" }, "score to cut on", this.column),
-      formula,
-      this.reset,
-    );
-  }
-
   cutTo(cut, rule) {
     this.table.cutAt(cut, rule);
-    if (this.histogram.cut !== cut) this.histogram.set(cut);
+    if (this.side.histogram.cut !== cut) this.side.histogram.set(cut);
     this.soon();
   }
 
   async cutOn(name) {
     await this.table.cutOn(name);
-    this.histogram.show(this.table.sorted, this.table.cut);
+    this.side.show();
     this.soon();
     await this.arrange();
     this.toThreshold();
@@ -141,8 +100,7 @@ class Desk {
 
   async restore() {
     await this.table.restore();
-    this.column.value = this.table.name;
-    this.histogram.show(this.table.sorted, this.table.cut);
+    this.side.show();
     this.soon();
     await this.arrange();
     this.toThreshold();
@@ -162,43 +120,13 @@ class Desk {
 
   arrangeSoon = calm(() => this.arrange().catch(fail), 200);
 
-  /** Whether the wall is in the rule's own order, so that the threshold has a place in it. */
-  follows = () => this.sort === "rule" && this.view === "all";
-
   recount() {
-    const table = this.table, found = table.counts();
-    this.found = found;
-    const dropped = table.length - found.kept;
-    this.counts.replaceChildren(
-      el("p", { class: "two-counts" },
-        el("span", { class: "good" }, el("b", {}, count(found.kept)), " kept"),
-        el("span", { class: "warm" }, el("b", {}, count(dropped)), " dropped")),
-      el("div", { class: "meter split", role: "presentation" }, share(found.kept, table.length)),
-      el("p", { class: "small" }, `${((100 * found.kept) / table.length).toFixed(1)} % kept. Your word: ${plural(found.saidKeep, "photo")} kept, ${count(found.saidDrop)} dropped.`),
-    );
-    this.share.value = ((100 * table.cut) / table.length).toFixed(1);
-    this.photos.value = table.cut;
-    this.reset.disabled = table.asApplied;
-    this.formula.textContent = table.about.columns[table.name] || "";
-    byMode(this, found);
-    byFlag(this, found);
+    this.side.recount();
     this.details.refresh();
   }
 
-  // Apply ---------------------------------------------------------------------------------------
-
-  applyPanel() {
-    this.apply = el("button", { type: "button", class: "main", click: () => applyDialog(this) }, "Apply …");
-    return el("div", { class: "panel" },
-      el("p", { class: "small" }, "Decisions are saved as you make them. Applying writes the list of photos that the second training takes."),
-      el("div", { class: "inline" }, this.apply, el("a", { href: "/api/curate/list.csv", download: "keep.csv" }, "the list as CSV")));
-  }
-
-  groups() {
-    return el("div", { class: "panel" },
-      this.table.modes && [el("h2", {}, "By mode"), this.modes],
-      this.table.about.flags.length > 0 && [el("h2", {}, "By flag"), this.flags]);
-  }
+  /** Whether the wall is in the rule's own order, so that the threshold has a place in it. */
+  follows = () => this.sort === "rule" && this.view === "all";
 
   // The wall ------------------------------------------------------------------------------------
 
@@ -315,7 +243,7 @@ class Desk {
   rights() {
     const writable = this.studio.writable();
     for (const button of this.section.querySelectorAll(".writes")) button.disabled = !writable;
-    this.apply.disabled = !writable;
+    this.side.apply.disabled = !writable;
     this.undoButton.disabled = !writable || !this.table.about.undo;
     this.undoButton.title = this.table.about.undo ? `take back: ${this.table.about.undo}` : "nothing to take back";
   }
@@ -350,6 +278,7 @@ class Desk {
 
   after() {
     this.recount();
+    this.details.load().catch(fail);
     this.rights();
     this.gallery.refresh();
     if (this.view === "said") this.arrange().catch(fail);
@@ -399,12 +328,3 @@ class Desk {
     this.actions();
   }
 }
-
-function share(part, whole) {
-  const bar = el("i");
-  bar.style.width = `${whole ? (100 * part) / whole : 0}%`;
-  return bar;
-}
-
-const probe = (node, name) => getComputedStyle(node).getPropertyValue(name).trim();
-const colours = (node) => ({ kept: probe(node, "--accent"), dropped: probe(node, "--warm") });
