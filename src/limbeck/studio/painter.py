@@ -13,7 +13,9 @@ from limbeck.kit.device import pick_device
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.nets import load_networks
-from limbeck.studio.place import Place
+from limbeck.studio.place import Place, turn
+
+_USERS = 20  # that draw or wait for it
 
 
 class Painter:
@@ -23,6 +25,7 @@ class Painter:
         self.place = place
         self.device = device
         self._lock = threading.Lock()
+        self._users = threading.BoundedSemaphore(_USERS)
         self._pipeline: Pipeline | None = None
         self._raw: Pipeline | None = None
 
@@ -37,8 +40,9 @@ class Painter:
 
         Raises:
             DataError: there are no networks yet, or they are damaged.
+            Busy: too many wait for them.
         """
-        with self._lock:
+        with turn(self._users), self._lock:
             if self._pipeline is None:
                 self._pipeline = self._load()
             yield self._pipeline
@@ -48,7 +52,7 @@ class Painter:
         """That of the first training, which saw every photo; the model's where there is none.
 
         Raises:
-            DataError: as `pipeline`.
+            DataError, Busy: as `pipeline`.
         """
         run = self.place.run
         raw = None if run is None else networks_of(run.raw)
@@ -56,7 +60,7 @@ class Painter:
             with self.pipeline() as pipeline:
                 yield pipeline
             return
-        with self._lock:
+        with turn(self._users), self._lock:
             if self._raw is None:
                 networks = load_networks(raw).to(pick_device(self.device)).eval().prepare()
                 self._raw = Pipeline(networks, None)
