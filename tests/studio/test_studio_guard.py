@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from limbeck.studio import bodies
-from limbeck.studio.guard import COOKIE, Door, Guard, Message, Receive, Scope, Send, is_loopback
+from limbeck.studio.guard import Door, Guard, Message, Receive, Scope, Send, is_loopback
 
 Answer = tuple[int, dict[str, str], bytes]
 OWN = [("host", "127.0.0.1:8765")]
@@ -209,11 +209,13 @@ def test_other_machines_need_the_token() -> None:
     cookie = head["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
-    assert ask("/", [*host, ("cookie", f"{COOKIE}={TOKEN}")], door=OPEN)[0] == 200
-    assert ask("/", [*host, ("cookie", f"{COOKIE}={TOKEN}x")], door=OPEN)[0] == 403
-    assert ask("/", [*host, ("cookie", f"{COOKIE}=é")], door=OPEN)[0] == 403
+    assert ask("/", [*host, ("cookie", f"{OPEN.cookie}={TOKEN}")], door=OPEN)[0] == 200
+    assert ask("/", [*host, ("cookie", f"{OPEN.cookie}={TOKEN}x")], door=OPEN)[0] == 403
+    assert ask("/", [*host, ("cookie", f"{OPEN.cookie}=é")], door=OPEN)[0] == 403
     assert (
-        ask("/", [("host", "evil.example:8765"), ("cookie", f"{COOKIE}={TOKEN}")], door=OPEN)[0]
+        ask("/", [("host", "evil.example:8765"), ("cookie", f"{OPEN.cookie}={TOKEN}")], door=OPEN)[
+            0
+        ]
         == 421
     )
 

@@ -30,7 +30,6 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-COOKIE = "limbeck-studio"
 HEADER = b"x-limbeck-studio"
 """Every write carries this header: a page of another origin cannot send it without our consent."""
 _LONGEST = 8192  # bytes of an address
@@ -70,6 +69,11 @@ class Door:
             return name in ("localhost", "127.0.0.1", "::1", self.host.lower())
         names = {self.host.lower(), "localhost", platform.node().lower()}
         return name in names or _is_address(name)
+
+    @property
+    def cookie(self) -> str:
+        """Name of the cookie that holds the token; a browser keeps one jar for all ports."""
+        return f"limbeck-studio-{self.port}"
 
     @property
     def address(self) -> str:
@@ -115,10 +119,10 @@ class Guard:
         if refusal is None and self.door.token is not None:
             if (given := _query(scope, "token")) is not None and scope["path"] == "/":
                 if same(given, self.door.token):
-                    await _let_in(send, self.door.token)
+                    await _let_in(send, self.door.cookie, self.door.token)
                     return
                 refusal = (403, "this token is not that of this studio")
-            elif not same(_cookie(headers), self.door.token):
+            elif not same(_cookie(headers, self.door.cookie), self.door.token):
                 refusal = (403, "open the address that `limbeck studio` printed, with its token")
         if refusal is not None:
             await _answer(send, *refusal)
@@ -191,10 +195,10 @@ def _query(scope: Scope, name: str) -> str | None:
     return None if values is None else values[0] if len(values) == 1 else ""
 
 
-def _cookie(headers: dict[bytes, str]) -> str:
+def _cookie(headers: dict[bytes, str], wanted: str) -> str:
     """The value of our cookie; empty where there is none, or more than one."""
     pairs = (part.strip().partition("=") for part in headers.get(b"cookie", "").split(";"))
-    values = [value for name, _, value in pairs if name == COOKIE]
+    values = [value for name, _, value in pairs if name == wanted]
     return values[0] if len(values) == 1 else ""
 
 
@@ -213,8 +217,8 @@ def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
-async def _let_in(send: Send, token: str) -> None:
-    cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/"
+async def _let_in(send: Send, name: str, token: str) -> None:
+    cookie = f"{name}={token}; HttpOnly; SameSite=Strict; Path=/"
     await _respond(send, 303, b"", {"location": "/", "set-cookie": cookie})
 
 
