@@ -14,7 +14,7 @@ from limbeck.studio.connections import Connection
 from limbeck.studio.guard import Door, is_loopback
 from limbeck.studio.place import Pen, open_place
 
-_AT_ONCE = 200  # requests and open connections; what comes beyond is answered 503
+_AT_ONCE = 500  # requests and connections, beyond which 503 is answered; see also connections.MOST
 _IDLE = 20  # seconds for which a connection is held between two requests
 _HEAD = 32768  # bytes of a request's head
 _LAST = 5  # seconds that requests have to end after Ctrl-C
