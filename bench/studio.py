@@ -21,7 +21,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,16 @@ _PORT = 8799
 ADDRESS = f"http://127.0.0.1:{_PORT}"
 
 
-def make_run(root: Path, photos: int) -> None:
+def named(number: int) -> str:
+    return f"{number % 97:02d}/photo-{number:06d}.jpg"
+
+
+def make_run(root: Path, photos: int, name: Callable[[int], str] = named) -> None:
     """A run with `photos` drawn squares, scores with two bumps, sixteen modes, and a keep list."""
     rng = np.random.default_rng(0)
     ids = [f"{number:016x}" for number in rng.choice(2**62, photos, replace=False)]
     infos = [
-        ImageInfo(source=f"{n % 97:02d}/photo-{n:06d}.jpg", id=photo, sha256=f"{n:064x}",
+        ImageInfo(source=name(n), id=photo, sha256=f"{n:064x}",
                   status=Status.ACCEPTED, width=SIDE, height=SIDE)
         for n, photo in enumerate(ids)
     ]  # fmt: skip

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from limbeck.studio import guard
-from limbeck.studio.guard import COOKIE, Door, Guard, Message, Receive, Scope, Send, is_loopback
+from limbeck.studio import bodies
+from limbeck.studio.guard import Door, Guard, Message, Receive, Scope, Send, is_loopback
 
 Answer = tuple[int, dict[str, str], bytes]
 OWN = [("host", "127.0.0.1:8765")]
@@ -69,7 +69,9 @@ def test_a_page_of_ours_is_let_in_with_a_strict_policy() -> None:
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:8765@evil", "localhost:8765.evil",
-     "", "127.0.0.1:8765/x", "0.0.0.0:8765", "[::1", "127.0.0.1:99999", "a:b:c"],
+     "", "127.0.0.1:8765/x", "0.0.0.0:8765", "[::1", "127.0.0.1:99999", "a:b:c",
+     "@127.0.0.1:8765", "127.0.0.1:8765?", "127.0.0.1:8765#", "127.0.0.1\t:8765",
+     "localhost.:8765"],
 )  # fmt: skip
 def test_another_host_is_refused(host: str) -> None:
     assert ask("/", [("host", host)])[0] == 421
@@ -126,18 +128,64 @@ def test_long_addresses_are_refused() -> None:
 
 
 def test_bodies_are_bounded_whatever_they_say_of_themselves() -> None:
-    big = str(guard.BODY + 1)
+    big = str(bodies.BODY + 1)
     assert ask("/api/x", [*WRITE, ("content-length", big)], method="POST")[0] == 413
     assert ask("/api/x", [*WRITE, ("content-length", "-1")], method="POST")[0] == 400
     assert ask("/api/x", [*WRITE, ("content-length", "1e3")], method="POST")[0] == 400
     pieces = [b"x" * 2**20] * 5
     assert ask("/api/x", WRITE, method="POST", body=pieces)[0] == 413
-    status, _, answer = ask(guard.UPLOADS, WRITE, method="POST", body=pieces)
+    status, _, answer = ask(bodies.UPLOADS, WRITE, method="POST", body=pieces)
     assert (status, len(answer)) == (200, 5 * 2**20)
 
 
+def test_requests_out_of_shape_are_refused() -> None:
+    both = [*WRITE, ("content-length", "2"), ("transfer-encoding", "chunked")]
+    assert ask("/api/x", both, method="POST")[0] == 400
+    assert ask("/", [*OWN, ("x", "y" * 40_000)])[0] == 431
+
+
+def test_few_large_bodies_are_held_at_once_and_small_ones_pass() -> None:
+    """Each is held until it has been worked on; then its place is free again."""
+    large = [b"x" * bodies.SMALL, b"x"]
+
+    async def all_at_once() -> tuple[list[int], list[int]]:
+        over = asyncio.Event()
+
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            await over.wait()
+            await inner(scope, receive, send)
+
+        guard = Guard(slow, Door("127.0.0.1", 8765))
+
+        async def one(pieces: list[bytes]) -> int:
+            pieces, sent = list(pieces), []
+
+            async def receive() -> Message:
+                return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+            async def send(message: Message) -> None:
+                sent.append(message)
+
+            scope = {
+                "type": "http", "method": "POST", "path": bodies.UPLOADS, "query_string": b"",
+                "headers": [(k.encode(), v.encode()) for k, v in WRITE],
+            }  # fmt: skip
+            await guard(scope, receive, send)
+            return int(sent[0]["status"])
+
+        tasks = [asyncio.create_task(one(large)) for _ in range(6)]
+        tasks += [asyncio.create_task(one([b"x"])) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        over.set()
+        return [await task for task in tasks], [await one(large) for _ in range(6)]
+
+    at_once, after = asyncio.run(all_at_once())
+    assert at_once == [200] * bodies.AT_ONCE + [503] * 2 + [200] * 3
+    assert after == [200] * 6
+
+
 def test_slow_bodies_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "PATIENCE", 0.1)
+    monkeypatch.setattr(bodies, "PATIENCE", 0.1)
     assert ask("/api/x", WRITE, method="POST", body=[b"x"] * 50, pause=0.02)[0] == 408
 
 
@@ -161,11 +209,13 @@ def test_other_machines_need_the_token() -> None:
     cookie = head["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
-    assert ask("/", [*host, ("cookie", f"{COOKIE}={TOKEN}")], door=OPEN)[0] == 200
-    assert ask("/", [*host, ("cookie", f"{COOKIE}={TOKEN}x")], door=OPEN)[0] == 403
-    assert ask("/", [*host, ("cookie", f"{COOKIE}=é")], door=OPEN)[0] == 403
+    assert ask("/", [*host, ("cookie", f"{OPEN.cookie}={TOKEN}")], door=OPEN)[0] == 200
+    assert ask("/", [*host, ("cookie", f"{OPEN.cookie}={TOKEN}x")], door=OPEN)[0] == 403
+    assert ask("/", [*host, ("cookie", f"{OPEN.cookie}=é")], door=OPEN)[0] == 403
     assert (
-        ask("/", [("host", "evil.example:8765"), ("cookie", f"{COOKIE}={TOKEN}")], door=OPEN)[0]
+        ask("/", [("host", "evil.example:8765"), ("cookie", f"{OPEN.cookie}={TOKEN}")], door=OPEN)[
+            0
+        ]
         == 421
     )
 

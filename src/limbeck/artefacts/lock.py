@@ -23,6 +23,7 @@ from limbeck.errors import DataError, LimbeckError
 
 LOCK, WRITER = ".limbeck.lock", ".limbeck-writer.json"
 BEAT = 5.0  # seconds between signs of life
+GLANCE = 0.5  # seconds that a lock is waited for: whoever asks who writes holds it for a moment
 
 
 class Writer(BaseModel):
@@ -71,7 +72,7 @@ def hold(out: Path) -> Iterator[None]:
     lock = FileLock(root / LOCK, timeout=0, is_singleton=True)
     first = not lock.is_locked
     try:
-        lock.acquire()
+        lock.acquire(timeout=GLANCE, poll_interval=0.02)
     except Timeout:
         raise DataError(
             f"{root} is being written by another limbeck ({noted(root) or 'unknown'})",

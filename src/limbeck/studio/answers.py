@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from limbeck.errors import LimbeckError, UsageError
-from limbeck.studio.place import ReadOnly
+from limbeck.studio.place import Busy, ReadOnly
 
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 """For what never changes under its address."""
@@ -27,10 +27,6 @@ class Asked(BaseModel):
 
 class Unknown(LimbeckError):
     """An id that names nothing here."""
-
-
-class Busy(LimbeckError):
-    """Too much is asked for at once; the same may be asked again in a moment."""
 
 
 def jpeg(image: Image.Image, *, keep: bool = True) -> Response:
@@ -67,6 +63,12 @@ def install_errors(app: FastAPI) -> None:
     async def of_http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         return _error(error.status_code, str(error.detail), "")
+
+    @app.exception_handler(OSError)
+    async def of_disk(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, OSError)
+        what = f"the disk refused: {error.strerror or type(error).__name__}"
+        return _error(409, what, "see whether the folder is still there and may be read")
 
     @app.exception_handler(Exception)
     async def of_anything(_: Request, error: Exception) -> JSONResponse:

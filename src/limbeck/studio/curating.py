@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, ValidationError
 
+from limbeck import fsio
 from limbeck.artefacts.run import RunDir
 from limbeck.chain import apply_rule, effects_of_rule
 from limbeck.config import KeepConfig
@@ -22,6 +23,7 @@ from limbeck.studio.place import Pen, Place
 PhotoId = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 _THUMB, _LARGE = 128, 1024
 _MOST = 200_000
+_LIST = 256 * 2**20  # bytes of keep.csv
 
 
 class Decision(Asked):
@@ -30,6 +32,18 @@ class Decision(Asked):
     photos: list[PhotoId] = Field(min_length=1, max_length=_MOST)
     keep: bool | None
     reason: str = Field("", max_length=200)
+
+    def check(self) -> None:
+        """Refuse a reason that a spreadsheet, opening overrides.csv, would compute.
+
+        Raises:
+            UsageError: it begins as a formula does.
+        """
+        if (begins := self.reason.lstrip()[:1]) and begins in "=+-@":
+            raise UsageError(
+                f"a reason that begins with {begins}: a spreadsheet would take it for a formula",
+                "begin it with a letter or a digit",
+            )
 
 
 class Rule(Asked):
@@ -183,6 +197,7 @@ def _photo_routes(routes: APIRouter, tables: Tables, painter: Painter) -> None:
 def _decision_routes(routes: APIRouter, tables: Tables, pen: Pen) -> None:
     @routes.post("/decide")
     def decide(asked: Decision) -> dict[str, Any]:
+        asked.check()
         with pen.writing(), tables.lock:
             now = tables.now()
             step = now.decisions.decide(asked.photos, asked.keep, asked.reason)
@@ -238,7 +253,7 @@ def _rule_routes(routes: APIRouter, tables: Tables, pen: Pen) -> None:
         keep = tables.now().kept_list()
         if keep is None:
             raise Unknown("no rule was applied yet")
-        text = (root / "keep" / "keep.csv").read_bytes()
+        text = fsio.read_bytes(root / "keep" / "keep.csv", _LIST)
         name = {"content-disposition": 'attachment; filename="keep.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=name)
 

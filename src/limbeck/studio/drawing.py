@@ -26,8 +26,9 @@ from limbeck.latents import (
 )
 from limbeck.model import HowDrawn, Pipeline
 from limbeck.percept import LPIPS
-from limbeck.studio.answers import Asked, Busy, Unknown
+from limbeck.studio.answers import Asked, Unknown
 from limbeck.studio.painter import Painter
+from limbeck.studio.place import turn
 
 Seed = Annotated[str, Field(pattern="^[0-9]{1,19}$")]
 """A page's numbers are exact up to 2^53 only, so a seed is text."""
@@ -143,12 +144,8 @@ class Easel:
         Raises:
             Busy: all are taken.
         """
-        if not self._turns.acquire(blocking=False):
-            raise Busy("too many images are waiting to be drawn", "ask again in a moment")
-        try:
+        with turn(self._turns):
             yield
-        finally:
-            self._turns.release()
 
     @contextmanager
     def networks(self, version: str | None = None) -> Iterator[Pipeline]:

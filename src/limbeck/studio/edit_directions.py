@@ -27,7 +27,7 @@ from limbeck.model import Pipeline
 from limbeck.percept import at_least
 from limbeck.studio.answers import Unknown
 from limbeck.studio.edit_desk import Desk, alex
-from limbeck.studio.place import Pen, Place, ReadOnly
+from limbeck.studio.place import Busy, Pen, Place, ReadOnly
 
 NAME, KIND = "directions", "directions"
 HERE = "memory"
@@ -182,7 +182,7 @@ class Compass:
                         if not file.name.startswith("."):
                             shutil.copyfile(file, building / file.name)
                 return f"written into {out.name}"
-        except (ReadOnly, DataError, OSError) as error:
+        except (ReadOnly, Busy, DataError, OSError) as error:
             why = error.what if isinstance(error, LimbeckError) else str(error)
         with self._lock:
             if turn != self._desk.turn:

@@ -8,6 +8,7 @@ from torch import Tensor
 from limbeck.decoding import Decoders, Rejected, Stopped, centre_box
 from limbeck.errors import DataError
 from limbeck.sandbox import NotStarted
+from limbeck.studio.place import turn
 from limbeck.verdicts import Reason
 
 LEAST = 16
@@ -21,6 +22,8 @@ _WORDS = {
 }
 _ONE = threading.Lock()
 """One is decoded at a time: each may take 2 GiB."""
+_SENT = threading.BoundedSemaphore(4)
+"""That are decoded or wait for it."""
 
 
 def centre_of(data: bytes, size: int) -> tuple[Tensor, int, int, str]:
@@ -38,8 +41,9 @@ def centre_of(data: bytes, size: int) -> tuple[Tensor, int, int, str]:
 
     Raises:
         DataError: says why it cannot be used.
+        Busy: too many wait.
     """
-    with _ONE:
+    with turn(_SENT), _ONE:
         try:
             with Decoders() as decoders, decoders.opened(data) as photo:
                 width, height = photo.upright_size()

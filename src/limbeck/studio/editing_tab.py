@@ -17,13 +17,13 @@ from limbeck.errors import UsageError
 from limbeck.kit.images import encode_png
 from limbeck.model import Pipeline
 from limbeck.studio.answers import FOREVER, Asked, Unknown
+from limbeck.studio.bodies import UPLOAD
 from limbeck.studio.edit_desk import PHOTOS, Desk, Photo, nearest_mode
 from limbeck.studio.edit_desk import Place as Held
 from limbeck.studio.edit_directions import Compass, Set, usual
 from limbeck.studio.edit_inversions import LATENTS, Jobs
 from limbeck.studio.edit_photos import centre_of
 from limbeck.studio.edit_words import commands
-from limbeck.studio.guard import UPLOAD
 from limbeck.studio.painter import Painter, usual_psi
 from limbeck.studio.place import Pen, Place
 

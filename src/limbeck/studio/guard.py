@@ -6,31 +6,35 @@ is: another Host than ours (DNS rebinding), another Origin or site, a write with
 large or too slow, WebSockets, and every method but GET, HEAD and POST.
 """
 
-import asyncio
 import hmac
 import ipaddress
 import json
 import platform
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
+
+from limbeck.studio.bodies import (
+    Bodies,
+    Message,
+    Receive,
+    Refused,
+    check_length,
+    most_of,
+    replay,
+)
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-COOKIE = "limbeck-studio"
 HEADER = b"x-limbeck-studio"
 """Every write carries this header: a page of another origin cannot send it without our consent."""
-BODY = 4 * 2**20
-UPLOAD = 32 * 2**20
-UPLOADS = "/api/edit/photos"
-PATIENCE = 20.0
-"""Seconds in which the whole body of a request must have come."""
-_LONGEST = 8192
+_LONGEST = 8192  # bytes of an address
+_HEAD = 32768  # bytes of all headers
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
 _POLICY = "; ".join(
     (
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob: data:",
@@ -57,23 +61,25 @@ class Door:
 
     def knows(self, host: str) -> bool:
         """Whether a request's Host header names this studio."""
-        try:
-            parts = urlsplit(f"//{host}")
-            name, port = (parts.hostname or "").lower(), parts.port
-        except ValueError:
+        found = _HOST.fullmatch(host.lower())
+        if found is None or int(found[2] or 80) != self.port:
             return False
-        plain = not (parts.path or parts.query or parts.fragment or parts.username)
-        if not plain or (port or 80) != self.port:
-            return False
+        name = found[1].strip("[]")
         if is_loopback(self.host):
             return name in ("localhost", "127.0.0.1", "::1", self.host.lower())
         names = {self.host.lower(), "localhost", platform.node().lower()}
         return name in names or _is_address(name)
 
     @property
+    def cookie(self) -> str:
+        """Name of the cookie that holds the token; a browser keeps one jar for all ports."""
+        return f"limbeck-studio-{self.port}"
+
+    @property
     def address(self) -> str:
         """What a person opens, with the token."""
-        name = f"[{self.host}]" if ":" in self.host else self.host
+        host = platform.node() if self.host in ("0.0.0.0", "::") else self.host
+        name = f"[{host}]" if ":" in host else host
         token = f"?token={self.token}" if self.token else ""
         return f"http://{name}:{self.port}/{token}"
 
@@ -93,16 +99,13 @@ def _is_address(name: str) -> bool:
     return True
 
 
-class _TooMuch(Exception):
-    """The body of a request is larger than allowed."""
-
-
 class Guard:
     """The outermost layer of the studio."""
 
     def __init__(self, app: App, door: Door) -> None:
         self.app = app
         self.door = door
+        self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI has it."""
@@ -117,10 +120,10 @@ class Guard:
         if refusal is None and self.door.token is not None:
             if (given := _query(scope, "token")) is not None and scope["path"] == "/":
                 if same(given, self.door.token):
-                    await _let_in(send, self.door.token)
+                    await _let_in(send, self.door.cookie, self.door.token)
                     return
                 refusal = (403, "this token is not that of this studio")
-            elif not same(_cookie(headers), self.door.token):
+            elif not same(_cookie(headers, self.door.cookie), self.door.token):
                 refusal = (403, "open the address that `limbeck studio` printed, with its token")
         if refusal is not None:
             await _answer(send, *refusal)
@@ -143,25 +146,14 @@ class Guard:
         return None
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        most = UPLOAD if scope["path"] == UPLOADS else BODY
-        length = _single(scope["headers"]).get(b"content-length", "0")
-        if not length.isascii() or not length.isdecimal() or len(length) > 12:
-            await _answer(send, 400, "content-length is no number")
-            return
-        if int(length) > most:
-            await _answer(send, 413, f"more than {most >> 20} MiB")
-            return
+        most = most_of(scope["path"])
         try:
-            body = await asyncio.wait_for(_body(receive, most), PATIENCE)
-        except _TooMuch:
-            await _answer(send, 413, f"more than {most >> 20} MiB")
-            return
-        except TimeoutError:
-            await _answer(send, 408, "the request's body did not come in time")
-            return
-        if body is None:  # gone before it had asked
-            return
-        await self.app(scope, _replay(body, receive), _with_headers(send))
+            check_length(_single(scope["headers"]).get(b"content-length", "0"), most)
+            async with self._bodies.read(receive, most) as body:
+                if body is not None:  # None: gone before it had asked
+                    await self.app(scope, replay(body, receive), _with_headers(send))
+        except Refused as why:
+            await _answer(send, why.status, why.what)
 
 
 def same(given: str, wanted: str) -> bool:
@@ -181,6 +173,12 @@ def _single(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
 def _malformed(scope: Scope, headers: dict[bytes, str]) -> tuple[int, str] | None:
     if scope["method"] not in ("GET", "HEAD", "POST"):
         return 405, "only GET, HEAD and POST"
+    if scope.get("http_version", "1.1") not in ("1.0", "1.1"):
+        return 505, "only HTTP/1.0 and 1.1"
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEAD:
+        return 431, "the headers are too long"
+    if b"content-length" in headers and b"transfer-encoding" in headers:
+        return 400, "a body of two lengths"
     path = scope.get("raw_path") or scope["path"].encode()
     if len(path) + len(scope["query_string"]) > _LONGEST:
         return 414, "the address is too long"
@@ -198,39 +196,11 @@ def _query(scope: Scope, name: str) -> str | None:
     return None if values is None else values[0] if len(values) == 1 else ""
 
 
-def _cookie(headers: dict[bytes, str]) -> str:
+def _cookie(headers: dict[bytes, str], wanted: str) -> str:
     """The value of our cookie; empty where there is none, or more than one."""
     pairs = (part.strip().partition("=") for part in headers.get(b"cookie", "").split(";"))
-    values = [value for name, _, value in pairs if name == COOKIE]
+    values = [value for name, _, value in pairs if name == wanted]
     return values[0] if len(values) == 1 else ""
-
-
-async def _body(receive: Receive, most: int) -> bytes | None:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise _TooMuch
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    sent = False
-
-    async def again() -> Message:
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
 
 
 def _with_headers(send: Send) -> Send:
@@ -248,8 +218,8 @@ def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
-async def _let_in(send: Send, token: str) -> None:
-    cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/"
+async def _let_in(send: Send, name: str, token: str) -> None:
+    cookie = f"{name}={token}; HttpOnly; SameSite=Strict; Path=/"
     await _respond(send, 303, b"", {"location": "/", "set-cookie": cookie})
 
 

@@ -236,7 +236,7 @@ def _sheets(folder: Path, level: int) -> dict[tuple[Kind, int, int], Picture]:
         return found
     for entry in entries:
         match = _PICTURE.fullmatch(entry.name)
-        if match is None:
+        if match is None or entry.is_symlink():  # training writes none: it may lead anywhere
             continue
         try:
             version = entry.stat().st_mtime_ns

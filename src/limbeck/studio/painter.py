@@ -16,7 +16,9 @@ from limbeck.kit.device import pick_device
 from limbeck.latents import ModeCentres
 from limbeck.model import Pipeline
 from limbeck.nets import load_networks
-from limbeck.studio.place import Place
+from limbeck.studio.place import Place, turn
+
+_USERS = 20  # that draw or wait for it
 
 MODES = "modes.safetensors"
 _Stamp = tuple[int, int] | None
@@ -69,6 +71,7 @@ class Painter:
         self.place = place
         self.device = device
         self.modes_folder: Path | None = None
+        self._users = threading.BoundedSemaphore(_USERS)
         self._turn = Queue()
         self._state = threading.RLock()
         self._pipeline: Pipeline | None = None
@@ -95,8 +98,9 @@ class Painter:
 
         Raises:
             DataError: there are no networks yet, or they are damaged; a bad line in marks.csv.
+            Busy: too many wait for them.
         """
-        with self._turn:
+        with turn(self._users), self._turn:
             yield self.now()
 
     def now(self) -> Pipeline:
@@ -118,7 +122,7 @@ class Painter:
         """That of the first training, which saw every photo; the model's where there is none.
 
         Raises:
-            DataError: as `pipeline`.
+            DataError, Busy: as `pipeline`.
         """
         run = self.place.run
         raw = None if run is None else networks_of(run.raw)
@@ -126,7 +130,7 @@ class Painter:
             with self.pipeline() as pipeline:
                 yield pipeline
             return
-        with self._turn:
+        with turn(self._users), self._turn:
             if self._raw is None:
                 networks = load_networks(raw).to(pick_device(self.device)).eval().prepare()
                 self._raw = Pipeline(networks, None)

@@ -14,6 +14,7 @@ from limbeck.errors import DataError, LimbeckError
 from limbeck.model import model_folder
 
 STUDIO_LOCK = ".limbeck-studio.lock"
+_WRITERS = 12  # requests that write or wait for it
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,25 @@ class ReadOnly(LimbeckError):
     """Nothing can be decided now; says who writes."""
 
 
+class Busy(LimbeckError):
+    """Too much is asked for at once; the same may be asked again in a moment."""
+
+
+@contextmanager
+def turn(places: threading.Semaphore) -> Iterator[None]:
+    """One of a few places to wait and to work in, so that the others stay for who is served fast.
+
+    Raises:
+        Busy: all are taken.
+    """
+    if not places.acquire(blocking=False):
+        raise Busy("too many ask for this at once", "ask again in a moment")
+    try:
+        yield
+    finally:
+        places.release()
+
+
 class Pen:
     """The right to write: one studio at a time, and none while a stage of the run is made."""
 
@@ -73,6 +93,7 @@ class Pen:
         self.root = root
         self._mine = FileLock(root / STUDIO_LOCK, timeout=0, thread_local=False)
         self._one = threading.RLock()
+        self._waiting = threading.BoundedSemaphore(_WRITERS)
         self.why_never = ""
         try:
             self._mine.acquire()
@@ -89,6 +110,8 @@ class Pen:
         """Why nothing can be decided now; empty where it can."""
         if self.why_never:
             return self.why_never
+        if not self.root.is_dir():
+            return "the folder is gone"
         with self._one:
             writer = writer_of(self.root)
         return f"limbeck is at work here ({writer})" if writer else ""
@@ -99,8 +122,9 @@ class Pen:
 
         Raises:
             ReadOnly: another studio, or a running stage, has the right.
+            Busy: too many wait to write.
         """
-        with self._one:
+        with turn(self._waiting), self._one:
             if why := self.obstacle():
                 raise ReadOnly(why, "it is shown as it is; write when that has ended")
             try:

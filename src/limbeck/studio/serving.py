@@ -10,12 +10,14 @@ import uvicorn
 from limbeck import logs
 from limbeck.errors import UsageError
 from limbeck.studio.app import make_app
+from limbeck.studio.connections import Connection
 from limbeck.studio.guard import Door, is_loopback
 from limbeck.studio.place import Pen, open_place
 
-_AT_ONCE = 200  # requests and open connections; what comes beyond is answered 503
+_AT_ONCE = 500  # requests and connections, beyond which 503 is answered; see also connections.MOST
 _IDLE = 20  # seconds for which a connection is held between two requests
 _HEAD = 32768  # bytes of a request's head
+_LAST = 5  # seconds that requests have to end after Ctrl-C
 
 
 def serve(
@@ -60,9 +62,10 @@ def serve(
             if open_browser:
                 webbrowser.open(door.address)
             config = uvicorn.Config(
-                app, log_level="warning", access_log=False, http="h11", ws="none",
+                app, log_level="error", access_log=False, http=Connection, ws="none",
                 server_header=False, date_header=False, limit_concurrency=_AT_ONCE,
                 timeout_keep_alive=_IDLE, h11_max_incomplete_event_size=_HEAD,
+                timeout_graceful_shutdown=_LAST,
             )  # fmt: skip
             uvicorn.Server(config).run(sockets=[listener])
         finally:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from limbeck.errors import LimbeckError
 from limbeck.kit.images import encode_png, to_pil
-from limbeck.studio.answers import Busy
+from limbeck.studio.place import Busy
 
 _LOSSLESS = 128  # px, up to which a picture is sent as PNG: JPEG shows when pixels are enlarged
 _QUALITY = 90
