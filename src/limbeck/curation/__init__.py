@@ -16,6 +16,7 @@ from limbeck.curation.formulas import FUSED_WITHOUT as FUSED_WITHOUT
 from limbeck.curation.formulas import formulas_digest as formulas_digest
 from limbeck.curation.keeping import keep as keep
 from limbeck.curation.keeping import keep_provenance as keep_provenance
+from limbeck.curation.keeping import would_keep as would_keep
 from limbeck.curation.part_scoring import missing_blocks as missing_blocks
 from limbeck.curation.part_scoring import score_part as score_part
 from limbeck.curation.parts import MODES as MODES
@@ -62,4 +63,5 @@ __all__ = [
     "score_part",
     "scores_provenance",
     "seconds_per_photo",
+    "would_keep",
 ]

@@ -92,6 +92,18 @@ def keep(
     return result
 
 
+def would_keep(
+    scores: Scores,
+    config: KeepConfig,
+    *,
+    modes: Mapping[str, int] | None = None,
+    overrides: Path,
+) -> KeepList:
+    """What `keep` would write, without writing it; arguments and errors are its own."""
+    said = read_overrides(overrides, scores.ids, scores.sources)
+    return _choose(scores, config, modes, said)
+
+
 def keep_provenance(
     scores: Scores,
     overrides: Path,

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field, ValidationError
 
 from limbeck import fsio
-from limbeck.artefacts.run import RunDir
+from limbeck.artefacts.run import OVERRIDES, RunDir
 from limbeck.chain import apply_rule, effects_of_rule
 from limbeck.config import KeepConfig
-from limbeck.curation import Step
+from limbeck.curation import Step, would_keep
 from limbeck.errors import LimbeckError, UsageError
 from limbeck.kit.images import to_pil
 from limbeck.logs import command
@@ -155,6 +155,11 @@ def _table_routes(routes: APIRouter, tables: Tables) -> None:
         """uint8: 1 where the rule as it was last applied keeps a photo, without any person."""
         return numbers(tables.now().kept_by_rule())
 
+    @routes.get("/standing")
+    def standing() -> dict[str, Any]:
+        """How many decisions there are; asked every few seconds, for another page may decide."""
+        return _standing(tables.now())
+
     @routes.get("/words")
     def words() -> Response:
         return numbers(tables.now().said())
@@ -222,6 +227,7 @@ def _step(now: LightTable, step: Step) -> dict[str, Any]:
 def _standing(now: LightTable) -> dict[str, Any]:
     number = now.decisions.standing
     return {
+        "steps": len(now.decisions.steps),
         "decided": len(now.decisions.words),
         "undo": None if number is None else now.decisions.steps[number].what,
     }
@@ -232,9 +238,19 @@ def _rule_routes(routes: APIRouter, tables: Tables, pen: Pen) -> None:
 
     @routes.post("/plan")
     def plan(asked: Rule) -> dict[str, Any]:
-        """What applying this rule would make stale."""
-        found = effects_of_rule(root, asked.over(tables.now().rule()))
-        return {"lines": found.lines(), "stages": found.stages, "seconds": found.seconds}
+        """What applying this rule would keep and make stale."""
+        now = tables.now()
+        rule = asked.over(now.rule())
+        kept = would_keep(
+            now.scores, rule, modes=now.scores.modes(), overrides=tables.run.keep / OVERRIDES
+        )
+        found = effects_of_rule(root, rule)
+        return {
+            "warnings": kept.summary.warnings,
+            "lines": found.lines(),
+            "stages": [name for name in found.stages if name != "keep"],
+            "seconds": found.seconds,
+        }
 
     @routes.post("/apply")
     def apply(asked: Rule) -> dict[str, Any]:

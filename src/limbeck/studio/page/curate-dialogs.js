@@ -77,11 +77,12 @@ export async function applyDialog(desk) {
   const asked = table.asked, found = table.counts();
   const effects = el("div", { class: "effects" }, el("p", { class: "waiting" }, "Looking at what depends on the list …"));
   const go = el("button", { type: "button", class: "main", disabled: true }, "Apply");
+  const outlook = el("p", {}, `The second training would take ${plural(found.kept, "photo")} of ${count(table.length)}; `,
+      `${count(table.length - found.kept)} are left out. ${plural(found.saidKeep + found.saidDrop, "photo")} by your word.`);
   const leave = el("button", { type: "button", click: () => box.close() }, "Not now");
   const box = el("dialog", { "aria-labelledby": "apply-title" },
     el("h2", { id: "apply-title" }, "Apply to the run"),
-    el("p", {}, `The second training would take ${plural(found.kept, "photo")} of ${count(table.length)}; `,
-      `${count(table.length - found.kept)} are left out. ${plural(found.saidKeep + found.saidDrop, "photo")} by your word.`),
+    outlook,
     el("p", { class: "small" }, "No photo is deleted, and any other list can be applied later."),
     effects,
     el("div", { class: "inline" }, go, leave));
@@ -90,9 +91,12 @@ export async function applyDialog(desk) {
   box.showModal();
   try {
     const plan = await api.post("/api/curate/plan", asked);
-    effects.replaceChildren(...(plan.lines.length
-      ? [el("p", {}, "What it makes stale (kept in superseded/, and made anew when you resume):"), el("ul", {}, plan.lines.map((line) => el("li", {}, line)))]
-      : [el("p", {}, plan.stages.length ? `Stale: ${plan.stages.join(", ")} (${duration(plan.seconds)} of work).` : "Nothing that is finished becomes stale.")]));
+    effects.replaceChildren(
+      ...warnings(plan.warnings),
+      plan.stages.length
+        ? el("p", {}, `Made anew when you resume: ${plan.stages.join(", ")} (they took ${duration(plan.seconds)}). What they are now is kept aside.`)
+        : el("p", {}, "Nothing that is finished depends on the list."),
+      plan.lines.length ? el("details", { class: "plain" }, el("summary", {}, "why"), el("ul", { class: "small" }, plan.lines.map((line) => el("li", {}, line)))) : "");
     go.disabled = false;
   } catch (error) {
     effects.replaceChildren(el("p", { class: "notice" }, error.message));
@@ -105,10 +109,11 @@ export async function applyDialog(desk) {
       const { summary } = answer;
       effects.replaceChildren(
         el("p", { class: "good" }, `Written: ${plural(summary.kept, "photo")} kept, ${count(summary.dropped)} dropped, ${count(summary.overridden)} by your word against the rule.`),
-        ...summary.warnings.map((text) => el("p", { class: "small warm" }, text)),
+        ...warnings(summary.warnings),
         el("p", {}, "Train on it:"),
         el("div", { class: "shell" }, el("code", {}, answer.then), el("button", { type: "button", click: () => copy(answer.then) }, "Copy")));
       go.remove();
+      outlook.remove();
       leave.textContent = "Close";
       await table.fetch();
       desk.side.show();
@@ -119,6 +124,10 @@ export async function applyDialog(desk) {
       go.disabled = false;
     }
   });
+}
+
+function warnings(texts) {
+  return texts.length ? [el("div", { class: "notice" }, texts.map((text) => el("p", {}, text)))] : [];
 }
 
 async function copy(text) {

@@ -54,19 +54,43 @@ function lines(box, wanted) {
 export class Details {
   constructor(table) {
     this.table = table;
-    this.row = null;
+    this.row = this.held = null;
+    this.title = el("h2", {}, "In hand");
     this.photo = el("img", { alt: "" });
     this.again = el("img", { alt: "", class: "px" });
     this.words = el("div");
     this.node = el("aside", { class: "details side", "aria-label": "The photo in hand" },
-      el("div", { class: "panel" }, el("div", { class: "pair" },
+      el("div", { class: "panel" }, this.title, el("div", { class: "pair" },
         el("figure", {}, this.photo, el("figcaption", {}, "photo")),
         el("figure", { class: "redrawn-figure" }, this.again, el("figcaption", {}, "drawn again"))), this.words));
     this.again.addEventListener("error", () => this.again.closest("figure").hidden = true);
   }
 
+  /** The photo that keys act on. */
+  hold(row) {
+    this.held = row;
+    this.show(row);
+  }
+
+  /** Look at another one for a moment; null = at the one in hand again. */
+  glance(row) {
+    this.show(row ?? this.held);
+  }
+
+  /** Nothing is in hand. */
+  empty() {
+    this.row = this.held = this.about = null;
+    this.title.textContent = "Nothing in hand";
+    for (const image of [this.photo, this.again]) {
+      image.removeAttribute("src");
+      image.alt = "";
+    }
+    this.words.replaceChildren();
+  }
+
   show(row) {
-    if (row === undefined || row === this.row) return;
+    this.title.textContent = row === this.held ? "In hand" : "Under the pointer";
+    if (row === undefined || row === null || row === this.row) return;
     this.row = row;
     this.about = null;
     clearTimeout(this.timer);
@@ -107,6 +131,7 @@ export function facts(table, row, about) {
     el("p", { class: "small" }, `${about.id} · ${about.width} × ${about.height}`,
       table.modes ? ` · mode ${table.modes[row]}` : "", flags.length ? ` · ${flags.join(", ")}` : ""),
     el("p", { class: "score-of" }, el("b", {}, figure(about.scores[table.name])), ` ${table.name}, odder than ${odder(table, row)} % of all`),
+    ...(table.sortedBy ? [el("p", { class: "score-of" }, el("b", {}, figure(about.scores[table.sortedBy])), ` ${table.sortedBy}`)] : []),
     more(el("table", { class: "scores" }, el("tbody", {}, scores.map(([name, value]) =>
       el("tr", { class: name === table.name ? "used" : "" }, el("th", { scope: "row" }, name), el("td", { class: "n" }, figure(value))))))),
   ];

@@ -74,7 +74,7 @@ export class RuleSide {
 
   groups() {
     return el("div", { class: "panel" },
-      this.table.modes && [el("h2", {}, "By mode"), this.modes],
+      this.table.modes && [el("h2", {}, "By mode"), el("p", { class: "small" }, "Modes of the first generator; the tab Modes has the second one's."), this.modes],
       this.table.about.flags.length > 0 && [el("h2", {}, "By flag"), this.flags]);
   }
 
@@ -87,6 +87,7 @@ export class RuleSide {
         el("span", { class: "good" }, el("b", {}, count(found.kept)), " kept"),
         el("span", { class: "warm" }, el("b", {}, count(dropped)), " dropped")),
       el("div", { class: "meter split", role: "presentation" }, share(found.kept, table.length)),
+      el("p", { class: "small warm" }, table.asApplied ? "" : "Not applied yet."),
       el("p", { class: "small" }, `${((100 * found.kept) / table.length).toFixed(1)} % kept. Your word: ${plural(found.saidKeep, "photo")} kept, ${count(found.saidDrop)} dropped.`),
     );
     this.share.value = ((100 * table.cut) / table.length).toFixed(1);

@@ -7,6 +7,8 @@ import { Zoom } from "./curate-dialogs.js";
 import { Details } from "./curate-parts.js";
 import { RuleSide } from "./curate-rule.js";
 
+const NEAREST = 200; // photos that are shown as most like one
+
 const VIEWS = {
   all: ["All photos", () => true],
   kept: ["Kept", (table, row) => table.kept(row)],
@@ -35,6 +37,7 @@ class Desk {
     this.like = null;
     this.keys = (event) => this.key(event);
     document.addEventListener("keydown", this.keys);
+    this.looking = setInterval(() => document.hidden || this.catchUp().catch(() => {}), 3000);
     studio.onState(() => this.rights());
     studio.keys([
       ["← → ↑ ↓", "the photo before, after, above, below"],
@@ -47,39 +50,48 @@ class Desk {
 
   close() {
     document.removeEventListener("keydown", this.keys);
+    clearInterval(this.looking);
     this.gallery.close();
     this.side.close();
   }
 
   async lay() {
-    const table = this.table;
+    const table = this.table, asked = this.studio.params;
     this.gallery = new Gallery({
       label: "Photos", id: "photo",
       draw: (tile, row) => this.draw(tile, row),
       picture: (row) => `/api/curate/photos/${table.id(row)}/small.jpg`,
       current: (position) => this.current(position),
-      hover: (position) => this.details.show(this.gallery.items[position]),
+      hover: (position) => this.details.glance(position === null ? null : this.gallery.items[position]),
       open: (position) => this.zoom.open(position),
       selected: () => this.actions(),
     });
+    this.nothing = el("p", { class: "lacking", role: "status", hidden: true }, "No photo is like that. ",
+      el("button", { type: "button", click: () => { this.field.value = ""; this.choose({ text: "", mode: null, flag: null, view: "all" }); } }, "Show all"));
     this.details = new Details(table);
     this.zoom = new Zoom(this);
     this.side = new RuleSide(this);
     this.section.append(
       this.side.node,
-      el("section", { class: "wall", "aria-label": "Photos" }, this.toolbar(), this.actionBar(), this.gallery.node),
+      el("section", { class: "wall", "aria-label": "Photos" }, this.toolbar(), this.actionBar(), this.nothing, this.gallery.node),
       this.details.node,
     );
+    const cut = Number(asked.get("cut"));
+    if (cut >= 1 && cut <= table.length) {
+      table.cutAt(cut, null);
+      this.side.histogram.set(cut);
+    }
     this.recount();
     this.rights();
     await this.arrange();
+    if (table.row(asked.get("like")) !== undefined) this.more(table.row(asked.get("like")));
   }
 
   shown() {
     this.gallery.measure();
     this.side.histogram.draw();
     this.toThreshold();
-    if (this.follows()) this.gallery.move(Math.min(this.table.cut, this.gallery.items.length - 1));
+    if (this.follows()) this.gallery.move(this.edge());
   }
 
   // The rule ------------------------------------------------------------------------------------
@@ -113,6 +125,7 @@ class Desk {
       this.pending = 0;
       this.recount();
       this.gallery.refresh();
+      this.address();
       if (this.follows()) this.toThreshold();
       else this.arrangeSoon();
     });
@@ -160,11 +173,12 @@ class Desk {
   async choose(change) {
     Object.assign(this, change);
     if (this.sorts.value !== this.sort) this.sorts.value = this.sort;
-    await this.arrange().catch(fail);
+    await this.arrange({ step: true }).catch(fail);
+    this.side.recount();
   }
 
   /** Which photos are on the wall, and in which order. */
-  async arrange() {
+  async arrange({ step = false } = {}) {
     const mine = (this.turn = (this.turn || 0) + 1);
     const table = this.table, [, fits] = VIEWS[this.view];
     let order = table.order;
@@ -178,16 +192,29 @@ class Desk {
     if (mine !== this.turn) return;
     const bit = this.flag ? 1 << table.about.flags.indexOf(this.flag) : 0;
     const plain = this.view === "all" && !among && this.mode === null && !bit;
-    const rows = plain ? Array.from(order) : Array.from(order).filter((row) =>
+    table.sortedBy = ["rule", "like"].includes(this.sort) ? null : this.sort;
+    let rows = plain ? Array.from(order) : Array.from(order).filter((row) =>
       fits(table, row) && (!among || among.has(row)) && (this.mode === null || table.modes[row] === this.mode) && (!bit || table.flags[row] & bit));
+    if (this.sort === "like") rows = rows.slice(0, NEAREST);
     if (this.down) rows.reverse();
+    const had = this.gallery.items[this.gallery.at];
     this.gallery.show(rows);
+    if (!rows.includes(had) && rows.length) this.gallery.move(this.sort === "rule" ? this.edge() : 0);
+    if (rows.length && step) this.gallery.centre(this.gallery.at);
+    this.nothing.hidden = rows.length > 0;
     this.shownCount.textContent = rows.length === table.length ? plural(rows.length, "photo") : `${count(rows.length)} of ${plural(table.length, "photo")}`;
     this.filters.replaceChildren(...this.tags());
+    this.address({ step });
+  }
+
+  /** The view, in the address. */
+  address({ step = false } = {}) {
     this.studio.keep({
       view: this.view === "all" ? "" : this.view, sort: ["rule", "like"].includes(this.sort) ? "" : this.sort,
       down: this.down ? "1" : "", text: this.text, mode: this.mode, flag: this.flag,
-    });
+      like: this.sort === "like" ? this.table.id(this.like.row) : "",
+      cut: this.table.asApplied ? "" : this.table.cut,
+    }, { step });
   }
 
   tags() {
@@ -195,16 +222,19 @@ class Desk {
     return [
       this.mode !== null && tag(`mode ${this.mode}`, () => this.choose({ mode: null })),
       this.flag && tag(this.flag, () => this.choose({ flag: null })),
-      this.sort === "like" && tag("more like this", () => this.choose({ sort: "rule" })),
+      this.sort === "like" && tag(`the ${NEAREST} most like one`, () => this.choose({ sort: "rule" })),
     ].filter(Boolean);
   }
 
   toThreshold() {
-    if (!this.follows()) return;
-    const items = this.gallery.items;
-    const plain = items.length === this.table.length;
-    const position = plain ? this.table.cut : items.findIndex((row) => this.table.rank[row] >= this.table.cut);
-    this.gallery.centre(this.down ? items.length - position : position < 0 ? items.length : position);
+    if (this.follows()) this.gallery.centre(this.edge());
+  }
+
+  /** Where on the wall, in the rule's order, the first photo stands that the rule drops. */
+  edge() {
+    const { items } = this.gallery, { rank, cut } = this.table;
+    const found = items.findIndex((row) => (this.down ? rank[row] < cut : rank[row] >= cut));
+    return found < 0 ? items.length - 1 : found;
   }
 
   draw(tile, row) {
@@ -216,7 +246,8 @@ class Desk {
 
   current(position) {
     const row = this.gallery.items[position];
-    if (row !== undefined) this.details.show(row);
+    if (row === undefined) this.details.empty();
+    else this.details.hold(row);
   }
 
   // Decisions -----------------------------------------------------------------------------------
@@ -266,14 +297,26 @@ class Desk {
   }
 
   async undo() {
+    if (!this.table.about.undo) return say("there is no decision to take back");
     try {
       const answer = await api.post("/api/curate/undo");
       this.table.said(answer);
       say(answer.what);
       this.after();
+      const position = this.gallery.items.indexOf(this.table.row(Object.keys(answer.said)[0]));
+      if (position >= 0) this.gallery.move(position);
     } catch (error) {
       fail(error);
     }
+  }
+
+  /** Another page, or a person's editor, may have decided. */
+  async catchUp() {
+    const now = await api.get("/api/curate/standing");
+    const { about } = this.table;
+    if (now.steps === about.steps && now.decided === about.decided) return;
+    await this.table.hear(now);
+    this.after();
   }
 
   after() {
@@ -288,10 +331,10 @@ class Desk {
     if (row === undefined) return;
     try {
       const id = this.table.id(row);
-      say("looking for photos like this one");
+      say("looking for photos like this one", "", "like");
       let progress;
       while ((progress = await api.get(`/api/curate/near/${id}`)).done < progress.of) {
-        say(`comparing photos: ${count(progress.done)} of ${count(progress.of)}`);
+        say(`comparing photos: ${count(progress.done)} of ${count(progress.of)}`, "", "like");
         await new Promise((resolve) => setTimeout(resolve, 1500));
       }
       this.like = { row, distances: Float64Array.from(new Float32Array(await api.bytes(`/api/curate/near/${id}/distances`))) };

@@ -33,7 +33,7 @@ export class Gallery {
       class: "gallery", role: "listbox", tabindex: "0", "aria-label": given.label,
       "aria-multiselectable": "true", scroll: () => this.later(), keydown: (event) => this.key(event),
       click: (event) => this.click(event), dblclick: (event) => this.double(event),
-      pointerover: (event) => this.hover(event),
+      pointermove: (event) => this.hover(event), pointerleave: () => this.given.hover?.(null),
     }, this.room);
     this.seen = new ResizeObserver(() => this.measure());
     this.seen.observe(this.node);
@@ -62,11 +62,15 @@ export class Gallery {
   measure() {
     const width = this.room.clientWidth || this.node.clientWidth;
     if (!width) return;
-    this.columns = Math.max(2, Math.round((width + 6) / (this.side + 6)));
+    const first = this.columns ? Math.floor(this.node.scrollTop / this.tall) * this.columns : 0;
+    const columns = Math.max(2, Math.round((width + 6) / (this.side + 6)));
+    const moved = this.columns && (columns !== this.columns || Math.abs(width + 6 - this.step * this.columns) > 1);
+    this.columns = columns;
     this.step = (width + 6) / this.columns;
     this.tall = this.step + this.foot;
     this.room.style.height = `${Math.ceil(this.items.length / this.columns) * this.tall}px`;
     for (const [position, tile] of this.tiles) this.place(tile, position);
+    if (moved) this.node.scrollTop = Math.floor(first / this.columns) * this.tall; // what was on top stays there
     this.later();
   }
 
@@ -247,6 +251,6 @@ export class Gallery {
 
   hover(event) {
     const position = this.positionOf(event);
-    if (position !== null) this.given.hover?.(position);
+    if (position !== null && event.movementX + event.movementY !== 0) this.given.hover?.(position);
   }
 }

@@ -10,7 +10,7 @@ export function el(name, attributes = {}, ...children) {
     else if (key === "value") node.value = value;
     else node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
 
@@ -85,9 +85,10 @@ export function duration(seconds) {
 }
 
 /** Tell the reader something; a screen reader says it too. */
-export function say(text, kind = "") {
+export function say(text, kind = "", about = "") {
   const box = document.getElementById("said");
-  const note = el("p", { class: kind }, text);
+  if (about) for (const older of box.querySelectorAll(`[data-about="${about}"]`)) older.remove();
+  const note = el("p", { class: kind, "data-about": about || null }, text);
   box.append(note);
   while (box.children.length > 2) box.firstChild.remove();
   setTimeout(() => note.remove(), kind === "bad" ? 9000 : 4500);

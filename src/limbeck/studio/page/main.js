@@ -19,11 +19,14 @@ function studio(name) {
   return {
     state: held.state,
     params: params(),
-    keep(values) {
+    keep(values, { step = false } = {}) {
       const text = new URLSearchParams(
         Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined),
       ).toString();
-      history.replaceState(null, "", `#${name}${text ? `?${text}` : ""}`);
+      const address = `#${name}${text ? `?${text}` : ""}`;
+      if (address === location.hash) return;
+      if (step) history.pushState(null, "", address); // a step that the browser's Back takes back
+      else history.replaceState(null, "", address);
     },
     writable: () => held.state.writable,
     onState: (call) => held.listeners.add(call),
@@ -33,7 +36,7 @@ function studio(name) {
   };
 }
 
-const held = { state: null, listeners: new Set(), keys: [] };
+const held = { state: null, gone: false, pointed: false, listeners: new Set(), keys: [] };
 const wanted = () => location.hash.slice(1).split("?")[0];
 const params = () => new URLSearchParams(location.hash.split("?")[1] || "");
 
@@ -62,6 +65,11 @@ async function show() {
     open = opened;
     main.replaceChildren(section);
     open?.shown?.();
+    strip.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (held.pointed || document.activeElement === document.body) {
+      (section.querySelector(".gallery") ?? main).focus({ preventScroll: true });
+    }
+    held.pointed = false;
   } catch (error) {
     if (mine !== turn) return;
     main.replaceChildren(el("p", { class: "notice" }, error.message));
@@ -74,7 +82,11 @@ function tabs() {
     ...held.state.tabs.map((name) =>
       el("button", {
         type: "button", role: "tab", id: `tab-${name}`, "data-name": name, "aria-controls": "tab",
-        click: () => (location.hash = name),
+        click: (event) => {
+          held.pointed = event.detail > 0; // by keys, the focus stays on the tabs
+          document.getElementById("said").replaceChildren();
+          location.hash = name;
+        },
       }, TABS[name].title),
     ),
   );
@@ -113,15 +125,22 @@ document.addEventListener("keydown", (event) => {
 
 function notice() {
   const box = document.getElementById("notice");
-  const why = held.state.writable ? "" : `Read only: ${held.state.why}.`;
+  const why = held.gone ? "The studio does not answer: it has ended, or is very busy. Start it again; this page goes on by itself."
+    : held.state.writable ? "" : `Read only: ${held.state.why}.`;
   if (box.textContent !== why) box.textContent = why;
   box.hidden = !why;
 }
 
 async function state() {
-  const before = JSON.stringify(held.state);
-  held.state = await api.get("/api/state");
-  if (JSON.stringify(held.state) === before) return;
+  const before = JSON.stringify([held.state, held.gone]);
+  try {
+    held.state = await api.get("/api/state");
+    held.gone = false;
+  } catch (error) {
+    if (!held.state) throw error;
+    held.gone = true;
+  }
+  if (JSON.stringify([held.state, held.gone]) === before) return;
   notice();
   for (const call of held.listeners) call(held.state);
 }
@@ -132,7 +151,7 @@ async function start() {
   tabs();
   window.addEventListener("hashchange", show);
   await show();
-  setInterval(() => document.hidden || state().catch(() => {}), 3000);
+  setInterval(() => document.hidden || state(), 3000);
 }
 
 start().catch((error) => {

@@ -123,7 +123,14 @@ export class Table {
       const row = this.row(id);
       if (row !== undefined) this.words[row] = keep === null ? WORD.none : keep ? WORD.keep : WORD.drop;
     }
-    this.about.undo = answer.undo;
-    this.about.decided = answer.decided;
+    const missed = answer.steps !== this.about.steps + 1;
+    Object.assign(this.about, { undo: answer.undo, decided: answer.decided, steps: answer.steps });
+    if (missed) this.hear(answer);
+  }
+
+  /** Take over every word as it stands now. */
+  async hear(now) {
+    this.words = new Uint8Array(await api.bytes("/api/curate/words"));
+    Object.assign(this.about, { undo: now.undo, decided: now.decided, steps: now.steps });
   }
 }
