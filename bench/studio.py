@@ -9,6 +9,7 @@ OUT/studio.json and OUT/studio.md.
 
 import argparse
 import csv
+import http.client
 import itertools
 import json
 import os
@@ -248,8 +249,8 @@ def kills(root: Path, ids: list[str]) -> dict[str, int]:
                 photo, word = next(photos), rng.choice(["keep", "drop"])
                 try:
                     _ask("/api/curate/decide", {"photos": [photo], "keep": word == "keep"})
-                except (urllib.error.URLError, ConnectionError, TimeoutError):
-                    break
+                except (OSError, http.client.HTTPException):
+                    break  # killed before it had answered: it may stand, or not
                 acknowledged[photo] = word
         said = _said(root)
         lost += sum(said.get(photo) != word for photo, word in acknowledged.items())
