@@ -239,7 +239,7 @@ def kills(root: Path, ids: list[str]) -> dict[str, int]:
     that it acknowledged, how many are missing afterwards."""
     rng = random.Random(0)
     acknowledged: dict[str, str] = {}
-    lost = 0
+    told = lost = 0
     photos = itertools.cycle(ids)
     for _ in range(KILLS):
         with server(root) as process:
@@ -250,11 +250,13 @@ def kills(root: Path, ids: list[str]) -> dict[str, int]:
                 try:
                     _ask("/api/curate/decide", {"photos": [photo], "keep": word == "keep"})
                 except (OSError, http.client.HTTPException):
-                    break  # killed before it had answered: it may stand, or not
+                    acknowledged.pop(photo, None)  # killed before it answered: either may stand
+                    break
                 acknowledged[photo] = word
+                told += 1
         said = _said(root)
         lost += sum(said.get(photo) != word for photo, word in acknowledged.items())
-    return {"kills": KILLS, "acknowledged": len(acknowledged), "lost": lost}
+    return {"kills": KILLS, "acknowledged": told, "photos": len(acknowledged), "lost": lost}
 
 
 def main() -> None:

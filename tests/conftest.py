@@ -7,15 +7,20 @@ names its mark: `pytest -m slow`, `pytest -m "gpu or slow"`, `pytest -m "slow an
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from development import DOGS
 from finished_run import Smoke
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads are slower
 # Compiled once: else every child process, and every session, compiles all that it imports anew.
@@ -24,6 +29,7 @@ sys.dont_write_bytecode = False
 
 ON_REQUEST = ("slow", "gpu", "network", "browser", "fuzz")
 SMOKE_PHOTOS = 72
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 1000.0  # seconds; the time-out of a test is over before, where it is on
 
 
@@ -145,3 +151,18 @@ def smoke(crawl: Path, shared: Path) -> Smoke:
     values = json.loads((made / "said.json").read_text(encoding="utf-8"))
     truth = crawl / "truth.jsonl"
     return Smoke(photos=photos, truth=truth, run=made / "run", args=args, values=values)
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Headless Chromium; a test that asks for it is marked `browser`."""
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is absent: pip install 'limbeck[browser]'"
+    )
+    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"no browser on this machine: install one of {', '.join(BROWSERS)}")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -22,23 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _PAGE = Path(__file__).parents[2] / "docs" / "examples" / "onnx-web"
 _DRAWN = "() => document.getElementById('state').textContent.includes('ms each')"
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is absent: pip install 'limbeck[browser]'"
-    )
-    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip(f"no browser on this machine: install one of {', '.join(_NAMES)}")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
