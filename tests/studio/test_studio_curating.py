@@ -191,7 +191,7 @@ def test_applying_writes_the_list_and_the_rule_and_no_more(opens: Opens, run: Pa
     count = len(before.ids) - 3
     rule = {"column": "auto", "rule": "count", "count": count}
     plan = page.post("/api/curate/plan", json=rule).json()
-    assert plan["stages"][:2] == ["keep", "kept"]
+    assert plan["stages"][:2] == ["kept", "modes"]
     assert any("keep.count" in line for line in plan["lines"])
     trained = (run / "kept" / "done.json").read_bytes()
     answer = page.post("/api/curate/apply", json=rule).json()
