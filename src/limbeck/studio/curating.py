@@ -87,7 +87,7 @@ class Tables:
 
         def read() -> None:
             with suppress(LimbeckError, OSError):  # whoever asks is told
-                self.now().flags  # noqa: B018
+                _ = self.now().flags
 
         threading.Thread(target=read, daemon=True, name="light table").start()
 
