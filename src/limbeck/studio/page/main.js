@@ -72,7 +72,8 @@ async function show() {
     held.pointed = false;
   } catch (error) {
     if (mine !== turn) return;
-    main.replaceChildren(el("p", { class: "notice" }, error.message));
+    main.replaceChildren(el("div", { class: "notice" }, el("p", {}, error.message),
+      el("button", { type: "button", click: show }, "Try again")));
     fail(error);
   }
 }
@@ -154,6 +155,11 @@ async function start() {
   setInterval(() => document.hidden || state(), 3000);
 }
 
-start().catch((error) => {
-  main.replaceChildren(el("p", { class: "notice" }, error.message));
-});
+function begin() {
+  start().catch((error) => {
+    main.replaceChildren(el("p", { class: "notice" }, error.message));
+    setTimeout(begin, 3000); // nothing was set up: the studio may only be slow to answer
+  });
+}
+
+begin();
