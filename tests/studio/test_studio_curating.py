@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -207,6 +208,18 @@ def test_applying_writes_the_list_and_the_rule_and_no_more(opens: Opens, run: Pa
     assert page.post("/api/curate/undo").is_success
     text = page.get("/api/curate/list.csv").text
     assert len(text.splitlines()) == len(ids) + 1
+
+
+def test_a_rule_is_applied_though_the_photos_have_moved(opens: Opens, run: Path) -> None:
+    values = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(values | {"photos": str(run.parent / "moved")}))
+    page = opens(run)
+    rule = {"rule": "count", "count": 20}
+    plan = page.post("/api/curate/plan", json=rule).json()
+    assert "moved" in plan["unknown"]
+    assert plan["stages"] == []
+    assert page.post("/api/curate/apply", json=rule).json()["then"] == f"limbeck resume {run}"
+    assert read_keep(run / "keep").summary.kept == 20
 
 
 def test_the_reconstruction_is_the_first_generators(opens: Opens, run: Path) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -9,10 +10,10 @@ from pydantic import Field, ValidationError
 
 from limbeck import fsio
 from limbeck.artefacts.run import OVERRIDES, RunDir
-from limbeck.chain import apply_rule, effects_of_rule
+from limbeck.chain import Consequences, Group, apply_rule, effects_of_rule
 from limbeck.config import KeepConfig
 from limbeck.curation import Step, would_keep
-from limbeck.errors import LimbeckError, UsageError
+from limbeck.errors import DataError, LimbeckError, UsageError
 from limbeck.kit.images import to_pil
 from limbeck.logs import command
 from limbeck.studio.answers import Asked, Unknown, jpeg, numbers
@@ -244,9 +245,10 @@ def _rule_routes(routes: APIRouter, tables: Tables, pen: Pen) -> None:
         kept = would_keep(
             now.scores, rule, modes=now.scores.modes(), overrides=tables.run.keep / OVERRIDES
         )
-        found = effects_of_rule(root, rule)
+        found, unknown = _effects(root, rule)
         return {
             "warnings": kept.summary.warnings,
+            "unknown": unknown,
             "lines": found.lines(),
             "stages": [name for name in found.stages if name != "keep"],
             "seconds": found.seconds,
@@ -256,7 +258,7 @@ def _rule_routes(routes: APIRouter, tables: Tables, pen: Pen) -> None:
     def apply(asked: Rule) -> dict[str, Any]:
         with pen.writing(), tables.lock:
             rule = asked.over(tables.now().rule())
-            agreed = ["--yes"] if effects_of_rule(root, rule).matters() else []
+            agreed = ["--yes"] if _effects(root, rule)[0].matters() else []
             keep = apply_rule(root, rule)
         return {
             "summary": keep.summary.model_dump(mode="json"),
@@ -272,6 +274,15 @@ def _rule_routes(routes: APIRouter, tables: Tables, pen: Pen) -> None:
         text = fsio.read_bytes(root / "keep" / "keep.csv", _LIST)
         name = {"content-disposition": 'attachment; filename="keep.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=name)
+
+
+def _effects(root: Path, rule: KeepConfig) -> tuple[Consequences, str]:
+    """What a rule makes stale; or nothing, and why it cannot be told: the photos may have moved,
+    which the rule itself does not need."""
+    try:
+        return effects_of_rule(root, rule), ""
+    except DataError as error:
+        return Consequences([], Group([]), [], 0.0), error.what
 
 
 def _likeness_routes(routes: APIRouter, tables: Tables) -> None:

@@ -93,7 +93,8 @@ export async function applyDialog(desk) {
     const plan = await api.post("/api/curate/plan", asked);
     effects.replaceChildren(
       ...warnings(plan.warnings),
-      plan.stages.length
+      ...(plan.unknown ? warnings([`What depends on the list cannot be told: ${plan.unknown}.`]) : []),
+      plan.unknown ? "" : plan.stages.length
         ? el("p", {}, `Made anew when you resume: ${plan.stages.join(", ")} (they took ${duration(plan.seconds)}). What they are now is kept aside.`)
         : el("p", {}, "Nothing that is finished depends on the list."),
       plan.lines.length ? el("details", { class: "plain" }, el("summary", {}, "why"), el("ul", { class: "small" }, plan.lines.map((line) => el("li", {}, line)))) : "");
