@@ -83,9 +83,8 @@ def apply(film: Film) -> str:
     page = film.page
     page.get_by_role("button", name="Apply …").click()
     page.wait_for_selector("dialog[open] .effects p:not(.waiting)", timeout=60_000)
-    film.step(
-        "what applying makes stale: " + " / ".join(page.locator(".effects li").all_inner_texts())
-    )
+    effects = page.locator("dialog[open] .effects p:not(.waiting)").all_inner_texts()
+    film.step("before applying: " + " / ".join(effects))
     page.locator("dialog[open] button.main").click()
     page.wait_for_selector("dialog[open] .shell code", timeout=60_000)
     film.step(page.inner_text("dialog[open] .effects p.good"))
