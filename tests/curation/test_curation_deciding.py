@@ -7,10 +7,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from limbeck.artefacts.run import DECISIONS, OVERRIDES
-from limbeck.curation import Decisions
+from limbeck.artefacts.scores import Scores
+from limbeck.config import KeepConfig
+from limbeck.curation import Decisions, keep
 from limbeck.curation.overrides import read_overrides
 from limbeck.errors import DataError, UsageError
 
@@ -90,6 +93,19 @@ def test_a_file_changed_by_hand_meanwhile_is_read_again(tmp_path: Path) -> None:
     assert decisions.refresh()
     decisions.decide([IDS[1]], True)
     assert on_disk(tmp_path) == {IDS[0]: True, IDS[7]: False, IDS[1]: True}
+
+
+def test_decisions_before_the_first_list_do_not_stand_in_its_way(tmp_path: Path) -> None:
+    folder = tmp_path / "keep"
+    folder.mkdir()
+    (folder / OVERRIDES).write_text("photo,keep\na/1.jpg,drop\n")
+    Decisions(folder, IDS, NAMES).decide([IDS[5]], False, "mine")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    scores = Scores.of(tuple(IDS), {"lpips": np.arange(20.0)}, sources=NAMES)
+    for count in (18, 12):
+        kept = keep(scores, folder, KeepConfig(column="lpips", rule="count", count=count))
+        assert kept.kept[IDS[5]] is False
+        assert {name: (folder / name).read_bytes() for name in before} == before
 
 
 def test_undo_leaves_what_was_changed_since(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from limbeck.artefacts.run import (
     MARKS,
     NAMES,
     OVERRIDES,
+    OVERRIDES_BEFORE,
     RUN,
     STAGES,
     TAKEDOWNS,
@@ -31,7 +32,11 @@ from limbeck.records import Done
 SUPERSEDED = "superseded"
 CHEAP = 60.0  # seconds; what took longer to make is never removed
 _MARKS = (BEGUN, DONE)  # one of them is there at every moment; done.json only in a whole folder
-_PERSONS = {"keep": (OVERRIDES, DECISIONS), "directions": (NAMES,), "modes": (MARKS,)}
+_PERSONS = {
+    "keep": (OVERRIDES, OVERRIDES_BEFORE, DECISIONS),
+    "directions": (NAMES,),
+    "modes": (MARKS,),
+}
 """stage -> files of a person's"""
 _NETWORKS = ("G", "D", "E", "G_ema", "E_ema")  # files of a snapshot
 _KINDS = {
@@ -288,7 +293,7 @@ def _make_room(out: Path, coming: set[str], marks: list[str], adds: bool) -> Non
     for name in _names(out):
         clash = name in blocked or any(p.as_posix() in coming for p in Path(name).parents)
         own = _unchanged(out, name, listed)
-        persons = name in (OVERRIDES, DECISIONS, NAMES, TAKEDOWNS) or (
+        persons = name in (*_PERSONS["keep"], NAMES, TAKEDOWNS) or (
             name == MARKS and not clash and name not in listed  # of a model they may be the stage's
         )
         if persons or name in _MARKS or (own and adds and not clash):

@@ -17,6 +17,7 @@ from limbeck.records import Done
 FORMAT_VERSION = 1
 RUN = "run.json"
 OVERRIDES = "overrides.csv"  # in keep/: a person's
+OVERRIDES_BEFORE = "overrides-before.csv"  # in keep/: as it was when the studio first wrote it
 DECISIONS = "decisions.jsonl"  # in keep/: how overrides.csv came about in the studio
 NAMES = "names.csv"  # in a folder of directions: a person's
 MARKS = "marks.csv"  # in modes/ and in a model folder: a person's

@@ -17,14 +17,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from limbeck import fsio
-from limbeck.artefacts.run import DECISIONS, OVERRIDES
+from limbeck.artefacts.run import DECISIONS, OVERRIDES, OVERRIDES_BEFORE
 from limbeck.curation.overrides import HEADER, Line, Names, Override, override_lines, resolve
 from limbeck.errors import DataError, UsageError
 
 LONGEST = 200
 """Characters of a reason."""
 _JOURNAL = 256 * 2**20
-_EARLIER = "overrides-before.csv"
 
 Word = tuple[bool, str] | None
 """Keep (or drop) and the reason, or None: nothing said by id."""
@@ -176,7 +175,7 @@ class Decisions:
 
     def _set_aside(self, file: Path) -> None:
         """A copy of what a person wrote by hand, before it is first written here."""
-        copy = self.folder / _EARLIER
+        copy = self.folder / OVERRIDES_BEFORE
         if not self.steps and file.exists() and not copy.exists():
             with fsio.atomic_file(copy) as temporary:
                 shutil.copyfile(file, temporary)
